@@ -1,0 +1,109 @@
+//! API keys: made once, shown once, known by their SHA-256.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use super::Refused;
+use crate::clock::Clock;
+use crate::domain::moment::Moment;
+use crate::store::Store;
+use crate::store::api_keys::{self, ApiKey};
+
+/// What every key begins with, so that a leaked one is recognised for what it is.
+const MARK: &str = "jq2qmt_";
+
+/// How many characters of a key are kept to tell it from others.
+const PREFIX_CHARS: usize = MARK.len() + 6;
+
+/// For how long a key that was found is believed without looking again; a revoked key works that long at most.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+
+/// How exactly the last use is recorded.
+const USE_RECORDED_EVERY: Duration = Duration::from_mins(1);
+
+/// A new key, to be shown once.
+#[derive(Debug)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A key of 256 random bits.
+    ///
+    /// # Errors
+    /// When the machine gives no randomness.
+    pub fn generate() -> anyhow::Result<Self> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(format!("{MARK}{}", URL_SAFE_NO_PAD.encode(bytes))))
+    }
+
+    /// The key.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// How it begins.
+    pub fn prefix(&self) -> &str {
+        &self.0[..PREFIX_CHARS]
+    }
+
+    /// What is stored of it.
+    pub fn digest(&self) -> [u8; 32] {
+        digest(&self.0)
+    }
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key).into()
+}
+
+/// A key, when it was looked up, and when its use was last recorded.
+#[derive(Debug, Clone)]
+struct Found {
+    key: ApiKey,
+    at: Moment,
+    recorded: Option<Moment>,
+}
+
+/// The keys in use, so that a poll need not ask the database.
+#[derive(Debug)]
+pub(super) struct ApiKeys {
+    store: Store,
+    clock: Clock,
+    found: Mutex<HashMap<[u8; 32], Found>>,
+}
+
+impl ApiKeys {
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, found: Mutex::default() }
+    }
+
+    /// The key that somebody presents.
+    pub(super) async fn check(&self, presented: &str) -> Result<ApiKey, Refused> {
+        let (digest, now) = (digest(presented), self.clock.now());
+        let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
+        let recorded = known.as_ref().and_then(|found| found.recorded);
+        let (key, at) = match known {
+            Some(found) if now.since(found.at) < BELIEVED_FOR => (found.key, found.at),
+            _ => match api_keys::find(self.store.readers(), &digest).await {
+                Ok(Some(key)) => (key, now),
+                Ok(None) => {
+                    self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
+                    return Err(Refused::UnknownApiKey);
+                }
+                Err(error) => return Err(Refused::Unavailable(error.to_string())),
+            },
+        };
+        let due = recorded.is_none_or(|recorded| now.since(recorded) >= USE_RECORDED_EVERY);
+        if due {
+            self.store.note_key_use(key.id, now);
+        }
+        let found = Found { key: key.clone(), at, recorded: if due { Some(now) } else { recorded } };
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, found);
+        Ok(key)
+    }
+}

@@ -1,0 +1,266 @@
+//! The folder `keys/`: which public keys verify a client's tokens, and what narrows the client.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use rsa::pkcs8::DecodePublicKey as _;
+use rsa::pss::VerifyingKey;
+use rsa::traits::PublicKeyParts as _;
+use rsa::{BoxedUint, RsaPublicKey};
+use serde::Deserialize;
+use sha2::Sha256;
+
+use crate::clock::Clock;
+use crate::domain::moment::Moment;
+use crate::domain::strategy::Pattern;
+
+/// The client whose key verifies every client id that has no key of its own.
+pub const DEFAULT_CLIENT: &str = "default";
+
+/// The file that narrows clients.
+const RULES_FILE: &str = "clients.toml";
+
+/// The sizes of keys that are accepted, in bits.
+pub const KEY_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
+
+/// How often the folder is looked at while pushes come in.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// No file in the folder is read beyond this.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Why the folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// A private key lies where only public ones belong.
+    #[error(
+        "{0} holds a private key. Only public keys belong in this folder: move the private key to the machine that \
+         signs, and put the public key here"
+    )]
+    PrivateKey(PathBuf),
+    /// A file is not what its name says.
+    #[error("{path}: {reason}")]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The folder or a file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What narrows a client.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    /// The strategies that it may push to; all when absent.
+    strategies: Option<Vec<String>>,
+    /// Whether its tokens may come without `body_sha256`.
+    #[serde(default = "allowed")]
+    unbound: bool,
+}
+
+const fn allowed() -> bool {
+    true
+}
+
+/// A client: who verifies, and what it may.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) keys: Vec<VerifyingKey<Sha256>>,
+    pub(super) strategies: Option<Vec<Pattern>>,
+    pub(super) unbound: bool,
+}
+
+/// Everything in the folder at one moment.
+#[derive(Debug, Default)]
+struct Clients {
+    by_id: HashMap<String, Client>,
+    rules: BTreeMap<String, Rules>,
+    default_pem: Option<String>,
+}
+
+/// What tells that a file is another one than before.
+type Listing = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+/// The folder, read again when it changes.
+#[derive(Debug)]
+pub struct Keyring {
+    dir: PathBuf,
+    clock: Clock,
+    clients: ArcSwap<Clients>,
+    looked: Mutex<(Moment, Listing)>,
+}
+
+impl Keyring {
+    /// Reads the folder, and refuses whatever does not belong there.
+    ///
+    /// # Errors
+    /// When a file is a private key, is no key, or cannot be read.
+    pub fn open(dir: &Path, clock: Clock) -> Result<Self, KeyringError> {
+        let listing = list(dir)?;
+        let (clients, problems) = read(&listing, BTreeMap::new());
+        if let Some(problem) = problems.into_iter().next() {
+            return Err(problem);
+        }
+        let looked = Mutex::new((clock.now(), listing));
+        Ok(Self { dir: dir.to_owned(), clock, clients: ArcSwap::from_pointee(clients), looked })
+    }
+
+    /// The client that a token names: the one with keys of its own, or else the default one.
+    pub(super) fn client(&self, client_id: &str) -> Option<Client> {
+        self.refresh();
+        let clients = self.clients.load();
+        clients.by_id.get(client_id).or_else(|| clients.by_id.get(DEFAULT_CLIENT)).cloned()
+    }
+
+    /// The default client's public key as PEM.
+    pub fn default_pem(&self) -> Option<String> {
+        self.refresh();
+        self.clients.load().default_pem.clone()
+    }
+
+    /// Whether any public key is known.
+    pub fn is_empty(&self) -> bool {
+        self.refresh();
+        self.clients.load().by_id.is_empty()
+    }
+
+    /// Looks at the folder when that was not done for a while. A file that has become unusable is left out and said so
+    /// in the log; the others go on, and a key that was taken away is gone.
+    fn refresh(&self) {
+        let now = self.clock.now();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.since(looked.0) < LOOK_EVERY {
+            return;
+        }
+        looked.0 = now;
+        let listing = match list(&self.dir) {
+            Ok(listing) => listing,
+            Err(error) => {
+                tracing::error!(%error, "the keys folder cannot be read; the keys stay as they were");
+                return;
+            }
+        };
+        if listing == looked.1 {
+            return;
+        }
+        let (clients, problems) = read(&listing, self.clients.load().rules.clone());
+        for problem in problems {
+            tracing::error!(error = %problem, "left out of the keys folder");
+        }
+        tracing::info!(clients = clients.by_id.len(), "the keys folder was read again");
+        self.clients.store(Arc::new(clients));
+        looked.1 = listing;
+    }
+}
+
+fn list(dir: &Path) -> Result<Listing, KeyringError> {
+    let failed = |source| KeyringError::Io { path: dir.to_owned(), source };
+    let mut listing = Listing::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let known = path.extension().is_some_and(|extension| extension == "pem") || path.ends_with(RULES_FILE);
+        // A file that vanishes in between is no longer in the folder.
+        if let (true, Ok(metadata)) = (known, std::fs::metadata(&path)) {
+            listing.insert(path, (metadata.len(), metadata.modified().ok()));
+        }
+    }
+    Ok(listing)
+}
+
+/// Reads what is listed. Rules that cannot be read stay as they were: a typing error must not widen anybody.
+fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<KeyringError>) {
+    let mut clients = Clients { rules: old_rules, ..Clients::default() };
+    let mut problems = Vec::new();
+    let mut has_rules = false;
+    for (path, (length, _)) in listing {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let text = match read_file(path, *length) {
+            Ok(text) => text,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        if name == RULES_FILE {
+            has_rules = true;
+            match toml::from_str(&text) {
+                Ok(rules) => clients.rules = rules,
+                Err(error) => problems.push(bad_file(path, &error.to_string())),
+            }
+            continue;
+        }
+        // Up to the first dot: `alice.pem` and `alice.2026.pem` are both alice's.
+        let client_id = name.split('.').next().unwrap_or_default();
+        if client_id.is_empty() {
+            problems.push(bad_file(path, "the file name begins with no client id"));
+            continue;
+        }
+        // A client whose file is unusable is still not the default client.
+        let unlimited = || Client { keys: Vec::new(), strategies: None, unbound: true };
+        let client = clients.by_id.entry(client_id.to_owned()).or_insert_with(unlimited);
+        match read_key(path, &text) {
+            Ok(key) => client.keys.push(key),
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        }
+        if name == format!("{DEFAULT_CLIENT}.pem") {
+            clients.default_pem = Some(text);
+        }
+    }
+    if !has_rules {
+        clients.rules.clear();
+    }
+    for (id, rules) in &clients.rules {
+        let Some(client) = clients.by_id.get_mut(id) else {
+            tracing::warn!(client = id, "clients.toml narrows a client that has no key in the folder");
+            continue;
+        };
+        client.strategies = rules.strategies.as_ref().map(|patterns| patterns.iter().map(Pattern::new).collect());
+        client.unbound = rules.unbound;
+    }
+    (clients, problems)
+}
+
+fn bad_file(path: &Path, reason: &str) -> KeyringError {
+    KeyringError::BadFile { path: path.to_owned(), reason: reason.to_owned() }
+}
+
+fn read_file(path: &Path, length: u64) -> Result<String, KeyringError> {
+    if length > MAX_FILE_BYTES {
+        return Err(bad_file(path, "it is larger than 1 MiB"));
+    }
+    std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        io::ErrorKind::InvalidData => bad_file(path, "it is not text; a public key in PEM form is wanted"),
+        _ => KeyringError::Io { path: path.to_owned(), source },
+    })
+}
+
+fn read_key(path: &Path, text: &str) -> Result<VerifyingKey<Sha256>, KeyringError> {
+    if text.contains("PRIVATE KEY-----") {
+        return Err(KeyringError::PrivateKey(path.to_owned()));
+    }
+    let key = RsaPublicKey::from_public_key_pem(text.trim()).map_err(|error| {
+        bad_file(path, &format!("it is not an RSA public key in PEM form (-----BEGIN PUBLIC KEY-----): {error}"))
+    })?;
+    let bits = BoxedUint::bits(key.n());
+    if !KEY_BITS.contains(&bits) {
+        return Err(bad_file(path, &format!("the key has {bits} bits; 2048 to 8192 are accepted")));
+    }
+    // The salt may have any length: clients use the maximum, some libraries the digest's.
+    Ok(VerifyingKey::new_with_auto_salt_len(key))
+}

@@ -1,0 +1,67 @@
+//! Who is it, and may they: signed tokens, API keys, the operator's password, and the rights that they yield.
+
+pub mod api_key;
+mod canonical_json;
+pub mod keyring;
+pub mod password;
+pub mod rights;
+mod throttle;
+pub mod token;
+
+use std::time::Duration;
+
+/// Why somebody may not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A push came with no credential.
+    #[error("no X-Auth-Token header and no API key")]
+    MissingToken,
+    /// The token cannot be read.
+    #[error("the token cannot be read: {0}")]
+    MalformedToken(&'static str),
+    /// The token was signed too long ago.
+    #[error("the token was signed too long ago")]
+    TokenExpired,
+    /// The token claims to be signed later than now.
+    #[error("the token's timestamp lies in the future: check the clock of the machine that signed it")]
+    TokenFromFuture,
+    /// No key is known for the client.
+    #[error("no public key is known for client {0:?}")]
+    UnknownClient(String),
+    /// None of the client's keys verifies the signature.
+    #[error("the signature does not verify with the client's public key")]
+    BadSignature,
+    /// The token was signed for another request.
+    #[error("the token was signed for another request: its {0} does not match")]
+    TokenMismatch(&'static str),
+    /// The client's tokens must be bound to a body.
+    #[error("this client must send tokens that carry body_sha256")]
+    UnboundToken,
+    /// The credential does not cover the strategy.
+    #[error("this credential may not push to strategy {0:?}")]
+    StrategyForbidden(String),
+    /// The operator's password is missing.
+    #[error("no X-Internal-Password header and no internal_password in the body")]
+    MissingPassword,
+    /// The operator's password is wrong.
+    #[error("the operator's password is wrong")]
+    WrongPassword,
+    /// Too many wrong passwords from one address.
+    #[error("too many wrong passwords from this address")]
+    LockedOut {
+        /// Until the next try is answered.
+        retry_after: Duration,
+    },
+    /// Reading needs a credential.
+    #[error("reading needs an API key")]
+    MissingReadCredential,
+    /// The API key is unknown or revoked.
+    #[error("the API key is unknown or revoked")]
+    UnknownApiKey,
+    /// The API key's scope is another one.
+    #[error("the API key has another scope; this needs {0}")]
+    WrongScope(&'static str),
+    /// Whether they may cannot be found out now.
+    #[error("credentials cannot be checked now: {0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,247 @@
+//! Rights are values: a handler that holds one may, and there is no other way to come by one than to be checked here.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, HeaderMap};
+use tokio::sync::Mutex;
+
+use super::Refused;
+use super::api_key::ApiKeys;
+use super::keyring::{Keyring, KeyringError};
+use super::password::verify;
+use super::throttle::Throttle;
+use super::token::{Bound, Token};
+use crate::clock::Clock;
+use crate::domain::strategy::{Pattern, StrategyName};
+use crate::store::api_keys::Scope;
+use crate::store::{Actor, Store, UsedToken, operator};
+
+/// Who may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Reads {
+    /// Everybody who reaches the server.
+    Open,
+    /// Holders of an API key for reading, and the operator.
+    Key,
+}
+
+/// May read positions.
+#[derive(Debug)]
+pub struct Reader(());
+
+/// May push, as somebody.
+#[derive(Debug)]
+pub struct Pusher {
+    actor: Actor,
+    token: Option<UsedToken>,
+    strategies: Option<Vec<Pattern>>,
+    unbound: bool,
+}
+
+/// May push a list to one strategy.
+#[derive(Debug)]
+pub struct Permit {
+    /// Who pushes.
+    pub actor: Actor,
+    /// The token that this uses up.
+    pub token: Option<UsedToken>,
+    /// Whether the token could be put over another body.
+    pub unbound: bool,
+}
+
+/// May correct the book and set the password.
+#[derive(Debug)]
+pub struct Operator(());
+
+impl Pusher {
+    /// The right to push to one strategy.
+    ///
+    /// # Errors
+    /// When the credential does not cover it.
+    pub fn to(self, strategy: &StrategyName) -> Result<Permit, Refused> {
+        let covered = |patterns: Vec<Pattern>| patterns.iter().any(|pattern| pattern.matches(strategy));
+        if self.strategies.is_none_or(covered) {
+            Ok(Permit { actor: self.actor, token: self.token, unbound: self.unbound })
+        } else {
+            Err(Refused::StrategyForbidden(strategy.to_string()))
+        }
+    }
+}
+
+impl Operator {
+    /// Who the history names.
+    pub const fn actor(&self) -> Actor {
+        Actor::Operator
+    }
+}
+
+/// A request, as far as it says who sends it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its query, raw.
+    pub query: Option<&'a str>,
+    /// Where it comes from.
+    pub address: IpAddr,
+}
+
+impl Sender<'_> {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// An API key, wherever one may stand.
+    fn api_key(&self) -> Option<String> {
+        if let Some(key) = self.header("x-api-key") {
+            return Some(key.to_owned());
+        }
+        let authorization = self.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        if let Some((scheme, value)) = authorization.and_then(|value| value.split_once(' ')) {
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return Some(value.trim().to_owned());
+            }
+            if scheme.eq_ignore_ascii_case("basic") {
+                let pair = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
+                return Some(pair.split_once(':')?.1.to_owned());
+            }
+        }
+        let pairs = form_urlencoded::parse(self.query?.as_bytes());
+        pairs.into_iter().find(|(name, _)| name == "api_key").map(|(_, key)| key.into_owned())
+    }
+}
+
+/// The one who checks.
+#[derive(Debug)]
+pub struct Gate {
+    reads: Reads,
+    token_max_age: Duration,
+    clock: Clock,
+    store: Store,
+    keyring: Arc<Keyring>,
+    api_keys: ApiKeys,
+    /// Held while a password is checked: one guess at a time, each counted before the next.
+    throttle: Mutex<Throttle>,
+}
+
+impl Gate {
+    /// Reads the keys folder and stands at the door.
+    ///
+    /// # Errors
+    /// When the keys folder holds what does not belong there.
+    pub fn new(
+        keys_dir: &Path,
+        reads: Reads,
+        token_max_age: Duration,
+        clock: Clock,
+        store: Store,
+    ) -> Result<Self, KeyringError> {
+        Ok(Self {
+            reads,
+            token_max_age,
+            keyring: Arc::new(Keyring::open(keys_dir, clock.clone())?),
+            api_keys: ApiKeys::new(store.clone(), clock.clone()),
+            throttle: Mutex::default(),
+            clock,
+            store,
+        })
+    }
+
+    /// The public keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Whether somebody may read.
+    ///
+    /// # Errors
+    /// When reading needs a credential and this is none.
+    pub async fn reader(&self, sender: Sender<'_>) -> Result<Reader, Refused> {
+        if self.reads == Reads::Open {
+            return Ok(Reader(()));
+        }
+        if let Some(password) = sender.header("x-internal-password") {
+            return self.operator(Some(password), sender.address).await.map(|_| Reader(()));
+        }
+        let presented = sender.api_key().ok_or(Refused::MissingReadCredential)?;
+        match self.api_keys.check(&presented).await?.scope {
+            Scope::Read => Ok(Reader(())),
+            Scope::Write => Err(Refused::WrongScope("read")),
+        }
+    }
+
+    /// Whether somebody may push, by a signed token or an API key.
+    ///
+    /// # Errors
+    /// When there is no credential, or it does not hold for this request.
+    pub async fn pusher(&self, sender: Sender<'_>, request: Bound<'_>) -> Result<Pusher, Refused> {
+        if let Some(header) = sender.headers.get("x-auth-token") {
+            let header = header.to_str().map_err(|_| Refused::MalformedToken("it is not ASCII"))?;
+            return self.signed_pusher(header, request).await;
+        }
+        let presented = sender.api_key().ok_or(Refused::MissingToken)?;
+        let key = self.api_keys.check(&presented).await?;
+        if key.scope != Scope::Write {
+            return Err(Refused::WrongScope("write"));
+        }
+        let strategies = (!key.strategies.is_empty()).then_some(key.strategies);
+        Ok(Pusher { actor: Actor::Key(key.name), token: None, strategies, unbound: false })
+    }
+
+    async fn signed_pusher(&self, header: &str, request: Bound<'_>) -> Result<Pusher, Refused> {
+        let token = Token::parse(header)?;
+        token.check_age(self.clock.now(), self.token_max_age)?;
+        let keyring = Arc::clone(&self.keyring);
+        // The signature takes up to a millisecond of CPU and the keyring may look at files: not for an async thread.
+        let checked = tokio::task::spawn_blocking(move || {
+            let client =
+                keyring.client(&token.client_id).ok_or_else(|| Refused::UnknownClient(token.client_id.clone()))?;
+            token.check_signature(&client.keys)?;
+            Ok((token, client))
+        });
+        let (token, client) = checked.await.map_err(|error| Refused::Unavailable(error.to_string()))??;
+        token.check_binding(request)?;
+        if token.is_unbound() && !client.unbound {
+            return Err(Refused::UnboundToken);
+        }
+        Ok(Pusher {
+            token: Some(token.used()),
+            unbound: token.is_unbound(),
+            actor: Actor::Client(token.client_id),
+            strategies: client.strategies,
+        })
+    }
+
+    /// Whether somebody is the operator.
+    ///
+    /// # Errors
+    /// When the password is missing or wrong, or its address is locked out.
+    pub async fn operator(&self, password: Option<&str>, address: IpAddr) -> Result<Operator, Refused> {
+        let password = password.ok_or(Refused::MissingPassword)?.to_owned();
+        let mut throttle = self.throttle.lock().await;
+        if let Some(retry_after) = throttle.locked_for(address, self.clock.now()) {
+            return Err(Refused::LockedOut { retry_after });
+        }
+        let unavailable = |error: &dyn std::error::Error| Refused::Unavailable(error.to_string());
+        let stored = operator::find(self.store.readers()).await.map_err(|error| unavailable(&error))?;
+        let right = match stored {
+            Some(stored) => tokio::task::spawn_blocking(move || verify(&password, &stored.password_hash))
+                .await
+                .map_err(|error| unavailable(&error))?,
+            None => false,
+        };
+        if !right {
+            throttle.failed(address, self.clock.now());
+            tracing::warn!(%address, "a wrong operator's password");
+            return Err(Refused::WrongPassword);
+        }
+        throttle.succeeded(address);
+        Ok(Operator(()))
+    }
+}

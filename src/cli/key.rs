@@ -1,0 +1,67 @@
+//! `jq2qmt key add|list|revoke`
+
+use anyhow::bail;
+
+use super::say;
+use crate::auth::api_key::Secret;
+use crate::clock::{Clock, Zone};
+use crate::config::{KeyCommand, Places};
+use crate::domain::strategy::Pattern;
+use crate::store::api_keys::{self, ApiKey, NewApiKey, Scope};
+use crate::store::open_existing;
+
+/// Works on the database beside the server that may be running.
+pub(super) async fn run(places: &Places, command: &KeyCommand, clock: &Clock) -> anyhow::Result<()> {
+    let pool = open_existing(&places.database()).await?;
+    match command {
+        KeyCommand::Add { name, scope, strategy } => {
+            if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+                bail!("a key's name has 1 to 100 characters, none of them a control character");
+            }
+            if *scope == Scope::Read && !strategy.is_empty() {
+                bail!("--strategy narrows what a key may push to; a key for reading reads everything");
+            }
+            let secret = Secret::generate()?;
+            let strategies: Vec<Pattern> = strategy.iter().map(Pattern::new).collect();
+            let key = NewApiKey {
+                name,
+                scope: *scope,
+                strategies: &strategies,
+                prefix: secret.prefix(),
+                digest: secret.digest(),
+            };
+            if !api_keys::add(&pool, &key, clock.now()).await? {
+                bail!("there is a key named {name:?} already; revoke it first, or choose another name");
+            }
+            say(format_args!("API key {name:?} ({}), shown this once:\n{}", scope.as_str(), secret.reveal()))?;
+        }
+        KeyCommand::List => {
+            let zone = Zone::named("Asia/Shanghai")?;
+            for key in api_keys::all(&pool).await? {
+                say(line(&key, &zone))?;
+            }
+        }
+        KeyCommand::Revoke { name } => {
+            if !api_keys::revoke(&pool, name, clock.now()).await? {
+                bail!("there is no key named {name:?} in use");
+            }
+            say(format_args!("API key {name:?} is revoked"))?;
+        }
+    }
+    pool.close().await;
+    Ok(())
+}
+
+fn line(key: &ApiKey, zone: &Zone) -> String {
+    let strategies: Vec<&str> = key.strategies.iter().map(Pattern::as_str).collect();
+    let strategies = if strategies.is_empty() { "*".to_owned() } else { strategies.join(" ") };
+    let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| zone.rfc3339(at));
+    let state = key.revoked_at.map_or_else(|| "in use".to_owned(), |at| format!("revoked {}", zone.rfc3339(at)));
+    format!(
+        "{}…  {}  {:?}  strategies: {strategies}  created {}  last used {used}  {state}",
+        key.prefix,
+        key.scope.as_str(),
+        key.name,
+        zone.rfc3339(key.created_at)
+    )
+}

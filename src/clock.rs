@@ -1,0 +1,96 @@
+//! The only reader of the wall clock, and the zone in which people read times.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::domain::moment::Moment;
+
+/// Says what time it is: the machine's clock, or in tests a hand that is moved.
+#[derive(Debug, Clone)]
+pub struct Clock(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
+    System,
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at a moment until it is [advanced](Self::advance). Clones share the hand.
+    pub fn manual(start: Moment) -> Self {
+        Self(Source::Manual(Arc::new(AtomicI64::new(start.as_micros()))))
+    }
+
+    /// Moves a manual clock forward; the machine's clock cannot be moved.
+    pub fn advance(&self, span: Duration) {
+        if let Source::Manual(hand) = &self.0 {
+            hand.store(self.now().plus(span).as_micros(), Ordering::SeqCst);
+        }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Moment {
+        match &self.0 {
+            #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+            Source::System => Moment::from_micros(Timestamp::now().as_microsecond()),
+            Source::Manual(hand) => Moment::from_micros(hand.load(Ordering::SeqCst)),
+        }
+    }
+}
+
+/// The zone in which times are shown. The field's clock is China Standard Time, whatever the machine's own zone is.
+#[derive(Debug, Clone)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// A zone by its IANA name, such as `Asia/Shanghai`.
+    ///
+    /// # Errors
+    /// When there is no such zone.
+    pub fn named(name: &str) -> Result<Self, jiff::Error> {
+        TimeZone::get(name).map(Self)
+    }
+
+    /// Local time with microseconds: `2026-01-05 14:50:00.123456`.
+    pub fn local(&self, moment: Moment) -> String {
+        self.format("%Y-%m-%d %H:%M:%S.%6f", moment)
+    }
+
+    /// RFC 3339 with microseconds and offset: `2026-01-05T14:50:00.123456+08:00`.
+    pub fn rfc3339(&self, moment: Moment) -> String {
+        self.format("%Y-%m-%dT%H:%M:%S.%6f%:z", moment)
+    }
+
+    /// The zone's IANA name.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
+    fn format(&self, format: &str, moment: Moment) -> String {
+        let timestamp = Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default();
+        timestamp.to_zoned(self.0.clone()).strftime(format).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_in_the_zone_to_the_microsecond() {
+        let zone = Zone::named("Asia/Shanghai").unwrap();
+        let moment = Moment::from_micros(1_767_595_800_000_007);
+        assert_eq!(zone.local(moment), "2026-01-05 14:50:00.000007");
+        assert_eq!(zone.rfc3339(moment), "2026-01-05T14:50:00.000007+08:00");
+        assert!(Zone::named("Asia/Shenyang-West").is_err());
+    }
+}

@@ -1,0 +1,363 @@
+//! The only reader of flags, environment and configuration file. Flags win over the environment, it over the file.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand};
+use serde::Deserialize;
+
+use crate::auth::rights::Reads;
+use crate::clock::Zone;
+use crate::store::api_keys::Scope;
+
+/// What can be said on the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jq2qmt",
+    version,
+    about = "Keeps the target positions of quant strategies and tells QMT their exact total"
+)]
+pub struct CommandLine {
+    /// What to do; `serve` when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    paths: Paths,
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+/// Where things lie; every command understands these.
+#[derive(Debug, Clone, Args)]
+struct Paths {
+    /// Folder of the database [default: data]
+    #[arg(long, global = true, value_name = "DIR", env = "JQ2QMT_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Folder of the clients' public keys and clients.toml [default: keys]
+    #[arg(long, global = true, value_name = "DIR", env = "JQ2QMT_KEYS_DIR")]
+    keys_dir: Option<PathBuf>,
+    /// TOML file with any of the server's options, such as listen = "127.0.0.1:5366"
+    #[arg(long, global = true, value_name = "FILE", env = "JQ2QMT_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// What the server can be told.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:5366]
+    #[arg(long, value_name = "ADDR:PORT", env = "JQ2QMT_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Who may read positions; must be said when others than this machine can reach the server
+    #[arg(long, env = "JQ2QMT_READS")]
+    reads: Option<Reads>,
+    /// Certificate chain for HTTPS, PEM; read again when it changes
+    #[arg(long, value_name = "FILE", env = "JQ2QMT_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM; read again when it changes
+    #[arg(long, value_name = "FILE", env = "JQ2QMT_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Zone in which times are shown [default: Asia/Shanghai]
+    #[arg(long, value_name = "NAME", env = "JQ2QMT_ZONE")]
+    zone: Option<String>,
+    /// Seconds for which a signed token is good [default: 300]
+    #[arg(long, value_name = "SECONDS", env = "JQ2QMT_TOKEN_MAX_AGE")]
+    token_max_age: Option<u64>,
+    /// Fill an empty store with three strategies and an adjustment
+    #[arg(long, env = "JQ2QMT_DEMO", value_parser = FalseyValueParser::new())]
+    demo: bool,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server (the default)
+    Serve(ServeOptions),
+    /// Make a key pair for a client: the private key for the client, the public one for keys/
+    Keygen(KeygenOptions),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Set the operator's password
+    #[command(subcommand)]
+    Password(PasswordCommand),
+    /// Push a list of positions to a server, signed
+    Push(PushOptions),
+    /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
+    Verify,
+}
+
+/// How a key pair is made.
+#[derive(Debug, Args)]
+pub struct KeygenOptions {
+    /// The client's id: letters, digits, - and _
+    pub client_id: String,
+    /// Size of the key
+    #[arg(long, default_value_t = 3072, value_parser = clap::value_parser!(u32).range(2048..=8192))]
+    pub bits: u32,
+    /// Folder for the private key [default: the data folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Name of a further key of the same client, for rotation; its file is named after it
+    #[arg(long)]
+    pub tag: Option<String>,
+}
+
+/// What can be done with API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and show it, once
+    Add {
+        /// What it is called in lists and in the history
+        name: String,
+        /// What it allows: read or write
+        #[arg(long)]
+        scope: Scope,
+        /// A strategy it may push to, * for any run of characters; again for more [default: all]
+        #[arg(long, value_name = "PATTERN")]
+        strategy: Vec<String>,
+    },
+    /// List the keys
+    List,
+    /// Revoke a key; a running server refuses it within a second
+    Revoke {
+        /// Its name
+        name: String,
+    },
+}
+
+/// What can be done with the password.
+#[derive(Debug, Subcommand)]
+pub enum PasswordCommand {
+    /// Ask for a new password on the terminal, or read one line of standard input
+    Set,
+}
+
+/// What is pushed where.
+#[derive(Debug, Args)]
+pub struct PushOptions {
+    /// The server's address, such as <http://127.0.0.1:5366>
+    #[arg(long, value_name = "URL", env = "JQ2QMT_SERVER")]
+    pub server: String,
+    /// The client's private key, PEM
+    #[arg(long, value_name = "FILE", env = "JQ2QMT_KEY")]
+    pub key: PathBuf,
+    /// The client's id
+    #[arg(long, value_name = "ID", env = "JQ2QMT_CLIENT")]
+    pub client: String,
+    /// The strategy whose list this is
+    #[arg(long, value_name = "NAME")]
+    pub strategy: String,
+    /// Must be greater than the last one accepted for the strategy
+    #[arg(long, value_name = "N")]
+    pub sequence: Option<u64>,
+    /// The list: JSON, or CSV with the columns code, volume, cost and optionally name, remark; - for standard input
+    pub file: PathBuf,
+}
+
+/// What the configuration file may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct File {
+    #[serde(alias = "data_dir")]
+    data_dir: Option<PathBuf>,
+    #[serde(alias = "keys_dir")]
+    keys_dir: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    reads: Option<Reads>,
+    #[serde(alias = "tls_cert")]
+    tls_cert: Option<PathBuf>,
+    #[serde(alias = "tls_key")]
+    tls_key: Option<PathBuf>,
+    zone: Option<String>,
+    #[serde(alias = "token_max_age")]
+    token_max_age: Option<u64>,
+    demo: bool,
+}
+
+/// A certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+/// Where things lie.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Folder of the database.
+    pub data_dir: PathBuf,
+    /// Folder of the public keys.
+    pub keys_dir: PathBuf,
+}
+
+impl Places {
+    /// The database's file.
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("jq2qmt.db")
+    }
+}
+
+/// How the server is to run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where things lie.
+    pub places: Places,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Who may read.
+    pub reads: Reads,
+    /// HTTPS, when wanted.
+    pub tls: Option<Tls>,
+    /// The zone in which times are shown.
+    pub zone: Zone,
+    /// For how long a signed token is good.
+    pub token_max_age: Duration,
+    /// Whether to fill an empty store.
+    pub demo: bool,
+    /// The operator's password for the first start.
+    pub first_password: Option<String>,
+}
+
+impl CommandLine {
+    fn file(&self) -> anyhow::Result<File> {
+        let Some(path) = &self.paths.config else { return Ok(File::default()) };
+        let read = |path: &Path| -> anyhow::Result<File> { Ok(toml::from_str(&std::fs::read_to_string(path)?)?) };
+        read(path).with_context(|| format!("the configuration file {} cannot be used", path.display()))
+    }
+
+    /// Where things lie.
+    ///
+    /// # Errors
+    /// When the configuration file cannot be used.
+    pub fn places(&self) -> anyhow::Result<Places> {
+        Ok(self.places_over(self.file()?.data_dir, self.file()?.keys_dir))
+    }
+
+    fn places_over(&self, data_dir: Option<PathBuf>, keys_dir: Option<PathBuf>) -> Places {
+        Places {
+            data_dir: self.paths.data_dir.clone().or(data_dir).unwrap_or_else(|| "data".into()),
+            keys_dir: self.paths.keys_dir.clone().or(keys_dir).unwrap_or_else(|| "keys".into()),
+        }
+    }
+
+    /// How the server is to run.
+    ///
+    /// # Errors
+    /// When what is said does not fit together.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let file = self.file()?;
+        // `jq2qmt --listen X serve` and `jq2qmt serve --listen X` say the same.
+        let (said, above) = match &self.command {
+            Some(Command::Serve(options)) => (options, Some(&self.serve)),
+            _ => (&self.serve, None),
+        };
+        let places = self.places_over(file.data_dir, file.keys_dir);
+        let listen = said.listen.or(above.and_then(|above| above.listen)).or(file.listen);
+        let listen = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 5366)));
+        let reads = match said.reads.or(above.and_then(|above| above.reads)).or(file.reads) {
+            Some(reads) => reads,
+            None if listen.ip().is_loopback() => Reads::Open,
+            None => bail!(
+                "{listen} can be reached from other machines, so say who may read the positions:\n  \
+                 --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
+                 --reads open  everybody who reaches the port"
+            ),
+        };
+        let text = |pick: fn(&ServeOptions) -> &Option<PathBuf>| {
+            pick(said).clone().or(above.and_then(|above| pick(above).clone()))
+        };
+        let cert = text(|options| &options.tls_cert).or(file.tls_cert);
+        let key = text(|options| &options.tls_key).or(file.tls_key);
+        let tls = match (cert, key) {
+            (Some(cert), Some(key)) => Some(Tls { cert, key }),
+            (None, None) => None,
+            _ => bail!("--tls-cert and --tls-key go together"),
+        };
+        let zone = said.zone.clone().or(above.and_then(|above| above.zone.clone())).or(file.zone);
+        let zone = zone.unwrap_or_else(|| "Asia/Shanghai".to_owned());
+        let max_age = said.token_max_age.or(above.and_then(|above| above.token_max_age)).or(file.token_max_age);
+        let max_age = max_age.unwrap_or(300);
+        if !(1..=86_400).contains(&max_age) {
+            bail!("--token-max-age must be 1 to 86400 seconds");
+        }
+        Ok(Config {
+            places,
+            listen,
+            reads,
+            tls,
+            zone: Zone::named(&zone).with_context(|| format!("{zone:?} is no time zone, such as Asia/Shanghai"))?,
+            token_max_age: Duration::from_secs(max_age),
+            demo: said.demo || above.is_some_and(|above| above.demo) || file.demo,
+            first_password: environment("JQ2QMT_PASSWORD"),
+        })
+    }
+}
+
+/// What the log is to tell: `error`, `warn`, `info` or `debug`, or a filter such as `jq2qmt::http=debug`.
+pub fn log_filter() -> String {
+    environment("JQ2QMT_LOG").unwrap_or_else(|| "info".to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &[&str]) -> anyhow::Result<Config> {
+        CommandLine::try_parse_from(std::iter::once(&"jq2qmt").chain(arguments))?.config()
+    }
+
+    #[test]
+    fn the_defaults_are_for_this_machine_alone() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:5366");
+        assert_eq!(config.reads, Reads::Open);
+        assert_eq!(config.places.database(), Path::new("data/jq2qmt.db"));
+    }
+
+    #[test]
+    fn listening_elsewhere_needs_a_choice() {
+        for address in ["0.0.0.0:5366", "[::]:5366", "192.0.2.1:80"] {
+            let error = config(&["--listen", address]).unwrap_err().to_string();
+            assert!(error.contains("--reads key") && error.contains("--reads open"), "{error}");
+            assert_eq!(config(&["--listen", address, "--reads", "key"]).unwrap().reads, Reads::Key);
+        }
+        assert_eq!(config(&["--listen", "[::1]:0"]).unwrap().reads, Reads::Open);
+        assert_eq!(config(&["serve", "--listen", "127.0.0.1:1", "--reads", "key"]).unwrap().reads, Reads::Key);
+    }
+
+    #[test]
+    fn flags_win_over_the_file_wherever_they_stand() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jq2qmt.toml");
+        let file = path.to_str().unwrap();
+        std::fs::write(&path, "listen = \"127.0.0.1:7000\"\ndata-dir = \"elsewhere\"\nzone = \"UTC\"").unwrap();
+        let from_file = config(&["--config", file]).unwrap();
+        assert_eq!((from_file.listen.port(), from_file.zone.name()), (7000, "UTC"));
+        assert_eq!(from_file.places.data_dir, Path::new("elsewhere"));
+        for arguments in [["--listen", "127.0.0.1:1", "serve"], ["serve", "--listen", "127.0.0.1:1"]] {
+            let arguments = [&["--config", file, "--data-dir", "here"], &arguments[..]].concat();
+            let said = config(&arguments).unwrap();
+            assert_eq!((said.listen.port(), said.places.data_dir.as_path()), (1, Path::new("here")));
+        }
+        std::fs::write(&path, "listen = \"127.0.0.1:7000\"").unwrap();
+        let error = format!("{:#}", config(&["--config", file]).unwrap_err());
+        assert!(error.contains("jq2qmt.toml") && error.contains("unknown field `listen`"), "{error}");
+    }
+
+    #[test]
+    fn half_a_certificate_is_refused() {
+        assert!(config(&["--tls-cert", "cert.pem"]).is_err());
+        assert!(config(&["--token-max-age", "0"]).is_err());
+        assert!(config(&["--zone", "Mars/Olympus"]).is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! The book: every strategy's current list, and the running totals kept up change by change.
+//!
+//! All maps are persistent: a clone costs nothing and shares all that did not change, so a reader keeps its own book
+//! while the writer goes on, and a push costs in proportion to its own size whatever else is stored.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap, OrdSet};
+
+use super::code::Instrument;
+use super::decimal::{Amount, Volume};
+use super::moment::Moment;
+use super::position::{InstrumentChange, Placed, PositionList};
+use super::strategy::{Kind, StrategyName};
+
+/// A strategy's number; grows with creation, so it is also the order of the strategies.
+pub type StrategyId = i64;
+
+/// A stored change's number; grows over the whole server.
+pub type Revision = i64;
+
+/// The state of something at its newest revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The newest revision.
+    pub revision: Revision,
+    /// The beginning of that revision's chain hash, which stands for all that came before it.
+    pub fingerprint: [u8; 8],
+    /// When a poller last saw something change.
+    pub updated_at: Moment,
+}
+
+impl Mark {
+    /// Each part at its newest.
+    pub(super) fn newest(self, other: Self) -> Self {
+        let head = if other.revision > self.revision { other } else { self };
+        Self { updated_at: self.updated_at.max(other.updated_at), ..head }
+    }
+}
+
+/// A strategy as it stands now.
+#[derive(Debug, Clone)]
+pub struct Strategy {
+    /// Its number.
+    pub id: StrategyId,
+    /// Its name.
+    pub name: StrategyName,
+    /// Its positions.
+    pub list: PositionList,
+    /// Its newest revision.
+    pub mark: Mark,
+    /// When it was last pushed, changed or not.
+    pub last_push_at: Moment,
+    /// The last `sequence` accepted.
+    pub sequence: Option<i64>,
+}
+
+/// A running sum over the strategies of one kind.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Holding {
+    pub(super) volume: Volume,
+    pub(super) amount: Amount,
+    pub(super) holders: OrdSet<StrategyId>,
+}
+
+/// All running sums of one instrument.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Holdings {
+    pub(super) ordinary: Holding,
+    pub(super) adjustments: Holding,
+}
+
+impl Holdings {
+    fn of(&mut self, kind: Kind) -> &mut Holding {
+        match kind {
+            Kind::Ordinary => &mut self.ordinary,
+            Kind::Adjustment => &mut self.adjustments,
+        }
+    }
+}
+
+/// Every strategy's current list with the running totals.
+#[derive(Debug, Clone, Default)]
+pub struct Book {
+    pub(super) strategies: OrdMap<StrategyId, Arc<Strategy>>,
+    ids: HashMap<StrategyName, StrategyId>,
+    pub(super) holdings: HashMap<Instrument, Holdings>,
+    pub(super) adjustments: usize,
+    removed: HashMap<StrategyName, Mark>,
+    newest: Option<Mark>,
+    newest_ordinary: Option<Mark>,
+}
+
+impl Book {
+    /// The strategy of that name, if there is one now.
+    pub fn strategy(&self, name: &StrategyName) -> Option<&Arc<Strategy>> {
+        self.strategies.get(self.ids.get(name)?)
+    }
+
+    /// The strategy with that number, if there is one now.
+    pub fn by_id(&self, id: StrategyId) -> Option<&Arc<Strategy>> {
+        self.strategies.get(&id)
+    }
+
+    /// All strategies, by creation.
+    pub fn strategies(&self) -> impl Iterator<Item = &Arc<Strategy>> {
+        self.strategies.values()
+    }
+
+    /// How many strategies there are.
+    pub fn len(&self) -> usize {
+        self.strategies.len()
+    }
+
+    /// Whether there is no strategy at all.
+    pub fn is_empty(&self) -> bool {
+        self.strategies.is_empty()
+    }
+
+    /// The newest change of anything, removals included.
+    pub const fn newest(&self) -> Option<Mark> {
+        self.newest
+    }
+
+    /// The newest change of any strategy that is no adjustment, removals included.
+    pub const fn newest_ordinary(&self) -> Option<Mark> {
+        self.newest_ordinary
+    }
+
+    /// The removal of a strategy that is gone.
+    pub fn removal(&self, name: &StrategyName) -> Option<Mark> {
+        self.removed.get(name).copied()
+    }
+
+    /// Puts a strategy in the place of the one with its number; `changes` lead from that one's list to the new one.
+    pub fn put(&mut self, strategy: Strategy, changes: &[InstrumentChange]) {
+        let kind = strategy.name.kind();
+        self.apply(strategy.id, kind, changes);
+        self.advance(kind, strategy.mark);
+        if !self.strategies.contains_key(&strategy.id) {
+            self.removed.remove(&strategy.name);
+            self.ids.insert(strategy.name.clone(), strategy.id);
+            self.adjustments += usize::from(kind == Kind::Adjustment);
+        }
+        self.strategies.insert(strategy.id, Arc::new(strategy));
+    }
+
+    /// Takes a strategy out of lists and totals, and says what that changed. The mark is the removal's.
+    pub fn remove(&mut self, name: &StrategyName, mark: Mark) -> Vec<InstrumentChange> {
+        let Some(strategy) = self.ids.remove(name).and_then(|id| self.strategies.remove(&id)) else {
+            return Vec::new();
+        };
+        let changes = strategy.list.changes_to(&PositionList::default());
+        let kind = name.kind();
+        self.apply(strategy.id, kind, &changes);
+        self.adjustments -= usize::from(kind == Kind::Adjustment);
+        self.note_removal(name.clone(), mark);
+        changes
+    }
+
+    /// Records that a strategy was removed, so that pollers see its leaving as a change.
+    pub fn note_removal(&mut self, name: StrategyName, mark: Mark) {
+        self.advance(name.kind(), mark);
+        self.removed.insert(name, mark);
+    }
+
+    fn advance(&mut self, kind: Kind, mark: Mark) {
+        let newer = |newest: Option<Mark>| Some(newest.map_or(mark, |newest| newest.newest(mark)));
+        self.newest = newer(self.newest);
+        if kind == Kind::Ordinary {
+            self.newest_ordinary = newer(self.newest_ordinary);
+        }
+    }
+
+    fn apply(&mut self, id: StrategyId, kind: Kind, changes: &[InstrumentChange]) {
+        for change in changes {
+            let holdings = self.holdings.entry(change.instrument.clone()).or_default();
+            let holding = holdings.of(kind);
+            let (old, new) = (sums(&change.before), sums(&change.after));
+            holding.volume += new.0 - old.0;
+            holding.amount += new.1 - old.1;
+            if change.after.is_empty() {
+                holding.holders.remove(&id);
+            } else if change.before.is_empty() {
+                holding.holders.insert(id);
+            }
+            if holdings.ordinary.holders.is_empty() && holdings.adjustments.holders.is_empty() {
+                self.holdings.remove(&change.instrument);
+            }
+        }
+    }
+}
+
+fn sums(placed: &[Placed]) -> (Volume, Amount) {
+    placed.iter().fold((Volume::default(), Amount::default()), |(volume, amount), entry| {
+        (volume + entry.position.volume().into(), amount + entry.position.amount())
+    })
+}

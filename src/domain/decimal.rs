@@ -1,0 +1,341 @@
+//! Exact numbers: volumes (shares), costs (CNY per share) and their sums.
+//!
+//! `JoinQuant` sends costs with 17 significant digits. Everything here is fixed-point on wide integers, so a sum that is
+//! kept up by adding and subtracting for years equals one computed afresh, digit for digit. What cannot be held
+//! exactly is refused at the edge and never rounded.
+
+use std::fmt;
+use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+
+use ethnum::{I256, U256};
+
+/// How many decimals a number may have.
+pub const MAX_DECIMALS: u32 = 24;
+/// How many digits a number may have before the point.
+pub const MAX_INTEGER_DIGITS: u32 = 12;
+/// How many digits a volume times its cost may have before the point; with it, no sum that fits into memory overflows.
+pub const MAX_AMOUNT_DIGITS: u32 = 18;
+
+/// Why a number cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// The text is not a number.
+    #[error("is not a number")]
+    NotANumber,
+    /// The number is 10^12 or beyond.
+    #[error("is beyond what can be summed exactly: its magnitude must stay below 10^12")]
+    TooLarge,
+    /// The number has digits beyond the 24th decimal.
+    #[error("is beyond what can be summed exactly: it has more than 24 decimals")]
+    TooFine,
+}
+
+/// An exact decimal number below 10^12 in magnitude, with at most 24 decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Decimal(i128);
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Self = Self(0);
+
+    /// Reads a number as JSON spells it: `1000`, `12.5`, `-3e-7`.
+    ///
+    /// # Errors
+    /// When the text is no number, or the number is too large or too fine to be held exactly.
+    pub fn parse(text: &str) -> Result<Self, DecimalError> {
+        let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || mantissa.ends_with('.') || !digits_only(whole) || !digits_only(fraction) {
+            return Err(DecimalError::NotANumber);
+        }
+
+        let digits = format!("{whole}{fraction}");
+        let significant = digits.trim_start_matches('0').trim_end_matches('0');
+        if significant.is_empty() {
+            return Ok(Self::ZERO);
+        }
+        let count = |digits: &str| i64::try_from(digits.len()).unwrap_or(i64::MAX);
+        let trailing_zeros = count(&digits) - count(digits.trim_end_matches('0'));
+        let last_place = exponent.saturating_sub(count(fraction)).saturating_add(trailing_zeros);
+        let first_place = last_place.saturating_add(count(significant));
+        if first_place > i64::from(MAX_INTEGER_DIGITS) {
+            return Err(DecimalError::TooLarge);
+        }
+        let shift = last_place.saturating_add(i64::from(MAX_DECIMALS));
+        let scale = u32::try_from(shift).map_err(|_| DecimalError::TooFine)?;
+        let units = significant.parse::<i128>().map_err(|_| DecimalError::TooFine)? * 10_i128.pow(scale);
+        Ok(Self(if negative { -units } else { units }))
+    }
+
+    /// Volume times cost, exactly: CNY.
+    pub fn times(self, other: Self) -> Amount {
+        Amount(I256::from(self.0) * I256::from(other.0))
+    }
+
+    /// Whether the number is below zero.
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+}
+
+fn parse_exponent(text: &str) -> Result<i64, DecimalError> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(DecimalError::NotANumber);
+    }
+    // An exponent that overflows is as far beyond every bound as this one.
+    let magnitude = unsigned.parse::<i64>().unwrap_or(i64::MAX / 2).min(i64::MAX / 2);
+    Ok(if text.starts_with('-') { -magnitude } else { magnitude })
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = 10_u128.pow(MAX_DECIMALS);
+        let magnitude = self.0.unsigned_abs();
+        write_fixed(f, self.0 < 0, &(magnitude / unit), &(magnitude % unit), MAX_DECIMALS)
+    }
+}
+
+/// A sum of volumes: shares, exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Volume(I256);
+
+impl From<Decimal> for Volume {
+    fn from(volume: Decimal) -> Self {
+        Self(I256::from(volume.0))
+    }
+}
+
+impl Volume {
+    /// Whether the sum is zero.
+    pub fn is_zero(self) -> bool {
+        self.0 == I256::ZERO
+    }
+
+    /// Whether the sum is below zero.
+    pub fn is_negative(self) -> bool {
+        self.0.is_negative()
+    }
+}
+
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_wide(f, self.0, MAX_DECIMALS)
+    }
+}
+
+/// An amount of money, or a sum of amounts: CNY, exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Amount(I256);
+
+impl Amount {
+    /// Whether the amount keeps every sum that fits into memory exact.
+    pub fn is_summable(self) -> bool {
+        self.0.unsigned_abs() < U256::new(10).pow(MAX_AMOUNT_DIGITS + 2 * MAX_DECIMALS)
+    }
+
+    /// This amount over a volume: the double nearest to the exact quotient, ties to even. CNY per share.
+    ///
+    /// None when the volume is zero.
+    pub fn per(self, volume: Volume) -> Option<f64> {
+        if volume.is_zero() {
+            return None;
+        }
+        let unit = U256::new(10_u128.pow(MAX_DECIMALS));
+        let magnitude = nearest_double(self.0.unsigned_abs(), volume.0.unsigned_abs() * unit);
+        let negative = self.0.is_negative() != volume.0.is_negative() && magnitude != 0.0;
+        Some(if negative { -magnitude } else { magnitude })
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_wide(f, self.0, 2 * MAX_DECIMALS)
+    }
+}
+
+/// Gives a sum its exact group structure: what is added can be taken away again without a trace.
+macro_rules! exact_sum {
+    ($name:ident) => {
+        impl AddAssign for $name {
+            fn add_assign(&mut self, other: Self) {
+                self.0 += other.0;
+            }
+        }
+        impl SubAssign for $name {
+            fn sub_assign(&mut self, other: Self) {
+                self.0 -= other.0;
+            }
+        }
+        impl Add for $name {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self(self.0 + other.0)
+            }
+        }
+        impl Sub for $name {
+            type Output = Self;
+            fn sub(self, other: Self) -> Self {
+                Self(self.0 - other.0)
+            }
+        }
+        impl Neg for $name {
+            type Output = Self;
+            fn neg(self) -> Self {
+                Self(-self.0)
+            }
+        }
+    };
+}
+exact_sum!(Volume);
+exact_sum!(Amount);
+
+/// The double nearest to `numerator / denominator`, ties to even.
+///
+/// The quotient is developed to at least 64 bits and a sticky bit stands for everything behind them, so the one
+/// rounding happens where the processor turns 64 bits into 53.
+fn nearest_double(numerator: U256, denominator: U256) -> f64 {
+    const STEP: u32 = 16;
+    if numerator == U256::ZERO {
+        return 0.0;
+    }
+    let mut quotient = numerator / denominator;
+    let mut rest = numerator % denominator;
+    let mut places: i32 = 0;
+    while quotient.leading_zeros() > U256::BITS - u64::BITS {
+        // No denominator reaches 2^240, so this shift loses nothing.
+        rest <<= STEP;
+        quotient = (quotient << STEP) | (rest / denominator);
+        rest %= denominator;
+        places += STEP.cast_signed();
+    }
+    let surplus = U256::BITS - quotient.leading_zeros() - u64::BITS;
+    let head = (quotient >> surplus).as_u64();
+    let exact = rest == U256::ZERO && (quotient >> surplus) << surplus == quotient;
+    #[expect(clippy::cast_precision_loss, reason = "the one rounding, to nearest and ties to even")]
+    let rounded = (head | u64::from(!exact)) as f64;
+    rounded * 2.0_f64.powi(surplus.cast_signed() - places)
+}
+
+fn write_wide(f: &mut fmt::Formatter<'_>, units: I256, decimals: u32) -> fmt::Result {
+    let magnitude = units.unsigned_abs();
+    let unit = U256::new(10).pow(decimals);
+    write_fixed(f, units.is_negative(), &(magnitude / unit), &(magnitude % unit), decimals)
+}
+
+/// Plain notation: no exponent, no trailing zeros.
+fn write_fixed(
+    f: &mut fmt::Formatter<'_>,
+    negative: bool,
+    whole: &dyn fmt::Display,
+    fraction: &(impl fmt::Display + PartialEq<u128>),
+    decimals: u32,
+) -> fmt::Result {
+    let sign = if negative { "-" } else { "" };
+    if *fraction == 0 {
+        return write!(f, "{sign}{whole}");
+    }
+    let width = decimals as usize;
+    let padded = format!("{fraction:0>width$}");
+    write!(f, "{sign}{whole}.{}", padded.trim_end_matches('0'))
+}
+
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the exact double is what is promised")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number(text: &str) -> Decimal {
+        Decimal::parse(text).unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_number_are_equal() {
+        for text in ["12.5", "12.50", "125e-1", "1.25E+1", "0.0125e3", "00012.5"] {
+            assert_eq!(number(text), number("12.5"), "{text}");
+            assert_eq!(number(text).to_string(), "12.5");
+        }
+        for text in ["0", "-0.0", "0e999999999999999999999", "0.000"] {
+            assert_eq!(number(text), Decimal::ZERO, "{text}");
+        }
+        assert_eq!(number("1e2").to_string(), "100");
+        assert_eq!(number("-1.5e-7").to_string(), "-0.00000015");
+        assert_eq!(number("1000000000000000000000000e-20").to_string(), "10000");
+    }
+
+    #[test]
+    fn what_cannot_be_exact_is_refused() {
+        assert_eq!(Decimal::parse("1e12"), Err(DecimalError::TooLarge));
+        assert_eq!(Decimal::parse("1e99999999999999999999"), Err(DecimalError::TooLarge));
+        assert_eq!(Decimal::parse("1e-25"), Err(DecimalError::TooFine));
+        assert_eq!(Decimal::parse("1e-99999999999999999999"), Err(DecimalError::TooFine));
+        assert_eq!(Decimal::parse("123456789012.1234567890123456789012345"), Err(DecimalError::TooFine));
+        assert_eq!(
+            number("999999999999.999999999999999999999999").to_string(),
+            "999999999999.999999999999999999999999"
+        );
+        for text in ["", "-", ".5", "5.", "1e", "1e+", "+1", "NaN", "0x10", "1 ", "１", "1_0", "--1", "1e1.5"] {
+            assert_eq!(Decimal::parse(text), Err(DecimalError::NotANumber), "{text:?}");
+        }
+        assert!(!number("999999999999").times(number("999999999999")).is_summable());
+        assert!(number("999999999").times(number("999999999")).is_summable());
+    }
+
+    #[test]
+    fn an_average_is_the_nearest_double() {
+        let average = |parts: &[(&str, &str)]| {
+            let (mut volume, mut amount) = (Volume::default(), Amount::default());
+            for (shares, cost) in parts {
+                volume += number(shares).into();
+                amount += number(shares).times(number(cost));
+            }
+            amount.per(volume)
+        };
+        assert_eq!(average(&[("1000", "12.5"), ("500", "13.1")]), Some(12.7));
+        assert_eq!(average(&[("800", "8.9"), ("-300", "8.7")]), Some(9.02));
+        assert_eq!(average(&[("-100", "8.9")]), Some(8.9));
+        assert_eq!(average(&[("1000", "-1.5")]), Some(-1.5));
+        assert_eq!(average(&[("3", "0.1"), ("3", "0.2")]), Some(0.15));
+        assert_eq!(average(&[("7", "0")]), Some(0.0));
+        assert_eq!(average(&[("5", "1"), ("-5", "1")]), None);
+        // The double nearest to 1/3, whatever the size of the operands.
+        assert_eq!(average(&[("1", "1"), ("2", "0")]), Some(1.0 / 3.0));
+        let third = "3.33333333333333333333333333333333333e-25".parse().unwrap();
+        assert_eq!(average(&[("1e-24", "1e-24"), ("2e-24", "0")]), Some(third));
+        assert_eq!(average(&[("1e11", "1e6"), ("2e11", "0")]), Some(1e6 / 3.0));
+        // Exactly half way between two doubles: to the even one; a hair above: up.
+        assert_eq!(average(&[("1", "900719925474.0993"), ("0", "1")]), Some(900_719_925_474.099_3));
+        assert_eq!(nearest_double(U256::new((1 << 53) + 1), U256::ONE), 9_007_199_254_740_992.0);
+        assert_eq!(nearest_double(U256::new(((1 << 53) + 1) * 1000 + 1), U256::new(1000)), 9_007_199_254_740_994.0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_double_that_python_prints_comes_back(bits in any::<u64>()) {
+            let double = f64::from_bits(bits);
+            prop_assume!(double.is_finite());
+            if let Ok(parsed) = Decimal::parse(&format!("{double:?}")) {
+                prop_assert_eq!(parsed.to_string().parse::<f64>().unwrap(), double);
+            }
+        }
+
+        #[test]
+        fn printed_and_parsed_again_is_the_same(units in -999_999_999_999_999_999_999_999_999_999_999_999_i128..=999_999_999_999_999_999_999_999_999_999_999_999) {
+            let number = Decimal(units);
+            prop_assert_eq!(Decimal::parse(&number.to_string()).unwrap(), number);
+        }
+
+        #[test]
+        fn the_average_of_one_position_is_its_cost(volume in 1_u32.., cost in 1e-6..1e6_f64) {
+            let (volume, cost_exact) = (number(&volume.to_string()), number(&cost.to_string()));
+            prop_assert_eq!(volume.times(cost_exact).per(volume.into()), Some(cost));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Pure rules: what an instrument, a position, a strategy and a total are. No I/O, no clock, no SQL, no HTTP.
+
+pub mod book;
+pub mod code;
+pub mod decimal;
+pub mod moment;
+pub mod position;
+pub mod strategy;
+pub mod total;

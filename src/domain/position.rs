@@ -1,0 +1,377 @@
+//! Positions and lists of them: checked where they come in, valid ever after.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+
+use smol_str::SmolStr;
+
+use super::code::{Code, CodeError, Instrument};
+use super::decimal::{Amount, Decimal};
+use super::strategy::Kind;
+
+/// The longest stock name, in characters.
+pub const MAX_STOCK_NAME_CHARS: usize = 100;
+/// The longest remark, in characters.
+pub const MAX_REMARK_CHARS: usize = 1000;
+
+/// A field of a position, as it is called on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The instrument's code.
+    Code,
+    /// The instrument's name.
+    Name,
+    /// Shares.
+    Volume,
+    /// CNY per share.
+    Cost,
+    /// A note that is kept and given back.
+    Remark,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Code => "code",
+            Self::Name => "name",
+            Self::Volume => "volume",
+            Self::Cost => "cost",
+            Self::Remark => "remark",
+        })
+    }
+}
+
+/// The rule that a position breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Breach {
+    /// The code is none.
+    #[error("code {0}")]
+    Code(#[from] CodeError),
+    /// A strategy's volume is below zero; only an adjustment's may be.
+    #[error("volume must not be negative")]
+    NegativeVolume,
+    /// A strategy's cost is zero or below; only an adjustment's may be.
+    #[error("cost must be greater than 0")]
+    CostNotPositive,
+    /// Volume times cost is beyond what can be summed exactly.
+    #[error("volume times cost is beyond what can be summed exactly: it must stay below 10^18")]
+    AmountTooLarge,
+    /// A text is longer than it may be.
+    #[error("{0} is too long")]
+    TextTooLong(Field),
+}
+
+impl Breach {
+    /// The field to look at.
+    pub const fn field(self) -> Field {
+        match self {
+            Self::Code(_) => Field::Code,
+            Self::NegativeVolume | Self::AmountTooLarge => Field::Volume,
+            Self::CostNotPositive => Field::Cost,
+            Self::TextTooLong(field) => field,
+        }
+    }
+}
+
+/// A target: so many shares of an instrument, at a cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    code: Code,
+    name: Option<SmolStr>,
+    volume: Decimal,
+    cost: Decimal,
+    remark: Option<Box<str>>,
+}
+
+impl Position {
+    /// Checks a position against the rules of its list's kind.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn new(
+        kind: Kind,
+        code: &str,
+        name: Option<&str>,
+        volume: Decimal,
+        cost: Decimal,
+        remark: Option<&str>,
+    ) -> Result<Self, Breach> {
+        let code = Code::parse(code)?;
+        if kind == Kind::Ordinary && volume.is_negative() {
+            return Err(Breach::NegativeVolume);
+        }
+        if kind == Kind::Ordinary && cost <= Decimal::ZERO {
+            return Err(Breach::CostNotPositive);
+        }
+        if !volume.times(cost).is_summable() {
+            return Err(Breach::AmountTooLarge);
+        }
+        let longer = |text: Option<&str>, limit| text.is_some_and(|text| text.chars().nth(limit).is_some());
+        if longer(name, MAX_STOCK_NAME_CHARS) {
+            return Err(Breach::TextTooLong(Field::Name));
+        }
+        if longer(remark, MAX_REMARK_CHARS) {
+            return Err(Breach::TextTooLong(Field::Remark));
+        }
+        let name = name.filter(|name| !name.is_empty()).map(SmolStr::from);
+        Ok(Self { code, name, volume, cost, remark: remark.map(Box::from) })
+    }
+
+    /// The code as it was pushed.
+    pub const fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// The instrument's name, where one was given.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Shares.
+    pub const fn volume(&self) -> Decimal {
+        self.volume
+    }
+
+    /// CNY per share.
+    pub const fn cost(&self) -> Decimal {
+        self.cost
+    }
+
+    /// The note that came with the position.
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
+    /// Volume times cost: CNY.
+    pub fn amount(&self) -> Amount {
+        self.volume.times(self.cost)
+    }
+
+    /// Whether both say the same to a poller; remarks are for people.
+    fn same_target(&self, other: &Self) -> bool {
+        self.code == other.code && self.name == other.name && self.volume == other.volume && self.cost == other.cost
+    }
+}
+
+/// A position and its place in a list.
+///
+/// Places grow along the list but leave gaps, so that a position which stays where it was keeps its place when others
+/// come and go, and the history records only what really changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// Where in the list the position stands, relative to the others.
+    pub place: i64,
+    /// The position.
+    pub position: Position,
+}
+
+/// A strategy's whole list of positions, in order. The same instrument may stand in it more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PositionList(Vec<Placed>);
+
+/// What happened to one instrument between two lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstrumentChange {
+    /// The instrument.
+    pub instrument: Instrument,
+    /// What the list held of it before; empty when nothing.
+    pub before: Vec<Placed>,
+    /// What the list holds of it now; empty when nothing.
+    pub after: Vec<Placed>,
+}
+
+impl PositionList {
+    /// The gap left between two places, for positions that come in between later.
+    const GAP: i64 = 1 << 20;
+
+    /// Rebuilds a list from placed positions, in any order.
+    pub fn from_placed(mut placed: Vec<Placed>) -> Self {
+        placed.sort_by_key(|entry| entry.place);
+        Self(placed)
+    }
+
+    /// The list that follows this one: the given positions, each at its old place where the order allows.
+    #[must_use]
+    pub fn followed_by(&self, positions: Vec<Position>) -> Self {
+        let mut old_places: HashMap<Instrument, VecDeque<i64>> = HashMap::with_capacity(self.0.len());
+        for entry in &self.0 {
+            old_places.entry(entry.position.code.instrument()).or_default().push_back(entry.place);
+        }
+        let mut last_kept = 0;
+        let kept: Vec<Option<i64>> = positions
+            .iter()
+            .map(|position| {
+                let place = old_places.get_mut(&position.code.instrument())?.pop_front()?;
+                (place > last_kept).then(|| {
+                    last_kept = place;
+                    place
+                })
+            })
+            .collect();
+        let places = fill_gaps(&kept).unwrap_or_else(|| (1..).map(|n: i64| n * Self::GAP).take(kept.len()).collect());
+        Self(places.into_iter().zip(positions).map(|(place, position)| Placed { place, position }).collect())
+    }
+
+    /// The positions, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Position> {
+        self.0.iter().map(|entry| &entry.position)
+    }
+
+    /// How many positions the list holds.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the list is empty: on purpose, since somebody pushed it so.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a poller would see the same in both lists: codes, names, volumes and costs, in the same order.
+    pub fn same_targets(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().zip(other.iter()).all(|(one, two)| one.same_target(two))
+    }
+
+    /// Whether both lists hold the same positions in the same order, remarks included.
+    pub fn same_positions(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+
+    /// What leads from this list to `next`, instrument by instrument, in the order of `next` with the gone ones last.
+    pub fn changes_to(&self, next: &Self) -> Vec<InstrumentChange> {
+        let mut before = self.by_instrument();
+        let mut after = next.by_instrument();
+        let mut seen = Vec::with_capacity(after.len());
+        for entry in next.0.iter().chain(&self.0) {
+            let instrument = entry.position.code.instrument();
+            let pair = (before.remove(&instrument).unwrap_or_default(), after.remove(&instrument).unwrap_or_default());
+            if pair.0 != pair.1 {
+                let owned = |entries: Vec<&Placed>| entries.into_iter().cloned().collect();
+                seen.push(InstrumentChange { instrument, before: owned(pair.0), after: owned(pair.1) });
+            }
+        }
+        seen
+    }
+
+    fn by_instrument(&self) -> HashMap<Instrument, Vec<&Placed>> {
+        let mut groups: HashMap<Instrument, Vec<&Placed>> = HashMap::with_capacity(self.0.len());
+        for entry in &self.0 {
+            groups.entry(entry.position.code.instrument()).or_default().push(entry);
+        }
+        groups
+    }
+}
+
+/// Places for the entries that kept none, between their neighbours; None when a gap is too narrow.
+fn fill_gaps(kept: &[Option<i64>]) -> Option<Vec<i64>> {
+    let mut places: Vec<i64> = Vec::with_capacity(kept.len());
+    let mut rest = kept;
+    while !rest.is_empty() {
+        let open = rest.iter().take_while(|place| place.is_none()).count();
+        let low = places.last().copied().unwrap_or(0);
+        let steps = i64::try_from(open).ok()? + 1;
+        let step = match rest.get(open).copied().flatten() {
+            Some(high) => (high - low) / steps,
+            None => PositionList::GAP,
+        };
+        if step == 0 || low.checked_add(step.checked_mul(steps)?).is_none() {
+            return None;
+        }
+        places.extend((1..steps).map(|n| low + n * step));
+        places.extend(rest.get(open).copied().flatten());
+        rest = rest.get(open + 1..).unwrap_or_default();
+    }
+    Some(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn position(code: &str, volume: &str) -> Position {
+        let number = |text| Decimal::parse(text).unwrap();
+        Position::new(Kind::Ordinary, code, None, number(volume), number("1"), None).unwrap()
+    }
+
+    fn list(codes: &[&str]) -> Vec<Position> {
+        codes.iter().map(|code| position(code, "100")).collect()
+    }
+
+    #[test]
+    fn each_kind_has_its_rules() {
+        let number = |text| Decimal::parse(text).unwrap();
+        let check =
+            |kind, volume, cost| Position::new(kind, "000001.SZ", None, number(volume), number(cost), None).map(|_| ());
+        assert_eq!(check(Kind::Ordinary, "0", "0.01"), Ok(()));
+        assert_eq!(check(Kind::Ordinary, "-1", "1"), Err(Breach::NegativeVolume));
+        assert_eq!(check(Kind::Ordinary, "1", "0"), Err(Breach::CostNotPositive));
+        assert_eq!(check(Kind::Ordinary, "1", "-1"), Err(Breach::CostNotPositive));
+        assert_eq!(check(Kind::Adjustment, "-100", "-1.5"), Ok(()));
+        assert_eq!(check(Kind::Adjustment, "1", "0"), Ok(()));
+        assert_eq!(check(Kind::Adjustment, "-1e11", "1e11"), Err(Breach::AmountTooLarge));
+    }
+
+    #[test]
+    fn a_position_that_stays_keeps_its_place() {
+        let first = PositionList::default().followed_by(list(&["A", "B", "C"]));
+        let second = first.followed_by(list(&["A", "X", "C", "Y"]));
+        let changed: Vec<String> =
+            first.changes_to(&second).iter().map(|change| change.instrument.to_string()).collect();
+        assert_eq!(changed, ["X", "Y", "B"]);
+    }
+
+    #[test]
+    fn a_code_that_stands_twice_is_one_change() {
+        let first = PositionList::default().followed_by(list(&["A", "A", "B"]));
+        let second = first.followed_by(list(&["A", "B"]));
+        let changes = first.changes_to(&second);
+        assert_eq!(changes.len(), 1);
+        assert_eq!((changes[0].before.len(), changes[0].after.len()), (2, 1));
+    }
+
+    #[test]
+    fn another_notation_is_a_change_of_the_same_instrument() {
+        let first = PositionList::default().followed_by(list(&["000001.XSHE"]));
+        let second = first.followed_by(list(&["000001.SZ"]));
+        assert_eq!(first.changes_to(&second).len(), 1);
+        assert!(!first.same_targets(&second));
+    }
+
+    #[test]
+    fn when_no_gap_is_left_the_places_are_dealt_anew() {
+        let mut current = PositionList::default().followed_by(list(&["A", "Z"]));
+        for n in 0..60 {
+            let mut codes = vec!["A".to_owned(), format!("N{n}")];
+            codes.extend(current.iter().skip(1).map(|position| position.code().to_string()));
+            let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+            current = current.followed_by(list(&codes));
+            assert!(current.0.is_sorted_by(|one, two| one.place < two.place));
+        }
+        assert_eq!(current.len(), 62);
+    }
+
+    proptest! {
+        #[test]
+        fn changes_lead_from_one_list_to_the_next(
+            one in prop::collection::vec(("[A-F]", 0..3_u32), 0..8),
+            two in prop::collection::vec(("[A-F]", 0..3_u32), 0..8),
+        ) {
+            let positions = |entries: &[(String, u32)]| -> Vec<Position> {
+                entries.iter().map(|(code, volume)| position(code, &volume.to_string())).collect()
+            };
+            let before = PositionList::default().followed_by(positions(&one));
+            let after = before.followed_by(positions(&two));
+            prop_assert!(after.iter().cloned().eq(positions(&two)));
+            prop_assert!(after.0.is_sorted_by(|one, two| one.place < two.place));
+
+            let mut replayed = before.0.clone();
+            for change in before.changes_to(&after) {
+                replayed.retain(|entry| entry.position.code.instrument() != change.instrument);
+                replayed.extend(change.after);
+            }
+            prop_assert_eq!(PositionList::from_placed(replayed), after);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The merged total: which strategies are taken, how they add up, what a poller is told.
+
+use std::collections::{BTreeMap, HashMap};
+
+use smol_str::SmolStr;
+
+use super::book::{Book, Holding, Mark, Strategy, StrategyId};
+use super::code::{Code, Instrument};
+use super::decimal::{Amount, Volume};
+use super::strategy::{Kind, StrategyName};
+
+/// Which strategies a total is taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// All but the manual overlays.
+    Ordinary,
+    /// These; each counts once.
+    Named(Vec<StrategyName>),
+}
+
+/// A strategy that a selection names and nobody ever pushed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no strategy {0:?}")]
+pub struct UnknownStrategy(pub StrategyName);
+
+/// One instrument's line of a total. Its volume is never zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TotalLine {
+    /// The code as the first contributor spelled it.
+    pub code: Code,
+    /// The name that the first contributor gave.
+    pub name: Option<SmolStr>,
+    /// The sum of the volumes: shares, below zero when adjustments take away more than there is.
+    pub volume: Volume,
+    /// The sum of volumes times costs: CNY.
+    pub amount: Amount,
+}
+
+/// What a selection amounts to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Total {
+    /// The lines: strategies by creation, then position order.
+    pub lines: Vec<TotalLine>,
+    /// How fresh the total is; None when no strategy was taken, so that a poller does nothing.
+    pub mark: Option<Mark>,
+    /// Whether any strategy was taken: without one, "no positions" would be a guess.
+    pub known: bool,
+}
+
+impl Book {
+    /// How fresh a selection is, without adding it up: two totals of a selection with equal marks are equal.
+    ///
+    /// # Errors
+    /// When the selection names a strategy that does not exist. An adjustment that does not exist counts as empty.
+    pub fn freshness(&self, selection: &Selection) -> Result<Option<Mark>, UnknownStrategy> {
+        match selection {
+            Selection::All => Ok(self.newest()),
+            Selection::Ordinary => Ok(self.newest_ordinary()),
+            Selection::Named(names) => {
+                let mut newest: Option<Mark> = None;
+                for name in names {
+                    let mark = match self.strategy(name) {
+                        Some(strategy) => Some(strategy.mark),
+                        None if name.kind() == Kind::Adjustment => self.removal(name),
+                        None => return Err(UnknownStrategy(name.clone())),
+                    };
+                    newest = match (newest, mark) {
+                        (Some(one), Some(two)) => Some(one.newest(two)),
+                        (one, two) => one.or(two),
+                    };
+                }
+                Ok(newest)
+            }
+        }
+    }
+
+    /// Adds a selection up.
+    ///
+    /// # Errors
+    /// When the selection names a strategy that does not exist. An adjustment that does not exist counts as empty.
+    pub fn total(&self, selection: &Selection) -> Result<Total, UnknownStrategy> {
+        let mark = self.freshness(selection)?;
+        let (lines, known) = match selection {
+            Selection::All => {
+                let first = |one: Option<StrategyId>, two: Option<StrategyId>| one.into_iter().chain(two).min();
+                let sums = self.holdings.iter().filter_map(|(instrument, holdings)| {
+                    let Holding { volume, amount, holders } = &holdings.ordinary;
+                    let overlay = &holdings.adjustments;
+                    let owner = first(holders.get_min().copied(), overlay.holders.get_min().copied())?;
+                    Some((owner, instrument, *volume + overlay.volume, *amount + overlay.amount))
+                });
+                (self.in_order(sums), !self.is_empty())
+            }
+            Selection::Ordinary => {
+                let sums = self.holdings.iter().filter_map(|(instrument, holdings)| {
+                    let Holding { volume, amount, holders } = &holdings.ordinary;
+                    Some((*holders.get_min()?, instrument, *volume, *amount))
+                });
+                (self.in_order(sums), self.len() > self.adjustments)
+            }
+            Selection::Named(names) => {
+                let taken: BTreeMap<StrategyId, &Strategy> = names
+                    .iter()
+                    .filter_map(|name| self.strategy(name))
+                    .map(|strategy| (strategy.id, &**strategy))
+                    .collect();
+                (merge(taken.values().copied()), !taken.is_empty())
+            }
+        };
+        Ok(Total { lines, mark, known })
+    }
+
+    /// Turns sums, each with the strategy that contributes first, into lines in the order of strategies and positions.
+    fn in_order<'a>(
+        &'a self,
+        sums: impl Iterator<Item = (StrategyId, &'a Instrument, Volume, Amount)>,
+    ) -> Vec<TotalLine> {
+        let mut by_owner: BTreeMap<StrategyId, HashMap<&Instrument, (Volume, Amount)>> = BTreeMap::new();
+        for (owner, instrument, volume, amount) in sums.filter(|(_, _, volume, _)| !volume.is_zero()) {
+            by_owner.entry(owner).or_default().insert(instrument, (volume, amount));
+        }
+        let mut lines = Vec::new();
+        for (owner, mut open) in by_owner {
+            let Some(strategy) = self.strategies.get(&owner) else { continue };
+            for position in strategy.list.iter() {
+                if let Some((volume, amount)) = open.remove(&position.code().instrument()) {
+                    let name = position.name().map(SmolStr::from);
+                    lines.push(TotalLine { code: position.code().clone(), name, volume, amount });
+                }
+            }
+        }
+        lines
+    }
+}
+
+/// Adds strategies up afresh, in the order given.
+pub fn merge<'a>(strategies: impl Iterator<Item = &'a Strategy>) -> Vec<TotalLine> {
+    let mut places: HashMap<Instrument, usize> = HashMap::new();
+    let mut lines: Vec<TotalLine> = Vec::new();
+    for position in strategies.flat_map(|strategy| strategy.list.iter()) {
+        let place = *places.entry(position.code().instrument()).or_insert_with(|| {
+            lines.push(TotalLine {
+                code: position.code().clone(),
+                name: position.name().map(SmolStr::from),
+                volume: Volume::default(),
+                amount: Amount::default(),
+            });
+            lines.len() - 1
+        });
+        lines[place].volume += position.volume().into();
+        lines[place].amount += position.amount();
+    }
+    lines.retain(|line| !line.volume.is_zero());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::TestCaseError;
+
+    use super::super::decimal::Decimal;
+    use super::super::moment::Moment;
+    use super::super::position::{Position, PositionList};
+    use super::*;
+
+    /// Something that happens to a book.
+    #[derive(Debug, Clone)]
+    enum Event {
+        Push(&'static str, Vec<(&'static str, i32, String)>),
+        Remove(&'static str),
+    }
+
+    fn event() -> impl Strategy2<Value = Event> {
+        let name = || prop::sample::select(vec!["alpha", "beta", "策略", "ADJUSTMENT_MAIN", "ADJUSTMENT_B"]);
+        let code = prop::sample::select(vec!["000001.XSHE", "000001.SZ", "600000.XSHG", "600000.SH", "430047.BJ", "X"]);
+        let cost = (1_u64..u64::MAX, 0_u32..20).prop_map(|(digits, exponent)| format!("{digits}e-{exponent}"));
+        let cost = cost.prop_filter("beyond what is accepted", |cost| Decimal::parse(cost).is_ok());
+        let positions = prop::collection::vec((code, -300..300_i32, cost), 0..6);
+        prop_oneof![
+            4 => (name(), positions).prop_map(|(name, positions)| Event::Push(name, positions)),
+            1 => name().prop_map(Event::Remove),
+        ]
+    }
+
+    use proptest::strategy::Strategy as Strategy2;
+
+    fn name(text: &str) -> StrategyName {
+        StrategyName::parse(text).unwrap()
+    }
+
+    fn mark(revision: i64) -> Mark {
+        Mark { revision, fingerprint: [0; 8], updated_at: Moment::from_micros(revision) }
+    }
+
+    fn positions(kind: Kind, entries: &[(&str, i32, String)]) -> Vec<Position> {
+        let position = |(code, volume, cost): &(&str, i32, String)| {
+            let volume = if kind == Kind::Ordinary { volume.abs() } else { *volume };
+            let volume = Decimal::parse(&volume.to_string()).unwrap();
+            Position::new(kind, code, None, volume, Decimal::parse(cost).unwrap(), None).unwrap()
+        };
+        entries.iter().map(position).collect()
+    }
+
+    fn push(book: &mut Book, at: i64, to: &str, entries: &[(&str, i32, String)]) {
+        let name = name(to);
+        let current = book.strategy(&name).cloned();
+        let empty = PositionList::default();
+        let before = current.as_ref().map_or(&empty, |current| &current.list);
+        let list = before.followed_by(positions(name.kind(), entries));
+        let id = current.as_ref().map_or(at, |current| current.id);
+        let changes = before.changes_to(&list);
+        let strategy =
+            super::Strategy { id, name, list, mark: mark(at), last_push_at: Moment::from_micros(at), sequence: None };
+        book.put(strategy, &changes);
+    }
+
+    fn replay(events: &[Event]) -> Book {
+        let mut book = Book::default();
+        for (at, event) in (1..).zip(events) {
+            match event {
+                Event::Push(to, entries) => push(&mut book, at, to, entries),
+                Event::Remove(of) => {
+                    book.remove(&name(of), mark(at));
+                }
+            }
+        }
+        book
+    }
+
+    fn check_running_total(book: &Book) -> Result<(), TestCaseError> {
+        let all: Vec<TotalLine> = merge(book.strategies().map(|strategy| &**strategy));
+        prop_assert_eq!(&book.total(&Selection::All).unwrap().lines, &all);
+        let ordinary = book.strategies().filter(|strategy| strategy.name.kind() == Kind::Ordinary);
+        let ordinary: Vec<TotalLine> = merge(ordinary.map(|strategy| &**strategy));
+        prop_assert_eq!(&book.total(&Selection::Ordinary).unwrap().lines, &ordinary);
+        let names = book.strategies().map(|strategy| strategy.name.clone()).collect();
+        prop_assert_eq!(&book.total(&Selection::Named(names)).unwrap().lines, &all);
+        let held: usize = all.iter().filter(|line| !line.volume.is_zero()).count();
+        prop_assert!(book.holdings.len() >= held);
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn the_running_total_equals_one_computed_afresh(events in prop::collection::vec(event(), 0..40)) {
+            let book = replay(&events);
+            check_running_total(&book)?;
+            // With every strategy gone, nothing is left over.
+            let mut emptied = book.clone();
+            let names: Vec<StrategyName> = emptied.strategies().map(|strategy| strategy.name.clone()).collect();
+            for name in &names {
+                emptied.remove(name, mark(1_000));
+            }
+            prop_assert!(emptied.holdings.is_empty());
+            prop_assert_eq!(emptied.adjustments, 0);
+            prop_assert!(!emptied.total(&Selection::All).unwrap().known);
+            // A reader's book stays as it was.
+            check_running_total(&book)?;
+        }
+
+        #[test]
+        fn the_total_does_not_depend_on_the_order_of_pushes(
+            lists in prop::collection::vec(event(), 1..8),
+            shuffle in prop::collection::vec(any::<prop::sample::Index>(), 8),
+        ) {
+            let mut pushes: Vec<Event> = Vec::new();
+            for event in lists {
+                if let Event::Push(to, _) = &event {
+                    pushes.retain(|other| !matches!(other, Event::Push(earlier, _) if earlier == to));
+                    pushes.push(event);
+                }
+            }
+            let sums = |events: &[Event]| {
+                let lines = replay(events).total(&Selection::All).unwrap().lines;
+                let sum = |line: &TotalLine| {
+                    (line.code.instrument(), (line.volume, line.amount, line.amount.per(line.volume).map(f64::to_bits)))
+                };
+                lines.iter().map(sum).collect::<BTreeMap<_, _>>()
+            };
+            let expected = sums(&pushes);
+            let mut shuffled = Vec::new();
+            for index in shuffle.iter().cycle() {
+                if pushes.is_empty() {
+                    break;
+                }
+                shuffled.push(pushes.remove(index.index(pushes.len())));
+            }
+            prop_assert_eq!(sums(&shuffled), expected);
+        }
+
+        #[test]
+        fn every_change_moves_the_mark_of_what_it_touches(events in prop::collection::vec(event(), 1..20)) {
+            let selections = [
+                Selection::All,
+                Selection::Ordinary,
+                Selection::Named(vec![name("ADJUSTMENT_MAIN"), name("ADJUSTMENT_B")]),
+            ];
+            let mut book = Book::default();
+            for (at, event) in (1..).zip(&events) {
+                let before: Vec<Total> = selections.iter().map(|selection| book.total(selection).unwrap()).collect();
+                match event {
+                    Event::Push(to, entries) => push(&mut book, at, to, entries),
+                    Event::Remove(of) => {
+                        book.remove(&name(of), mark(at));
+                    }
+                }
+                for (selection, before) in selections.iter().zip(before) {
+                    let after = book.total(selection).unwrap();
+                    if after.lines != before.lines {
+                        prop_assert_eq!(after.mark, Some(mark(at)), "{:?}", selection);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_strategy_is_an_error_and_an_unknown_adjustment_is_empty() {
+        let mut book = Book::default();
+        push(&mut book, 1, "alpha", &[("000001.SZ", 100, "1".to_owned())]);
+        let total = |names: &[&str]| book.total(&Selection::Named(names.iter().map(|text| name(text)).collect()));
+        assert_eq!(total(&["alpha", "beta"]), Err(UnknownStrategy(name("beta"))));
+        assert_eq!(total(&["alpha", "alpha", "ADJUSTMENT_X"]).unwrap().lines.len(), 1);
+        let nothing = total(&["ADJUSTMENT_X"]).unwrap();
+        assert!(nothing.lines.is_empty() && nothing.mark.is_none() && !nothing.known);
+    }
+}

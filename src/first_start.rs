@@ -1,0 +1,130 @@
+//! What a first start creates, and what it tells the newcomer.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+
+use crate::auth::keyring::DEFAULT_CLIENT;
+use crate::auth::password::NewPassword;
+use crate::config::Places;
+
+const FIRST_KEY_BITS: usize = 3072;
+
+/// What the first push is made of.
+const SAMPLE: &str = "code,name,volume,cost\n000001.XSHE,平安银行,1000,12.5\n600000.XSHG,浦发银行,800,8.9\n";
+
+/// A key pair on disk.
+#[derive(Debug)]
+pub struct KeyPair {
+    /// The private key, for the client.
+    pub private: PathBuf,
+    /// The public key, for the server.
+    pub public: PathBuf,
+}
+
+/// Creates a folder that only its owner may enter; one that is there stays as it is.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    // On Windows a folder takes over who may enter from the one above it.
+    builder.create(path)
+}
+
+/// Creates a file that was not there; a private one may be read by its owner alone.
+fn create_file(path: &Path, text: &str, private: bool) -> anyhow::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
+    // On Windows a file takes over who may read from its folder.
+    #[cfg(not(unix))]
+    let _ = private;
+    let mut file = options.open(path).with_context(|| format!("{} cannot be created", path.display()))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Makes a key pair and writes it to disk; nothing that is there is overwritten.
+///
+/// # Errors
+/// When a file of that name exists, or cannot be written.
+pub fn make_key_pair(private: PathBuf, public: PathBuf, bits: usize) -> anyhow::Result<KeyPair> {
+    for path in [&private, &public] {
+        if path.exists() {
+            bail!("{} exists already and is not overwritten", path.display());
+        }
+    }
+    let key = RsaPrivateKey::new(&mut rand::rng(), bits)?;
+    create_file(&private, &key.to_pkcs8_pem(LineEnding::LF)?, true)?;
+    create_file(&public, &key.to_public_key().to_public_key_pem(LineEnding::LF)?, false)?;
+    Ok(KeyPair { private, public })
+}
+
+/// Makes the default client's key pair where there is no public key at all; the private half lies outside of `keys/`.
+///
+/// # Errors
+/// When a folder or file cannot be written.
+pub fn make_default_key(places: &Places) -> anyhow::Result<Option<KeyPair>> {
+    let keys_dir = &places.keys_dir;
+    std::fs::create_dir_all(keys_dir)
+        .with_context(|| format!("the keys folder {} cannot be created", keys_dir.display()))?;
+    let entries = std::fs::read_dir(keys_dir).with_context(|| format!("{} cannot be read", keys_dir.display()))?;
+    let mut names = entries.filter_map(Result::ok).map(|entry| entry.path());
+    if names.any(|path| path.extension().is_some_and(|extension| extension == "pem")) {
+        return Ok(None);
+    }
+    let private = places.data_dir.join(format!("{DEFAULT_CLIENT}_private.pem"));
+    let pair = make_key_pair(private, keys_dir.join(format!("{DEFAULT_CLIENT}.pem")), FIRST_KEY_BITS)?;
+    create_file(&sample(places), SAMPLE, false)?;
+    Ok(Some(pair))
+}
+
+fn sample(places: &Places) -> PathBuf {
+    places.data_dir.join("first_push.csv")
+}
+
+/// Tells on the terminal what was created, once, and what to do next.
+///
+/// # Errors
+/// When the terminal cannot be written to.
+pub fn tell(places: &Places, base_url: &str, key: Option<&KeyPair>, password: Option<&NewPassword>) -> io::Result<()> {
+    let mut out = io::stderr().lock();
+    if let Some(password) = password {
+        writeln!(
+            out,
+            "\n操作员密码（只显示这一次） / operator's password, shown this once:\n    {}",
+            password.reveal()
+        )?;
+    }
+    if let Some(key) = key {
+        let program = program();
+        let (private, public, sample) = (key.private.display(), key.public.display(), sample(places));
+        writeln!(
+            out,
+            "\n推送用的私钥 / private key for pushing:  {private}\n服务器用的公钥 / its public half:        {public}\n\n\
+             试推一次 / try a push:\n    {program} push --server {base_url} --key {private} --client {DEFAULT_CLIENT} \
+             --strategy alpha {}\n查看汇总 / see the total:\n    curl {base_url}/api/v1/positions/total\n",
+            sample.display()
+        )?;
+    }
+    out.flush()
+}
+
+/// How this program is called: as it lies from here, where it lies below.
+fn program() -> String {
+    let exe = std::env::current_exe().unwrap_or_else(|_| "jq2qmt".into());
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = exe.strip_prefix(here).map_or_else(|_| exe.clone(), |below| Path::new(".").join(below));
+    let path = path.display().to_string();
+    if path.contains(' ') { format!("\"{path}\"") } else { path }
+}

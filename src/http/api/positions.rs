@@ -1,0 +1,343 @@
+//! Positions: pushed, and read as one strategy's list, as every list, and as the merged total.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::super::AppState;
+use super::super::cache::{Common, Prepared};
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{OperatorRequest, PathText, Pushed};
+use super::json;
+use super::push_body::PushBody;
+use crate::auth::rights::Reader;
+use crate::clock::Zone;
+use crate::domain::book::{Book, Mark, Revision, Strategy};
+use crate::domain::code::{Code, Notation};
+use crate::domain::position::Position;
+use crate::domain::strategy::StrategyName;
+use crate::domain::total::{Selection, TotalLine};
+use crate::store::{Actor, Change};
+
+/// The answer to a push.
+#[derive(Serialize)]
+struct PushAnswer<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    auth_type: &'a str,
+    strategy_name: &'a str,
+    positions_count: usize,
+    revision: Revision,
+    changed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'a str>,
+}
+
+const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上另一份持仓。请在 auth_data 中加入 body_sha256 \
+     (the token is not bound to the body: add body_sha256 to auth_data)";
+
+/// `POST /api/v1/positions/update`
+pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Result<Response, AppError> {
+    let PushBody { strategy, positions, sequence } = PushBody::parse(&pushed.body)?;
+    let permit = pushed.pusher.to(&strategy)?;
+    let change = Change {
+        strategy: strategy.clone(),
+        positions,
+        actor: permit.actor.clone(),
+        address: Some(pushed.address.to_string()),
+        token: permit.token,
+        sequence,
+        expected_revision: None,
+    };
+    let receipt = state.store.submit(change).await?;
+    let (auth_type, client_id) = match &permit.actor {
+        Actor::Key(name) => ("simple", name.as_str()),
+        Actor::Client(name) | Actor::Import(name) => ("crypto", name.as_str()),
+        Actor::Operator => ("internal_password", "operator"),
+    };
+    Ok(json(&PushAnswer {
+        message: "持仓更新成功",
+        client_id: Some(client_id),
+        auth_type,
+        strategy_name: strategy.as_str(),
+        positions_count: receipt.positions,
+        revision: receipt.revision,
+        changed: receipt.changed,
+        warning: permit.unbound.then_some(UNBOUND_WARNING),
+    }))
+}
+
+/// `POST /api/v1/positions/update/internal`
+pub(crate) async fn update_internal(
+    State(state): State<AppState>,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let PushBody { strategy, positions, sequence } = PushBody::parse(&request.body)?;
+    let change = Change {
+        strategy: strategy.clone(),
+        positions,
+        actor: request.operator.actor(),
+        address: Some(request.address.to_string()),
+        token: None,
+        sequence,
+        expected_revision: request.if_match,
+    };
+    let receipt = state.store.submit(change).await?;
+    Ok(json(&PushAnswer {
+        message: "持仓更新成功（内部接口）",
+        client_id: None,
+        auth_type: "internal_password",
+        strategy_name: strategy.as_str(),
+        positions_count: receipt.positions,
+        revision: receipt.revision,
+        changed: receipt.changed,
+        warning: None,
+    }))
+}
+
+/// `GET /api/v1/positions/strategy/{name}`
+pub(crate) async fn strategy(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
+    let name = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let question = Question::parse(query.as_deref())?;
+    let book = state.store.book();
+    let strategy = book.strategy(&name);
+    state.answers.respond(&headers, strategy.map(|strategy| strategy.mark), || {
+        let list = strategy.map(|strategy| &**strategy);
+        Prepared::new(&ListAnswer::new(list, question.notation, &state.zone)).map(Arc::new)
+    })
+}
+
+/// `GET /api/v1/positions/all`
+pub(crate) async fn all(
+    State(state): State<AppState>,
+    _: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
+    let question = Question::parse(query.as_deref())?;
+    let book = state.store.book();
+    let mark = book.newest();
+    state.answers.respond(&headers, mark, || {
+        state.answers.common(Common::AllLists { notation: question.notation as usize }, mark, || {
+            Prepared::new(&AllAnswer::new(&book, question.notation, &state.zone))
+        })
+    })
+}
+
+/// `GET /api/v1/positions/total`
+pub(crate) async fn total(
+    State(state): State<AppState>,
+    _: Reader,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, AppError> {
+    let question = Question::parse(query.as_deref())?;
+    let book = state.store.book();
+    let mark = book.freshness(&question.selection)?;
+    state.answers.respond(&headers, mark, || {
+        let make = || Prepared::new(&TotalAnswer::new(&book, &question, &state.zone)?);
+        let notation = question.notation as usize;
+        match question.selection {
+            Selection::All => state.answers.common(Common::Total { notation }, book.newest(), make),
+            Selection::Ordinary => state.answers.common(Common::OrdinaryTotal { notation }, book.newest(), make),
+            Selection::Named(_) => make().map(Arc::new),
+        }
+    })
+}
+
+/// What a read asks for.
+struct Question {
+    selection: Selection,
+    notation: Notation,
+}
+
+impl Question {
+    fn parse(query: Option<&str>) -> Result<Self, Invalid> {
+        let mut names = Vec::new();
+        let (mut adjustments, mut notation) = (true, Notation::AsPushed);
+        for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            match &*parameter {
+                // Existing pollers send an empty list when they want everything.
+                "strategies" if value.is_empty() => {}
+                "strategies" => names.extend(value.split(',').map(|name| ("strategies", StrategyName::parse(name)))),
+                "strategy" => names.push(("strategy", StrategyName::parse(&value))),
+                "include_adjustments" => adjustments = !value.eq_ignore_ascii_case("false"),
+                "code_format" => {
+                    notation = match &*value {
+                        "jq" => Notation::Jq,
+                        "qmt" => Notation::Qmt,
+                        _ => return Err(Invalid::Query("code_format")),
+                    }
+                }
+                _ => {}
+            }
+        }
+        let names: Vec<StrategyName> = names
+            .into_iter()
+            .map(|(parameter, name)| name.map_err(|_| Invalid::Query(parameter)))
+            .collect::<Result<_, _>>()?;
+        let selection = match (names.is_empty(), adjustments) {
+            (false, _) => Selection::Named(names),
+            (true, true) => Selection::All,
+            (true, false) => Selection::Ordinary,
+        };
+        Ok(Self { selection, notation })
+    }
+}
+
+/// Prints as text what JSON takes as it is: exact numbers, and codes.
+fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match text.parse::<i64>() {
+        Ok(integer) => serializer.serialize_i64(integer),
+        Err(_) => RawValue::from_string(text.to_owned()).map_err(serde::ser::Error::custom)?.serialize(serializer),
+    }
+}
+
+/// A position as it is answered.
+struct PositionDto<'a> {
+    position: &'a Position,
+    notation: Notation,
+}
+
+/// An exact number.
+struct Number<T>(T);
+
+impl<T: ToString> Serialize for Number<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        number(&self.0.to_string(), serializer)
+    }
+}
+
+/// A code in the notation asked for.
+struct CodeText<'a>(&'a Code, Notation);
+
+impl Serialize for CodeText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.to(self.1))
+    }
+}
+
+impl Serialize for PositionDto<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Dto<'a> {
+            code: CodeText<'a>,
+            name: &'a str,
+            volume: Number<crate::domain::decimal::Decimal>,
+            cost: Number<crate::domain::decimal::Decimal>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            remark: Option<&'a str>,
+        }
+        let Self { position, notation } = self;
+        Dto {
+            code: CodeText(position.code(), *notation),
+            name: position.name().unwrap_or_default(),
+            volume: Number(position.volume()),
+            cost: Number(position.cost()),
+            remark: position.remark(),
+        }
+        .serialize(serializer)
+    }
+}
+
+fn positions(strategy: &Strategy, notation: Notation) -> Vec<PositionDto<'_>> {
+    strategy.list.iter().map(|position| PositionDto { position, notation }).collect()
+}
+
+fn update_time(mark: Option<Mark>, zone: &Zone) -> Option<String> {
+    mark.map(|mark| zone.local(mark.updated_at))
+}
+
+/// One strategy's list; for a name never pushed nothing, at no time.
+#[derive(Serialize)]
+struct ListAnswer<'a> {
+    positions: Vec<PositionDto<'a>>,
+    update_time: Option<String>,
+    revision: Revision,
+}
+
+impl<'a> ListAnswer<'a> {
+    fn new(strategy: Option<&'a Strategy>, notation: Notation, zone: &Zone) -> Self {
+        let mark = strategy.map(|strategy| strategy.mark);
+        Self {
+            positions: strategy.map(|strategy| positions(strategy, notation)).unwrap_or_default(),
+            update_time: update_time(mark, zone),
+            revision: mark.map_or(0, |mark| mark.revision),
+        }
+    }
+}
+
+/// Every strategy's list.
+#[derive(Serialize)]
+struct AllAnswer<'a> {
+    strategies: Vec<NamedList<'a>>,
+    revision: Revision,
+}
+
+#[derive(Serialize)]
+struct NamedList<'a> {
+    strategy_name: &'a str,
+    #[serde(flatten)]
+    list: ListAnswer<'a>,
+}
+
+impl<'a> AllAnswer<'a> {
+    fn new(book: &'a Book, notation: Notation, zone: &Zone) -> Self {
+        let named = |strategy: &'a Arc<Strategy>| NamedList {
+            strategy_name: strategy.name.as_str(),
+            list: ListAnswer::new(Some(strategy), notation, zone),
+        };
+        Self {
+            strategies: book.strategies().map(named).collect(),
+            revision: book.newest().map_or(0, |mark| mark.revision),
+        }
+    }
+}
+
+/// A merged total.
+#[derive(Serialize)]
+struct TotalAnswer {
+    positions: Vec<TotalPosition>,
+    update_time: Option<String>,
+    revision: Revision,
+}
+
+#[derive(Serialize)]
+struct TotalPosition {
+    code: String,
+    name: String,
+    total_volume: Number<crate::domain::decimal::Volume>,
+    avg_cost: Option<f64>,
+}
+
+impl TotalAnswer {
+    fn new(book: &Book, question: &Question, zone: &Zone) -> Result<Self, AppError> {
+        let total = book.total(&question.selection)?;
+        let position = |line: TotalLine| {
+            let code = line.code.to(question.notation).to_string();
+            TotalPosition {
+                name: line.name.map_or_else(|| code.clone(), String::from),
+                code,
+                avg_cost: line.amount.per(line.volume),
+                total_volume: Number(line.volume),
+            }
+        };
+        Ok(Self {
+            positions: total.lines.into_iter().map(position).collect(),
+            // Without any strategy, "nothing is held" would be a guess: a poller skips on null.
+            update_time: update_time(total.mark.filter(|_| total.known), zone),
+            revision: total.mark.map_or(0, |mark| mark.revision),
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! The body of a push: JSON on the outside, a strategy's name and valid positions from here on.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::super::error::{Fault, Invalid};
+use crate::domain::decimal::Decimal;
+use crate::domain::position::{Field, Position};
+use crate::domain::strategy::{Kind, StrategyName};
+
+/// A push that can be stored.
+#[derive(Debug)]
+pub(super) struct PushBody {
+    pub(super) strategy: StrategyName,
+    pub(super) positions: Vec<Position>,
+    pub(super) sequence: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct RawPush<'a> {
+    #[serde(borrow)]
+    strategy_name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    positions: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sequence: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawPosition<'a> {
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    code: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    volume: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    cost: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    remark: Option<&'a RawValue>,
+}
+
+/// A field that is there with `null` is there: null is neither a string nor a number.
+fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl PushBody {
+    /// Reads and checks a body.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, Invalid> {
+        let format = |error: serde_json::Error| Invalid::Format(error.to_string().into());
+        let raw: RawPush = serde_json::from_slice(body).map_err(format)?;
+        let missing = |field: &'static str| Invalid::Format(format!("{field} is missing").into());
+        let name = raw.strategy_name.ok_or_else(|| missing("strategy_name"))?;
+        let list = raw.positions.ok_or_else(|| missing("positions"))?;
+
+        let name = text(name).ok_or(Invalid::NameNotText)?;
+        let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+        let list: Vec<&RawValue> =
+            serde_json::from_str(list.get()).map_err(|_| Invalid::Format("positions must be a list".into()))?;
+        let kind = strategy.kind();
+        let positions =
+            list.into_iter().enumerate().map(|(index, raw)| position(kind, index, raw)).collect::<Result<_, _>>()?;
+        let sequence = match raw.sequence {
+            Some(raw) => {
+                let sequence: i64 = raw.get().parse().map_err(|_| Invalid::Sequence)?;
+                Some(sequence).filter(|sequence| *sequence >= 0).ok_or(Invalid::Sequence).map(Some)?
+            }
+            None => None,
+        };
+        Ok(Self { strategy, positions, sequence })
+    }
+}
+
+fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    // A string without escapes is borrowed from the body.
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(inner.into()) }
+}
+
+fn position(kind: Kind, index: usize, raw: &RawValue) -> Result<Position, Invalid> {
+    let fault = |field, fault| Invalid::Position { index, field, fault };
+    if !raw.get().starts_with('{') {
+        return Err(Invalid::PositionNotObject { index });
+    }
+    let raw: RawPosition =
+        serde_json::from_str(raw.get()).map_err(|error| Invalid::Format(error.to_string().into()))?;
+    let string = |field, raw: &'_ RawValue| match text(raw) {
+        Some(text) => Ok(text.into_owned()),
+        None => Err(fault(field, Fault::WrongType("string"))),
+    };
+    let number = |field, raw: Option<&RawValue>| {
+        let raw = raw.ok_or(fault(field, Fault::Missing))?;
+        if !raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+            return Err(fault(field, Fault::WrongType("number")));
+        }
+        Decimal::parse(raw.get()).map_err(|error| fault(field, Fault::Number(error)))
+    };
+    let code = string(Field::Code, raw.code.ok_or(fault(Field::Code, Fault::Missing))?)?;
+    let volume = number(Field::Volume, raw.volume)?;
+    let cost = number(Field::Cost, raw.cost)?;
+    let name = raw.name.map(|raw| string(Field::Name, raw)).transpose()?;
+    let remark = raw.remark.map(|raw| string(Field::Remark, raw)).transpose()?;
+    Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref())
+        .map_err(|breach| fault(breach.field(), Fault::Breach(breach)))
+}

@@ -1,0 +1,172 @@
+//! Answers to polls: made once for each revision, told apart by a strong `ETag`, sent as they are or gzip-ed.
+
+use std::io::Write as _;
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::error::AppError;
+use crate::clock::Zone;
+use crate::domain::book::Mark;
+
+/// Smaller answers are not worth the compressing.
+const GZIP_FROM: usize = 1024;
+
+/// The questions whose answers are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Common {
+    /// The total of everything, in a notation.
+    Total { notation: usize },
+    /// The total without adjustments, in a notation.
+    OrdinaryTotal { notation: usize },
+    /// Every strategy's list, in a notation.
+    AllLists { notation: usize },
+}
+
+impl Common {
+    const COUNT: usize = 9;
+
+    const fn slot(self) -> usize {
+        match self {
+            Self::Total { notation } => notation,
+            Self::OrdinaryTotal { notation } => 3 + notation,
+            Self::AllLists { notation } => 6 + notation,
+        }
+    }
+}
+
+/// An answer's bytes, and the same gzip-ed once somebody asked for it.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    plain: Bytes,
+    gzip: OnceLock<Bytes>,
+}
+
+impl Prepared {
+    /// Serializes an answer.
+    pub(super) fn new(answer: &impl Serialize) -> Result<Self, AppError> {
+        let plain = serde_json::to_vec(answer).map_err(|error| {
+            tracing::error!(%error, "an answer could not be serialized");
+            AppError::Internal
+        })?;
+        Ok(Self { plain: plain.into(), gzip: OnceLock::new() })
+    }
+
+    fn gzip(&self) -> &Bytes {
+        self.gzip.get_or_init(|| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            // Writing to memory cannot fail.
+            let _ = encoder.write_all(&self.plain);
+            encoder.finish().unwrap_or_default().into()
+        })
+    }
+}
+
+/// The kept answers of one state of the book.
+#[derive(Debug, Default)]
+struct Kept {
+    mark: Option<Mark>,
+    answers: [OnceLock<Arc<Prepared>>; Common::COUNT],
+}
+
+/// The kept answers of the newest state, and how states are told apart.
+#[derive(Debug)]
+pub(super) struct Answers {
+    kept: ArcSwap<Kept>,
+    /// Differs between versions and zones of this server, whose answers differ for the same state.
+    seal: u64,
+}
+
+impl Answers {
+    pub(super) fn new(zone: &Zone) -> Self {
+        let digest = Sha256::digest(format!("{} {}", env!("CARGO_PKG_VERSION"), zone.name()));
+        Self { kept: ArcSwap::default(), seal: u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8])) }
+    }
+
+    /// The answer to a common question about the state `mark`; `make` is asked at most once for each state.
+    pub(super) fn common(
+        &self,
+        question: Common,
+        mark: Option<Mark>,
+        make: impl FnOnce() -> Result<Prepared, AppError>,
+    ) -> Result<Arc<Prepared>, AppError> {
+        let mut kept = self.kept.load_full();
+        if kept.mark != mark {
+            kept = Arc::new(Kept { mark, ..Kept::default() });
+            self.kept.store(Arc::clone(&kept));
+        }
+        let slot = &kept.answers[question.slot()];
+        if let Some(answer) = slot.get() {
+            return Ok(Arc::clone(answer));
+        }
+        let answer = Arc::new(make()?);
+        Ok(Arc::clone(slot.get_or_init(|| answer)))
+    }
+
+    /// Answers a read of the state `mark`: 304 when the asker has it, else what `make` prepares.
+    pub(super) fn respond(
+        &self,
+        headers: &HeaderMap,
+        mark: Option<Mark>,
+        make: impl FnOnce() -> Result<Arc<Prepared>, AppError>,
+    ) -> Result<Response, AppError> {
+        let (revision, fingerprint) = mark.map_or((0, 0), |mark| (mark.revision, u64::from_be_bytes(mark.fingerprint)));
+        let tag = format!("{revision}-{:016x}", fingerprint ^ self.seal);
+        if headers.get_all(IF_NONE_MATCH).iter().any(|value| names_tag(value, &tag)) {
+            return Ok(response(StatusCode::NOT_MODIFIED, &tag, Body::empty()));
+        }
+        let answer = make()?;
+        if answer.plain.len() < GZIP_FROM || !accepts_gzip(headers) {
+            let mut response = response(StatusCode::OK, &tag, Body::from(answer.plain.clone()));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            return Ok(response);
+        }
+        // Another encoding is another strong tag; both name the same state.
+        let mut response = response(StatusCode::OK, &format!("{tag}-gz"), Body::from(answer.gzip().clone()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        Ok(response)
+    }
+}
+
+fn response(status: StatusCode, tag: &str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
+        headers.insert(ETAG, tag);
+    }
+    // A proxy in between must ask us each time: an old total is a wrong trade.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+fn names_tag(value: &HeaderValue, tag: &str) -> bool {
+    let Ok(value) = value.to_str() else { return false };
+    value.split(',').map(str::trim).any(|candidate| {
+        let candidate = candidate.strip_prefix("W/").unwrap_or(candidate);
+        let inner = candidate.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        inner.is_some_and(|inner| inner.strip_suffix("-gz").unwrap_or(inner) == tag)
+    })
+}
+
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    offers.flat_map(|value| value.split(',')).any(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let gzip = parts.next().is_some_and(|coding| coding.eq_ignore_ascii_case("gzip") || coding == "*");
+        let refused = parts.any(|part| matches!(part.strip_prefix("q=").map(str::parse::<f32>), Some(Ok(0.0))));
+        gzip && !refused
+    })
+}

@@ -1,0 +1,168 @@
+//! Extractors that refuse with our own errors, and the rights as extractors.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
+use axum::http::request::Parts;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::{AppError, Invalid};
+use super::{AppState, MAX_BODY, Peer};
+use crate::auth::rights::{Operator, Pusher, Reader, Sender};
+use crate::auth::token::Bound;
+use crate::domain::book::Revision;
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// How long a body may take to arrive.
+const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
+
+/// How much of a body that is too large is read and thrown away, so that its sender gets to see the answer.
+const MAX_DISCARD: usize = 4 * MAX_BODY;
+
+/// Where the request comes from.
+pub(super) fn peer_address(parts: &Parts) -> Result<IpAddr, AppError> {
+    parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical()).ok_or(AppError::Internal)
+}
+
+fn sender(parts: &Parts) -> Result<Sender<'_>, AppError> {
+    Ok(Sender { headers: &parts.headers, query: parts.uri.query(), address: peer_address(parts)? })
+}
+
+async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, AppError> {
+    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        let _ = tokio::time::timeout(BODY_TIME_LIMIT, discard(body)).await;
+        return Err(AppError::BodyTooLarge);
+    }
+    match tokio::time::timeout(BODY_TIME_LIMIT, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(AppError::BodyTooLarge),
+        Ok(Err(_)) => Err(Invalid::Format("the body broke off".into()).into()),
+        Err(_) => Err(AppError::SlowBody),
+    }
+}
+
+async fn discard(mut body: Body) {
+    let mut seen = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        seen += frame.data_ref().map_or(0, Bytes::len);
+        if seen > MAX_DISCARD {
+            return;
+        }
+    }
+}
+
+fn has_content_type(parts: &Parts, wanted: &str) -> bool {
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
+}
+
+impl FromRequestParts<AppState> for Reader {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        Ok(state.gate.reader(sender(parts)?).await?)
+    }
+}
+
+/// A push: who pushes, from where, and the JSON that the credential was checked against.
+pub(super) struct Pushed {
+    pub(super) pusher: Pusher,
+    pub(super) address: IpAddr,
+    pub(super) body: Bytes,
+}
+
+impl FromRequest<AppState> for Pushed {
+    type Rejection = AppError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
+        let (parts, body) = request.into_parts();
+        let body = read_body(&parts, body).await?;
+        let bound = Bound { method: parts.method.as_str(), path: parts.uri.path(), body: &body };
+        let pusher = state.gate.pusher(sender(&parts)?, bound).await?;
+        if !has_content_type(&parts, JSON) {
+            return Err(AppError::UnsupportedMediaType(JSON));
+        }
+        Ok(Self { pusher, address: peer_address(&parts)?, body })
+    }
+}
+
+/// The operator's request: JSON, or a form whose fields become the members of an object.
+pub(super) struct OperatorRequest {
+    pub(super) operator: Operator,
+    pub(super) address: IpAddr,
+    pub(super) body: Bytes,
+    pub(super) if_match: Option<Revision>,
+}
+
+/// Where the password may stand in a body.
+#[derive(Deserialize)]
+struct PasswordInBody<'a> {
+    #[serde(borrow)]
+    internal_password: Option<Cow<'a, str>>,
+}
+
+impl FromRequest<AppState> for OperatorRequest {
+    type Rejection = AppError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
+        let (parts, body) = request.into_parts();
+        let body = read_body(&parts, body).await?;
+        let is_form = has_content_type(&parts, FORM);
+        let body = if is_form { form_to_json(&body) } else { body };
+        let header = parts.headers.get("x-internal-password");
+        let password = match header {
+            Some(header) => Some(Cow::from(header.to_str().unwrap_or_default())),
+            None => serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password),
+        };
+        let address = peer_address(&parts)?;
+        let operator = state.gate.operator(password.as_deref(), address).await?;
+        if !is_form && !has_content_type(&parts, JSON) {
+            return Err(AppError::UnsupportedMediaType(JSON));
+        }
+        Ok(Self { operator, address, if_match: if_match(&parts)?, body })
+    }
+}
+
+/// A form as JSON: `positions` is JSON text already, every other field is a string.
+fn form_to_json(form: &[u8]) -> Bytes {
+    let value = |name: &str, text: Cow<'_, str>| match serde_json::from_str(&text) {
+        Ok(raw) if name == "positions" || name == "sequence" => raw,
+        _ => serde_json::value::to_raw_value(&text).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+    };
+    let members: std::collections::BTreeMap<_, Box<RawValue>> = form_urlencoded::parse(form)
+        .map(|(name, text)| {
+            let value = value(&name, text);
+            (name, value)
+        })
+        .collect();
+    serde_json::to_vec(&members).unwrap_or_default().into()
+}
+
+fn if_match(parts: &Parts) -> Result<Option<Revision>, AppError> {
+    let Some(value) = parts.headers.get(IF_MATCH) else { return Ok(None) };
+    let quoted = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"'));
+    let revision = quoted.and_then(|text| text.parse().ok()).filter(|revision| *revision >= 0);
+    revision.map(Some).ok_or(Invalid::IfMatch.into())
+}
+
+/// The one wildcard of a path, percent-decoded.
+pub(super) struct PathText(pub(super) String);
+
+impl FromRequestParts<AppState> for PathText {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| AppError::NotFound)?;
+        let text = params.iter().next().map(|(_, value)| value.to_owned());
+        text.map(Self).ok_or(AppError::NotFound)
+    }
+}

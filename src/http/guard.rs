@@ -1,0 +1,50 @@
+//! What stands around every request: how many at a time, for how long, what a panic answers, what the log says.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+
+use super::error::AppError;
+use super::{AppState, Peer};
+
+/// How many requests are worked on at a time; more are answered 503 at once rather than piled up.
+const MAX_CONCURRENT: usize = 512;
+
+/// How long a request may take, its body's arrival included.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The places for requests.
+#[derive(Debug)]
+pub(super) struct Guard(Semaphore);
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self(Semaphore::new(MAX_CONCURRENT))
+    }
+}
+
+/// The layer around every request.
+pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Ok(_place) = state.guard.0.try_acquire() else { return AppError::Overloaded.into_response() };
+    // Polls are the many and change nothing: only what could matter is worth a line.
+    let told = (request.method() != Method::GET).then(|| {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        (request.method().clone(), request.uri().path().to_owned(), peer)
+    });
+    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    let response = answer.unwrap_or_else(|_| AppError::Timeout.into_response());
+    if let Some((method, path, peer)) = told {
+        tracing::info!(%method, path, ?peer, status = response.status().as_u16(), "answered");
+    }
+    response
+}
+
+/// What a panic answers; the panic itself is in the log already.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    AppError::Internal.into_response()
+}

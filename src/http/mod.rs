@@ -1,0 +1,72 @@
+//! The HTTP interface: state, routes and layers.
+
+pub mod api;
+mod cache;
+pub mod error;
+mod extract;
+mod guard;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::middleware;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::cache::Answers;
+use self::error::AppError;
+use self::guard::Guard;
+use crate::auth::rights::Gate;
+use crate::clock::{Clock, Zone};
+use crate::store::Store;
+
+/// The largest body of a request, in bytes.
+pub const MAX_BODY: usize = 4 << 20;
+
+/// All that handlers share.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    store: Store,
+    gate: Arc<Gate>,
+    clock: Clock,
+    zone: Zone,
+    answers: Arc<Answers>,
+    guard: Arc<Guard>,
+}
+
+impl AppState {
+    /// Brings together what handlers need.
+    pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone) -> Self {
+        let answers = Arc::new(Answers::new(&zone));
+        Self { store, gate: Arc::new(gate), clock, zone, answers, guard: Arc::default() }
+    }
+}
+
+/// The whole application: what the binary serves and the tests call.
+///
+/// Requests must carry the peer's address as [`ConnectInfo`].
+pub fn app(state: AppState) -> Router {
+    Router::new()
+        .route("/api/v1/positions/update", post(api::positions::update))
+        .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
+        .route("/api/v1/positions/strategy/{*name}", get(api::positions::strategy))
+        .route("/api/v1/positions/total", get(api::positions::total))
+        .route("/api/v1/positions/all", get(api::positions::all))
+        .route("/api/v1/auth/info", get(api::auth::info))
+        .route("/api/v1/internal/password/info", get(api::password::info))
+        .route("/api/v1/internal/password/set", post(api::password::set))
+        .route("/healthz", get(api::health::healthz))
+        .route("/readyz", get(api::health::readyz))
+        .fallback(async || AppError::NotFound)
+        .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
+        // Innermost: a panic becomes an answer before anything else sees it.
+        .layer(CatchPanicLayer::custom(guard::panicked))
+        // Outermost: how many requests at a time, for how long, and the log, of panics and refusals too.
+        .layer(middleware::from_fn_with_state(state.clone(), guard::guard))
+        .with_state(state)
+}
+
+/// The peer's address, as the server hands it over.
+type Peer = ConnectInfo<SocketAddr>;

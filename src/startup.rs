@@ -1,0 +1,165 @@
+//! From a configuration to a server that runs, and down again.
+
+use std::fs::{File, TryLockError};
+use std::future::Future;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, bail};
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
+
+use crate::auth::password::NewPassword;
+use crate::auth::rights::Gate;
+use crate::auth::token::MAX_AHEAD;
+use crate::clock::Clock;
+use crate::config::{Config, Tls};
+use crate::http::{AppState, app};
+use crate::store::{Store, operator};
+use crate::{demo, first_start};
+
+/// How long a client may take to send its headers.
+const HEADER_TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long requests in flight may take once the server is to stop.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How often the certificate's files are looked at.
+const TLS_LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Opens the port.
+///
+/// # Errors
+/// When it is in use or may not be used.
+pub fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(listen).with_context(|| {
+        format!("cannot listen on {listen}: stop what uses the port, or choose another with --listen ADDR:PORT")
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves until `shutdown` is done and the requests in flight are answered.
+///
+/// # Errors
+/// When something that the server needs cannot be had; nothing is served then.
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    clock: Clock,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let data_dir = &config.places.data_dir;
+    first_start::create_private_dir(data_dir)
+        .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
+    let _lock = lock(data_dir)?;
+    let is_new = !config.places.database().exists();
+    // As long as a token could still be accepted, and as far as its clock may run ahead.
+    let token_memory = config.token_max_age + MAX_AHEAD;
+    let store = Store::open(&config.places.database(), clock.clone(), token_memory)
+        .await
+        .with_context(|| format!("cannot open {}", config.places.database().display()))?;
+
+    let new_key = if is_new { first_start::make_default_key(&config.places)? } else { None };
+    let new_password = ensure_password(&store, config.first_password.as_deref()).await?;
+    if config.demo && store.book().is_empty() {
+        demo::fill(&store).await?;
+    }
+    let gate = Gate::new(&config.places.keys_dir, config.reads, config.token_max_age, clock.clone(), store.clone())?;
+    if gate.keyring().is_empty() {
+        tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
+    }
+    let tls = match &config.tls {
+        Some(files) => Some(load_tls(files).await?),
+        None => None,
+    };
+    let base_url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let app = app(AppState::new(store.clone(), gate, clock, config.zone.clone()));
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+
+    let handle = Handle::new();
+    let stop = handle.clone();
+    tokio::spawn(async move {
+        shutdown.await;
+        tracing::info!("stopping: requests in flight are finished first");
+        stop.graceful_shutdown(Some(GRACE));
+    });
+    writeln!(std::io::stdout(), "listening on {base_url}")?;
+    first_start::tell(&config.places, &base_url, new_key.as_ref(), new_password.as_ref())?;
+
+    if let Some(tls) = tls {
+        let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+        let mut server = axum_server::from_tcp(listener)?.handle(handle).acceptor(acceptor);
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_LIMIT);
+        server.serve(service).await?;
+    } else {
+        let mut server = axum_server::from_tcp(listener)?.handle(handle).acceptor(NoDelayAcceptor::new());
+        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_LIMIT);
+        server.serve(service).await?;
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// Holds the data folder for this process: two writers would each believe the book to be theirs.
+fn lock(data_dir: &Path) -> anyhow::Result<File> {
+    let path = data_dir.join("jq2qmt.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("the data folder {} cannot be written", data_dir.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another jq2qmt server is using the data folder {}", data_dir.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// Sets the operator's password where there is none; the one made up here comes back, to be shown.
+async fn ensure_password(store: &Store, given: Option<&str>) -> anyhow::Result<Option<NewPassword>> {
+    if operator::find(store.readers()).await?.is_some() {
+        return Ok(None);
+    }
+    let password = match given {
+        Some(text) => NewPassword::parse(text).context("JQ2QMT_PASSWORD cannot be used")?,
+        None => NewPassword::generate()?,
+    };
+    store.set_password_hash(password.hash()?).await?;
+    Ok(given.is_none().then_some(password))
+}
+
+/// Reads the certificate, and again whenever its files change.
+async fn load_tls(files: &Tls) -> anyhow::Result<RustlsConfig> {
+    // Only fails when another provider is installed already, which then serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = RustlsConfig::from_pem_file(&files.cert, &files.key).await.with_context(|| {
+        format!("the certificate {} with its key {} cannot be used", files.cert.display(), files.key.display())
+    })?;
+    let (files, reloaded) = (files.clone(), config.clone());
+    tokio::spawn(async move {
+        let mut seen = modified(&files).await;
+        let mut ticks = tokio::time::interval(TLS_LOOK_EVERY);
+        loop {
+            ticks.tick().await;
+            let now = modified(&files).await;
+            if now != seen {
+                seen = now;
+                match reloaded.reload_from_pem_file(&files.cert, &files.key).await {
+                    Ok(()) => tracing::info!("the certificate was read again"),
+                    Err(error) => tracing::error!(%error, "the new certificate cannot be used; the old one stays"),
+                }
+            }
+        }
+    });
+    Ok(config)
+}
+
+async fn modified(files: &Tls) -> [Option<SystemTime>; 2] {
+    let of = async |path: &Path| tokio::fs::metadata(path).await.ok()?.modified().ok();
+    [of(&files.cert).await, of(&files.key).await]
+}

@@ -1,0 +1,47 @@
+//! The table `operator`: the one password, as its Argon2id hash.
+
+use sqlx::SqliteExecutor;
+
+use crate::domain::moment::Moment;
+
+/// The operator's password as it is stored.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// The PHC string.
+    pub password_hash: String,
+    /// When a password was first set.
+    pub created_at: Moment,
+    /// When it was last set.
+    pub updated_at: Moment,
+}
+
+/// The operator, if a password was ever set.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find(executor: impl SqliteExecutor<'_>) -> Result<Option<Operator>, sqlx::Error> {
+    let row =
+        sqlx::query!("SELECT password_hash, created_at, updated_at FROM operator").fetch_optional(executor).await?;
+    Ok(row.map(|row| Operator {
+        password_hash: row.password_hash,
+        created_at: Moment::from_micros(row.created_at),
+        updated_at: Moment::from_micros(row.updated_at),
+    }))
+}
+
+/// Sets the password's hash.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn set(executor: impl SqliteExecutor<'_>, password_hash: &str, now: Moment) -> Result<(), sqlx::Error> {
+    let now = now.as_micros();
+    sqlx::query!(
+        "INSERT INTO operator (id, password_hash, created_at, updated_at) VALUES (1, ?1, ?2, ?2)
+         ON CONFLICT (id) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at",
+        password_hash,
+        now
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
