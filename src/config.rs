@@ -349,9 +349,9 @@ mod tests {
             let said = config(&arguments).unwrap();
             assert_eq!((said.listen.port(), said.places.data_dir.as_path()), (1, Path::new("here")));
         }
-        std::fs::write(&path, "listen = \"127.0.0.1:7000\"").unwrap();
+        std::fs::write(&path, "lisen = \"127.0.0.1:7000\"").unwrap();
         let error = format!("{:#}", config(&["--config", file]).unwrap_err());
-        assert!(error.contains("jq2qmt.toml") && error.contains("unknown field `listen`"), "{error}");
+        assert!(error.contains("jq2qmt.toml") && error.contains("unknown field `lisen`"), "{error}");
     }
 
     #[test]

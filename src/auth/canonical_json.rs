@@ -11,37 +11,41 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// How deep a value may be nested. The parser skips over a raw value without counting, so the count is kept here.
+const MAX_DEPTH: usize = 64;
+
 /// The canonical form of a JSON value.
 ///
 /// # Errors
-/// When a string holds a lone surrogate, or an object names a key twice: two readers could then see two values.
+/// When a string holds a lone surrogate, an object names a key twice (two readers could then see two values), or the
+/// value is nested too deep.
 pub(super) fn canonical(value: &RawValue) -> Result<String, serde_json::Error> {
     let mut out = String::with_capacity(value.get().len() + 16);
-    write_value(&mut out, value)?;
+    write_value(&mut out, value, MAX_DEPTH)?;
     Ok(out)
 }
 
-// The depth is bounded: the parser that made the RawValue refuses more than 128 levels.
-fn write_value(out: &mut String, value: &RawValue) -> Result<(), serde_json::Error> {
+fn write_value(out: &mut String, value: &RawValue, depth: usize) -> Result<(), serde_json::Error> {
     let text = value.get();
+    let inner = || depth.checked_sub(1).ok_or_else(|| serde_json::Error::custom("nested too deep"));
     match text.as_bytes().first() {
         Some(b'{') => {
-            let Members(members) = serde_json::from_str(text)?;
+            let (inner, Members(members)) = (inner()?, serde_json::from_str(text)?);
             out.push('{');
             for (n, (key, member)) in members.iter().enumerate() {
                 out.push_str(if n == 0 { "" } else { ", " });
                 write_string(out, key);
                 out.push_str(": ");
-                write_value(out, member)?;
+                write_value(out, member, inner)?;
             }
             out.push('}');
         }
         Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(text)?;
+            let (inner, items): (_, Vec<&RawValue>) = (inner()?, serde_json::from_str(text)?);
             out.push('[');
             for (n, item) in items.into_iter().enumerate() {
                 out.push_str(if n == 0 { "" } else { ", " });
-                write_value(out, item)?;
+                write_value(out, item, inner)?;
             }
             out.push(']');
         }
@@ -133,7 +137,10 @@ mod tests {
         for text in [r#"{"a": 1, "a": 2}"#, r#"{"a": 1, "\u0061": 2}"#, r#""\ud800""#, r#"{"x": ["\udc00\ud800"]}"#] {
             assert!(dumps(text).is_err(), "{text}");
         }
-        assert!(dumps(&format!("{}1{}", "[".repeat(200), "]".repeat(200))).is_err());
+        for depth in [65, 100_000] {
+            assert!(dumps(&format!("{}1{}", "[".repeat(depth), "]".repeat(depth))).is_err());
+        }
+        assert!(dumps(&format!("{}1{}", "[".repeat(64), "]".repeat(64))).is_ok());
     }
 
     proptest! {

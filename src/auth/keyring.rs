@@ -120,41 +120,46 @@ impl Keyring {
 
     /// The client that a token names: the one with keys of its own, or else the default one.
     pub(super) fn client(&self, client_id: &str) -> Option<Client> {
-        self.refresh();
+        self.refresh(LOOK_EVERY);
         let clients = self.clients.load();
         clients.by_id.get(client_id).or_else(|| clients.by_id.get(DEFAULT_CLIENT)).cloned()
     }
 
+    /// Looks at the folder at once, and says whether it has changed: a key may have been put there just now.
+    pub(super) fn look_again(&self) -> bool {
+        self.refresh(Duration::ZERO)
+    }
+
     /// The default client's public key as PEM.
     pub fn default_pem(&self) -> Option<String> {
-        self.refresh();
+        self.refresh(LOOK_EVERY);
         self.clients.load().default_pem.clone()
     }
 
     /// Whether any public key is known.
     pub fn is_empty(&self) -> bool {
-        self.refresh();
+        self.refresh(LOOK_EVERY);
         self.clients.load().by_id.is_empty()
     }
 
-    /// Looks at the folder when that was not done for a while. A file that has become unusable is left out and said so
+    /// Looks at the folder when that was not done for a while, and says whether it has changed. A file that has become unusable is left out and said so
     /// in the log; the others go on, and a key that was taken away is gone.
-    fn refresh(&self) {
+    fn refresh(&self, every: Duration) -> bool {
         let now = self.clock.now();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.since(looked.0) < LOOK_EVERY {
-            return;
+        if now.since(looked.0) < every {
+            return false;
         }
         looked.0 = now;
         let listing = match list(&self.dir) {
             Ok(listing) => listing,
             Err(error) => {
                 tracing::error!(%error, "the keys folder cannot be read; the keys stay as they were");
-                return;
+                return false;
             }
         };
         if listing == looked.1 {
-            return;
+            return false;
         }
         let (clients, problems) = read(&listing, self.clients.load().rules.clone());
         for problem in problems {
@@ -163,6 +168,7 @@ impl Keyring {
         tracing::info!(clients = clients.by_id.len(), "the keys folder was read again");
         self.clients.store(Arc::new(clients));
         looked.1 = listing;
+        true
     }
 }
 

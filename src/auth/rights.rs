@@ -200,9 +200,12 @@ impl Gate {
         let keyring = Arc::clone(&self.keyring);
         // The signature takes up to a millisecond of CPU and the keyring may look at files: not for an async thread.
         let checked = tokio::task::spawn_blocking(move || {
+            let known = |token: &Token| match keyring.client(&token.client_id) {
+                Some(client) => token.check_signature(&client.keys).map(|()| client),
+                None => Err(Refused::UnknownClient(token.client_id.clone())),
+            };
             let client =
-                keyring.client(&token.client_id).ok_or_else(|| Refused::UnknownClient(token.client_id.clone()))?;
-            token.check_signature(&client.keys)?;
+                known(&token).or_else(|refused| if keyring.look_again() { known(&token) } else { Err(refused) })?;
             Ok((token, client))
         });
         let (token, client) = checked.await.map_err(|error| Refused::Unavailable(error.to_string()))??;

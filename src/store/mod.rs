@@ -167,11 +167,12 @@ impl Store {
 
     /// Waits until the writer has finished what was queued, and closes the files.
     pub async fn close(self) {
+        // The writer's connection goes last: only one that may write folds the log into the database.
+        self.readers.close().await;
         let (answer, done) = oneshot::channel();
         if self.queue.send(Command::Close(answer)).await.is_ok() {
             let _ = done.await;
         }
-        self.readers.close().await;
     }
 
     async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {

@@ -1,0 +1,34 @@
+# What each target does stands behind it; `make test` is the one that must pass.
+.PHONY: test lint bench queries clean
+
+PYTHON := .venv/bin/python
+REQUIREMENTS := tests/python/requirements.txt
+
+test: .venv/ready ## Every test: Rust, and Python against the real binary
+	cargo test --quiet
+	cargo build --quiet
+	$(PYTHON) -m ruff format --check tests benches
+	$(PYTHON) -m ruff check tests benches
+	cd tests/python && ../../$(PYTHON) -m pytest
+
+lint: ## Format and lints of the Rust code
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+bench: .venv/ready ## Speed, as ratios against what the machine can do at best; needs wrk
+	@command -v wrk >/dev/null || { echo "make bench needs wrk (Debian: apt-get install wrk)" >&2; exit 1; }
+	cargo build --release --quiet --bin jq2qmt
+	cargo build --release --quiet --bench limits
+	$(PYTHON) benches/speed.py target/release/jq2qmt "$$(ls -t target/release/deps/limits-* | grep -v '\.d$$' | head -n 1)"
+
+queries: ## Describe the SQL queries anew, after changing one or a migration
+	scripts/prepare-queries
+
+clean:
+	cargo clean
+	rm -rf .venv
+
+.venv/ready: $(REQUIREMENTS)
+	python3 -m venv .venv || { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)
+	touch $@

@@ -1,0 +1,12 @@
+//! The server over its real router: no socket, a clock that is moved by hand, keys made here.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
+
+mod app;
+mod clients;
+mod operator;
+mod polls;
+mod pushes;
+mod readers;
+mod requests;
+mod tokens;

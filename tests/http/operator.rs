@@ -1,0 +1,117 @@
+//! The operator: the password, its throttle, and corrections with a condition.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::app::{ALICE, App, INTERNAL, PASSWORD, held};
+
+const SET: &str = "/api/v1/internal/password/set";
+const BODY: &str = r#"{"strategy_name":"ADJUSTMENT_MAIN","positions":[]}"#;
+
+#[tokio::test]
+async fn an_edit_answers_what_was_stored() {
+    let app = App::start().await;
+    let answer = app.edit("ADJUSTMENT_MAIN", json!([held("600000.XSHG", -300, 8.7)])).await.ok();
+    insta::assert_json_snapshot!(answer, @r#"
+    {
+      "auth_type": "internal_password",
+      "changed": true,
+      "message": "持仓更新成功（内部接口）",
+      "positions_count": 1,
+      "revision": 1,
+      "strategy_name": "ADJUSTMENT_MAIN"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn the_password_may_stand_in_header_body_or_form() {
+    let app = App::start().await;
+    app.post(INTERNAL, &[("x-internal-password", PASSWORD)], BODY).await.ok();
+    let body = json!({"strategy_name": "ADJUSTMENT_MAIN", "positions": [], "internal_password": PASSWORD}).to_string();
+    app.post(INTERNAL, &[], body).await.ok();
+    let form = format!("internal_password={PASSWORD}&strategy_name=ADJUSTMENT_B&positions=%5B%5D");
+    let request = axum::http::Request::post(INTERNAL).header("content-type", "application/x-www-form-urlencoded");
+    let answer = app.send(request.body(form.into()).unwrap()).await.ok();
+    assert_eq!(answer["strategy_name"], "ADJUSTMENT_B");
+
+    let missing = app.post(INTERNAL, &[], BODY).await;
+    assert_eq!(missing.json()["error"], "缺少内部密码");
+    assert_eq!(missing.refusal(), (401, "missing_password".to_owned()));
+    let wrong = app.post(INTERNAL, &[("x-internal-password", "wrong")], BODY).await;
+    assert_eq!(wrong.json()["error"], "密码验证失败");
+    assert_eq!(wrong.refusal(), (401, "wrong_password".to_owned()));
+}
+
+#[tokio::test]
+async fn guessing_locks_the_address_out() {
+    let app = App::start().await;
+    let attempt = async |password: &str| app.post(INTERNAL, &[("x-internal-password", password)], BODY).await;
+    // At once, so that no guess slips in before another one is counted.
+    let (a, b, c, d, e, f) =
+        tokio::join!(attempt("1"), attempt("2"), attempt("3"), attempt("4"), attempt("5"), attempt("6"));
+    let mut statuses = [a, b, c, d, e, f].map(|answer| answer.status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+    // Now even the right one waits, and is told for how long.
+    let locked = attempt(PASSWORD).await;
+    assert_eq!(locked.header("retry-after"), "60");
+    assert_eq!(locked.refusal(), (429, "locked_out".to_owned()));
+    app.clock.advance(Duration::from_secs(60));
+    attempt(PASSWORD).await.ok();
+}
+
+#[tokio::test]
+async fn the_password_is_set_and_never_shown() {
+    let app = App::start().await;
+    let info = app.get("/api/v1/internal/password/info").await.ok();
+    let time = "2026-01-05 14:50:00.000000";
+    assert_eq!(info, json!({"has_password": true, "created_time": time, "updated_time": time}));
+    app.clock.advance(Duration::from_secs(5));
+    let set =
+        async |password: &str, body: &str| app.post(SET, &[("x-internal-password", password)], body.to_owned()).await;
+    for body in ["{}", r#"{"new_password":""}"#, r#"{"new_password":null}"#, r#"{"new_password":1234567890}"#] {
+        let answer = set(PASSWORD, body).await;
+        assert_eq!(answer.json()["error"], "缺少新密码");
+        assert_eq!(answer.refusal(), (400, "missing_new_password".to_owned()), "{body}");
+    }
+    for weak in ["short", "九个字符的密码不行", &"x".repeat(1001)] {
+        let answer = set(PASSWORD, &json!({"new_password": weak}).to_string()).await;
+        assert_eq!(answer.refusal(), (400, "weak_password".to_owned()), "{weak}");
+    }
+    let answer = set(PASSWORD, r#"{"new_password":"another-password"}"#).await.ok();
+    assert_eq!(answer, json!({"message": "密码设置成功", "timestamp": "2026-01-05 14:50:05.000000"}));
+    assert_eq!(set(PASSWORD, r#"{"new_password":"another-password"}"#).await.refusal().0, 401);
+    set("another-password", r#"{"new_password":"a-third-password"}"#).await.ok();
+    let info = app.get("/api/v1/internal/password/info").await.ok();
+    assert_eq!((&info["created_time"], &info["updated_time"]), (&json!(time), &json!("2026-01-05 14:50:05.000000")));
+    let auth = app.get("/api/v1/auth/info").await.ok();
+    assert_eq!(auth["internal_password_info"], info);
+    assert!(auth["public_key"].as_str().unwrap().starts_with("-----BEGIN PUBLIC KEY-----"));
+}
+
+#[tokio::test]
+async fn an_edit_over_somebody_elses_change_is_refused() {
+    let app = App::start().await;
+    let edit = async |strategy: &str, if_match: &str, volume: i64| {
+        let body = json!({"strategy_name": strategy, "positions": [held("000001.SZ", volume, 1.0)]}).to_string();
+        app.post(INTERNAL, &[("x-internal-password", PASSWORD), ("if-match", if_match)], body).await
+    };
+    edit("ADJUSTMENT_MAIN", "\"0\"", 1).await.ok();
+    app.push(&ALICE, "alpha", json!([])).await.ok();
+    edit("ADJUSTMENT_MAIN", "\"1\"", 2).await.ok();
+    for moved in ["\"0\"", "\"1\"", "\"2\"", "\"99\""] {
+        let answer = edit("ADJUSTMENT_MAIN", moved, 3).await;
+        assert!(answer.json()["message"].as_str().unwrap().contains("revision 3"));
+        assert_eq!(answer.refusal(), (412, "revision_moved".to_owned()), "{moved}");
+    }
+    for bad in ["1", "\"x\"", "\"-1\"", "\"1\", \"3\"", "*"] {
+        assert_eq!(edit("ADJUSTMENT_MAIN", bad, 3).await.refusal(), (400, "invalid_if_match".to_owned()), "{bad}");
+    }
+    // Two operators at once: one of them is told.
+    let (one, two) = tokio::join!(edit("ADJUSTMENT_MAIN", "\"3\"", 4), edit("ADJUSTMENT_MAIN", "\"3\"", 5));
+    let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412]);
+}

@@ -1,0 +1,94 @@
+//! Who may read, and API keys.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jq2qmt::auth::api_key::Secret;
+use jq2qmt::auth::rights::Reads;
+use jq2qmt::domain::strategy::Pattern;
+use jq2qmt::store::api_keys::{self, NewApiKey, Scope};
+use jq2qmt::store::open_existing;
+use serde_json::json;
+
+use crate::app::{App, PASSWORD, TOTAL, UPDATE};
+
+/// Makes a key as the command line does: beside the running server.
+async fn add_key(app: &App, name: &str, scope: Scope, strategies: &[&str]) -> String {
+    let secret = Secret::generate().unwrap();
+    let strategies: Vec<Pattern> = strategies.iter().copied().map(Pattern::new).collect();
+    let key = NewApiKey { name, scope, strategies: &strategies, prefix: secret.prefix(), digest: secret.digest() };
+    let pool = open_existing(&app.database()).await.unwrap();
+    assert!(api_keys::add(&pool, &key, app.clock.now()).await.unwrap());
+    assert!(!api_keys::add(&pool, &key, app.clock.now()).await.unwrap(), "the name is taken");
+    secret.reveal().to_owned()
+}
+
+#[tokio::test]
+async fn reading_needs_a_key_where_it_is_said() {
+    let app = App::start_with(Reads::Key).await;
+    let key = add_key(&app, "qmt", Scope::Read, &[]).await;
+    for path in [TOTAL, "/api/v1/positions/all", "/api/v1/positions/strategy/alpha"] {
+        let refused = app.get(path).await;
+        assert!(refused.header("www-authenticate").starts_with("Basic"));
+        assert_eq!(refused.refusal(), (401, "missing_api_key".to_owned()));
+        let basic = format!("Basic {}", STANDARD.encode(format!("qmt:{key}")));
+        let bearer = format!("bearer {key}");
+        app.get_with(path, &[("x-api-key", &key)]).await.ok();
+        app.get_with(path, &[("authorization", &basic)]).await.ok();
+        app.get_with(path, &[("authorization", &bearer)]).await.ok();
+        app.get(&format!("{path}?x=1&api_key={key}")).await.ok();
+        app.get_with(path, &[("x-internal-password", PASSWORD)]).await.ok();
+        for (name, value) in [("x-api-key", "wrong"), ("x-api-key", ""), ("authorization", "Basic cW10Og==")] {
+            assert_eq!(app.get_with(path, &[(name, value)]).await.refusal(), (401, "unknown_api_key".to_owned()));
+        }
+        for value in ["Basic !", "Digest x", "Basic"] {
+            assert_eq!(app.get_with(path, &[("authorization", value)]).await.refusal().0, 401, "{value}");
+        }
+        assert_eq!(app.get_with(path, &[("x-internal-password", "wrong")]).await.refusal().0, 401);
+    }
+    // What is for anyone stays for anyone.
+    for path in ["/healthz", "/readyz", "/api/v1/auth/info", "/api/v1/internal/password/info"] {
+        app.get(path).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_key_has_one_scope() {
+    let app = App::start_with(Reads::Key).await;
+    let read = add_key(&app, "reader", Scope::Read, &[]).await;
+    let write = add_key(&app, "writer", Scope::Write, &["alpha", "beta-*"]).await;
+    assert_eq!(app.get_with(TOTAL, &[("x-api-key", &write)]).await.refusal(), (403, "wrong_scope".to_owned()));
+    let push = async |key: &str, strategy: &str| {
+        app.post(UPDATE, &[("x-api-key", key)], json!({"strategy_name": strategy, "positions": []}).to_string()).await
+    };
+    assert_eq!(push(&read, "alpha").await.refusal(), (403, "wrong_scope".to_owned()));
+    let answer = push(&write, "alpha").await.ok();
+    assert_eq!((&answer["auth_type"], &answer["client_id"]), (&json!("simple"), &json!("writer")));
+    push(&write, "beta-1").await.ok();
+    assert_eq!(push(&write, "gamma").await.refusal(), (403, "strategy_forbidden".to_owned()));
+    assert_eq!(push("wrong", "alpha").await.refusal(), (401, "unknown_api_key".to_owned()));
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_within_a_second() {
+    let app = App::start_with(Reads::Key).await;
+    let key = add_key(&app, "qmt", Scope::Read, &[]).await;
+    app.get_with(TOTAL, &[("x-api-key", &key)]).await.ok();
+    let pool = open_existing(&app.database()).await.unwrap();
+    assert!(api_keys::revoke(&pool, "qmt", app.clock.now()).await.unwrap());
+    assert!(!api_keys::revoke(&pool, "qmt", app.clock.now()).await.unwrap());
+    for _ in 0..3 {
+        // A poller that never rests does not keep its key alive.
+        app.clock.advance(Duration::from_millis(400));
+        app.get_with(TOTAL, &[("x-api-key", &key)]).await;
+    }
+    assert_eq!(app.get_with(TOTAL, &[("x-api-key", &key)]).await.refusal(), (401, "unknown_api_key".to_owned()));
+    // The name is free again.
+    add_key(&app, "qmt", Scope::Read, &[]).await;
+    let keys = api_keys::all(&pool).await.unwrap();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0].last_used_at, Some(crate::app::START));
+    assert!(keys[0].revoked_at.is_some() && keys[1].revoked_at.is_none());
+    assert!(key.starts_with(&keys[0].prefix));
+}

@@ -1,0 +1,74 @@
+//! Requests that are wrong as requests, and the server's own state.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+
+use crate::app::{ALICE, App, INTERNAL, PASSWORD, TOTAL, UPDATE};
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_said_so() {
+    let app = App::start().await;
+    for path in ["/api/v1/nope", "/", "/api/v1/positions/strategy/", "/api/v1/positions/strategy/%ff"] {
+        assert_eq!(app.get(path).await.refusal(), (404, "not_found".to_owned()), "{path}");
+    }
+    assert_eq!(app.get(UPDATE).await.refusal(), (405, "method_not_allowed".to_owned()));
+    assert_eq!(app.post(TOTAL, &[], "").await.refusal(), (405, "method_not_allowed".to_owned()));
+}
+
+#[tokio::test]
+async fn another_content_type_is_refused() {
+    let app = App::start().await;
+    let body = r#"{"strategy_name":"alpha","positions":[]}"#;
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
+        let token = ALICE.unbound_token(app.clock.now());
+        let request = Request::post(UPDATE).header("x-auth-token", token).header("content-type", content_type);
+        let answer = app.send(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(answer.refusal(), (415, "unsupported_media_type".to_owned()), "{content_type}");
+    }
+    let request = Request::post(INTERNAL).header("x-internal-password", PASSWORD).header("content-type", "text/plain");
+    assert_eq!(app.send(request.body(Body::from(body)).unwrap()).await.refusal().0, 415);
+    let token = ALICE.unbound_token(app.clock.now());
+    let request =
+        Request::post(UPDATE).header("x-auth-token", token).header("content-type", "Application/JSON; charset=utf-8");
+    app.send(request.body(Body::from(body)).unwrap()).await.ok();
+}
+
+#[tokio::test]
+async fn a_body_beyond_four_mebibytes_is_refused() {
+    let app = App::start().await;
+    let limit = 4 << 20;
+    let frame = r#"{"strategy_name":"alpha","positions":[],"x":""}"#;
+    let filled =
+        |length: usize| frame.replace("\"x\":\"\"", &format!("\"x\":\"{}\"", "x".repeat(length - frame.len())));
+    app.push_body(&ALICE, &filled(limit)).await.ok();
+    assert_eq!(app.push_body(&ALICE, &filled(limit + 1)).await.refusal(), (413, "body_too_large".to_owned()));
+    // Announced or not.
+    let token = ALICE.unbound_token(app.clock.now());
+    let request = Request::post(UPDATE).header("x-auth-token", token).header("content-length", limit + 1);
+    assert_eq!(app.send(request.body(Body::empty()).unwrap()).await.refusal().0, 413);
+}
+
+#[tokio::test]
+async fn a_list_as_long_as_a_body_is_taken() {
+    let app = App::start().await;
+    let positions: Vec<_> = (0..50_000).map(|n| json!({"code": format!("{n}.SH"), "volume": n, "cost": 1.5})).collect();
+    let answer = app.push(&ALICE, "alpha", json!(positions)).await.ok();
+    assert_eq!(answer["positions_count"], 50_000);
+    // The one of them without shares is held, but not in the total.
+    assert_eq!(app.total("").await["positions"].as_array().unwrap().len(), 49_999);
+}
+
+#[tokio::test]
+async fn health_and_readiness_are_told() {
+    let app = App::start().await;
+    assert_eq!(app.get("/healthz").await.ok(), json!({"status": "ok"}));
+    assert_eq!(app.get("/readyz").await.ok(), json!({"status": "ready", "revision": 0}));
+    app.store.clone().close().await;
+    let refused = app.get("/readyz").await;
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.refusal(), (503, "store_unavailable".to_owned()));
+    // What is known is still told.
+    app.get("/healthz").await.ok();
+    app.get(TOTAL).await.ok();
+}

@@ -1,0 +1,77 @@
+"""What a newcomer sees, and what a second start leaves alone."""
+
+import os
+import re
+import shlex
+import stat
+import subprocess
+
+import pytest
+import requests
+from conftest import BINARY, INTERNAL, PASSWORD, Server, clean_environment, held, public_pem, running
+
+
+def test_what_is_printed_works_as_printed(tmp_path):
+    server = Server(tmp_path)
+    del server.environment["JQ2QMT_PASSWORD"]
+    server.start()
+    told = server.log()
+    push = re.search(r"try a push:\n +(.+)\n", told)[1]
+    curl = re.search(r"see the total:\n +(.+)\n", told)[1]
+    password = re.search(r"operator's password.*\n +(\S+)\n", told)[1]
+    pushed = subprocess.run(shlex.split(push), cwd=tmp_path, env=clean_environment(), capture_output=True, text=True)
+    assert pushed.returncode == 0, pushed.stderr
+    assert '"changed":true' in pushed.stdout and "warning" not in pushed.stdout
+    lines = requests.get(shlex.split(curl)[-1], timeout=10).json()["positions"]
+    assert [(line["code"], line["total_volume"]) for line in lines] == [("000001.XSHE", 1000), ("600000.XSHG", 800)]
+    edit = server.post(INTERNAL, {"strategy_name": "ADJUSTMENT_A", "positions": []}, X_Internal_Password=password)
+    assert edit.status_code == 200
+    assert server.stop() == 0
+
+    # A second start tells no password, and makes no key.
+    private = (tmp_path / "data/default_private.pem").read_bytes()
+    server.start()
+    assert server.log().count(password) == 1
+    assert server.log().count("try a push") == 1
+    assert (tmp_path / "data/default_private.pem").read_bytes() == private
+    assert server.stop() == 0
+    assert password.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_private_things_are_private(server):
+    def mode(path):
+        return stat.S_IMODE((server.folder / path).stat().st_mode)
+
+    assert mode("data") == 0o700
+    assert mode("data/default_private.pem") == 0o600
+    assert not list((server.folder / "keys").glob("*private*"))
+
+
+def test_keys_that_are_there_are_enough(tmp_path, quick_key):
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/quick.pem").write_bytes(public_pem(quick_key))
+    with running(tmp_path) as server:
+        assert [path.name for path in (tmp_path / "keys").iterdir()] == ["quick.pem"]
+        assert "try a push" not in server.log()
+
+
+def test_a_weak_first_password_stops_the_start(tmp_path):
+    done = subprocess.run(
+        [BINARY, "--listen", "127.0.0.1:0"],
+        cwd=tmp_path, env=clean_environment(JQ2QMT_PASSWORD="short"), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "JQ2QMT_PASSWORD cannot be used: the password must have at least 10 characters" in done.stderr
+
+
+def test_demo_fills_an_empty_store_and_no_other(tmp_path):
+    with running(tmp_path, "--demo") as server:
+        lists = server.get("/api/v1/positions/all").json()["strategies"]
+        assert len(lists) == 4 and lists[-1]["strategy_name"] == "ADJUSTMENT_MAIN"
+        assert len(server.total()["positions"]) == 10
+        server.post(INTERNAL, {"strategy_name": "ETF动量", "positions": []}, X_Internal_Password=PASSWORD)
+        revision = server.total()["revision"]
+    with running(tmp_path, "--demo") as server:
+        assert server.total()["revision"] == revision
+        server.push("alpha", [held("000001.XSHE", 1)])

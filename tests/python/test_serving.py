@@ -1,0 +1,111 @@
+"""The process itself: stopping, slow and half requests, HTTPS."""
+
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+
+import requests
+from conftest import INTERNAL, PASSWORD, TOTAL, UPDATE, held, private_pem, running
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+BODY = b'{"strategy_name": "ADJUSTMENT_A", "positions": []}'
+
+
+def connect(server):
+    return socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=20)
+
+
+def head(length):
+    return (
+        f"POST {INTERNAL} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"X-Internal-Password: {PASSWORD}\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def test_a_request_in_flight_is_finished_before_the_end(server):
+    with connect(server) as slow:
+        slow.sendall(head(len(BODY)) + BODY[:10])
+        # Until the server has seen the beginning: it answers others in the meantime.
+        assert server.get("/healthz").status_code == 200
+        codes = []
+        stopper = threading.Thread(target=lambda: codes.append(server.stop()))
+        stopper.start()
+        while "stopping" not in server.log():
+            assert stopper.is_alive()
+        slow.sendall(BODY[10:])
+        assert slow.recv(4096).startswith(b"HTTP/1.1 200 OK")
+    stopper.join()
+    assert codes == [0]
+    server.start()
+    assert server.total()["revision"] == 1
+
+
+def test_half_a_request_changes_nothing(server):
+    with connect(server) as half:
+        half.sendall(head(len(BODY)) + BODY[:-1])
+    assert server.total()["revision"] == 0
+
+
+def test_a_body_that_is_too_large_gets_its_answer(server):
+    body = {"strategy_name": "alpha", "positions": [], "x": "x" * (5 << 20)}
+    answer = server.post(UPDATE, body, X_API_Key="none")
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_broken_json_and_wrong_types(server):
+    headers = {"X-Internal-Password": PASSWORD, "Content-Type": "application/json"}
+    broken = requests.post(server.url + INTERNAL, data=b'{"strategy_name": ', headers=headers, timeout=10)
+    assert (broken.status_code, broken.json()["error"]) == (400, "无效的数据格式")
+    headers["Content-Type"] = "text/plain"
+    assert requests.post(server.url + INTERNAL, data=BODY, headers=headers, timeout=10).status_code == 415
+
+
+def certificate(folder, name):
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "key.pem").write_bytes(private_pem(key))
+    (folder / "cert.pem").write_bytes(built.public_bytes(Encoding.PEM))
+    return name
+
+
+def test_https_and_a_certificate_that_changes(tmp_path):
+    certificate(tmp_path, "first")
+    with running(tmp_path, "--tls-cert", "cert.pem", "--tls-key", "key.pem") as server:
+        assert server.url.startswith("https://")
+        trusted = str(tmp_path / "cert.pem")
+        assert requests.get(server.url + TOTAL, verify=trusted, timeout=10).status_code == 200
+
+        def shown():
+            pem = ssl.get_server_certificate(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+            return x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()
+
+        assert shown() == "CN=first"
+        certificate(tmp_path, "second")
+        deadline = time.monotonic() + 30
+        while shown() == "CN=first":
+            assert time.monotonic() < deadline, server.log()
+        assert shown() == "CN=second"
+        body = {"strategy_name": "ADJUSTMENT_A", "positions": [held("X", 1)]}
+        headers = {"X-Internal-Password": PASSWORD}
+        assert (
+            requests.post(server.url + INTERNAL, json=body, headers=headers, verify=trusted, timeout=10).status_code
+            == 200
+        )

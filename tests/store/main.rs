@@ -1,0 +1,250 @@
+//! The store below the router: what is on the disk, and what happens when the disk says no.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jq2qmt::clock::Clock;
+use jq2qmt::domain::decimal::Decimal;
+use jq2qmt::domain::moment::Moment;
+use jq2qmt::domain::position::Position;
+use jq2qmt::domain::strategy::StrategyName;
+use jq2qmt::domain::total::Selection;
+use jq2qmt::store::verify::{Verdict, verify};
+use jq2qmt::store::{Actor, Change, OpenError, Receipt, Refusal, Store, open_existing};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
+
+const START: Moment = Moment::from_micros(1_767_595_800_000_000);
+
+async fn open(path: &Path) -> Store {
+    Store::open(path, Clock::manual(START), Duration::from_mins(6)).await.unwrap()
+}
+
+/// A connection as an attacker or a curious operator may have one: with no settings of ours.
+async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).foreign_keys(false).connect().await.unwrap()
+}
+
+fn change(strategy: &str, rows: &[(&str, &str)]) -> Change {
+    let strategy = StrategyName::parse(strategy).unwrap();
+    let position = |(code, volume): &(&str, &str)| {
+        let cost = Decimal::parse("12.345678901234567").unwrap();
+        Position::new(strategy.kind(), code, Some("名"), Decimal::parse(volume).unwrap(), cost, None).unwrap()
+    };
+    Change {
+        positions: rows.iter().map(position).collect(),
+        strategy,
+        actor: Actor::Client("alice".to_owned()),
+        address: Some("192.0.2.7".to_owned()),
+        token: None,
+        sequence: None,
+        expected_revision: None,
+    }
+}
+
+async fn history(path: &Path) -> Vec<String> {
+    let rows = raw(path)
+        .await
+        .fetch_all(
+            "SELECT r.id || ' ' || r.kind || ' ' || r.actor_kind || ':' || r.actor || ' ' || coalesce(r.address, '-')
+                 || ' ' || c.instrument || ' ' || coalesce(c.before, '-') || ' > ' || coalesce(c.after, '-') AS line
+             FROM revisions AS r LEFT JOIN changes AS c ON c.revision_id = r.id ORDER BY r.id, c.instrument",
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.try_get::<Option<String>, _>("line").unwrap().unwrap_or_default()).collect()
+}
+
+#[tokio::test]
+async fn the_history_says_who_changed_what_from_what_to_what() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    store.submit(change("alpha", &[("000001.XSHE", "100"), ("600000.SH", "200")])).await.unwrap();
+    store.submit(change("alpha", &[("000001.SZ", "150"), ("X", "1"), ("000001.SZ", "7")])).await.unwrap();
+    let edit = Change { actor: Actor::Operator, address: None, ..change("alpha", &[]) };
+    store.submit(edit).await.unwrap();
+    insta::assert_snapshot!(history(&path).await.join("\n"));
+}
+
+#[tokio::test]
+async fn the_database_refuses_to_rewrite_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    open(&path).await.submit(change("alpha", &[("X", "1")])).await.unwrap();
+    for statement in [
+        "UPDATE revisions SET actor = 'bob'",
+        "DELETE FROM revisions",
+        "UPDATE changes SET after = NULL",
+        "DELETE FROM changes",
+    ] {
+        let error = raw(&path).await.execute(statement).await.unwrap_err().to_string();
+        assert!(error.contains("append-only"), "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn verify_names_the_first_broken_link() {
+    let with_triggers_off = |statement: &str| {
+        format!(
+            "DROP TRIGGER revisions_are_not_updated; DROP TRIGGER revisions_are_not_deleted;
+             DROP TRIGGER changes_are_not_updated; DROP TRIGGER changes_are_not_deleted; {statement}"
+        )
+    };
+    let cases = [
+        ("SELECT 1", None),
+        ("UPDATE revisions SET actor = 'bob' WHERE id = 2", Some(2)),
+        ("UPDATE revisions SET address = NULL WHERE id = 3", Some(3)),
+        ("UPDATE revisions SET at = at + 1 WHERE id = 4", Some(4)),
+        ("UPDATE revisions SET note = '' WHERE id = 1", Some(1)),
+        ("UPDATE changes SET after = replace(after, '200', '999') WHERE revision_id = 2", Some(2)),
+        ("DELETE FROM changes WHERE revision_id = 3", Some(3)),
+        ("DELETE FROM changes WHERE revision_id = 2; DELETE FROM revisions WHERE id = 2", Some(3)),
+        ("UPDATE strategies SET name = 'omega'", Some(1)),
+        ("INSERT INTO changes VALUES (2, 'NEW', NULL, '[[1,\"NEW\",null,\"1\",\"1\",null]]')", Some(2)),
+    ];
+    for (statement, broken) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let store = open(&path).await;
+        for volume in ["100", "200", "300", "400"] {
+            store.submit(change("alpha", &[("X", volume)])).await.unwrap();
+        }
+        store.close().await;
+        let statements = with_triggers_off(statement);
+        raw(&path).await.execute(sqlx::AssertSqlSafe(statements)).await.unwrap();
+        let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+        match broken {
+            None => assert!(matches!(verdict, Verdict::Whole { revisions: 4, .. }), "{verdict:?}"),
+            Some(expected) => {
+                assert!(
+                    matches!(verdict, Verdict::Broken { revision, .. } if revision == expected),
+                    "{statement}: {verdict:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn verify_holds_the_current_state_against_the_history() {
+    for statement in [
+        "UPDATE positions SET volume = '999'",
+        "DELETE FROM positions",
+        "INSERT INTO positions SELECT strategy_id, place + 1, 'NEW', NULL, '1', '1', NULL FROM positions",
+        "UPDATE strategies SET removed = 1",
+        "UPDATE strategies SET revision = 1",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let store = open(&path).await;
+        for volume in ["100", "200"] {
+            store.submit(change("alpha", &[("X", volume)])).await.unwrap();
+        }
+        store.close().await;
+        raw(&path).await.execute(statement).await.unwrap();
+        let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+        assert!(
+            matches!(&verdict, Verdict::Astray { strategy, .. } if strategy == "alpha"),
+            "{statement}: {verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_changes_nothing_and_writing_goes_on_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    store.submit(change("alpha", &[("X", "100")])).await.unwrap();
+    let book = store.book();
+    // A trigger stands in for a disk that fails in the middle of a transaction.
+    raw(&path)
+        .await
+        .execute("CREATE TRIGGER full BEFORE INSERT ON changes BEGIN SELECT RAISE (ABORT, 'disk full'); END")
+        .await
+        .unwrap();
+    let refused = store.submit(change("alpha", &[("X", "200")])).await.unwrap_err();
+    assert!(matches!(&refused, Refusal::Unavailable(cause) if cause.contains("disk full")), "{refused:?}");
+    assert_eq!(store.book().total(&Selection::All), book.total(&Selection::All));
+    raw(&path).await.execute("DROP TRIGGER full").await.unwrap();
+    store.probe().await.unwrap();
+    let receipt = store.submit(change("alpha", &[("X", "300")])).await.unwrap();
+    assert_eq!(receipt, Receipt { revision: 2, changed: true, positions: 1 });
+    store.close().await;
+    let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+    assert!(matches!(verdict, Verdict::Whole { revisions: 2, .. }), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn one_refused_change_takes_no_other_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("db")).await;
+    let stale = Change { expected_revision: Some(99), ..change("beta", &[("X", "1")]) };
+    let (one, two, three) = tokio::join!(
+        store.submit(change("alpha", &[("X", "1")])),
+        store.submit(stale),
+        store.submit(change("gamma", &[("X", "1")])),
+    );
+    assert!(one.is_ok() && three.is_ok());
+    assert_eq!(two, Err(Refusal::RevisionMoved { current: 0 }));
+    assert_eq!(store.book().len(), 2);
+}
+
+#[tokio::test]
+async fn several_changes_of_one_strategy_in_a_batch_follow_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    let lists: [&[(&str, &str)]; 5] =
+        [&[("A", "1"), ("B", "1")], &[("B", "1")], &[("C", "1"), ("B", "2")], &[], &[("B", "3"), ("A", "1")]];
+    let receipts = join_all(lists.map(|list| store.submit(change("alpha", list)))).await;
+    let revisions: Vec<i64> = receipts.into_iter().map(|receipt| receipt.unwrap().revision).collect();
+    assert_eq!(revisions, [1, 2, 3, 4, 5]);
+    let total = store.book().total(&Selection::All).unwrap();
+    store.close().await;
+    let store = open(&path).await;
+    assert_eq!(store.book().total(&Selection::All).unwrap(), total);
+    let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+    assert!(matches!(verdict, Verdict::Whole { revisions: 5, .. }), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_none_of_ours_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    assert!(matches!(open_existing(&path).await, Err(OpenError::Missing(_))));
+    open(&path).await.close().await;
+    raw(&path)
+        .await
+        .execute("INSERT INTO _sqlx_migrations SELECT 9999, description, installed_on, success, checksum, execution_time FROM _sqlx_migrations LIMIT 1")
+        .await
+        .unwrap();
+    let error = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.unwrap_err();
+    assert!(matches!(error, OpenError::Newer(9999)), "{error}");
+    assert!(error.to_string().contains("newer version"));
+    std::fs::write(&path, "this is no database, but a letter to somebody").unwrap();
+    let error = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.unwrap_err();
+    assert!(error.to_string().contains("not a database"), "{error}");
+}
+
+/// Every migration so far, on data that was there before it: the newest schema must hold what older ones stored.
+#[tokio::test]
+async fn migrations_run_twice_change_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    store.submit(change("alpha", &[("X", "100")])).await.unwrap();
+    store.close().await;
+    let before = history(&path).await;
+    open(&path).await.close().await;
+    assert_eq!(history(&path).await, before);
+    let mut connection = raw(&path).await;
+    let check: String = connection.fetch_one("PRAGMA integrity_check").await.unwrap().get(0);
+    assert_eq!(check, "ok");
+    assert!(connection.fetch_all("PRAGMA foreign_key_check").await.unwrap().is_empty());
+    connection.close().await.unwrap();
+}
