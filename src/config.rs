@@ -235,7 +235,8 @@ impl CommandLine {
     /// # Errors
     /// When the configuration file cannot be used.
     pub fn places(&self) -> anyhow::Result<Places> {
-        Ok(self.places_over(self.file()?.data_dir, self.file()?.keys_dir))
+        let file = self.file()?;
+        Ok(self.places_over(file.data_dir, file.keys_dir))
     }
 
     fn places_over(&self, data_dir: Option<PathBuf>, keys_dir: Option<PathBuf>) -> Places {

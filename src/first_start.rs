@@ -54,6 +54,14 @@ fn create_file(path: &Path, text: &str, private: bool) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be written", path.display()))
 }
 
+/// Creates an empty file that its owner alone may read, where there is none: what fills it would let others read.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_private_file(path: &Path) -> anyhow::Result<()> {
+    if path.exists() { Ok(()) } else { create_file(path, "", true) }
+}
+
 /// Makes a key pair and writes it to disk; nothing that is there is overwritten.
 ///
 /// # Errors
@@ -72,21 +80,28 @@ pub fn make_key_pair(private: PathBuf, public: PathBuf, bits: usize) -> anyhow::
 
 /// Makes the default client's key pair where there is no public key at all; the private half lies outside of `keys/`.
 ///
+/// Gives the pair also when a first start that failed half-way has made it.
+///
 /// # Errors
 /// When a folder or file cannot be written.
 pub fn make_default_key(places: &Places) -> anyhow::Result<Option<KeyPair>> {
     let keys_dir = &places.keys_dir;
     std::fs::create_dir_all(keys_dir)
         .with_context(|| format!("the keys folder {} cannot be created", keys_dir.display()))?;
+    let private = places.data_dir.join(format!("{DEFAULT_CLIENT}_private.pem"));
+    let public = keys_dir.join(format!("{DEFAULT_CLIENT}.pem"));
+    if private.exists() && public.exists() {
+        return Ok(Some(KeyPair { private, public }));
+    }
     let entries = std::fs::read_dir(keys_dir).with_context(|| format!("{} cannot be read", keys_dir.display()))?;
     let mut names = entries.filter_map(Result::ok).map(|entry| entry.path());
     if names.any(|path| path.extension().is_some_and(|extension| extension == "pem")) {
         return Ok(None);
     }
-    let private = places.data_dir.join(format!("{DEFAULT_CLIENT}_private.pem"));
-    let pair = make_key_pair(private, keys_dir.join(format!("{DEFAULT_CLIENT}.pem")), FIRST_KEY_BITS)?;
-    create_file(&sample(places), SAMPLE, false)?;
-    Ok(Some(pair))
+    if !sample(places).exists() {
+        create_file(&sample(places), SAMPLE, false)?;
+    }
+    make_key_pair(private, public, FIRST_KEY_BITS).map(Some)
 }
 
 fn sample(places: &Places) -> PathBuf {
@@ -107,24 +122,27 @@ pub fn tell(places: &Places, base_url: &str, key: Option<&KeyPair>, password: Op
         )?;
     }
     if let Some(key) = key {
-        let program = program();
-        let (private, public, sample) = (key.private.display(), key.public.display(), sample(places));
+        let (private, public, sample) = (quoted(&key.private), quoted(&key.public), quoted(&sample(places)));
         writeln!(
             out,
             "\n推送用的私钥 / private key for pushing:  {private}\n服务器用的公钥 / its public half:        {public}\n\n\
-             试推一次 / try a push:\n    {program} push --server {base_url} --key {private} --client {DEFAULT_CLIENT} \
-             --strategy alpha {}\n查看汇总 / see the total:\n    curl {base_url}/api/v1/positions/total\n",
-            sample.display()
+             试推一次 / try a push:\n    {} push --server {base_url} --key {private} --client {DEFAULT_CLIENT} \
+             --strategy alpha {sample}\n查看汇总 / see the total:\n    curl {base_url}/api/v1/positions/total\n",
+            quoted(&program())
         )?;
     }
     out.flush()
 }
 
 /// How this program is called: as it lies from here, where it lies below.
-fn program() -> String {
+fn program() -> PathBuf {
     let exe = std::env::current_exe().unwrap_or_else(|_| "jq2qmt".into());
     let here = std::env::current_dir().unwrap_or_default();
-    let path = exe.strip_prefix(here).map_or_else(|_| exe.clone(), |below| Path::new(".").join(below));
-    let path = path.display().to_string();
-    if path.contains(' ') { format!("\"{path}\"") } else { path }
+    exe.strip_prefix(here).map(|below| Path::new(".").join(below)).unwrap_or(exe)
+}
+
+/// A path as both kinds of shell take it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.contains(' ') { format!("\"{text}\"") } else { text }
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -58,15 +58,17 @@ pub async fn serve(
     first_start::create_private_dir(data_dir)
         .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
     let _lock = lock(data_dir)?;
-    let is_new = !config.places.database().exists();
+    first_start::create_private_file(&config.places.database())?;
     // As long as a token could still be accepted, and as far as its clock may run ahead.
     let token_memory = config.token_max_age + MAX_AHEAD;
     let store = Store::open(&config.places.database(), clock.clone(), token_memory)
         .await
         .with_context(|| format!("cannot open {}", config.places.database().display()))?;
 
-    let new_key = if is_new { first_start::make_default_key(&config.places)? } else { None };
-    let new_password = ensure_password(&store, config.first_password.as_deref()).await?;
+    // The password is set last: until then a start that failed half-way is still the first one.
+    let is_first = operator::find(store.readers()).await?.is_none();
+    let new_key = if is_first { first_start::make_default_key(&config.places)? } else { None };
+    let new_password = if is_first { set_password(&store, config.first_password.as_deref()).await? } else { None };
     if config.demo && store.book().is_empty() {
         demo::fill(&store).await?;
     }
@@ -78,7 +80,7 @@ pub async fn serve(
         Some(files) => Some(load_tls(files).await?),
         None => None,
     };
-    let base_url = format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let app = app(AppState::new(store.clone(), gate, clock, config.zone.clone()));
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
 
@@ -89,8 +91,8 @@ pub async fn serve(
         tracing::info!("stopping: requests in flight are finished first");
         stop.graceful_shutdown(Some(GRACE));
     });
-    writeln!(std::io::stdout(), "listening on {base_url}")?;
-    first_start::tell(&config.places, &base_url, new_key.as_ref(), new_password.as_ref())?;
+    writeln!(std::io::stdout(), "listening on {}", url(scheme, address))?;
+    first_start::tell(&config.places, &url(scheme, reachable(address)), new_key.as_ref(), new_password.as_ref())?;
 
     if let Some(tls) = tls {
         let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
@@ -104,6 +106,15 @@ pub async fn serve(
     }
     store.close().await;
     Ok(())
+}
+
+fn url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{address}")
+}
+
+/// An address at which this machine reaches the server: "everywhere" is no place to call.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, address.port()).into() } else { address }
 }
 
 /// Holds the data folder for this process: two writers would each believe the book to be theirs.
@@ -120,11 +131,8 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Sets the operator's password where there is none; the one made up here comes back, to be shown.
-async fn ensure_password(store: &Store, given: Option<&str>) -> anyhow::Result<Option<NewPassword>> {
-    if operator::find(store.readers()).await?.is_some() {
-        return Ok(None);
-    }
+/// Sets the operator's first password; one that is made up here comes back, to be shown.
+async fn set_password(store: &Store, given: Option<&str>) -> anyhow::Result<Option<NewPassword>> {
     let password = match given {
         Some(text) => NewPassword::parse(text).context("JQ2QMT_PASSWORD cannot be used")?,
         None => NewPassword::generate()?,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::Refused;
 use super::api_key::ApiKeys;
@@ -126,6 +126,8 @@ pub struct Gate {
     store: Store,
     keyring: Arc<Keyring>,
     api_keys: ApiKeys,
+    /// One place for each core: more signatures at a time would only take turns, at the expense of everybody else.
+    verifiers: Semaphore,
     /// Held while a password is checked: one guess at a time, each counted before the next.
     throttle: Mutex<Throttle>,
 }
@@ -147,6 +149,7 @@ impl Gate {
             token_max_age,
             keyring: Arc::new(Keyring::open(keys_dir, clock.clone())?),
             api_keys: ApiKeys::new(store.clone(), clock.clone()),
+            verifiers: Semaphore::new(2 * std::thread::available_parallelism().map_or(1, usize::from)),
             throttle: Mutex::default(),
             clock,
             store,
@@ -166,8 +169,9 @@ impl Gate {
         if self.reads == Reads::Open {
             return Ok(Reader(()));
         }
-        if let Some(password) = sender.header("x-internal-password") {
-            return self.operator(Some(password), sender.address).await.map(|_| Reader(()));
+        if let Some(password) = sender.headers.get("x-internal-password") {
+            let password = String::from_utf8_lossy(password.as_bytes());
+            return self.operator(Some(&password), sender.address).await.map(|_| Reader(()));
         }
         let presented = sender.api_key().ok_or(Refused::MissingReadCredential)?;
         match self.api_keys.check(&presented).await?.scope {
@@ -198,6 +202,7 @@ impl Gate {
         let token = Token::parse(header)?;
         token.check_age(self.clock.now(), self.token_max_age)?;
         let keyring = Arc::clone(&self.keyring);
+        let _place = self.verifiers.acquire().await.map_err(|error| Refused::Unavailable(error.to_string()))?;
         // The signature takes up to a millisecond of CPU and the keyring may look at files: not for an async thread.
         let checked = tokio::task::spawn_blocking(move || {
             let known = |token: &Token| match keyring.client(&token.client_id) {

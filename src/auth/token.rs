@@ -85,6 +85,10 @@ impl Token {
         let text = BASE64.decode(header.trim()).map_err(|_| malformed("it is not base64"))?;
         let envelope: Envelope = serde_json::from_slice(&text)
             .map_err(|_| malformed("it is not a JSON object with auth_data and signature"))?;
+        if !envelope.auth_data.get().starts_with('{') {
+            // Serde would take a JSON list for an object with its members in order.
+            return Err(malformed("auth_data must be an object"));
+        }
         let data: AuthData = serde_json::from_str(envelope.auth_data.get()).map_err(|_| {
             malformed("auth_data must have client_id (a string) and timestamp (a number), each key once")
         })?;

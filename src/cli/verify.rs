@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::config::Places;
-use crate::store::open_existing;
+use crate::store::open_read_only;
 use crate::store::verify::{Verdict, verify};
 
 /// Walks the chain and says what it found.
 pub(super) async fn run(places: &Places) -> anyhow::Result<ExitCode> {
-    let pool = open_existing(&places.database()).await?;
+    let pool = open_read_only(&places.database())?;
     let verdict = verify(&pool).await?;
     pool.close().await;
     Ok(match verdict {

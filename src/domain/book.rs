@@ -84,7 +84,7 @@ impl Holdings {
 pub struct Book {
     pub(super) strategies: OrdMap<StrategyId, Arc<Strategy>>,
     ids: HashMap<StrategyName, StrategyId>,
-    pub(super) holdings: HashMap<Instrument, Holdings>,
+    pub(super) holdings: HashMap<Instrument, Arc<Holdings>>,
     pub(super) adjustments: usize,
     removed: HashMap<StrategyName, Mark>,
     newest: Option<Mark>,
@@ -174,7 +174,7 @@ impl Book {
 
     fn apply(&mut self, id: StrategyId, kind: Kind, changes: &[InstrumentChange]) {
         for change in changes {
-            let holdings = self.holdings.entry(change.instrument.clone()).or_default();
+            let holdings = Arc::make_mut(self.holdings.entry(change.instrument.clone()).or_default());
             let holding = holdings.of(kind);
             let (old, new) = (sums(&change.before), sums(&change.after));
             holding.volume += new.0 - old.0;

@@ -113,7 +113,7 @@ impl Code {
         if text.is_empty() {
             return Err(CodeError::Empty);
         }
-        if text.chars().nth(MAX_CODE_CHARS).is_some() {
+        if text.len() > MAX_CODE_CHARS && text.chars().nth(MAX_CODE_CHARS).is_some() {
             return Err(CodeError::TooLong);
         }
         if text.chars().any(char::is_control) {

@@ -49,26 +49,37 @@ impl Decimal {
             None => (unsigned, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || mantissa.ends_with('.') || !digits_only(whole) || !digits_only(fraction) {
+        if whole.is_empty() || mantissa.ends_with('.') {
             return Err(DecimalError::NotANumber);
         }
 
-        let digits = format!("{whole}{fraction}");
-        let significant = digits.trim_start_matches('0').trim_end_matches('0');
-        if significant.is_empty() {
+        // The digits without the zeros around them, and how far the last of them stands from the point.
+        let (mut units, mut digits, mut zeros) = (0_i128, 0_i64, 0_i64);
+        for byte in whole.bytes().chain(fraction.bytes()) {
+            match byte {
+                b'0' => zeros += 1,
+                b'1'..=b'9' => {
+                    if digits > 0 {
+                        digits += zeros;
+                        units = units.saturating_mul(10_i128.saturating_pow(u32::try_from(zeros).unwrap_or(u32::MAX)));
+                    }
+                    units = units.saturating_mul(10).saturating_add(i128::from(byte - b'0'));
+                    (digits, zeros) = (digits + 1, 0);
+                }
+                _ => return Err(DecimalError::NotANumber),
+            }
+        }
+        if units == 0 {
             return Ok(Self::ZERO);
         }
-        let count = |digits: &str| i64::try_from(digits.len()).unwrap_or(i64::MAX);
-        let trailing_zeros = count(&digits) - count(digits.trim_end_matches('0'));
-        let last_place = exponent.saturating_sub(count(fraction)).saturating_add(trailing_zeros);
-        let first_place = last_place.saturating_add(count(significant));
-        if first_place > i64::from(MAX_INTEGER_DIGITS) {
+        let decimals = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
+        let last_place = exponent.saturating_sub(decimals).saturating_add(zeros);
+        if last_place.saturating_add(digits) > i64::from(MAX_INTEGER_DIGITS) {
             return Err(DecimalError::TooLarge);
         }
-        let shift = last_place.saturating_add(i64::from(MAX_DECIMALS));
-        let scale = u32::try_from(shift).map_err(|_| DecimalError::TooFine)?;
-        let units = significant.parse::<i128>().map_err(|_| DecimalError::TooFine)? * 10_i128.pow(scale);
+        // With at most 12 digits before the point and 24 behind it, nothing above has saturated.
+        let scale = u32::try_from(last_place.saturating_add(i64::from(MAX_DECIMALS)));
+        let units = units * 10_i128.pow(scale.map_err(|_| DecimalError::TooFine)?);
         Ok(Self(if negative { -units } else { units }))
     }
 

@@ -1,5 +1,6 @@
 //! Positions and lists of them: checked where they come in, valid ever after.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
@@ -106,7 +107,10 @@ impl Position {
         if !volume.times(cost).is_summable() {
             return Err(Breach::AmountTooLarge);
         }
-        let longer = |text: Option<&str>, limit| text.is_some_and(|text| text.chars().nth(limit).is_some());
+        // A text has at most as many characters as bytes.
+        let longer = |text: Option<&str>, limit| {
+            text.is_some_and(|text| text.len() > limit && text.chars().nth(limit).is_some())
+        };
         if longer(name, MAX_STOCK_NAME_CHARS) {
             return Err(Breach::TextTooLong(Field::Name));
         }
@@ -193,23 +197,31 @@ impl PositionList {
     /// The list that follows this one: the given positions, each at its old place where the order allows.
     #[must_use]
     pub fn followed_by(&self, positions: Vec<Position>) -> Self {
+        let instruments = || positions.iter().map(|position| position.code.instrument());
+        let kept = if self.iter().map(|position| position.code.instrument()).eq(instruments()) {
+            self.0.iter().map(|entry| Some(entry.place)).collect()
+        } else {
+            self.kept_places(instruments())
+        };
+        let places = fill_gaps(&kept).unwrap_or_else(|| (1..).map(|n: i64| n * Self::GAP).take(kept.len()).collect());
+        Self(places.into_iter().zip(positions).map(|(place, position)| Placed { place, position }).collect())
+    }
+
+    /// The old place of each instrument that still follows those before it.
+    fn kept_places(&self, instruments: impl Iterator<Item = Instrument>) -> Vec<Option<i64>> {
         let mut old_places: HashMap<Instrument, VecDeque<i64>> = HashMap::with_capacity(self.0.len());
         for entry in &self.0 {
             old_places.entry(entry.position.code.instrument()).or_default().push_back(entry.place);
         }
         let mut last_kept = 0;
-        let kept: Vec<Option<i64>> = positions
-            .iter()
-            .map(|position| {
-                let place = old_places.get_mut(&position.code.instrument())?.pop_front()?;
-                (place > last_kept).then(|| {
-                    last_kept = place;
-                    place
-                })
+        let mut keep = |instrument| {
+            let place = old_places.get_mut(&instrument)?.pop_front()?;
+            (place > last_kept).then(|| {
+                last_kept = place;
+                place
             })
-            .collect();
-        let places = fill_gaps(&kept).unwrap_or_else(|| (1..).map(|n: i64| n * Self::GAP).take(kept.len()).collect());
-        Self(places.into_iter().zip(positions).map(|(place, position)| Placed { place, position }).collect())
+        };
+        instruments.map(&mut keep).collect()
     }
 
     /// The positions, in order.
@@ -237,28 +249,53 @@ impl PositionList {
         self.iter().eq(other.iter())
     }
 
-    /// What leads from this list to `next`, instrument by instrument, in the order of `next` with the gone ones last.
+    /// What leads from this list to `next`, instrument by instrument, by the place of the first difference.
     pub fn changes_to(&self, next: &Self) -> Vec<InstrumentChange> {
-        let mut before = self.by_instrument();
-        let mut after = next.by_instrument();
-        let mut seen = Vec::with_capacity(after.len());
-        for entry in next.0.iter().chain(&self.0) {
-            let instrument = entry.position.code.instrument();
-            let pair = (before.remove(&instrument).unwrap_or_default(), after.remove(&instrument).unwrap_or_default());
-            if pair.0 != pair.1 {
-                let owned = |entries: Vec<&Placed>| entries.into_iter().cloned().collect();
-                seen.push(InstrumentChange { instrument, before: owned(pair.0), after: owned(pair.1) });
+        let mut numbers: HashMap<Instrument, usize> = HashMap::new();
+        let mut changes: Vec<InstrumentChange> = Vec::new();
+        for instrument in self.differences(next) {
+            numbers.entry(instrument).or_insert_with_key(|instrument| {
+                changes.push(InstrumentChange {
+                    instrument: instrument.clone(),
+                    before: Vec::new(),
+                    after: Vec::new(),
+                });
+                changes.len() - 1
+            });
+        }
+        if changes.is_empty() {
+            return changes;
+        }
+        for (list, pick) in [
+            (self, (|change| &mut change.before) as fn(&mut InstrumentChange) -> &mut Vec<Placed>),
+            (next, |change| &mut change.after),
+        ] {
+            for entry in &list.0 {
+                if let Some(number) = numbers.get(&entry.position.code.instrument()) {
+                    pick(&mut changes[*number]).push(entry.clone());
+                }
             }
         }
-        seen
+        changes
     }
 
-    fn by_instrument(&self) -> HashMap<Instrument, Vec<&Placed>> {
-        let mut groups: HashMap<Instrument, Vec<&Placed>> = HashMap::with_capacity(self.0.len());
-        for entry in &self.0 {
-            groups.entry(entry.position.code.instrument()).or_default().push(entry);
+    /// The instruments of all entries that do not stand unchanged at the same place in both lists.
+    fn differences(&self, next: &Self) -> Vec<Instrument> {
+        let (mut old, mut new) = (self.0.iter().peekable(), next.0.iter().peekable());
+        let mut found = Vec::new();
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => return found,
+                (Some(one), Some(two)) => one.place.cmp(&two.place),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+            };
+            let one = if order.is_le() { old.next() } else { None };
+            let two = if order.is_ge() { new.next() } else { None };
+            if one != two {
+                found.extend(one.into_iter().chain(two).map(|entry| entry.position.code.instrument()));
+            }
         }
-        groups
     }
 }
 
@@ -319,7 +356,7 @@ mod tests {
         let second = first.followed_by(list(&["A", "X", "C", "Y"]));
         let changed: Vec<String> =
             first.changes_to(&second).iter().map(|change| change.instrument.to_string()).collect();
-        assert_eq!(changed, ["X", "Y", "B"]);
+        assert_eq!(changed, ["B", "X", "Y"]);
     }
 
     #[test]

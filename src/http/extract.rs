@@ -118,9 +118,9 @@ impl FromRequest<AppState> for OperatorRequest {
         let body = read_body(&parts, body).await?;
         let is_form = has_content_type(&parts, FORM);
         let body = if is_form { form_to_json(&body) } else { body };
-        let header = parts.headers.get("x-internal-password");
-        let password = match header {
-            Some(header) => Some(Cow::from(header.to_str().unwrap_or_default())),
+        let header = parts.headers.get("x-internal-password").map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let password = match header.filter(|password| !password.is_empty()) {
+            Some(password) => Some(password),
             None => serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password),
         };
         let address = peer_address(&parts)?;

@@ -7,6 +7,7 @@ mod extract;
 mod guard;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,22 +26,34 @@ use crate::store::Store;
 /// The largest body of a request, in bytes.
 pub const MAX_BODY: usize = 4 << 20;
 
-/// All that handlers share.
+/// All that handlers share. A clone is one more reference.
 #[derive(Debug, Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What an [`AppState`] refers to.
+#[derive(Debug)]
+pub struct Shared {
     store: Store,
-    gate: Arc<Gate>,
+    gate: Gate,
     clock: Clock,
     zone: Zone,
-    answers: Arc<Answers>,
-    guard: Arc<Guard>,
+    answers: Answers,
+    guard: Guard,
 }
 
 impl AppState {
     /// Brings together what handlers need.
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone) -> Self {
-        let answers = Arc::new(Answers::new(&zone));
-        Self { store, gate: Arc::new(gate), clock, zone, answers, guard: Arc::default() }
+        let answers = Answers::new(&zone);
+        Self(Arc::new(Shared { store, gate, clock, zone, answers, guard: Guard::default() }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 

@@ -66,9 +66,20 @@ pub async fn open_or_create(path: &Path) -> Result<SqlitePool, OpenError> {
 /// # Errors
 /// When there is none, or as [`open_or_create`].
 pub async fn open_existing(path: &Path) -> Result<SqlitePool, OpenError> {
-    if !path.exists() {
-        return Err(OpenError::Missing(path.display().to_string()));
-    }
+    must_exist(path)?;
     open_or_create(path).await?.close().await;
     Ok(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(path)))
+}
+
+/// Opens the database of a server as it is, to look and not to touch.
+///
+/// # Errors
+/// When there is none.
+pub fn open_read_only(path: &Path) -> Result<SqlitePool, OpenError> {
+    must_exist(path)?;
+    Ok(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(path).read_only(true)))
+}
+
+fn must_exist(path: &Path) -> Result<(), OpenError> {
+    if path.exists() { Ok(()) } else { Err(OpenError::Missing(path.display().to_string())) }
 }

@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::database::{OpenError, open_existing, open_or_create};
+pub use self::database::{OpenError, open_existing, open_or_create, open_read_only};
 pub use self::used_tokens::UsedToken;
 use self::writer::{Command, Writer};
 use crate::clock::Clock;

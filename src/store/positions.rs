@@ -53,7 +53,7 @@ pub(super) fn read_placed(kind: Kind, text: &str) -> Result<Vec<Placed>, String>
     written.into_iter().map(read).collect()
 }
 
-/// Rows as the JSON array that a statement unfolds again with `json_each`: one statement for any number of rows.
+/// Rows as the JSON array that a statement unfolds again with `jsonb_each`: one statement for any number of rows.
 pub(super) fn json(rows: &impl Serialize) -> String {
     // Nothing that is written here can fail: no maps, no foreign types.
     serde_json::to_string(rows).unwrap_or_default()
@@ -68,7 +68,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, changes: &PlaceChan
     if !gone.is_empty() {
         let gone = json(&gone);
         sqlx::query!(
-            "DELETE FROM positions WHERE (strategy_id, place) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+            "DELETE FROM positions WHERE (strategy_id, place) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?))",
             gone
         )
         .execute(&mut *connection)
@@ -84,7 +84,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, changes: &PlaceChan
             "INSERT INTO positions (strategy_id, place, code, name, volume, cost, remark)
              SELECT value ->> 0, value ->> '$[1][0]', value ->> '$[1][1]', value ->> '$[1][2]',
                     value ->> '$[1][3]', value ->> '$[1][4]', value ->> '$[1][5]'
-             FROM json_each(?) WHERE true
+             FROM jsonb_each(?) WHERE true
              ON CONFLICT (strategy_id, place) DO UPDATE SET
                  code = excluded.code, name = excluded.name, volume = excluded.volume, cost = excluded.cost,
                  remark = excluded.remark",

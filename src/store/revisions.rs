@@ -137,7 +137,7 @@ pub(super) async fn append(
          SELECT value ->> 'id', value ->> 'strategy_id', value ->> 'kind', value ->> 'at', value ->> 'actor_kind',
                 value ->> 'actor', value ->> 'address', value ->> 'note',
                 unhex(value ->> 'parent_hash'), unhex(value ->> 'hash')
-         FROM json_each(?)",
+         FROM jsonb_each(?)",
         revisions
     )
     .execute(&mut *connection)
@@ -145,7 +145,7 @@ pub(super) async fn append(
     sqlx::query!(
         "INSERT INTO changes (revision_id, instrument, before, after)
          SELECT value ->> 0, value ->> '$[1].instrument', value ->> '$[1].before', value ->> '$[1].after'
-         FROM json_each(?)",
+         FROM jsonb_each(?)",
         changes
     )
     .execute(&mut *connection)

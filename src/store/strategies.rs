@@ -42,7 +42,7 @@ pub(super) async fn write(connection: &mut SqliteConnection, rows: &[StrategyRow
         "INSERT INTO strategies (id, name, revision, updated_at, last_push_at, sequence)
          SELECT value ->> 'id', value ->> 'name', value ->> 'revision', value ->> 'updated_at',
                 value ->> 'last_push_at', value ->> 'sequence'
-         FROM json_each(?) WHERE true
+         FROM jsonb_each(?) WHERE true
          ON CONFLICT (id) DO UPDATE SET
              revision = excluded.revision, updated_at = excluded.updated_at,
              last_push_at = excluded.last_push_at, sequence = excluded.sequence",

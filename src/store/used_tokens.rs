@@ -27,7 +27,7 @@ pub(super) async fn find(
 ) -> Result<HashSet<UsedToken>, sqlx::Error> {
     let tokens = rows(tokens);
     let found = sqlx::query!(
-        r#"SELECT t.signed_at AS "signed_at!", t.digest AS "digest!" FROM json_each(?) AS j
+        r#"SELECT t.signed_at AS "signed_at!", t.digest AS "digest!" FROM jsonb_each(?) AS j
          CROSS JOIN used_tokens AS t ON t.signed_at = j.value ->> 0 AND t.digest = unhex(j.value ->> 1)"#,
         tokens
     )
@@ -43,7 +43,7 @@ pub(super) async fn find(
 pub(super) async fn record(connection: &mut SqliteConnection, tokens: &[UsedToken]) -> Result<(), sqlx::Error> {
     let tokens = rows(tokens);
     sqlx::query!(
-        "INSERT INTO used_tokens (signed_at, digest) SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?)",
+        "INSERT INTO used_tokens (signed_at, digest) SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?)",
         tokens
     )
     .execute(connection)

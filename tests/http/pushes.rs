@@ -207,6 +207,7 @@ async fn a_body_that_is_no_push_is_refused() {
         "{}",
         "{",
         "\"x\"",
+        r#"["a",[],1]"#,
         r#"{"strategy_name":"a"}"#,
         r#"{"positions":[]}"#,
         r#"{"strategy_name":"a","positions":{}}"#,

@@ -175,6 +175,7 @@ async fn what_is_no_token_is_refused() {
     for data in [
         "7".to_owned(),
         "{}".to_owned(),
+        format!(r#"["alice", {now}, null, null, null, null]"#),
         format!(r#"{{"timestamp": {now}}}"#),
         r#"{"client_id": "alice"}"#.to_owned(),
         format!(r#"{{"client_id": 7, "timestamp": {now}}}"#),

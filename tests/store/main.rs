@@ -13,7 +13,7 @@ use jq2qmt::domain::position::Position;
 use jq2qmt::domain::strategy::StrategyName;
 use jq2qmt::domain::total::Selection;
 use jq2qmt::store::verify::{Verdict, verify};
-use jq2qmt::store::{Actor, Change, OpenError, Receipt, Refusal, Store, open_existing};
+use jq2qmt::store::{Actor, Change, OpenError, Receipt, Refusal, Store, open_existing, open_read_only};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
 
@@ -116,7 +116,7 @@ async fn verify_names_the_first_broken_link() {
         store.close().await;
         let statements = with_triggers_off(statement);
         raw(&path).await.execute(sqlx::AssertSqlSafe(statements)).await.unwrap();
-        let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+        let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
         match broken {
             None => assert!(matches!(verdict, Verdict::Whole { revisions: 4, .. }), "{verdict:?}"),
             Some(expected) => {
@@ -146,7 +146,7 @@ async fn verify_holds_the_current_state_against_the_history() {
         }
         store.close().await;
         raw(&path).await.execute(statement).await.unwrap();
-        let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+        let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
         assert!(
             matches!(&verdict, Verdict::Astray { strategy, .. } if strategy == "alpha"),
             "{statement}: {verdict:?}"
@@ -175,7 +175,7 @@ async fn what_cannot_be_written_changes_nothing_and_writing_goes_on_afterwards()
     let receipt = store.submit(change("alpha", &[("X", "300")])).await.unwrap();
     assert_eq!(receipt, Receipt { revision: 2, changed: true, positions: 1 });
     store.close().await;
-    let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+    let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
     assert!(matches!(verdict, Verdict::Whole { revisions: 2, .. }), "{verdict:?}");
 }
 
@@ -208,7 +208,7 @@ async fn several_changes_of_one_strategy_in_a_batch_follow_each_other() {
     store.close().await;
     let store = open(&path).await;
     assert_eq!(store.book().total(&Selection::All).unwrap(), total);
-    let verdict = verify(&open_existing(&path).await.unwrap()).await.unwrap();
+    let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
     assert!(matches!(verdict, Verdict::Whole { revisions: 5, .. }), "{verdict:?}");
 }
 

@@ -51,6 +51,10 @@ impl PushBody {
     /// Reads and checks a body.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let format = |error: serde_json::Error| Invalid::Format(error.to_string().into());
+        if !body.trim_ascii_start().starts_with(b"{") {
+            // Serde would take a JSON list for an object with its members in order.
+            return Err(Invalid::Format("the body must be a JSON object".into()));
+        }
         let raw: RawPush = serde_json::from_slice(body).map_err(format)?;
         let missing = |field: &'static str| Invalid::Format(format!("{field} is missing").into());
         let name = raw.strategy_name.ok_or_else(|| missing("strategy_name"))?;
@@ -87,10 +91,7 @@ fn position(kind: Kind, index: usize, raw: &RawValue) -> Result<Position, Invali
     }
     let raw: RawPosition =
         serde_json::from_str(raw.get()).map_err(|error| Invalid::Format(error.to_string().into()))?;
-    let string = |field, raw: &'_ RawValue| match text(raw) {
-        Some(text) => Ok(text.into_owned()),
-        None => Err(fault(field, Fault::WrongType("string"))),
-    };
+    let wrong_type = |field| fault(field, Fault::WrongType("string"));
     let number = |field, raw: Option<&RawValue>| {
         let raw = raw.ok_or(fault(field, Fault::Missing))?;
         if !raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
@@ -98,11 +99,12 @@ fn position(kind: Kind, index: usize, raw: &RawValue) -> Result<Position, Invali
         }
         Decimal::parse(raw.get()).map_err(|error| fault(field, Fault::Number(error)))
     };
-    let code = string(Field::Code, raw.code.ok_or(fault(Field::Code, Fault::Missing))?)?;
+    let code = raw.code.ok_or(fault(Field::Code, Fault::Missing))?;
+    let code = text(code).ok_or(wrong_type(Field::Code))?;
     let volume = number(Field::Volume, raw.volume)?;
     let cost = number(Field::Cost, raw.cost)?;
-    let name = raw.name.map(|raw| string(Field::Name, raw)).transpose()?;
-    let remark = raw.remark.map(|raw| string(Field::Remark, raw)).transpose()?;
+    let name = raw.name.map(|raw| text(raw).ok_or(wrong_type(Field::Name))).transpose()?;
+    let remark = raw.remark.map(|raw| text(raw).ok_or(wrong_type(Field::Remark))).transpose()?;
     Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref())
         .map_err(|breach| fault(breach.field(), Fault::Breach(breach)))
 }
