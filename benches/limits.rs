@@ -33,7 +33,7 @@ fn main() {
             let sizes = std::fs::read_to_string(sizes).expect("the sizes' file");
             let mut rest = Bytes::from(file);
             let requests = sizes.lines().map(|size| rest.split_to(size.parse().expect("a size"))).collect();
-            replay(address.to_owned(), requests, connections.parse().expect("a number"));
+            replay(address, requests, connections.parse().expect("a number"));
         }
         _ => println!(
             "usage: limits serve BODY | verify KEY MESSAGE SIGNATURE | replay ADDRESS REQUESTS SIZES CONNECTIONS"
@@ -82,13 +82,13 @@ fn verify(key: &str, message: &str, signature: &str) {
 
 /// Sends raw requests over so many connections, one at a time on each, and prints answers a second.
 #[tokio::main(flavor = "current_thread")]
-async fn replay(address: String, requests: VecDeque<Bytes>, connections: usize) {
+async fn replay(address: &str, requests: VecDeque<Bytes>, connections: usize) {
     let total = u32::try_from(requests.len()).expect("a count");
     let waiting = Rc::new(RefCell::new(requests));
     let local = tokio::task::LocalSet::new();
     let start = Instant::now();
     for _ in 0..connections {
-        let (waiting, address) = (Rc::clone(&waiting), address.clone());
+        let (waiting, address) = (Rc::clone(&waiting), address.to_owned());
         local.spawn_local(async move {
             let mut socket = TcpStream::connect(address).await.expect("a connection");
             let mut answer = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::json;
 
 use crate::app::{ALICE, App, INTERNAL, PASSWORD, held};
@@ -49,16 +50,15 @@ async fn guessing_locks_the_address_out() {
     let app = App::start().await;
     let attempt = async |password: &str| app.post(INTERNAL, &[("x-internal-password", password)], BODY).await;
     // At once, so that no guess slips in before another one is counted.
-    let (a, b, c, d, e, f) =
-        tokio::join!(attempt("1"), attempt("2"), attempt("3"), attempt("4"), attempt("5"), attempt("6"));
-    let mut statuses = [a, b, c, d, e, f].map(|answer| answer.status.as_u16());
+    let answers = join_all(["1", "2", "3", "4", "5", "6"].map(attempt)).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
     // Now even the right one waits, and is told for how long.
     let locked = attempt(PASSWORD).await;
     assert_eq!(locked.header("retry-after"), "60");
     assert_eq!(locked.refusal(), (429, "locked_out".to_owned()));
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(Duration::from_mins(1));
     attempt(PASSWORD).await.ok();
 }
 

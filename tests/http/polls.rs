@@ -100,9 +100,9 @@ async fn notations_are_merged_and_answered_as_asked() {
 #[tokio::test]
 async fn the_order_is_that_of_strategies_and_positions() {
     let app = App::start().await;
-    let named = |code: &str, name: &str| json!({"code": code, "name": name, "volume": 100, "cost": 1});
+    let titled = |code: &str, name: &str| json!({"code": code, "name": name, "volume": 100, "cost": 1});
     app.push(&ALICE, "first", json!([held("B", 100, 1.0)])).await.ok();
-    app.push(&ALICE, "second", json!([named("A", "甲"), named("B", "乙"), named("C", "丙")])).await.ok();
+    app.push(&ALICE, "second", json!([titled("A", "甲"), titled("B", "乙"), titled("C", "丙")])).await.ok();
     app.push(&ALICE, "first", json!([held("C", 100, 1.0), held("B", 100, 1.0)])).await.ok();
     let total = app.total("").await;
     let names: Vec<_> =

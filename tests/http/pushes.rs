@@ -171,7 +171,7 @@ async fn what_breaks_a_rule_is_named_and_changes_nothing() {
         r#"{"code":"000001.SZ","volume":1,"cost":1,"name":null}"#,
         r#"{"code":"000001.SZ","volume":1,"cost":1,"remark":[]}"#,
         r#"{"code":"000001.SZ","volume":1e11,"cost":1e11}"#,
-        r#"[1]"#,
+        "[1]",
     ] {
         let answer = app.push_body(&ALICE, &list(second)).await;
         let body = answer.json();
