@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 SERVER, LIMITS = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
-CONNECTIONS = 32
+# Enough that a poll or a batch of pushes is always waiting, as in a burst at 14:50.
+CONNECTIONS = 64
 ROUNDS = 3
 SECONDS = 4
 PUSHES = 4_000

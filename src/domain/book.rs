@@ -71,6 +71,10 @@ pub(super) struct Holdings {
 }
 
 impl Holdings {
+    fn is_empty(&self) -> bool {
+        self.ordinary.holders.is_empty() && self.adjustments.holders.is_empty()
+    }
+
     fn of(&mut self, kind: Kind) -> &mut Holding {
         match kind {
             Kind::Ordinary => &mut self.ordinary,
@@ -132,16 +136,27 @@ impl Book {
         self.removed.get(name).copied()
     }
 
+    /// Adds a strategy that is new to the book.
+    pub fn add(&mut self, strategy: Strategy) {
+        let kind = strategy.name.kind();
+        for position in strategy.list.iter() {
+            let holding = self.holding(position.code().instrument(), kind);
+            holding.volume += position.volume().into();
+            holding.amount += position.amount();
+            holding.holders.insert(strategy.id);
+        }
+        self.advance(kind, strategy.mark);
+        self.removed.remove(&strategy.name);
+        self.ids.insert(strategy.name.clone(), strategy.id);
+        self.adjustments += usize::from(kind == Kind::Adjustment);
+        self.strategies.insert(strategy.id, Arc::new(strategy));
+    }
+
     /// Puts a strategy in the place of the one with its number; `changes` lead from that one's list to the new one.
-    pub fn put(&mut self, strategy: Strategy, changes: &[InstrumentChange]) {
+    pub fn replace(&mut self, strategy: Strategy, changes: &[InstrumentChange]) {
         let kind = strategy.name.kind();
         self.apply(strategy.id, kind, changes);
         self.advance(kind, strategy.mark);
-        if !self.strategies.contains_key(&strategy.id) {
-            self.removed.remove(&strategy.name);
-            self.ids.insert(strategy.name.clone(), strategy.id);
-            self.adjustments += usize::from(kind == Kind::Adjustment);
-        }
         self.strategies.insert(strategy.id, Arc::new(strategy));
     }
 
@@ -172,10 +187,13 @@ impl Book {
         }
     }
 
+    fn holding(&mut self, instrument: Instrument, kind: Kind) -> &mut Holding {
+        Arc::make_mut(self.holdings.entry(instrument).or_default()).of(kind)
+    }
+
     fn apply(&mut self, id: StrategyId, kind: Kind, changes: &[InstrumentChange]) {
         for change in changes {
-            let holdings = Arc::make_mut(self.holdings.entry(change.instrument.clone()).or_default());
-            let holding = holdings.of(kind);
+            let holding = self.holding(change.instrument.clone(), kind);
             let (old, new) = (sums(&change.before), sums(&change.after));
             holding.volume += new.0 - old.0;
             holding.amount += new.1 - old.1;
@@ -184,7 +202,7 @@ impl Book {
             } else if change.before.is_empty() {
                 holding.holders.insert(id);
             }
-            if holdings.ordinary.holders.is_empty() && holdings.adjustments.holders.is_empty() {
+            if self.holdings.get(&change.instrument).is_some_and(|holdings| holdings.is_empty()) {
                 self.holdings.remove(&change.instrument);
             }
         }

@@ -16,6 +16,20 @@ pub const MAX_INTEGER_DIGITS: u32 = 12;
 /// How many digits a volume times its cost may have before the point; with it, no sum that fits into memory overflows.
 pub const MAX_AMOUNT_DIGITS: u32 = 18;
 
+/// How many digits a number may have in all.
+const MAX_DIGITS: i64 = 36;
+
+/// The powers of ten that a number's digits are moved by.
+const POWERS: [i128; 37] = {
+    let mut powers = [1; 37];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 /// Why a number cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
@@ -59,17 +73,17 @@ impl Decimal {
             match byte {
                 b'0' => zeros += 1,
                 b'1'..=b'9' => {
-                    if digits > 0 {
-                        digits += zeros;
-                        units = units.saturating_mul(10_i128.saturating_pow(u32::try_from(zeros).unwrap_or(u32::MAX)));
+                    let step = if digits > 0 { zeros + 1 } else { 1 };
+                    digits += step;
+                    zeros = 0;
+                    if digits <= MAX_DIGITS {
+                        units = units * POWERS[usize::try_from(step).unwrap_or(0)] + i128::from(byte - b'0');
                     }
-                    units = units.saturating_mul(10).saturating_add(i128::from(byte - b'0'));
-                    (digits, zeros) = (digits + 1, 0);
                 }
                 _ => return Err(DecimalError::NotANumber),
             }
         }
-        if units == 0 {
+        if digits == 0 {
             return Ok(Self::ZERO);
         }
         let decimals = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
@@ -77,9 +91,9 @@ impl Decimal {
         if last_place.saturating_add(digits) > i64::from(MAX_INTEGER_DIGITS) {
             return Err(DecimalError::TooLarge);
         }
-        // With at most 12 digits before the point and 24 behind it, nothing above has saturated.
-        let scale = u32::try_from(last_place.saturating_add(i64::from(MAX_DECIMALS)));
-        let units = units * 10_i128.pow(scale.map_err(|_| DecimalError::TooFine)?);
+        // With at most 12 digits before the point and 24 behind it, no digit was left out above.
+        let scale = usize::try_from(last_place.saturating_add(i64::from(MAX_DECIMALS)));
+        let units = units * POWERS[scale.map_err(|_| DecimalError::TooFine)?];
         Ok(Self(if negative { -units } else { units }))
     }
 

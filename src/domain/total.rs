@@ -206,15 +206,17 @@ mod tests {
 
     fn push(book: &mut Book, at: i64, to: &str, entries: &[(&str, i32, String)]) {
         let name = name(to);
-        let current = book.strategy(&name).cloned();
-        let empty = PositionList::default();
-        let before = current.as_ref().map_or(&empty, |current| &current.list);
-        let list = before.followed_by(positions(name.kind(), entries));
-        let id = current.as_ref().map_or(at, |current| current.id);
-        let changes = before.changes_to(&list);
-        let strategy =
-            super::Strategy { id, name, list, mark: mark(at), last_push_at: Moment::from_micros(at), sequence: None };
-        book.put(strategy, &changes);
+        let positions = positions(name.kind(), entries);
+        let (mark, last_push_at) = (mark(at), Moment::from_micros(at));
+        let strategy = |id, list| super::Strategy { id, name: name.clone(), list, mark, last_push_at, sequence: None };
+        match book.strategy(&name).cloned() {
+            Some(current) => {
+                let list = current.list.followed_by(positions);
+                let changes = current.list.changes_to(&list);
+                book.replace(strategy(current.id, list), &changes);
+            }
+            None => book.add(strategy(at, PositionList::default().followed_by(positions))),
+        }
     }
 
     fn replay(events: &[Event]) -> Book {

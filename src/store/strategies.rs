@@ -1,5 +1,6 @@
 //! The table `strategies`, and loading the book.
 
+use futures::TryStreamExt as _;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
@@ -56,17 +57,17 @@ pub(super) async fn write(connection: &mut SqliteConnection, rows: &[StrategyRow
 /// Builds the book from the current state, and says the number that the next strategy gets.
 pub(super) async fn load(connection: &mut SqliteConnection) -> Result<(Book, StrategyId), OpenError> {
     // One row for a strategy, its positions folded into JSON: a tenth of the time of one row for a position.
-    let rows = sqlx::query!(
+    let mut rows = sqlx::query!(
         r#"SELECT s.id, s.name, s.revision, s.updated_at, s.last_push_at, s.sequence, s.removed, r.hash,
                   (SELECT json_group_array(json_array(place, code, name, volume, cost, remark))
                    FROM positions WHERE strategy_id = s.id) AS "positions!: String"
            FROM strategies AS s JOIN revisions AS r ON r.id = s.revision ORDER BY s.id"#
     )
-    .fetch_all(connection)
-    .await?;
+    // Row by row: while one is understood here, SQLite's own thread reads the next.
+    .fetch(connection);
     let mut book = Book::default();
     let mut next = 1;
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         let corrupt = |what: String| OpenError::Corrupt(format!("strategy {:?}: {what}", row.name));
         let name = StrategyName::parse(&row.name).map_err(|error| corrupt(error.to_string()))?;
         let mark = Mark {
@@ -80,9 +81,8 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<(Book, Str
             continue;
         }
         let list = PositionList::from_placed(read_placed(name.kind(), &row.positions).map_err(corrupt)?);
-        let changes = PositionList::default().changes_to(&list);
         let last_push_at = Moment::from_micros(row.last_push_at);
-        book.put(Strategy { id: row.id, name, list, mark, last_push_at, sequence: row.sequence }, &changes);
+        book.add(Strategy { id: row.id, name, list, mark, last_push_at, sequence: row.sequence });
     }
     Ok((book, next))
 }

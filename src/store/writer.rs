@@ -295,7 +295,11 @@ impl Draft {
         let receipt = Receipt { revision: mark.revision, changed: differs, positions: list.len() };
         let sequence = change.sequence.or_else(|| current.as_ref().and_then(|current| current.sequence));
         self.rows.strategies.insert(id);
-        self.ledger.book.put(Strategy { id, name: change.strategy, list, mark, last_push_at: now, sequence }, &changes);
+        let strategy = Strategy { id, name: change.strategy, list, mark, last_push_at: now, sequence };
+        match current {
+            Some(_) => self.ledger.book.replace(strategy, &changes),
+            None => self.ledger.book.add(strategy),
+        }
         Ok(receipt)
     }
 
