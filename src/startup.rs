@@ -91,8 +91,9 @@ pub async fn serve(
         tracing::info!("stopping: requests in flight are finished first");
         stop.graceful_shutdown(Some(GRACE));
     });
-    writeln!(std::io::stdout(), "listening on {}", url(scheme, address))?;
     first_start::tell(&config.places, &url(scheme, reachable(address)), new_key.as_ref(), new_password.as_ref())?;
+    // Last: whoever waits for this line finds everything said and the port open.
+    writeln!(std::io::stdout(), "listening on {}", url(scheme, address))?;
 
     if let Some(tls) = tls {
         let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());

@@ -44,6 +44,26 @@ pub struct Pusher {
     unbound: bool,
 }
 
+/// May push, if the body that arrives is the one that the token was signed for.
+#[derive(Debug)]
+pub struct Claim {
+    token: Option<Token>,
+    pusher: Pusher,
+}
+
+impl Claim {
+    /// Holds the claim against the request, now that its body is there.
+    ///
+    /// # Errors
+    /// When the token was signed for another one.
+    pub fn over(self, request: Bound<'_>) -> Result<Pusher, Refused> {
+        match self.token {
+            Some(token) => token.check_binding(request).map(|()| self.pusher),
+            None => Ok(self.pusher),
+        }
+    }
+}
+
 /// May push a list to one strategy.
 #[derive(Debug)]
 pub struct Permit {
@@ -180,14 +200,15 @@ impl Gate {
         }
     }
 
-    /// Whether somebody may push, by a signed token or an API key.
+    /// Whether somebody may push, by a signed token or an API key. The body is not needed for it, so that a stranger
+    /// cannot make the server take one in.
     ///
     /// # Errors
-    /// When there is no credential, or it does not hold for this request.
-    pub async fn pusher(&self, sender: Sender<'_>, request: Bound<'_>) -> Result<Pusher, Refused> {
+    /// When there is no credential, or it is not good.
+    pub async fn pusher(&self, sender: Sender<'_>) -> Result<Claim, Refused> {
         if let Some(header) = sender.headers.get("x-auth-token") {
             let header = header.to_str().map_err(|_| Refused::MalformedToken("it is not ASCII"))?;
-            return self.signed_pusher(header, request).await;
+            return self.signed_pusher(header).await;
         }
         let presented = sender.api_key().ok_or(Refused::MissingToken)?;
         let key = self.api_keys.check(&presented).await?;
@@ -195,10 +216,11 @@ impl Gate {
             return Err(Refused::WrongScope("write"));
         }
         let strategies = (!key.strategies.is_empty()).then_some(key.strategies);
-        Ok(Pusher { actor: Actor::Key(key.name), token: None, strategies, unbound: false })
+        let pusher = Pusher { actor: Actor::Key(key.name), token: None, strategies, unbound: false };
+        Ok(Claim { token: None, pusher })
     }
 
-    async fn signed_pusher(&self, header: &str, request: Bound<'_>) -> Result<Pusher, Refused> {
+    async fn signed_pusher(&self, header: &str) -> Result<Claim, Refused> {
         let token = Token::parse(header)?;
         token.check_age(self.clock.now(), self.token_max_age)?;
         let keyring = Arc::clone(&self.keyring);
@@ -214,16 +236,16 @@ impl Gate {
             Ok((token, client))
         });
         let (token, client) = checked.await.map_err(|error| Refused::Unavailable(error.to_string()))??;
-        token.check_binding(request)?;
         if token.is_unbound() && !client.unbound {
             return Err(Refused::UnboundToken);
         }
-        Ok(Pusher {
+        let pusher = Pusher {
+            actor: Actor::Client(token.client_id.clone()),
             token: Some(token.used()),
-            unbound: token.is_unbound(),
-            actor: Actor::Client(token.client_id),
             strategies: client.strategies,
-        })
+            unbound: token.is_unbound(),
+        };
+        Ok(Claim { token: Some(token), pusher })
     }
 
     /// Whether somebody is the operator.

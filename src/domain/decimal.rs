@@ -5,7 +5,7 @@
 //! exactly is refused at the edge and never rounded.
 
 use std::fmt;
-use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use ethnum::{I256, U256};
 
@@ -141,11 +141,6 @@ impl Volume {
     pub fn is_zero(self) -> bool {
         self.0 == I256::ZERO
     }
-
-    /// Whether the sum is below zero.
-    pub fn is_negative(self) -> bool {
-        self.0.is_negative()
-    }
 }
 
 impl fmt::Display for Volume {
@@ -207,12 +202,6 @@ macro_rules! exact_sum {
             type Output = Self;
             fn sub(self, other: Self) -> Self {
                 Self(self.0 - other.0)
-            }
-        }
-        impl Neg for $name {
-            type Output = Self;
-            fn neg(self) -> Self {
-                Self(-self.0)
             }
         }
     };

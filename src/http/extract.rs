@@ -24,8 +24,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// How long a body may take to arrive.
 const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
-/// How much of a body that is too large is read and thrown away, so that its sender gets to see the answer.
+/// How much of a refused request's body is read and thrown away, and for how long.
 const MAX_DISCARD: usize = 4 * MAX_BODY;
+const DISCARD_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the request comes from.
 pub(super) fn peer_address(parts: &Parts) -> Result<IpAddr, AppError> {
@@ -36,12 +37,13 @@ fn sender(parts: &Parts) -> Result<Sender<'_>, AppError> {
     Ok(Sender { headers: &parts.headers, query: parts.uri.query(), address: peer_address(parts)? })
 }
 
-async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, AppError> {
+/// Refuses a body whose announced length is beyond the limit.
+fn check_length(parts: &Parts) -> Result<(), AppError> {
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) {
-        let _ = tokio::time::timeout(BODY_TIME_LIMIT, discard(body)).await;
-        return Err(AppError::BodyTooLarge);
-    }
+    if announced.is_some_and(|length| length > MAX_BODY) { Err(AppError::BodyTooLarge) } else { Ok(()) }
+}
+
+async fn read_body(body: Body) -> Result<Bytes, AppError> {
     match tokio::time::timeout(BODY_TIME_LIMIT, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(AppError::BodyTooLarge),
@@ -50,14 +52,19 @@ async fn read_body(parts: &Parts, body: Body) -> Result<Bytes, AppError> {
     }
 }
 
-async fn discard(mut body: Body) {
-    let mut seen = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        seen += frame.data_ref().map_or(0, Bytes::len);
-        if seen > MAX_DISCARD {
-            return;
+/// Takes in the rest of a refused request and throws it away: a sender who is still sending does not see the answer.
+async fn discard(state: &AppState, mut body: Body) {
+    let Some(_place) = state.guard.stranger() else { return };
+    let rest = async {
+        let mut seen = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > MAX_DISCARD {
+                return;
+            }
         }
-    }
+    };
+    let _ = tokio::time::timeout(DISCARD_TIME_LIMIT, rest).await;
 }
 
 fn has_content_type(parts: &Parts, wanted: &str) -> bool {
@@ -85,9 +92,19 @@ impl FromRequest<AppState> for Pushed {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         let (parts, body) = request.into_parts();
-        let body = read_body(&parts, body).await?;
-        let bound = Bound { method: parts.method.as_str(), path: parts.uri.path(), body: &body };
-        let pusher = state.gate.pusher(sender(&parts)?, bound).await?;
+        let claim = match check_length(&parts) {
+            Ok(()) => state.gate.pusher(sender(&parts)?).await.map_err(AppError::from),
+            Err(too_large) => Err(too_large),
+        };
+        let claim = match claim {
+            Ok(claim) => claim,
+            Err(refused) => {
+                discard(state, body).await;
+                return Err(refused);
+            }
+        };
+        let body = read_body(body).await?;
+        let pusher = claim.over(Bound { method: parts.method.as_str(), path: parts.uri.path(), body: &body })?;
         if !has_content_type(&parts, JSON) {
             return Err(AppError::UnsupportedMediaType(JSON));
         }
@@ -115,21 +132,40 @@ impl FromRequest<AppState> for OperatorRequest {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         let (parts, body) = request.into_parts();
-        let body = read_body(&parts, body).await?;
-        let is_form = has_content_type(&parts, FORM);
-        let body = if is_form { form_to_json(&body) } else { body };
-        let header = parts.headers.get("x-internal-password").map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let password = match header.filter(|password| !password.is_empty()) {
-            Some(password) => Some(password),
-            None => serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password),
-        };
         let address = peer_address(&parts)?;
-        let operator = state.gate.operator(password.as_deref(), address).await?;
+        let is_form = has_content_type(&parts, FORM);
+        if let Err(too_large) = check_length(&parts) {
+            discard(state, body).await;
+            return Err(too_large);
+        }
+        let header = parts.headers.get("x-internal-password").filter(|password| !password.is_empty());
+        let (operator, body) = if let Some(header) = header {
+            let password = String::from_utf8_lossy(header.as_bytes());
+            match state.gate.operator(Some(&password), address).await {
+                Ok(operator) => (operator, form_or_json(is_form, read_body(body).await?)),
+                Err(refused) => {
+                    discard(state, body).await;
+                    return Err(refused.into());
+                }
+            }
+        } else {
+            // The password is in the body, if anywhere, so a stranger's body must be taken in; not many at a time.
+            let body = {
+                let _place = state.guard.stranger().ok_or(AppError::Overloaded)?;
+                form_or_json(is_form, read_body(body).await?)
+            };
+            let password = serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password);
+            (state.gate.operator(password.as_deref(), address).await?, body)
+        };
         if !is_form && !has_content_type(&parts, JSON) {
             return Err(AppError::UnsupportedMediaType(JSON));
         }
         Ok(Self { operator, address, if_match: if_match(&parts)?, body })
     }
+}
+
+fn form_or_json(is_form: bool, body: Bytes) -> Bytes {
+    if is_form { form_to_json(&body) } else { body }
 }
 
 /// A form as JSON: `positions` is JSON text already, every other field is a string.

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::error::AppError;
 use super::{AppState, Peer};
@@ -18,19 +18,32 @@ const MAX_CONCURRENT: usize = 512;
 /// How long a request may take, its body's arrival included.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// The places for requests.
+/// How many bodies of strangers are taken in at a time. They cost memory, and could be sent slowly on purpose.
+const MAX_STRANGERS: usize = 16;
+
+/// The places for requests, and for the bodies of those who have not shown a credential.
 #[derive(Debug)]
-pub(super) struct Guard(Semaphore);
+pub(super) struct Guard {
+    requests: Semaphore,
+    strangers: Semaphore,
+}
+
+impl Guard {
+    /// A place for the body of somebody who has not shown a credential.
+    pub(super) fn stranger(&self) -> Option<SemaphorePermit<'_>> {
+        self.strangers.try_acquire().ok()
+    }
+}
 
 impl Default for Guard {
     fn default() -> Self {
-        Self(Semaphore::new(MAX_CONCURRENT))
+        Self { requests: Semaphore::new(MAX_CONCURRENT), strangers: Semaphore::new(MAX_STRANGERS) }
     }
 }
 
 /// The layer around every request.
 pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Ok(_place) = state.guard.0.try_acquire() else { return AppError::Overloaded.into_response() };
+    let Ok(_place) = state.guard.requests.try_acquire() else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let told = (request.method() != Method::GET).then(|| {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());

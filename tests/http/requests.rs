@@ -43,7 +43,7 @@ async fn a_body_beyond_four_mebibytes_is_refused() {
         |length: usize| frame.replace("\"x\":\"\"", &format!("\"x\":\"{}\"", "x".repeat(length - frame.len())));
     app.push_body(&ALICE, &filled(limit)).await.ok();
     assert_eq!(app.push_body(&ALICE, &filled(limit + 1)).await.refusal(), (413, "body_too_large".to_owned()));
-    // Announced or not.
+    // Announced or not, and whoever sends it.
     let token = ALICE.unbound_token(app.clock.now());
     let request = Request::post(UPDATE).header("x-auth-token", token).header("content-length", limit + 1);
     assert_eq!(app.send(request.body(Body::empty()).unwrap()).await.refusal().0, 413);

@@ -119,7 +119,7 @@ async fn what_is_forgotten_is_refused_even_when_tokens_live_longer_now() {
     let sender = jq2qmt::auth::rights::Sender { headers: &headers, query: None, address: [192, 0, 2, 1].into() };
     let bound = Bound { method: "POST", path: UPDATE, body: BODY.as_bytes() };
     let name = jq2qmt::domain::strategy::StrategyName::parse("alpha").unwrap();
-    let permit = gate.pusher(sender, bound).await.unwrap().to(&name).unwrap();
+    let permit = gate.pusher(sender).await.unwrap().over(bound).unwrap().to(&name).unwrap();
     let change = jq2qmt::store::Change {
         strategy: name,
         positions: Vec::new(),

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import json
 import socket
 import ssl
 import threading
@@ -56,6 +57,31 @@ def test_a_body_that_is_too_large_gets_its_answer(server):
     body = {"strategy_name": "alpha", "positions": [], "x": "x" * (5 << 20)}
     answer = server.post(UPDATE, body, X_API_Key="none")
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_strangers_with_slow_bodies_hold_nobody_up(server):
+    """Unfinished requests without a credential, by the dozen: those who have one do not notice."""
+    key = server.key
+    begun = []
+    try:
+        for number in range(60):
+            stranger = connect(server)
+            begun.append(stranger)
+            path, header = ((INTERNAL, ""), (UPDATE, "X-Auth-Token: e30=\r\n"))[number % 2]
+            stranger.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{header}"
+                "Content-Length: 4000000\r\n\r\n{".encode()
+            )
+        assert server.push("alpha", [held("000001.XSHE", 100)], key).status_code == 200
+        assert server.post(INTERNAL, json.loads(BODY), X_Internal_Password=PASSWORD).status_code == 200
+        assert len(server.total()["positions"]) == 1
+        # More of them than there is room for are sent away at once.
+        assert begun[-2].recv(12) == b"HTTP/1.1 503"
+        # A stranger's push is refused before its body is there.
+        assert begun[-1].recv(12) == b"HTTP/1.1 401"
+    finally:
+        for stranger in begun:
+            stranger.close()
 
 
 def test_broken_json_and_wrong_types(server):
