@@ -327,7 +327,9 @@ mod tests {
         // Exactly half way between two doubles: to the even one; a hair above: up.
         assert_eq!(average(&[("1", "900719925474.0993"), ("0", "1")]), Some(900_719_925_474.099_3));
         assert_eq!(nearest_double(U256::new((1 << 53) + 1), U256::ONE), 9_007_199_254_740_992.0);
-        assert_eq!(nearest_double(U256::new(((1 << 53) + 1) * 1000 + 1), U256::new(1000)), 9_007_199_254_740_994.0);
+        let unit = 10_u128.pow(18);
+        let hair_above = U256::new(((1 << 53) + 1) * unit + 1);
+        assert_eq!(nearest_double(hair_above, U256::new(unit)), 9_007_199_254_740_994.0);
     }
 
     proptest! {

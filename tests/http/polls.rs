@@ -135,6 +135,17 @@ async fn a_poll_of_what_is_known_is_a_304() {
     assert_eq!(app.get_with(TOTAL, &[("if-none-match", &etag)]).await.status, 200);
 }
 
+/// After a backup is put back, revision numbers come again with other content; the poller must not be told 304.
+#[tokio::test]
+async fn the_same_revision_of_another_history_has_another_tag() {
+    let (one, two) = (App::start().await, App::start().await);
+    one.push(&ALICE, "alpha", json!([held("000001.XSHE", 100, 10.0)])).await.ok();
+    two.push(&ALICE, "alpha", json!([held("000001.XSHE", 200, 10.0)])).await.ok();
+    let etag = one.get(TOTAL).await.header("etag").to_owned();
+    assert!(etag.starts_with("\"1-") && two.get(TOTAL).await.header("etag").starts_with("\"1-"));
+    assert_eq!(two.get_with(TOTAL, &[("if-none-match", &etag)]).await.status, 200);
+}
+
 #[tokio::test]
 async fn an_answer_is_gzip_ed_for_those_who_ask() {
     let app = App::start().await;
