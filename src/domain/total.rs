@@ -22,7 +22,7 @@ pub enum Selection {
 
 /// A strategy that a selection names and nobody ever pushed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no strategy {0:?}")]
+#[error("there is no strategy {:?}", .0.as_str())]
 pub struct UnknownStrategy(pub StrategyName);
 
 /// One instrument's line of a total. Its volume is never zero.

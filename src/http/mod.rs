@@ -3,6 +3,7 @@
 pub mod api;
 mod cache;
 pub mod error;
+mod error_text;
 mod extract;
 mod guard;
 

@@ -26,8 +26,9 @@ async fn an_unknown_strategy_is_never_an_empty_one() {
     let app = App::start().await;
     app.push(&ALICE, "alpha", json!([held("000001.XSHE", 100, 1.0)])).await.ok();
     for query in ["?strategies=aplha", "?strategies=alpha,aplha", "?strategies=alpha,%20alpha", "?strategy=ALPHA"] {
-        let refusal = app.get(&format!("{TOTAL}{query}")).await.refusal();
-        assert_eq!(refusal, (404, "unknown_strategy".to_owned()), "{query}");
+        let answer = app.get(&format!("{TOTAL}{query}")).await;
+        assert!(answer.json()["message"].as_str().unwrap().starts_with("there is no strategy \""));
+        assert_eq!(answer.refusal(), (404, "unknown_strategy".to_owned()), "{query}");
     }
     for query in ["?strategies=alpha,", "?strategies=,", "?strategy=", "?code_format=xx"] {
         assert_eq!(app.get(&format!("{TOTAL}{query}")).await.refusal(), (400, "invalid_query".to_owned()), "{query}");

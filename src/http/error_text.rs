@@ -1,0 +1,251 @@
+//! What errors read like: status, stable code, and the text in Chinese and English.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+
+use super::error::{AppError, Fault, Invalid, whole_seconds};
+use crate::auth::Refused;
+use crate::auth::password::WeakPassword;
+use crate::domain::code::CodeError;
+use crate::domain::decimal::DecimalError;
+use crate::domain::position::{Breach, Field};
+use crate::domain::strategy::NameError;
+use crate::store::Refusal;
+
+/// How an error reads to whoever gets it.
+pub(super) struct Text {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) chinese: Cow<'static, str>,
+    pub(super) english: Cow<'static, str>,
+}
+
+impl Text {
+    fn new(
+        status: StatusCode,
+        code: &'static str,
+        chinese: impl Into<Cow<'static, str>>,
+        english: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, code, chinese: chinese.into(), english: english.into() }
+    }
+}
+
+impl Invalid {
+    fn text(&self) -> Text {
+        fn bad(
+            code: &'static str,
+            chinese: impl Into<Cow<'static, str>>,
+            english: impl Into<Cow<'static, str>>,
+        ) -> Text {
+            Text::new(StatusCode::BAD_REQUEST, code, chinese, english)
+        }
+        match self {
+            Self::Format(english) => bad("invalid_format", "无效的数据格式", english.clone()),
+            Self::Name(error) => bad(
+                "invalid_strategy_name",
+                format!("策略名称无效: {}", name_error_zh(*error)),
+                format!("strategy_name {error}"),
+            ),
+            Self::NameNotText => {
+                bad("invalid_strategy_name", "策略名称无效: 必须是字符串", "strategy_name must be a string")
+            }
+            Self::PositionNotObject { index } => bad(
+                "invalid_position",
+                format!("第 {} 条持仓无效: 必须是对象", index + 1),
+                format!("position {} must be an object", index + 1),
+            ),
+            Self::Position { index, field, fault } => {
+                let (chinese, english) = fault_texts(*field, *fault);
+                bad(
+                    "invalid_position",
+                    format!("第 {} 条持仓的 {field} 无效: {chinese}", index + 1),
+                    format!("position {}: {english}", index + 1),
+                )
+            }
+            Self::Sequence => bad(
+                "invalid_sequence",
+                "sequence 无效: 必须是非负整数",
+                "sequence must be an integer from 0 to 9223372036854775807",
+            ),
+            Self::IfMatch => bad(
+                "invalid_if_match",
+                "If-Match 无效: 必须是带引号的版本号，例如 \"12\"",
+                "If-Match must be one quoted revision, such as \"12\"",
+            ),
+            Self::Query(parameter) => bad(
+                "invalid_query",
+                format!("查询参数 {parameter} 无效"),
+                format!("the query parameter {parameter} cannot be understood"),
+            ),
+            Self::MissingNewPassword => bad("missing_new_password", "缺少新密码", "new_password is missing"),
+            Self::WeakPassword(error) => bad(
+                "weak_password",
+                match error {
+                    WeakPassword::TooShort => "新密码太短: 至少 10 个字符",
+                    WeakPassword::TooLong => "新密码太长: 最多 1000 个字符",
+                },
+                error.to_string(),
+            ),
+        }
+    }
+}
+
+impl AppError {
+    /// How the error reads.
+    pub(super) fn text(&self) -> Text {
+        use StatusCode as S;
+        match self {
+            Self::Invalid(invalid) => invalid.text(),
+            Self::Refused(refused) => refused_text(refused),
+            Self::NotStored(refusal) => refusal_text(refusal),
+            Self::UnknownStrategy(unknown) => {
+                Text::new(S::NOT_FOUND, "unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
+            }
+            Self::NotFound => Text::new(S::NOT_FOUND, "not_found", "路径不存在", "there is nothing at this path"),
+            Self::MethodNotAllowed => Text::new(
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "不支持的请求方法",
+                "this path does not take this method",
+            ),
+            Self::SlowBody => Text::new(
+                S::REQUEST_TIMEOUT,
+                "slow_request",
+                "请求体接收超时，未做任何更改",
+                "the body took too long to arrive; nothing was changed",
+            ),
+            Self::BodyTooLarge => Text::new(
+                S::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "请求体太大: 最多 4 MB",
+                "the body is larger than 4 MiB",
+            ),
+            Self::UnsupportedMediaType(wanted) => Text::new(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                format!("不支持的内容类型: 需要 Content-Type: {wanted}"),
+                format!("the Content-Type must be {wanted}"),
+            ),
+            Self::Overloaded => Text::new(
+                S::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "服务器繁忙，请稍后重试",
+                "too many requests at a time; try again shortly",
+            ),
+            Self::Timeout => Text::new(
+                S::SERVICE_UNAVAILABLE,
+                "timeout",
+                "处理超时，结果未知，请重新推送",
+                "the answer took too long; whether the request took effect is unknown, so send it again",
+            ),
+            Self::Internal => Text::new(
+                S::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "服务器内部错误",
+                "an error of the server; the cause is in its log",
+            ),
+        }
+    }
+}
+
+fn name_error_zh(error: NameError) -> &'static str {
+    match error {
+        NameError::Empty => "不能为空",
+        NameError::TooLong => "最多 100 个字符",
+        NameError::ControlCharacter => "不能包含控制字符",
+    }
+}
+
+fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) {
+    match fault {
+        Fault::Missing => ("缺少该字段", format!("{field} is missing")),
+        Fault::WrongType("string") => ("必须是字符串", format!("{field} must be a string")),
+        Fault::WrongType(wanted) => ("必须是数字", format!("{field} must be a {wanted}")),
+        Fault::Number(error) => {
+            let chinese = match error {
+                DecimalError::NotANumber => "不是数字",
+                DecimalError::TooLarge => "超出可精确计算的范围: 绝对值须小于 10^12",
+                DecimalError::TooFine => "超出可精确计算的范围: 最多 24 位小数",
+            };
+            (chinese, format!("{field} {error}"))
+        }
+        Fault::Breach(breach) => {
+            let chinese = match breach {
+                Breach::Code(CodeError::Empty) => "不能为空",
+                Breach::Code(CodeError::TooLong) => "最多 64 个字符",
+                Breach::Code(CodeError::ControlCharacter) => "不能包含控制字符",
+                Breach::NegativeVolume => "不能为负数",
+                Breach::CostNotPositive => "必须大于 0",
+                Breach::AmountTooLarge => "数量与成本之积超出可精确计算的范围: 须小于 10^18",
+                Breach::TextTooLong(_) => "文字太长",
+            };
+            (chinese, breach.to_string())
+        }
+    }
+}
+
+fn refused_text(refused: &Refused) -> Text {
+    use StatusCode as S;
+    let (status, code, chinese): (S, &str, Cow<'static, str>) = match refused {
+        Refused::MissingToken => (S::UNAUTHORIZED, "missing_token", "缺少认证令牌".into()),
+        Refused::MalformedToken(_) => (S::UNAUTHORIZED, "malformed_token", "认证令牌格式错误".into()),
+        Refused::TokenExpired => (S::UNAUTHORIZED, "token_expired", "认证失败: 令牌已过期".into()),
+        Refused::TokenFromFuture => {
+            (S::UNAUTHORIZED, "token_from_future", "认证失败: 令牌时间超前，请校准签名机器的时钟".into())
+        }
+        Refused::UnknownClient(_) => (S::UNAUTHORIZED, "unknown_client", "认证失败: 未知的客户端".into()),
+        Refused::BadSignature => (S::UNAUTHORIZED, "bad_signature", "认证失败: 签名验证失败".into()),
+        Refused::TokenMismatch(field) => {
+            (S::UNAUTHORIZED, "token_mismatch", format!("认证失败: 令牌与本次请求不符 ({field})").into())
+        }
+        Refused::UnboundToken => (S::FORBIDDEN, "unbound_token", "该客户端的令牌必须绑定请求体 (body_sha256)".into()),
+        Refused::StrategyForbidden(name) => {
+            (S::FORBIDDEN, "strategy_forbidden", format!("该凭证无权推送策略: {name}").into())
+        }
+        Refused::MissingPassword => (S::UNAUTHORIZED, "missing_password", "缺少内部密码".into()),
+        Refused::WrongPassword => (S::UNAUTHORIZED, "wrong_password", "密码验证失败".into()),
+        Refused::LockedOut { retry_after } => (
+            S::TOO_MANY_REQUESTS,
+            "locked_out",
+            format!("密码错误次数过多，请在 {} 秒后重试", whole_seconds(*retry_after)).into(),
+        ),
+        Refused::MissingReadCredential => (S::UNAUTHORIZED, "missing_api_key", "缺少 API 密钥".into()),
+        Refused::UnknownApiKey => (S::UNAUTHORIZED, "unknown_api_key", "API 密钥无效或已吊销".into()),
+        Refused::WrongScope(scope) => {
+            (S::FORBIDDEN, "wrong_scope", format!("API 密钥权限不足: 需要 {scope} 权限").into())
+        }
+        Refused::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "暂时无法验证凭证，请稍后重试".into()),
+    };
+    let english = match refused {
+        Refused::Unavailable(_) => "credentials cannot be checked now; try again shortly".into(),
+        other => other.to_string(),
+    };
+    Text::new(status, code, chinese, english)
+}
+
+fn refusal_text(refusal: &Refusal) -> Text {
+    use StatusCode as S;
+    match refusal {
+        Refusal::StaleSequence { last } => {
+            Text::new(S::CONFLICT, "stale_sequence", format!("sequence 已过期: 必须大于 {last}"), refusal.to_string())
+        }
+        Refusal::RevisionMoved { current } => Text::new(
+            S::PRECONDITION_FAILED,
+            "revision_moved",
+            format!("策略已被他人更新: 当前版本为 {current}"),
+            refusal.to_string(),
+        ),
+        Refusal::TokenReplayed => {
+            Text::new(S::UNAUTHORIZED, "token_replayed", "认证失败: 令牌已被使用", refusal.to_string())
+        }
+        Refusal::TokenForgotten => refused_text(&Refused::TokenExpired),
+        Refusal::Unavailable(_) => Text::new(
+            S::SERVICE_UNAVAILABLE,
+            "store_unavailable",
+            "暂时无法写入存储，未做任何更改，请稍后重试",
+            "the store cannot be written now, nothing was changed; try again shortly",
+        ),
+    }
+}
