@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::auth::Refused;
 use crate::auth::password::WeakPassword;
+use crate::domain::book::Revision;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
 use crate::domain::strategy::NameError;
@@ -119,7 +120,7 @@ impl From<UnknownStrategy> for AppError {
 }
 
 /// An error as it is sent.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct ErrorBody<'a> {
     error: &'a str,
     code: &'a str,
@@ -128,6 +129,10 @@ struct ErrorBody<'a> {
     position: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sequence: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_revision: Option<Revision>,
 }
 
 impl AppError {
@@ -151,15 +156,20 @@ pub(super) fn whole_seconds(span: Duration) -> u64 {
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         let text = self.text();
-        let (position, field) = match &self {
-            Self::Invalid(Invalid::PositionNotObject { index }) => (Some(*index), None),
-            Self::Invalid(Invalid::Position { index, field, .. }) => (Some(*index), Some(field.to_string())),
-            _ => (None, None),
-        };
+        let mut body =
+            ErrorBody { error: &text.chinese, code: text.code, message: &text.english, ..ErrorBody::default() };
+        match &self {
+            Self::Invalid(Invalid::PositionNotObject { index }) => body.position = Some(*index),
+            Self::Invalid(Invalid::Position { index, field, .. }) => {
+                (body.position, body.field) = (Some(*index), Some(field.to_string()));
+            }
+            Self::NotStored(Refusal::StaleSequence { last }) => body.last_sequence = Some(*last),
+            Self::NotStored(Refusal::RevisionMoved { current }) => body.current_revision = Some(*current),
+            _ => {}
+        }
         if let Self::NotStored(Refusal::Unavailable(cause)) | Self::Refused(Refused::Unavailable(cause)) = &self {
             tracing::error!(cause, "answered 503");
         }
-        let body = ErrorBody { error: &text.chinese, code: text.code, message: &text.english, position, field };
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
         *response.status_mut() = text.status;
         let headers = response.headers_mut();

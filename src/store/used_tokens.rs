@@ -57,10 +57,19 @@ pub(super) async fn forgotten_before(connection: &mut SqliteConnection) -> Resul
     Ok(Moment::from_micros(row.tokens_forgotten_before))
 }
 
-/// Forgets the tokens signed before a moment.
-pub(super) async fn forget(connection: &mut SqliteConnection, before: Moment) -> Result<(), sqlx::Error> {
+/// Forgets the tokens signed before a moment, and says before when it is no longer known whether a token was used.
+///
+/// That is just after the last one forgotten, and not the given moment: a clock that ran ahead for a while must not keep
+/// tokens out once it is right again.
+pub(super) async fn forget(connection: &mut SqliteConnection, before: Moment) -> Result<Moment, sqlx::Error> {
     let before = before.as_micros();
+    sqlx::query!(
+        "UPDATE upkeep SET tokens_forgotten_before =
+             max(tokens_forgotten_before, coalesce((SELECT max(signed_at) + 1 FROM used_tokens WHERE signed_at < ?), 0))",
+        before
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!("DELETE FROM used_tokens WHERE signed_at < ?", before).execute(&mut *connection).await?;
-    sqlx::query!("UPDATE upkeep SET tokens_forgotten_before = ?", before).execute(&mut *connection).await?;
-    Ok(())
+    forgotten_before(connection).await
 }

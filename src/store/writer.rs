@@ -168,9 +168,8 @@ impl Writer {
         }
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY;
         if sweep {
-            let before = now.minus(self.token_memory).max(draft.ledger.tokens_forgotten_before);
-            used_tokens::forget(&mut transaction, before).await?;
-            draft.ledger.tokens_forgotten_before = before;
+            draft.ledger.tokens_forgotten_before =
+                used_tokens::forget(&mut transaction, now.minus(self.token_memory)).await?;
         }
         transaction.commit().await?;
 

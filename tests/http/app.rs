@@ -12,13 +12,16 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
+use jq2qmt::auth::api_key::Secret;
 use jq2qmt::auth::password::NewPassword;
 use jq2qmt::auth::rights::{Gate, Reads};
 use jq2qmt::auth::token::{Bound, sign};
 use jq2qmt::clock::{Clock, Zone};
 use jq2qmt::domain::moment::Moment;
+use jq2qmt::domain::strategy::Pattern;
 use jq2qmt::http::{AppState, app};
-use jq2qmt::store::Store;
+use jq2qmt::store::api_keys::{self, NewApiKey, Scope};
+use jq2qmt::store::{Store, open_existing};
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
 use rsa::pss::SigningKey;
@@ -202,6 +205,17 @@ impl App {
     pub(crate) async fn total(&self, query: &str) -> Value {
         self.get(&format!("{TOTAL}{query}")).await.ok()
     }
+}
+
+/// Makes a key as the command line does: beside the running server.
+pub(crate) async fn add_key(app: &App, name: &str, scope: Scope, strategies: &[&str]) -> String {
+    let secret = Secret::generate().unwrap();
+    let strategies: Vec<Pattern> = strategies.iter().copied().map(Pattern::new).collect();
+    let key = NewApiKey { name, scope, strategies: &strategies, prefix: secret.prefix(), digest: secret.digest() };
+    let pool = open_existing(&app.database()).await.unwrap();
+    assert!(api_keys::add(&pool, &key, app.clock.now()).await.unwrap());
+    assert!(!api_keys::add(&pool, &key, app.clock.now()).await.unwrap(), "the name is taken");
+    secret.reveal().to_owned()
 }
 
 /// One position as it is pushed.

@@ -128,8 +128,9 @@ async fn a_stale_sequence_cannot_bring_an_old_list_back() {
     };
     app.push_body(&ALICE, &push("alpha", "7", 100)).await.ok();
     for stale in ["7", "6", "0"] {
-        let refusal = app.push_body(&ALICE, &push("alpha", stale, 200)).await.refusal();
-        assert_eq!(refusal, (409, "stale_sequence".to_owned()));
+        let answer = app.push_body(&ALICE, &push("alpha", stale, 200)).await;
+        assert_eq!(answer.json()["last_sequence"], 7);
+        assert_eq!(answer.refusal(), (409, "stale_sequence".to_owned()));
     }
     assert_eq!(app.total("").await["positions"][0]["total_volume"], 100);
     // Another strategy counts for itself; an unchanged list moves the sequence on as well; none is fine.

@@ -4,25 +4,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jq2qmt::auth::api_key::Secret;
 use jq2qmt::auth::rights::Reads;
-use jq2qmt::domain::strategy::Pattern;
-use jq2qmt::store::api_keys::{self, NewApiKey, Scope};
+use jq2qmt::store::api_keys::{self, Scope};
 use jq2qmt::store::open_existing;
 use serde_json::json;
 
-use crate::app::{App, PASSWORD, TOTAL, UPDATE};
-
-/// Makes a key as the command line does: beside the running server.
-async fn add_key(app: &App, name: &str, scope: Scope, strategies: &[&str]) -> String {
-    let secret = Secret::generate().unwrap();
-    let strategies: Vec<Pattern> = strategies.iter().copied().map(Pattern::new).collect();
-    let key = NewApiKey { name, scope, strategies: &strategies, prefix: secret.prefix(), digest: secret.digest() };
-    let pool = open_existing(&app.database()).await.unwrap();
-    assert!(api_keys::add(&pool, &key, app.clock.now()).await.unwrap());
-    assert!(!api_keys::add(&pool, &key, app.clock.now()).await.unwrap(), "the name is taken");
-    secret.reveal().to_owned()
-}
+use crate::app::{App, PASSWORD, TOTAL, UPDATE, add_key};
 
 #[tokio::test]
 async fn reading_needs_a_key_where_it_is_said() {

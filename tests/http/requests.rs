@@ -1,10 +1,13 @@
 //! Requests that are wrong as requests, and the server's own state.
 
-use axum::body::Body;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
 use axum::http::Request;
+use jq2qmt::store::api_keys::Scope;
 use serde_json::json;
 
-use crate::app::{ALICE, App, INTERNAL, PASSWORD, TOTAL, UPDATE};
+use crate::app::{ALICE, Answer, App, INTERNAL, PASSWORD, TOTAL, UPDATE, add_key};
 
 #[tokio::test]
 async fn unknown_paths_and_methods_are_said_so() {
@@ -57,6 +60,43 @@ async fn a_list_as_long_as_a_body_is_taken() {
     assert_eq!(answer["positions_count"], 50_000);
     // The one of them without shares is held, but not in the total.
     assert_eq!(app.total("").await["positions"].as_array().unwrap().len(), 49_999);
+}
+
+/// A push by somebody who is known, whose body never comes.
+async fn endless_push(app: &App, key: &str) -> Answer {
+    let body = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    let request = Request::post(UPDATE).header("x-api-key", key).header("content-type", "application/json");
+    app.send(request.body(body).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_body_that_never_comes_is_given_up() {
+    let app = App::start().await;
+    let key = add_key(&app, "writer", Scope::Write, &[]).await;
+    app.post(UPDATE, &[("x-api-key", &key)], r#"{"strategy_name":"alpha","positions":[]}"#).await.ok();
+    // From here on time passes whenever nothing else happens; the key is believed without asking the database.
+    tokio::time::pause();
+    assert_eq!(endless_push(&app, &key).await.refusal(), (408, "slow_request".to_owned()));
+}
+
+#[tokio::test]
+async fn more_requests_than_there_are_places_for_are_sent_away() {
+    let app = Arc::new(App::start().await);
+    let key = add_key(&app, "writer", Scope::Write, &[]).await;
+    app.post(UPDATE, &[("x-api-key", &key)], r#"{"strategy_name":"alpha","positions":[]}"#).await.ok();
+    let mut pushes = tokio::task::JoinSet::new();
+    for _ in 0..512 {
+        let (app, key) = (Arc::clone(&app), key.clone());
+        pushes.spawn(async move { endless_push(&app, &key).await });
+    }
+    while app.get("/healthz").await.status == 200 {
+        tokio::task::yield_now().await;
+    }
+    let answer = app.get(TOTAL).await;
+    assert_eq!(answer.header("retry-after"), "1");
+    assert_eq!(answer.refusal(), (503, "overloaded".to_owned()));
+    pushes.shutdown().await;
+    app.get(TOTAL).await.ok();
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use jq2qmt::domain::position::Position;
 use jq2qmt::domain::strategy::StrategyName;
 use jq2qmt::domain::total::Selection;
 use jq2qmt::store::verify::{Verdict, verify};
-use jq2qmt::store::{Actor, Change, OpenError, Receipt, Refusal, Store, open_existing, open_read_only};
+use jq2qmt::store::{Actor, Change, OpenError, Receipt, Refusal, Store, UsedToken, open_existing, open_read_only};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
 
@@ -177,6 +177,26 @@ async fn what_cannot_be_written_changes_nothing_and_writing_goes_on_afterwards()
     store.close().await;
     let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
     assert!(matches!(verdict, Verdict::Whole { revisions: 2, .. }), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_ran_ahead_keeps_no_token_out_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let push = async |now: Moment, signed_at: Moment| {
+        let store = Store::open(&path, Clock::manual(now), Duration::from_mins(6)).await.unwrap();
+        let token = UsedToken { signed_at, digest: [7; 32] };
+        let pushed = store.submit(Change { token: Some(token), ..change("alpha", &[("X", "100")]) }).await;
+        store.close().await;
+        pushed.map(|_| ())
+    };
+    assert_eq!(push(START, START).await, Ok(()));
+    assert_eq!(push(START, START).await, Err(Refusal::TokenReplayed));
+    let tomorrow = START.plus(Duration::from_hours(24));
+    assert_eq!(push(tomorrow, tomorrow).await, Ok(()));
+    assert_eq!(push(START, START).await, Err(Refusal::TokenForgotten));
+    let later = START.plus(Duration::from_secs(1));
+    assert_eq!(push(later, later).await, Ok(()));
 }
 
 #[tokio::test]
