@@ -7,8 +7,9 @@ REQUIREMENTS := tests/python/requirements.txt
 test: .venv/ready ## Every test: Rust, and Python against the real binary
 	cargo test --quiet
 	cargo build --quiet
-	$(PYTHON) -m ruff format --check tests benches
-	$(PYTHON) -m ruff check tests benches
+	$(PYTHON) -m ruff format --check tests benches examples
+	$(PYTHON) -m ruff check tests benches examples
+	.venv/bin/vermin --quiet --target=3.6- examples/joinquant/*.py
 	cd tests/python && ../../$(PYTHON) -m pytest
 
 lint: ## Format and lints of the Rust code

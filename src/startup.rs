@@ -19,7 +19,7 @@ use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Tls};
 use crate::http::{AppState, app};
-use crate::store::{Store, operator};
+use crate::store::Store;
 use crate::{demo, first_start};
 
 /// How long a client may take to send its headers.
@@ -66,7 +66,7 @@ pub async fn serve(
         .with_context(|| format!("cannot open {}", config.places.database().display()))?;
 
     // The password is set last: until then a start that failed half-way is still the first one.
-    let is_first = operator::find(store.readers()).await?.is_none();
+    let is_first = store.operator().await?.is_none();
     let new_key = if is_first { first_start::make_default_key(&config.places)? } else { None };
     let new_password = if is_first { set_password(&store, config.first_password.as_deref()).await? } else { None };
     if config.demo && store.book().is_empty() {

@@ -12,7 +12,7 @@ use super::Refused;
 use crate::clock::Clock;
 use crate::domain::moment::Moment;
 use crate::store::Store;
-use crate::store::api_keys::{self, ApiKey};
+use crate::store::api_keys::ApiKey;
 
 /// What every key begins with, so that a leaked one is recognised for what it is.
 const MARK: &str = "jq2qmt_";
@@ -89,7 +89,7 @@ impl ApiKeys {
         let recorded = known.as_ref().and_then(|found| found.recorded);
         let (key, at) = match known {
             Some(found) if now.since(found.at) < BELIEVED_FOR => (found.key, found.at),
-            _ => match api_keys::find(self.store.readers(), &digest).await {
+            _ => match self.store.api_key(&digest).await {
                 Ok(Some(key)) => (key, now),
                 Ok(None) => {
                     self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);

@@ -19,7 +19,7 @@ use super::token::{Bound, Token};
 use crate::clock::Clock;
 use crate::domain::strategy::{Pattern, StrategyName};
 use crate::store::api_keys::Scope;
-use crate::store::{Actor, Store, UsedToken, operator};
+use crate::store::{Actor, Store, UsedToken};
 
 /// Who may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -259,7 +259,7 @@ impl Gate {
             return Err(Refused::LockedOut { retry_after });
         }
         let unavailable = |error: &dyn std::error::Error| Refused::Unavailable(error.to_string());
-        let stored = operator::find(self.store.readers()).await.map_err(|error| unavailable(&error))?;
+        let stored = self.store.operator().await.map_err(|error| unavailable(&error))?;
         let right = match stored {
             Some(stored) => tokio::task::spawn_blocking(move || verify(&password, &stored.password_hash))
                 .await

@@ -1,13 +1,16 @@
 //! Answers to polls: made once for each revision, told apart by a strong `ETag`, sent as they are or gzip-ed.
 
+use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
+use axum::extract::FromRequestParts;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, VARY,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use flate2::Compression;
@@ -79,6 +82,21 @@ struct Kept {
     answers: [OnceLock<Arc<Prepared>>; Common::COUNT],
 }
 
+/// What a poller has already, and what it can unpack.
+pub(super) struct Conditions {
+    known: Vec<HeaderValue>,
+    gzip: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Conditions {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let known = parts.headers.get_all(IF_NONE_MATCH).iter().cloned().collect();
+        Ok(Self { known, gzip: accepts_gzip(&parts.headers) })
+    }
+}
+
 /// The kept answers of the newest state, and how states are told apart.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -116,17 +134,17 @@ impl Answers {
     /// Answers a read of the state `mark`: 304 when the asker has it, else what `make` prepares.
     pub(super) fn respond(
         &self,
-        headers: &HeaderMap,
+        conditions: &Conditions,
         mark: Option<Mark>,
         make: impl FnOnce() -> Result<Arc<Prepared>, AppError>,
     ) -> Result<Response, AppError> {
         let (revision, fingerprint) = mark.map_or((0, 0), |mark| (mark.revision, u64::from_be_bytes(mark.fingerprint)));
         let tag = format!("{revision}-{:016x}", fingerprint ^ self.seal);
-        if headers.get_all(IF_NONE_MATCH).iter().any(|value| names_tag(value, &tag)) {
+        if conditions.known.iter().any(|value| names_tag(value, &tag)) {
             return Ok(response(StatusCode::NOT_MODIFIED, &tag, Body::empty()));
         }
         let answer = make()?;
-        if answer.plain.len() < GZIP_FROM || !accepts_gzip(headers) {
+        if answer.plain.len() < GZIP_FROM || !conditions.gzip {
             let mut response = response(StatusCode::OK, &tag, Body::from(answer.plain.clone()));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             return Ok(response);

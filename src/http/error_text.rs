@@ -244,8 +244,8 @@ fn refusal_text(refusal: &Refusal) -> Text {
         Refusal::Unavailable(_) => Text::new(
             S::SERVICE_UNAVAILABLE,
             "store_unavailable",
-            "暂时无法写入存储，未做任何更改，请稍后重试",
-            "the store cannot be written now, nothing was changed; try again shortly",
+            "存储暂时不可用，未做任何更改，请稍后重试",
+            "the store is unavailable now, nothing was changed; try again shortly",
         ),
     }
 }

@@ -105,10 +105,7 @@ pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<ApiKey>, sqlx:
 }
 
 /// The key with that SHA-256, unless it was revoked.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn find(executor: impl SqliteExecutor<'_>, digest: &[u8; 32]) -> Result<Option<ApiKey>, sqlx::Error> {
+pub(super) async fn find(executor: impl SqliteExecutor<'_>, digest: &[u8; 32]) -> Result<Option<ApiKey>, sqlx::Error> {
     let digest = digest.as_slice();
     sqlx::query_as!(
         Row,

@@ -18,7 +18,9 @@ use arc_swap::ArcSwap;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
+use self::api_keys::ApiKey;
 pub use self::database::{OpenError, open_existing, open_or_create, open_read_only};
+use self::operator::Operator;
 pub use self::used_tokens::UsedToken;
 use self::writer::{Command, Writer};
 use crate::clock::Clock;
@@ -94,8 +96,8 @@ pub enum Refusal {
     /// The token is so old that its use is no longer remembered.
     #[error("the token is too old")]
     TokenForgotten,
-    /// The store cannot write now; nothing was stored.
-    #[error("the store cannot write: {0}")]
+    /// The store cannot be written or read now; nothing was stored.
+    #[error("the store is unavailable: {0}")]
     Unavailable(String),
 }
 
@@ -160,9 +162,20 @@ impl Store {
         let _ = self.queue.try_send(Command::KeyUse { id, at });
     }
 
-    /// Read-only connections, for what the book does not hold.
-    pub const fn readers(&self) -> &SqlitePool {
-        &self.readers
+    /// The operator, if a password was ever set.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn operator(&self) -> Result<Option<Operator>, Refusal> {
+        operator::find(&self.readers).await.map_err(|error| Refusal::Unavailable(error.to_string()))
+    }
+
+    /// The API key with that SHA-256, unless it was revoked.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn api_key(&self, digest: &[u8; 32]) -> Result<Option<ApiKey>, Refusal> {
+        api_keys::find(&self.readers, digest).await.map_err(|error| Refusal::Unavailable(error.to_string()))
     }
 
     /// Waits until the writer has finished what was queued, and closes the files.

@@ -16,10 +16,7 @@ pub struct Operator {
 }
 
 /// The operator, if a password was ever set.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn find(executor: impl SqliteExecutor<'_>) -> Result<Option<Operator>, sqlx::Error> {
+pub(super) async fn find(executor: impl SqliteExecutor<'_>) -> Result<Option<Operator>, sqlx::Error> {
     let row =
         sqlx::query!("SELECT password_hash, created_at, updated_at FROM operator").fetch_optional(executor).await?;
     Ok(row.map(|row| Operator {

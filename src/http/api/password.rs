@@ -11,7 +11,6 @@ use super::super::error::{AppError, Invalid};
 use super::super::extract::OperatorRequest;
 use super::json;
 use crate::auth::password::NewPassword;
-use crate::store::{Refusal, operator};
 
 /// What anybody may know about the password.
 #[derive(Debug, Serialize)]
@@ -24,8 +23,7 @@ pub(super) struct PasswordInfo {
 }
 
 pub(super) async fn password_info(state: &AppState) -> Result<PasswordInfo, AppError> {
-    let unavailable = |error: sqlx::Error| AppError::NotStored(Refusal::Unavailable(error.to_string()));
-    let operator = operator::find(state.store.readers()).await.map_err(unavailable)?;
+    let operator = state.store.operator().await?;
     Ok(PasswordInfo {
         has_password: operator.is_some(),
         created_time: operator.as_ref().map(|operator| state.zone.local(operator.created_at)),

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::super::AppState;
-use super::super::cache::{Common, Prepared};
+use super::super::cache::{Common, Conditions, Prepared};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, Pushed};
 use super::json;
@@ -106,13 +105,13 @@ pub(crate) async fn strategy(
     _: Reader,
     PathText(name): PathText,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, AppError> {
     let name = StrategyName::parse(&name).map_err(Invalid::Name)?;
     let question = Question::parse(query.as_deref())?;
     let book = state.store.book();
     let strategy = book.strategy(&name);
-    state.answers.respond(&headers, strategy.map(|strategy| strategy.mark), || {
+    state.answers.respond(&conditions, strategy.map(|strategy| strategy.mark), || {
         let list = strategy.map(|strategy| &**strategy);
         Prepared::new(&ListAnswer::new(list, question.notation, &state.zone)).map(Arc::new)
     })
@@ -123,12 +122,12 @@ pub(crate) async fn all(
     State(state): State<AppState>,
     _: Reader,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, AppError> {
     let question = Question::parse(query.as_deref())?;
     let book = state.store.book();
     let mark = book.newest();
-    state.answers.respond(&headers, mark, || {
+    state.answers.respond(&conditions, mark, || {
         state.answers.common(Common::AllLists { notation: question.notation as usize }, mark, || {
             Prepared::new(&AllAnswer::new(&book, question.notation, &state.zone))
         })
@@ -140,12 +139,12 @@ pub(crate) async fn total(
     State(state): State<AppState>,
     _: Reader,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    conditions: Conditions,
 ) -> Result<Response, AppError> {
     let question = Question::parse(query.as_deref())?;
     let book = state.store.book();
     let mark = book.freshness(&question.selection)?;
-    state.answers.respond(&headers, mark, || {
+    state.answers.respond(&conditions, mark, || {
         let make = || Prepared::new(&TotalAnswer::new(&book, &question, &state.zone)?);
         let notation = question.notation as usize;
         match question.selection {

@@ -1,0 +1,20 @@
+# -*- coding: utf-8 -*-
+"""Settings of jq_qmt_api.py. Upload this file beside it to the research root of JoinQuant and change what differs.
+
+jq_qmt_api.py 的设置。与它一起上传到聚宽研究环境的根目录，并按需修改。
+"""
+
+# Where the server is. 服务器地址。
+API_URL = "http://127.0.0.1:5366"
+
+# The client's private key, relative to the research root: made by `jq2qmt keygen CLIENT_ID`.
+# 客户端私钥（相对研究根目录），由 `jq2qmt keygen CLIENT_ID` 生成。
+PRIVATE_KEY_FILE = "jq_private.pem"
+
+# The client's id: the name of its public key in the server's keys/ folder, or any name where keys/default.pem serves.
+# 客户端编号：即服务器 keys/ 目录中公钥的文件名；使用 keys/default.pem 时可任取。
+CLIENT_ID = "default"
+
+# True: sign every push. False: send SIMPLE_API_KEY instead. True 为签名推送；False 则使用下面的 API 密钥。
+USE_CRYPTO_AUTH = True
+SIMPLE_API_KEY = None

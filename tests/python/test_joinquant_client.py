@@ -1,0 +1,265 @@
+"""The JoinQuant client: against the real server, and against one that fails in every way a network does."""
+
+import http.server
+import importlib
+import json
+import pickle
+import sys
+import threading
+import types
+
+import pytest
+import requests
+from conftest import ROOT, held, private_pem, public_pem
+
+CLIENT_FOLDER = ROOT / "examples/joinquant"
+
+
+class FakeLog:
+    def __init__(self):
+        self.lines = []
+
+    def warn(self, text):
+        self.lines.append(text)
+
+    info = error = warn
+
+
+def fake_kuanke(files):
+    """JoinQuant's kuanke.user_space_api, as far as clients use it; counts what is asked of it."""
+    api = types.ModuleType("kuanke.user_space_api")
+    api.log = FakeLog()
+    api.asked = []
+
+    def get_security_info(code):
+        api.asked.append(code)
+        if code.startswith("9"):
+            raise ValueError("no such security")
+        return types.SimpleNamespace(display_name={"000001.XSHE": "平安银行"}.get(code, "某股"))
+
+    api.get_security_info = get_security_info
+    api.read_file = lambda path: files[path]
+    return api
+
+
+@pytest.fixture
+def joinquant(monkeypatch, quick_key):
+    """JoinQuant's cloud: the client's module, freshly imported, and the fake it runs in."""
+    kuanke = types.ModuleType("kuanke")
+    kuanke.user_space_api = fake_kuanke({"jq_private.pem": private_pem(quick_key)})
+    monkeypatch.setitem(sys.modules, "kuanke", kuanke)
+    monkeypatch.setitem(sys.modules, "kuanke.user_space_api", kuanke.user_space_api)
+    monkeypatch.syspath_prepend(str(CLIENT_FOLDER))
+    for name in ("jq_qmt_api", "jq_config"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    module = importlib.import_module("jq_qmt_api")
+    # Tests do not wait: what would be slept away passes on the client's own clock.
+    clock = types.SimpleNamespace(passed=0.0)
+    real = module.time.time
+    fake_time = types.SimpleNamespace(time=lambda: real() + clock.passed)
+
+    def sleep(seconds):
+        clock.passed += seconds
+
+    fake_time.sleep = sleep
+    monkeypatch.setattr(module, "time", fake_time)
+    return types.SimpleNamespace(module=module, api=kuanke.user_space_api, clock=clock)
+
+
+@pytest.fixture
+def client(joinquant, server, quick_key):
+    (server.folder / "keys/jq.pem").write_bytes(public_pem(quick_key))
+    return joinquant.module.JQQMTAPI(api_url=server.url + "/", client_id="jq")
+
+
+class Scripted(http.server.ThreadingHTTPServer):
+    """A server that answers from a script: a status, or what to do to the connection."""
+
+    def __init__(self, script, upstream=None):
+        self.script, self.upstream, self.seen = list(script), upstream, []
+        super().__init__(("127.0.0.1", 0), ScriptedHandler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class ScriptedHandler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((dict(self.headers), body))
+        step = self.server.script.pop(0) if len(self.server.script) > 1 else self.server.script[0]
+        if step == "drop":
+            self.close_connection = True
+            return
+        if step in ("store and drop", "pass"):
+            answer = requests.post(self.server.upstream + self.path, data=body, headers=dict(self.headers), timeout=10)
+            if step == "store and drop":
+                assert answer.status_code == 200, answer.text
+                self.close_connection = True
+                return
+            self.reply(answer.status_code, answer.content)
+            return
+        status, content = step if isinstance(step, tuple) else (step, b"<html>a proxy</html>")
+        self.reply(status, content)
+
+    def reply(self, status, content):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+def error(code, text="出错"):
+    return json.dumps({"error": text, "code": code, "message": "wrong"}).encode()
+
+
+def context(run_type="sim_trade", **holdings):
+    position = types.SimpleNamespace
+    return types.SimpleNamespace(
+        run_params=types.SimpleNamespace(type=run_type),
+        portfolio=types.SimpleNamespace(
+            positions={
+                code: position(security=code, total_amount=amount, avg_cost=cost)
+                for code, (amount, cost) in holdings.items()
+            }
+        ),
+    )
+
+
+def test_the_example_strategy_runs_as_it_is(joinquant, client, server, monkeypatch):
+    """Under JoinQuant's own names: what is scheduled is called, and what it holds arrives."""
+    jqdata, scheduled, ordered = types.ModuleType("jqdata"), [], []
+    jqdata.set_benchmark = lambda *_: None
+    jqdata.run_daily = lambda function, time: scheduled.append((time, function))
+    jqdata.order_target_value = lambda code, *_: ordered.append(code)
+    joinquant.api.g = types.SimpleNamespace()
+    monkeypatch.setitem(sys.modules, "jqdata", jqdata)
+    monkeypatch.syspath_prepend(str(CLIENT_FOLDER))
+    monkeypatch.delitem(sys.modules, "example_strategy", raising=False)
+    strategy = importlib.import_module("example_strategy")
+    account = context(**{"000001.XSHE": (1000, 12.5)})
+    account.portfolio.total_value = 1e6
+    strategy.initialize(account)
+    strategy.process_initialize(account)
+    joinquant.api.g.jq2qmt.api_url, joinquant.api.g.jq2qmt.client_id = client.api_url, client.client_id
+    for _, function in sorted(scheduled, key=lambda entry: entry[0]):
+        function(account)
+    assert ordered == strategy.STOCKS
+    assert server.total(strategies="example")["positions"][0]["total_volume"] == 1000
+    # A push that fails is logged, and the strategy goes on.
+    joinquant.api.g.jq2qmt.api_url = Scripted([(403, error("strategy_forbidden", "无权"))]).url
+    strategy.push(account)
+    assert "not pushed: 无权" in joinquant.api.log.lines[-1]
+
+
+def test_a_push_as_the_field_writes_it(client, server, joinquant):
+    answer = client.update_positions("双均线", [held("000001.XSHE", 1000, 12.345678901234567), held("900001.XSHG", 5)])
+    assert (answer["message"], answer["client_id"], answer["changed"]) == ("持仓更新成功", "jq", True)
+    assert "warning" not in answer
+    listed = server.get("/api/v1/positions/strategy/双均线").json()["positions"]
+    assert listed == [
+        {"code": "000001.XSHE", "name": "平安银行", "volume": 1000, "cost": 12.345678901234567},
+        {"code": "900001.XSHG", "name": "", "volume": 5, "cost": 10},
+    ]
+    # The same again is accepted, and names are asked for once.
+    assert client.update_positions("双均线", [held("000001.XSHE", 1000, 12.345678901234567)])["changed"] is True
+    assert client.update_positions("双均线", [held("000001.XSHE", 1000, 12.345678901234567)])["changed"] is False
+    assert joinquant.api.asked == ["000001.XSHE", "900001.XSHG"]
+    assert client.get_stock_name("000001.XSHE") == "平安银行"
+
+
+def test_a_client_that_was_pickled_goes_on(client, joinquant):
+    client.update_positions("alpha", [])
+    again = pickle.loads(pickle.dumps(client))
+    assert again.update_positions("alpha", [held("X", 1)])["changed"] is True
+    # So does one that was made anew after a restart, with the sequence above the old one.
+    fresh = joinquant.module.JQQMTAPI(api_url=client.api_url, client_id="jq")
+    assert fresh.update_positions("alpha", [])["changed"] is True
+
+
+def test_the_portfolio_in_one_line(client, server):
+    live = context(**{"000001.XSHE": (1050, 12.5), "600000.XSHG": (0, 9.0), "510300.XSHG": (300, 3.9)})
+    client.push_portfolio(live, "alpha", scale=0.5)
+    volumes = {line["code"]: line["total_volume"] for line in server.total()["positions"]}
+    assert volumes == {"000001.XSHE": 525, "510300.XSHG": 150}
+    client.push_portfolio(context(), "alpha")
+    assert server.total()["positions"] == []
+
+
+@pytest.mark.parametrize("run_type", ["simple_backtest", "full_backtest"])
+def test_a_backtest_never_pushes(client, server, joinquant, run_type):
+    with pytest.raises(joinquant.module.JQQMTError, match="backtest"):
+        client.push_portfolio(context(run_type, **{"000001.XSHE": (100, 1.0)}), "alpha")
+    assert server.total()["update_time"] is None
+
+
+def test_the_servers_own_words(client, joinquant):
+    with pytest.raises(joinquant.module.JQQMTError, match="第 1 条持仓的 volume 无效") as raised:
+        client.update_positions("alpha", [held("000001.XSHE", -1)])
+    assert (raised.value.status, raised.value.code) == (400, "invalid_position")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "100", None, True])
+def test_what_is_no_number_is_not_sent(client, server, joinquant, bad):
+    with pytest.raises(joinquant.module.JQQMTError, match="no finite number"):
+        client.update_positions("alpha", [held("000001.XSHE", bad)])
+    assert server.total()["update_time"] is None
+
+
+def test_an_api_key_instead_of_a_signature(joinquant, server):
+    key = server.run("key", "add", "jq", "--scope", "write").stdout.split()[-1]
+    api = joinquant.module.JQQMTAPI(api_url=server.url, use_crypto_auth=False, simple_api_key=key)
+    assert api.update_positions("alpha", [])["auth_type"] == "simple"
+    with pytest.raises(joinquant.module.JQQMTError, match="SIMPLE_API_KEY"):
+        joinquant.module.JQQMTAPI(use_crypto_auth=False)
+
+
+@pytest.mark.parametrize("failure", [429, 502, 503, 504, "drop"])
+def test_what_passes_is_tried_again_with_a_new_token(joinquant, server, client, failure):
+    flaky = Scripted([failure, failure, "pass"], upstream=server.url)
+    client.api_url = flaky.url
+    assert client.update_positions("alpha", [held("000001.XSHE", 100)])["changed"] is True
+    assert len(flaky.seen) == 3
+    assert len({headers["X-Auth-Token"] for headers, _ in flaky.seen}) == 3
+    assert len({body for _, body in flaky.seen}) == 1
+    assert 0 < joinquant.clock.passed < client.max_seconds
+    assert any("trying again" in line for line in joinquant.api.log.lines)
+
+
+def test_a_push_whose_answer_was_lost_is_known_to_be_stored(server, client):
+    flaky = Scripted(["store and drop", "pass"], upstream=server.url)
+    client.api_url = flaky.url
+    answer = client.update_positions("alpha", [held("000001.XSHE", 100)])
+    assert answer["message"] == "持仓更新成功"
+    assert server.total()["revision"] == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
+def test_what_is_refused_is_not_tried_again(joinquant, client, status):
+    refusing = Scripted([(status, error("stale_sequence"))])
+    client.api_url = refusing.url
+    with pytest.raises(joinquant.module.JQQMTError, match="出错") as raised:
+        client.update_positions("alpha", [])
+    assert raised.value.status == status and len(refusing.seen) == 1
+
+
+def test_a_page_that_is_no_answer_is_no_acknowledgement(joinquant, client):
+    for page in (b"<html>ok</html>", b"[]", b'"message"', b'{"ok": true}'):
+        portal = Scripted([(200, page)])
+        client.api_url = portal.url
+        with pytest.raises(joinquant.module.JQQMTError, match="without a jq2qmt answer"):
+            client.update_positions("alpha", [])
+
+
+@pytest.mark.parametrize("failure", [503, "drop"])
+def test_a_strategy_is_never_stalled(joinquant, client, failure):
+    client.api_url = Scripted([failure]).url
+    client.max_seconds = 10.0
+    with pytest.raises(joinquant.module.JQQMTError):
+        client.update_positions("alpha", [])
+    assert joinquant.clock.passed <= 10.0
