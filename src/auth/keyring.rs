@@ -120,9 +120,19 @@ impl Keyring {
 
     /// The client that a token names: the one with keys of its own, or else the default one.
     pub(super) fn client(&self, client_id: &str) -> Option<Client> {
-        self.refresh(LOOK_EVERY);
         let clients = self.clients.load();
         clients.by_id.get(client_id).or_else(|| clients.by_id.get(DEFAULT_CLIENT)).cloned()
+    }
+
+    /// Whether the folder was not looked at for a while; the one who is told so is to look.
+    pub(super) fn is_due(&self) -> bool {
+        let now = self.clock.now();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = now.since(looked.0) >= LOOK_EVERY;
+        if due {
+            looked.0 = now;
+        }
+        due
     }
 
     /// Looks at the folder at once, and says whether it has changed: a key may have been put there just now.

@@ -8,11 +8,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use super::Refused;
 use super::api_key::ApiKeys;
-use super::keyring::{Keyring, KeyringError};
+use super::keyring::{Client, Keyring, KeyringError};
 use super::password::verify;
 use super::throttle::Throttle;
 use super::token::{Bound, Token};
@@ -146,8 +146,6 @@ pub struct Gate {
     store: Store,
     keyring: Arc<Keyring>,
     api_keys: ApiKeys,
-    /// One place for each core: more signatures at a time would only take turns, at the expense of everybody else.
-    verifiers: Semaphore,
     /// Held while a password is checked: one guess at a time, each counted before the next.
     throttle: Mutex<Throttle>,
 }
@@ -169,7 +167,6 @@ impl Gate {
             token_max_age,
             keyring: Arc::new(Keyring::open(keys_dir, clock.clone())?),
             api_keys: ApiKeys::new(store.clone(), clock.clone()),
-            verifiers: Semaphore::new(2 * std::thread::available_parallelism().map_or(1, usize::from)),
             throttle: Mutex::default(),
             clock,
             store,
@@ -223,19 +220,15 @@ impl Gate {
     async fn signed_pusher(&self, header: &str) -> Result<Claim, Refused> {
         let token = Token::parse(header)?;
         token.check_age(self.clock.now(), self.token_max_age)?;
-        let keyring = Arc::clone(&self.keyring);
-        let _place = self.verifiers.acquire().await.map_err(|error| Refused::Unavailable(error.to_string()))?;
-        // The signature takes up to a millisecond of CPU and the keyring may look at files: not for an async thread.
-        let checked = tokio::task::spawn_blocking(move || {
-            let known = |token: &Token| match keyring.client(&token.client_id) {
-                Some(client) => token.check_signature(&client.keys).map(|()| client),
-                None => Err(Refused::UnknownClient(token.client_id.clone())),
-            };
-            let client =
-                known(&token).or_else(|refused| if keyring.look_again() { known(&token) } else { Err(refused) })?;
-            Ok((token, client))
-        });
-        let (token, client) = checked.await.map_err(|error| Refused::Unavailable(error.to_string()))??;
+        if self.keyring.is_due() {
+            self.look_at_keys().await;
+        }
+        let client = match self.verified(&token) {
+            // The key may have been put into the folder just now.
+            Err(refused) if !self.look_at_keys().await => return Err(refused),
+            Err(_) => self.verified(&token)?,
+            Ok(client) => client,
+        };
         if token.is_unbound() && !client.unbound {
             return Err(Refused::UnboundToken);
         }
@@ -246,6 +239,23 @@ impl Gate {
             unbound: token.is_unbound(),
         };
         Ok(Claim { token: Some(token), pusher })
+    }
+
+    /// The client whose key made the token's signature.
+    ///
+    /// Found out right here and not on a blocking thread: it takes 0.1 to 1 ms of CPU, handing it over and back costs a
+    /// third of that again, and more signatures at a time than there are cores only take turns.
+    fn verified(&self, token: &Token) -> Result<Client, Refused> {
+        let client =
+            self.keyring.client(&token.client_id).ok_or_else(|| Refused::UnknownClient(token.client_id.clone()))?;
+        token.check_signature(&client.keys)?;
+        Ok(client)
+    }
+
+    /// Looks at the keys folder, and says whether it has changed. Files are for a blocking thread.
+    async fn look_at_keys(&self) -> bool {
+        let keyring = Arc::clone(&self.keyring);
+        tokio::task::spawn_blocking(move || keyring.look_again()).await.unwrap_or(false)
     }
 
     /// Whether somebody is the operator.

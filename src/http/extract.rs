@@ -150,10 +150,8 @@ impl FromRequest<AppState> for OperatorRequest {
             }
         } else {
             // The password is in the body, if anywhere, so a stranger's body must be taken in; not many at a time.
-            let body = {
-                let _place = state.guard.stranger().ok_or(AppError::Overloaded)?;
-                form_or_json(is_form, read_body(body).await?)
-            };
+            let _place = state.guard.stranger().ok_or(AppError::Overloaded)?;
+            let body = form_or_json(is_form, read_body(body).await?);
             let password = serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password);
             (state.gate.operator(password.as_deref(), address).await?, body)
         };
