@@ -97,16 +97,19 @@ pub async fn serve(
 
     if let Some(tls) = tls {
         let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
-        let mut server = axum_server::from_tcp(listener)?.handle(handle).acceptor(acceptor);
-        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_LIMIT);
-        server.serve(service).await?;
+        limited(axum_server::from_tcp(listener)?.handle(handle).acceptor(acceptor)).serve(service).await?;
     } else {
-        let mut server = axum_server::from_tcp(listener)?.handle(handle).acceptor(NoDelayAcceptor::new());
-        server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_LIMIT);
-        server.serve(service).await?;
+        let acceptor = NoDelayAcceptor::new();
+        limited(axum_server::from_tcp(listener)?.handle(handle).acceptor(acceptor)).serve(service).await?;
     }
     store.close().await;
     Ok(())
+}
+
+/// A server that waits only so long for a client's headers.
+fn limited<A>(mut server: axum_server::Server<SocketAddr, A>) -> axum_server::Server<SocketAddr, A> {
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_LIMIT);
+    server
 }
 
 fn url(scheme: &str, address: SocketAddr) -> String {

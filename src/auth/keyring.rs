@@ -135,31 +135,29 @@ impl Keyring {
         due
     }
 
-    /// Looks at the folder at once, and says whether it has changed: a key may have been put there just now.
-    pub(super) fn look_again(&self) -> bool {
-        self.refresh(Duration::ZERO)
-    }
-
     /// The default client's public key as PEM.
     pub fn default_pem(&self) -> Option<String> {
-        self.refresh(LOOK_EVERY);
+        self.look_when_due();
         self.clients.load().default_pem.clone()
     }
 
     /// Whether any public key is known.
     pub fn is_empty(&self) -> bool {
-        self.refresh(LOOK_EVERY);
+        self.look_when_due();
         self.clients.load().by_id.is_empty()
     }
 
-    /// Looks at the folder when that was not done for a while, and says whether it has changed. A file that has become unusable is left out and said so
-    /// in the log; the others go on, and a key that was taken away is gone.
-    fn refresh(&self, every: Duration) -> bool {
+    fn look_when_due(&self) {
+        if self.is_due() {
+            self.look_again();
+        }
+    }
+
+    /// Looks at the folder at once, and says whether it has changed: a key may have been put there just now. A file that
+    /// has become unusable is left out and said so in the log; the others go on, and a key that was taken away is gone.
+    pub(super) fn look_again(&self) -> bool {
         let now = self.clock.now();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.since(looked.0) < every {
-            return false;
-        }
         looked.0 = now;
         let listing = match list(&self.dir) {
             Ok(listing) => listing,
@@ -200,46 +198,37 @@ fn list(dir: &Path) -> Result<Listing, KeyringError> {
 fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<KeyringError>) {
     let mut clients = Clients { rules: old_rules, ..Clients::default() };
     let mut problems = Vec::new();
-    let mut has_rules = false;
+    if !listing.keys().any(|path| path.ends_with(RULES_FILE)) {
+        clients.rules.clear();
+    }
     for (path, (length, _)) in listing {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let text = match read_file(path, *length) {
-            Ok(text) => text,
-            Err(problem) => {
-                problems.push(problem);
-                continue;
-            }
-        };
-        if name == RULES_FILE {
-            has_rules = true;
-            match toml::from_str(&text) {
+        let text = read_file(path, *length);
+        if path.ends_with(RULES_FILE) {
+            match text.and_then(|text| toml::from_str(&text).map_err(|error| bad_file(path, &error.to_string()))) {
                 Ok(rules) => clients.rules = rules,
-                Err(error) => problems.push(bad_file(path, &error.to_string())),
+                Err(problem) => problems.push(problem),
             }
             continue;
         }
         // Up to the first dot: `alice.pem` and `alice.2026.pem` are both alice's.
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let client_id = name.split('.').next().unwrap_or_default();
         if client_id.is_empty() {
             problems.push(bad_file(path, "the file name begins with no client id"));
             continue;
         }
-        // A client whose file is unusable is still not the default client.
+        // A client whose file is unusable, or cannot even be read, is still not the default client.
         let unlimited = || Client { keys: Vec::new(), strategies: None, unbound: true };
         let client = clients.by_id.entry(client_id.to_owned()).or_insert_with(unlimited);
-        match read_key(path, &text) {
-            Ok(key) => client.keys.push(key),
-            Err(problem) => {
-                problems.push(problem);
-                continue;
+        match text.and_then(|text| Ok((read_key(path, &text)?, text))) {
+            Ok((key, text)) => {
+                client.keys.push(key);
+                if name == format!("{DEFAULT_CLIENT}.pem") {
+                    clients.default_pem = Some(text);
+                }
             }
+            Err(problem) => problems.push(problem),
         }
-        if name == format!("{DEFAULT_CLIENT}.pem") {
-            clients.default_pem = Some(text);
-        }
-    }
-    if !has_rules {
-        clients.rules.clear();
     }
     for (id, rules) in &clients.rules {
         let Some(client) = clients.by_id.get_mut(id) else {

@@ -51,13 +51,15 @@ async fn keys_come_and_go_without_a_restart() {
 #[tokio::test]
 async fn a_file_that_breaks_while_running_takes_only_itself_away() {
     let app = App::start().await;
-    std::fs::write(app.keys().join("alice.pem"), "-----BEGIN PUBLIC KEY-----\nhalf").unwrap();
     std::fs::write(app.keys().join("bob.pem"), DEFAULT.public_pem()).unwrap();
-    look_again(&app);
-    push_as(&app, "bob", &DEFAULT, "a").await.ok();
-    // Alice's file is broken: she is nobody now, not the default client.
-    assert_eq!(push_as(&app, "alice", &ALICE, "a").await.refusal().1, "bad_signature");
-    assert_eq!(push_as(&app, "alice", &DEFAULT, "a").await.refusal().1, "bad_signature");
+    for broken in [&b"-----BEGIN PUBLIC KEY-----\nhalf"[..], &[0xff, 0xfe]] {
+        std::fs::write(app.keys().join("alice.pem"), broken).unwrap();
+        look_again(&app);
+        push_as(&app, "bob", &DEFAULT, "a").await.ok();
+        // Alice's file is broken: she is nobody now, not the default client.
+        assert_eq!(push_as(&app, "alice", &ALICE, "a").await.refusal().1, "bad_signature");
+        assert_eq!(push_as(&app, "alice", &DEFAULT, "a").await.refusal().1, "bad_signature");
+    }
 }
 
 #[tokio::test]
@@ -80,10 +82,12 @@ async fn clients_are_narrowed() {
     let answer = app.post(UPDATE, &[("x-auth-token", &unbound)], body).await;
     assert_eq!(answer.refusal(), (403, "unbound_token".to_owned()));
 
-    // A typing error widens nobody.
-    std::fs::write(&rules, "[alice]\nstrategy = [\"*\"]\n").unwrap();
-    look_again(&app);
-    assert_eq!(push_as(&app, "alice", &ALICE, "alpha2").await.refusal(), forbidden);
+    // A typing error widens nobody, nor does a file that is no text.
+    for mistake in [&b"[alice]\nstrategy = [\"*\"]\n"[..], &[0xff, 0xfe]] {
+        std::fs::write(&rules, mistake).unwrap();
+        look_again(&app);
+        assert_eq!(push_as(&app, "alice", &ALICE, "alpha2").await.refusal(), forbidden);
+    }
     std::fs::remove_file(&rules).unwrap();
     look_again(&app);
     push_as(&app, "alice", &ALICE, "alpha2").await.ok();
