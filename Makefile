@@ -9,7 +9,7 @@ test: .venv/ready ## Every test: Rust, and Python against the real binary
 	cargo build --quiet
 	$(PYTHON) -m ruff format --check tests benches examples
 	$(PYTHON) -m ruff check tests benches examples
-	.venv/bin/vermin --quiet --target=3.6- examples/joinquant/*.py
+	.venv/bin/vermin --quiet --target=3.6- examples/joinquant/*.py examples/qmt/jq2qmt_sync/*.py examples/qmt/qmt_jq_trade.py examples/qmt/miniqmt_sync.py
 	cd tests/python && ../../$(PYTHON) -m pytest
 
 lint: ## Format and lints of the Rust code
