@@ -14,6 +14,8 @@ import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+pytest_plugins = ["fake_joinquant"]
+
 ROOT = pathlib.Path(__file__).parents[2]
 BINARY = pathlib.Path(os.environ.get("JQ2QMT_BINARY", ROOT / "target/debug/jq2qmt")).resolve()
 PASSWORD = "correct-horse-battery"
@@ -52,6 +54,7 @@ class Server:
         self.folder, self.options, self.binary, self.preexec = pathlib.Path(folder), options, binary, preexec
         self.environment = clean_environment(JQ2QMT_PASSWORD=PASSWORD) | environment
         self.process = None
+        self.listen = "127.0.0.1:0"
         self.url = None
 
     def run(self, *arguments, check=True, stdin=None):
@@ -66,7 +69,7 @@ class Server:
     def start(self):
         with (self.folder / "log").open("a") as log:
             self.process = subprocess.Popen(
-                [self.binary, "--listen", "127.0.0.1:0", *self.options],
+                [self.binary, "--listen", self.listen, *self.options],
                 cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True,
                 preexec_fn=self.preexec,
             )  # fmt: skip

@@ -10,60 +10,8 @@ import types
 
 import pytest
 import requests
-from conftest import ROOT, held, private_pem, public_pem
-
-CLIENT_FOLDER = ROOT / "examples/joinquant"
-
-
-class FakeLog:
-    def __init__(self):
-        self.lines = []
-
-    def warn(self, text):
-        self.lines.append(text)
-
-    info = error = warn
-
-
-def fake_kuanke(files):
-    """JoinQuant's kuanke.user_space_api, as far as clients use it; counts what is asked of it."""
-    api = types.ModuleType("kuanke.user_space_api")
-    api.log = FakeLog()
-    api.asked = []
-
-    def get_security_info(code):
-        api.asked.append(code)
-        if code.startswith("9"):
-            raise ValueError("no such security")
-        return types.SimpleNamespace(display_name={"000001.XSHE": "平安银行"}.get(code, "某股"))
-
-    api.get_security_info = get_security_info
-    api.read_file = lambda path: files[path]
-    return api
-
-
-@pytest.fixture
-def joinquant(monkeypatch, quick_key):
-    """JoinQuant's cloud: the client's module, freshly imported, and the fake it runs in."""
-    kuanke = types.ModuleType("kuanke")
-    kuanke.user_space_api = fake_kuanke({"jq_private.pem": private_pem(quick_key)})
-    monkeypatch.setitem(sys.modules, "kuanke", kuanke)
-    monkeypatch.setitem(sys.modules, "kuanke.user_space_api", kuanke.user_space_api)
-    monkeypatch.syspath_prepend(str(CLIENT_FOLDER))
-    for name in ("jq_qmt_api", "jq_config"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    module = importlib.import_module("jq_qmt_api")
-    # Tests do not wait: what would be slept away passes on the client's own clock.
-    clock = types.SimpleNamespace(passed=0.0)
-    real = module.time.time
-    fake_time = types.SimpleNamespace(time=lambda: real() + clock.passed)
-
-    def sleep(seconds):
-        clock.passed += seconds
-
-    fake_time.sleep = sleep
-    monkeypatch.setattr(module, "time", fake_time)
-    return types.SimpleNamespace(module=module, api=kuanke.user_space_api, clock=clock)
+from conftest import held, public_pem
+from fake_joinquant import JOINQUANT, context
 
 
 @pytest.fixture
@@ -118,19 +66,6 @@ def error(code, text="出错"):
     return json.dumps({"error": text, "code": code, "message": "wrong"}).encode()
 
 
-def context(run_type="sim_trade", **holdings):
-    position = types.SimpleNamespace
-    return types.SimpleNamespace(
-        run_params=types.SimpleNamespace(type=run_type),
-        portfolio=types.SimpleNamespace(
-            positions={
-                code: position(security=code, total_amount=amount, avg_cost=cost)
-                for code, (amount, cost) in holdings.items()
-            }
-        ),
-    )
-
-
 def test_the_example_strategy_runs_as_it_is(joinquant, client, server, monkeypatch):
     """Under JoinQuant's own names: what is scheduled is called, and what it holds arrives."""
     jqdata, scheduled, ordered = types.ModuleType("jqdata"), [], []
@@ -139,7 +74,7 @@ def test_the_example_strategy_runs_as_it_is(joinquant, client, server, monkeypat
     jqdata.order_target_value = lambda code, *_: ordered.append(code)
     joinquant.api.g = types.SimpleNamespace()
     monkeypatch.setitem(sys.modules, "jqdata", jqdata)
-    monkeypatch.syspath_prepend(str(CLIENT_FOLDER))
+    monkeypatch.syspath_prepend(str(JOINQUANT))
     monkeypatch.delitem(sys.modules, "example_strategy", raising=False)
     strategy = importlib.import_module("example_strategy")
     account = context(**{"000001.XSHE": (1000, 12.5)})
