@@ -212,6 +212,7 @@ def test_protected_holdings_are_never_sold(fake):
     assert "510300.SH 受保护的证券，不交易" in desk.output
     assert "持有 900 股，少于受保护的 1000 股" in desk.output
     assert desk.trade({}) == {OTHER: 900, ETF: 700, MAIN: 300}
+    assert desk.trade({MAIN: -200}) == {OTHER: 900, ETF: 700, MAIN: 300}
 
 
 def test_sales_come_first_and_purchases_wait_for_their_cash(desk, fake):
@@ -227,6 +228,25 @@ def test_purchases_take_what_cash_there_is(desk, fake):
     assert desk.trade({MAIN: 1200, OTHER: 100}) == {MAIN: 300}
     assert "应买 900 股需约" in desk.output and "000001.SZ 目标 100，持有 0：应买 100 股需约" in desk.output
     assert fake.cash >= 0
+
+
+def test_cash_that_the_terminal_still_shows_is_not_spent_twice(desk, fake):
+    fake.cash = 5000.0
+    fake.lag["ACCOUNT"] = 6.0
+    desk.trade({MAIN: 300}, 11)
+    assert desk.trade({MAIN: 300, ETF: 1000}) == {ETF: 400, MAIN: 300}
+
+
+def test_two_timers_look_no_more_often_than_one(desk, fake):
+    asked = []
+    whole = desk.ask
+    desk.script.names["SESSION"].poll.ask = lambda: asked.append(fake.now) or whole()
+    desk.targets = {}
+    desk.script.init()
+    desk.script.init()
+    fake.advance(60)
+    # Twelve looks, and what the two starts asked.
+    assert len(asked) == 14
 
 
 def test_a_sale_that_rests_does_not_hold_purchases_up_for_ever(desk, fake):
@@ -289,10 +309,13 @@ def test_an_instrument_without_a_quote_waits(desk):
 
 def test_a_stale_order_is_cancelled_and_the_rest_ordered_after_its_final_state(desk, fake):
     """The cancel takes long, and the terminal shows it late."""
-    fake.lag = {"POSITION": 6.0, "ORDER": 4.0, "ACCOUNT": 6.0}
-    fake.cancel_delay = 7
+    fake.lag = {"POSITION": 6.0, "ORDER": 6.0, "ACCOUNT": 6.0}
+    fake.cancel_delay = 30
     fake.fill = lambda order: 0 if order.number == 1 and order.traded else min(order.rest, 400)
+    cancel, asked = fake.cancel, []
+    fake.cancel = lambda number: asked.append(number) or cancel(number)
     assert desk.trade({MAIN: 1000}, 200) == {MAIN: 1000}
+    assert asked == ["S000001"], "one request is enough"
     first, second = fake.placed
     assert (first.status, first.traded, second.volume) == (PART_CANCELLED, 400, 600)
     assert (second.at - first.cancel_at).total_seconds() >= 4
@@ -338,8 +361,11 @@ def test_rejections_are_retried_ever_more_seldom(desk, fake):
     gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)]
     assert 30 <= gaps[0] <= 60 and gaps[-1] >= 400 and len(gaps) < 8, gaps
     assert "委托被拒或未被执行（连续第 2 次）" in desk.output
-    fake.refuse = lambda _order: None
-    assert desk.trade({MAIN: 1000}, 900) == {MAIN: 1000}
+    # A new day starts afresh.
+    fake.next_day("09:31")
+    once = iter(["still not"])
+    fake.refuse = lambda _order: next(once, None)
+    assert desk.trade({MAIN: 1000}, 60) == {MAIN: 1000}
     fake.refusals.clear()
 
 
@@ -396,14 +422,26 @@ def test_hours(fake):
     desk.script.names["SESSION"].poll.ask = lambda: asked.append(fake.now.strftime("%H:%M")) or whole()
     fake.fill = lambda _order: 0
     desk.targets = {OTHER: 500, MAIN: 100}
+    cancel, cancelled = fake.cancel, []
+    fake.cancel = lambda number: cancelled.append(fake.now.strftime("%H:%M")) or cancel(number)
     fake.until("16:00")
     assert min(asked) == "09:15" and max(asked) == "14:59"
     assert not [at for at in asked if "09:25" <= at < "09:30" or "11:30" <= at < "13:00"]
     # An order of the auction rests until it ends; in the closing auction none is cancelled.
     first, second = fake.placed[:2]
     assert first.at.strftime("%H:%M") == "09:15" and second.at.strftime("%H:%M") == "09:30"
-    assert not [order for order in fake.orders if order.cancel_at and order.cancel_at.strftime("%H:%M") >= "14:58"]
+    assert cancelled and not [at for at in cancelled if at < "09:30" or at >= "14:57"]
     assert "非交易时间" in desk.output
+
+
+def test_no_cancel_is_asked_for_while_none_is_taken(desk, fake):
+    fake.now = fake.now.replace(hour=14, minute=56, second=30)
+    fake.fill = lambda _order: 0
+    cancel, cancelled = fake.cancel, []
+    fake.cancel = lambda number: cancelled.append(fake.now) or cancel(number)
+    desk.trade({MAIN: 1000}, 30)
+    desk.trade({}, 120)
+    assert len(fake.placed) == 1 and cancelled == []
 
 
 def test_a_weekend_and_a_holiday(fake):
