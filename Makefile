@@ -30,6 +30,6 @@ clean:
 	rm -rf .venv
 
 .venv/ready: $(REQUIREMENTS)
-	python3 -m venv .venv || { echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	python3 -m venv .venv || { echo "Python 3.11 or newer with venv is needed (on Debian, scripts/install-test-tools brings it)" >&2; exit 1; }
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)
 	touch $@

@@ -85,8 +85,10 @@ class JQQMTAPI(object):
         simple_api_key=None,
         max_seconds=10.0,
         timeout=4.0,
+        retries=None,
     ):
-        """`max_seconds` bounds a whole push with its retries, `timeout` one attempt: a strategy must never stall."""
+        """`max_seconds` bounds a whole push with its retries, `timeout` one attempt: a strategy must never stall.
+        `retries` bounds how often a push is tried again; None leaves that to the time."""
         self.api_url = (api_url or _setting("API_URL", "http://127.0.0.1:5366")).rstrip("/")
         self.client_id = client_id or _setting("CLIENT_ID", "default")
         self.use_crypto_auth = _setting("USE_CRYPTO_AUTH", True) if use_crypto_auth is None else use_crypto_auth
@@ -94,6 +96,7 @@ class JQQMTAPI(object):
         self.private_key_file = private_key_file or _setting("PRIVATE_KEY_FILE", "jq_private.pem")
         self.max_seconds = max_seconds
         self.timeout = timeout
+        self.retries = retries
         self._key = None
         self._names = {}
         self._sequence = 0
@@ -217,7 +220,7 @@ class JQQMTAPI(object):
                     raise failure
                 wait = _seconds(answer.headers.get("Retry-After"))
             wait = max(wait, min(4.0, 0.25 * 2**attempt)) * random.uniform(0.7, 1.3)
-            if time.time() + wait + 0.2 > deadline:
+            if time.time() + wait + 0.2 > deadline or (self.retries is not None and attempt > self.retries):
                 raise failure
             _say("warn", "jq2qmt: %s; trying again in %.1f s" % (failure, wait))
             time.sleep(wait)
