@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -101,6 +102,8 @@ pub struct Keyring {
     clock: Clock,
     clients: ArcSwap<Clients>,
     looked: Mutex<(Moment, Listing)>,
+    /// How often `clients` was replaced.
+    changes: AtomicU64,
 }
 
 impl Keyring {
@@ -115,7 +118,13 @@ impl Keyring {
             return Err(problem);
         }
         let looked = Mutex::new((clock.now(), listing));
-        Ok(Self { dir: dir.to_owned(), clock, clients: ArcSwap::from_pointee(clients), looked })
+        Ok(Self {
+            dir: dir.to_owned(),
+            clock,
+            clients: ArcSwap::from_pointee(clients),
+            looked,
+            changes: AtomicU64::new(0),
+        })
     }
 
     /// The client that a token names: the one with keys of its own, or else the default one.
@@ -153,9 +162,14 @@ impl Keyring {
         }
     }
 
-    /// Looks at the folder at once, and says whether it has changed: a key may have been put there just now. A file that
-    /// has become unusable is left out and said so in the log; the others go on, and a key that was taken away is gone.
-    pub(super) fn look_again(&self) -> bool {
+    /// How often the keys have changed since the start.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Looks at the folder at once: a key may have been put there just now. A file that has become unusable is left out
+    /// and said so in the log; the others go on, and a key that was taken away is gone.
+    pub(super) fn look_again(&self) {
         let now = self.clock.now();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         looked.0 = now;
@@ -163,11 +177,11 @@ impl Keyring {
             Ok(listing) => listing,
             Err(error) => {
                 tracing::error!(%error, "the keys folder cannot be read; the keys stay as they were");
-                return false;
+                return;
             }
         };
         if listing == looked.1 {
-            return false;
+            return;
         }
         let (clients, problems) = read(&listing, self.clients.load().rules.clone());
         for problem in problems {
@@ -175,8 +189,8 @@ impl Keyring {
         }
         tracing::info!(clients = clients.by_id.len(), "the keys folder was read again");
         self.clients.store(Arc::new(clients));
+        self.changes.fetch_add(1, Ordering::Release);
         looked.1 = listing;
-        true
     }
 }
 

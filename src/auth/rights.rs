@@ -223,12 +223,16 @@ impl Gate {
         if self.keyring.is_due() {
             self.look_at_keys().await;
         }
-        let client = match self.verified(&token) {
-            // The key may have been put into the folder just now.
-            Err(refused) if !self.look_at_keys().await => return Err(refused),
-            Err(_) => self.verified(&token)?,
-            Ok(client) => client,
-        };
+        let before = self.keyring.changes();
+        let mut client = self.verified(&token);
+        if client.is_err() {
+            // The key may have been put into the folder just now, and another request may have seen it first.
+            self.look_at_keys().await;
+            if self.keyring.changes() != before {
+                client = self.verified(&token);
+            }
+        }
+        let client = client?;
         if token.is_unbound() && !client.unbound {
             return Err(Refused::UnboundToken);
         }
@@ -252,10 +256,12 @@ impl Gate {
         Ok(client)
     }
 
-    /// Looks at the keys folder, and says whether it has changed. Files are for a blocking thread.
-    async fn look_at_keys(&self) -> bool {
+    /// Looks at the keys folder. Files are for a blocking thread.
+    async fn look_at_keys(&self) {
         let keyring = Arc::clone(&self.keyring);
-        tokio::task::spawn_blocking(move || keyring.look_again()).await.unwrap_or(false)
+        if let Err(error) = tokio::task::spawn_blocking(move || keyring.look_again()).await {
+            tracing::error!(%error, "the keys folder could not be looked at");
+        }
     }
 
     /// Whether somebody is the operator.
