@@ -34,7 +34,7 @@ INTERVAL_SECONDS = 5
 HOLIDAYS = []
 # ---------------------------------------------------------------- 设置到此为止 end of settings
 
-from jq2qmt_sync.decide import BUY, SELL, Holding, Order
+from jq2qmt_sync.decide import BUY, SELL, Order, holdings_of
 from jq2qmt_sync.quotes import read_quote
 from jq2qmt_sync.session import make_session
 
@@ -59,17 +59,17 @@ class BigQMT(object):
         return (accounts[0].m_dAvailable, accounts[0].m_dInstrumentValue) if accounts else None
 
     def holdings(self):
-        return {
-            terminal_name(position): Holding(position.m_nVolume, position.m_nCanUseVolume, position.m_strInstrumentName)
+        return holdings_of(
+            (terminal_name(position), position.m_nVolume, position.m_nCanUseVolume)
             for position in self.details("POSITION")
-        }
+        )
 
     def orders(self):
         return [
             Order(
                 order.m_strOrderSysID,
                 terminal_name(order),
-                SIDES[order.m_nOffsetFlag],
+                SIDES.get(order.m_nOffsetFlag),
                 order.m_nVolumeTotalOriginal,
                 order.m_nVolumeTraded,
                 order.m_dLimitPrice,

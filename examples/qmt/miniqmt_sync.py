@@ -7,7 +7,7 @@ Runs beside the terminal in a Python of its own that has xtquant; needs the fold
 import random
 import threading
 
-from jq2qmt_sync.decide import BUY, SELL, Holding, Order
+from jq2qmt_sync.decide import BUY, SELL, Order, holdings_of
 from jq2qmt_sync.quotes import read_quote
 from jq2qmt_sync.session import make_session
 from xtquant import xtconstant, xtdata
@@ -61,17 +61,17 @@ class MiniQMT(object):
         return None if asset is None else (asset.cash, asset.market_value)
 
     def holdings(self):
-        return {
-            position.stock_code: Holding(position.volume, position.can_use_volume, "")
+        return holdings_of(
+            (position.stock_code, position.volume, position.can_use_volume)
             for position in answered(self.trader.query_stock_positions(self.account_of))
-        }
+        )
 
     def orders(self):
         return [
             Order(
                 str(order.order_id),
                 order.stock_code,
-                SIDES[order.order_type],
+                SIDES.get(order.order_type),
                 order.order_volume,
                 order.traded_volume,
                 order.price,

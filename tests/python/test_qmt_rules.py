@@ -67,7 +67,7 @@ def test_an_order_never_leaves_the_days_limits(asks, bids, one, other):
     down, up = sorted((round(one, 2), round(other, 2)))
     asks = sorted(round(price, 2) for price in asks if down <= round(price, 2) <= up)
     bids = sorted((round(price, 2) for price in bids if down <= round(price, 2) <= up), reverse=True)
-    quote = decide.Quote(asks, bids, 1.0, up, down, False, "20260105")
+    quote = decide.Quote(asks, bids, up, down, False, "20260105")
     for side in (decide.BUY, decide.SELL):
         price, why = decide.limit_price(rules.MAIN, side, quote)
         assert (price is None) == (why is not None)

@@ -390,6 +390,29 @@ def test_init_may_run_again_at_any_moment(desk, fake, at):
     assert len(fake.placed) == 1
 
 
+def test_an_instrument_on_two_shareholder_numbers_is_one_holding(desk, fake):
+    fake.hold(MAIN, 1000)
+    details = desk.script.get_trade_detail_data
+
+    def twice(account, kind, what):
+        lines = details(account, kind, what)
+        if what == "POSITION":
+            for line in lines:
+                line.m_nVolume, line.m_nCanUseVolume = line.m_nVolume // 2, line.m_nCanUseVolume // 2
+        return lines * 2 if what == "POSITION" else lines
+
+    desk.script.names["get_trade_detail_data"] = twice
+    desk.trade({MAIN: 1000})
+    assert fake.placed == []
+
+
+def test_an_order_that_neither_buys_nor_sells_is_waited_for(desk, fake):
+    fake.order(BUY, MAIN, 100, 9.5, "by hand").side = 50
+    fake.fill = lambda order: 0 if order.side == 50 else order.rest
+    assert desk.trade({MAIN: 1000, OTHER: 100}) == {OTHER: 100}
+    assert "等待委托 S000001：其他 100 股" in desk.output
+
+
 def test_a_terminal_that_has_not_loaded_yet(desk, fake):
     fake.hold(MAIN, 1000)
     fake.logged_in = False

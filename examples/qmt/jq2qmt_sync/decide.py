@@ -14,11 +14,11 @@ FINAL = (53, 54, 56, REJECTED)
 CANCEL_PENDING = (51, 52)
 
 # Volumes in shares, prices in CNY per share, values in CNY.
-Holding = collections.namedtuple("Holding", "volume sellable name")
-# `remark` tells our orders from those that people place by hand.
+Holding = collections.namedtuple("Holding", "volume sellable")
+# `side` is None for what is neither a purchase nor a sale; `remark` tells our orders from those placed by hand.
 Order = collections.namedtuple("Order", "id code side volume traded price status remark")
 # asks, bids: prices from the best level on. up, down: the day's limits. day: of the quote, as 20261231.
-Quote = collections.namedtuple("Quote", "asks bids last up down suspended day")
+Quote = collections.namedtuple("Quote", "asks bids up down suspended day")
 # One instrument that is, or may be, away from its target.
 Difference = collections.namedtuple("Difference", "code board wanted held sellable")
 # What the account can pay and has done. working: {code: [Order]} in flight; blocked: {code: why} must wait; ages:
@@ -36,6 +36,16 @@ FEE_RATE, LEAST_FEE = 0.001, 5.0
 CAGE = 0.02
 
 
+def holdings_of(lines):
+    """{code: Holding} of a terminal's (code, volume, sellable), in which an instrument may stand more than once: once
+    for each of the account's shareholder numbers."""
+    holdings = {}
+    for code, volume, sellable in lines:
+        before = holdings.get(code, Holding(0, 0))
+        holdings[code] = Holding(before.volume + volume, before.sellable + sellable)
+    return holdings
+
+
 def differences(targets, holdings, protected):
     """What is away from its target, and notes on what will never be traded.
 
@@ -43,7 +53,7 @@ def differences(targets, holdings, protected):
     found, notes = [], {}
     codes = list(targets) + sorted(code for code in holdings if code not in targets)
     for code in codes:
-        holding = holdings.get(code, Holding(0, 0, ""))
+        holding = holdings.get(code, Holding(0, 0))
         board = board_of(code)
         wanted, kept = targets.get(code, 0), 0
         if code in protected:
@@ -99,7 +109,8 @@ def why_not_now(item, quote, situation):
     """What keeps an instrument from being ordered at this moment, or None."""
     if item.code in situation.working:
         order = situation.working[item.code][0]
-        return "等待委托 %s：%s %d 股，已成交 %d 股" % (order.id, SIDE_NAMES[order.side], order.volume, order.traded)
+        side = SIDE_NAMES.get(order.side, "其他")
+        return "等待委托 %s：%s %d 股，已成交 %d 股" % (order.id, side, order.volume, order.traded)
     if item.code in situation.blocked:
         return situation.blocked[item.code]
     if quote is None or quote.day is None:

@@ -12,7 +12,6 @@ def read_quote(tick, detail):
     return Quote(
         asks=list(tick.get("askPrice") or ()),
         bids=list(tick.get("bidPrice") or ()),
-        last=tick.get("lastPrice") or 0.0,
         up=detail.get("UpStopPrice") or 0.0,
         down=detail.get("DownStopPrice") or 0.0,
         suspended=(detail.get("InstrumentStatus") or 0) > 0,

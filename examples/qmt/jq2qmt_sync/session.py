@@ -147,7 +147,7 @@ class Tracker(object):
         if key not in self.placed:
             return False
         change = order.traded if order.side == BUY else -order.traded
-        return holdings.get(order.code, Holding(0, 0, "")).volume == self.placed[key].held + change
+        return holdings.get(order.code, Holding(0, 0)).volume == self.placed[key].held + change
 
     def reserved_cash(self, orders, now):
         """CNY of purchases that the terminal may not have set aside yet."""
