@@ -70,6 +70,18 @@ impl Zone {
         self.format("%Y-%m-%dT%H:%M:%S.%6f%:z", moment)
     }
 
+    /// The moment that a text names: RFC 3339, or local time as [`Self::local`] writes it, to the day or finer.
+    pub fn parse(&self, text: &str) -> Option<Moment> {
+        // In a query an unescaped plus arrives as a blank.
+        let offset = text.rsplit_once(' ').filter(|(time, _)| time.contains('T'));
+        let mended = offset.map_or_else(|| text.to_owned(), |(time, offset)| format!("{time}+{offset}"));
+        let timestamp = mended.parse::<Timestamp>().ok().or_else(|| {
+            let local: jiff::civil::DateTime = text.parse().ok()?;
+            Some(local.to_zoned(self.0.clone()).ok()?.timestamp())
+        })?;
+        Some(Moment::from_micros(timestamp.as_microsecond()))
+    }
+
     /// The zone's IANA name.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
@@ -92,5 +104,25 @@ mod tests {
         assert_eq!(zone.local(moment), "2026-01-05 14:50:00.000007");
         assert_eq!(zone.rfc3339(moment), "2026-01-05T14:50:00.000007+08:00");
         assert!(Zone::named("Asia/Shenyang-West").is_err());
+    }
+
+    #[test]
+    fn a_time_is_read_with_its_offset_or_as_local() {
+        let zone = Zone::named("Asia/Shanghai").unwrap();
+        let moment = Some(Moment::from_micros(1_767_595_800_000_000));
+        for text in [
+            "2026-01-05T14:50:00+08:00",
+            "2026-01-05T14:50:00 08:00",
+            "2026-01-05T06:50:00Z",
+            "2026-01-05 14:50:00.000000",
+            "2026-01-05T14:50:00",
+            "2026-01-05 14:50",
+        ] {
+            assert_eq!(zone.parse(text), moment, "{text}");
+        }
+        assert_eq!(zone.parse("2026-01-05"), Some(Moment::from_micros(1_767_542_400_000_000)));
+        for text in ["", "yesterday", "2026-13-01", "14:50", "2026-01-05T14:50:00 8"] {
+            assert_eq!(zone.parse(text), None, "{text}");
+        }
     }
 }

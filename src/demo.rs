@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::Position;
 use crate::domain::strategy::StrategyName;
-use crate::store::{Actor, Change, Store};
+use crate::store::{Actor, Change, Deed, Store};
 
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
@@ -49,16 +49,12 @@ pub async fn fill(store: &Store) -> anyhow::Result<()> {
             let (volume, cost) = (Decimal::parse(volume)?, Decimal::parse(cost)?);
             Ok(Position::new(strategy.kind(), code, Some(name), volume, cost, None)?)
         };
-        let change = Change {
-            positions: rows.iter().map(position).collect::<Result<_, _>>()?,
-            strategy: strategy.clone(),
-            actor: Actor::Import("demo".to_owned()),
-            address: None,
-            token: None,
-            sequence: None,
-            expected_revision: None,
-        };
-        store.submit(change).await.context("the demonstration cannot be stored")?;
+        let positions = rows.iter().map(position).collect::<Result<_, _>>()?;
+        let by = Actor::Import("demo".to_owned());
+        store
+            .submit(Change::new(strategy.clone(), Deed::Replace(positions), by, None))
+            .await
+            .context("the demonstration cannot be stored")?;
     }
     Ok(())
 }

@@ -81,14 +81,15 @@ pub async fn serve(
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let app = app(AppState::new(store.clone(), gate, clock, config.zone.clone()));
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let state = AppState::new(store.clone(), gate, clock, config.zone.clone());
+    let service = app(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
 
     let handle = Handle::new();
     let stop = handle.clone();
     tokio::spawn(async move {
         shutdown.await;
         tracing::info!("stopping: requests in flight are finished first");
+        state.close();
         stop.graceful_shutdown(Some(GRACE));
     });
     first_start::tell(&config.places, &url(scheme, reachable(address)), new_key.as_ref(), new_password.as_ref())?;

@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 use super::Refused;
 use crate::clock::Clock;
 use crate::domain::moment::Moment;
+use crate::domain::strategy::Pattern;
 use crate::store::Store;
-use crate::store::api_keys::ApiKey;
+use crate::store::api_keys::{ApiKey, NewApiKey, Scope};
 
 /// What every key begins with, so that a leaked one is recognised for what it is.
 const MARK: &str = "jq2qmt_";
@@ -25,6 +26,47 @@ const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 /// How exactly the last use is recorded.
 const USE_RECORDED_EVERY: Duration = Duration::from_mins(1);
+
+/// Why a key cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFault {
+    /// Its name cannot be taken.
+    #[error("a key's name has 1 to 100 characters, none of them a control character")]
+    Name,
+    /// It narrows what cannot be narrowed.
+    #[error("strategies narrow what a key may push to; a key for reading reads everything")]
+    NarrowedReader,
+}
+
+/// A key that may be made.
+#[derive(Debug)]
+pub struct KeyWish {
+    name: String,
+    scope: Scope,
+    strategies: Vec<Pattern>,
+}
+
+impl KeyWish {
+    /// Checks what a key is to be called and to allow.
+    ///
+    /// # Errors
+    /// When it cannot be made so.
+    pub fn new(name: &str, scope: Scope, strategies: Vec<Pattern>) -> Result<Self, KeyFault> {
+        if name.is_empty() || name.chars().nth(100).is_some() || name.chars().any(char::is_control) {
+            return Err(KeyFault::Name);
+        }
+        if scope == Scope::Read && !strategies.is_empty() {
+            return Err(KeyFault::NarrowedReader);
+        }
+        Ok(Self { name: name.to_owned(), scope, strategies })
+    }
+
+    /// The key to store for a secret.
+    pub fn with(self, secret: &Secret) -> NewApiKey {
+        let Self { name, scope, strategies } = self;
+        NewApiKey { name, scope, strategies, prefix: secret.prefix().to_owned(), digest: secret.digest() }
+    }
+}
 
 /// A new key, to be shown once.
 #[derive(Debug)]

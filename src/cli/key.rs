@@ -3,11 +3,11 @@
 use anyhow::bail;
 
 use super::say;
-use crate::auth::api_key::Secret;
+use crate::auth::api_key::{KeyWish, Secret};
 use crate::clock::{Clock, Zone};
 use crate::config::{KeyCommand, Places};
 use crate::domain::strategy::Pattern;
-use crate::store::api_keys::{self, ApiKey, NewApiKey, Scope};
+use crate::store::api_keys::{self, ApiKey};
 use crate::store::open_existing;
 
 /// Works on the database beside the server that may be running.
@@ -15,21 +15,10 @@ pub(super) async fn run(places: &Places, command: &KeyCommand, clock: &Clock) ->
     let pool = open_existing(&places.database()).await?;
     match command {
         KeyCommand::Add { name, scope, strategy } => {
-            if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-                bail!("a key's name has 1 to 100 characters, none of them a control character");
-            }
-            if *scope == Scope::Read && !strategy.is_empty() {
-                bail!("--strategy narrows what a key may push to; a key for reading reads everything");
-            }
+            let strategies = strategy.iter().map(Pattern::new).collect();
+            let wish = KeyWish::new(name, *scope, strategies)?;
             let secret = Secret::generate()?;
-            let strategies: Vec<Pattern> = strategy.iter().map(Pattern::new).collect();
-            let key = NewApiKey {
-                name,
-                scope: *scope,
-                strategies: &strategies,
-                prefix: secret.prefix(),
-                digest: secret.digest(),
-            };
+            let key = wish.with(&secret);
             if !api_keys::add(&pool, &key, clock.now()).await? {
                 bail!("there is a key named {name:?} already; revoke it first, or choose another name");
             }

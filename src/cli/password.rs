@@ -14,7 +14,7 @@ use crate::store::{open_existing, operator};
 pub(super) async fn set(places: &Places, clock: &Clock) -> anyhow::Result<()> {
     let pool = open_existing(&places.database()).await?;
     let password = NewPassword::parse(&ask()?)?;
-    operator::set(&pool, &password.hash()?, clock.now()).await?;
+    operator::set(&mut *pool.acquire().await?, &password.hash()?, clock.now()).await?;
     pool.close().await;
     say("the operator's password is set")?;
     Ok(())

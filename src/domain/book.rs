@@ -137,7 +137,7 @@ impl Book {
     }
 
     /// Adds a strategy that is new to the book.
-    pub fn add(&mut self, strategy: Strategy) {
+    pub fn add(&mut self, strategy: Arc<Strategy>) {
         let kind = strategy.name.kind();
         for position in strategy.list.iter() {
             let holding = self.holding(position.code().instrument(), kind);
@@ -149,15 +149,15 @@ impl Book {
         self.removed.remove(&strategy.name);
         self.ids.insert(strategy.name.clone(), strategy.id);
         self.adjustments += usize::from(kind == Kind::Adjustment);
-        self.strategies.insert(strategy.id, Arc::new(strategy));
+        self.strategies.insert(strategy.id, strategy);
     }
 
     /// Puts a strategy in the place of the one with its number; `changes` lead from that one's list to the new one.
-    pub fn replace(&mut self, strategy: Strategy, changes: &[InstrumentChange]) {
+    pub fn replace(&mut self, strategy: Arc<Strategy>, changes: &[InstrumentChange]) {
         let kind = strategy.name.kind();
         self.apply(strategy.id, kind, changes);
         self.advance(kind, strategy.mark);
-        self.strategies.insert(strategy.id, Arc::new(strategy));
+        self.strategies.insert(strategy.id, strategy);
     }
 
     /// Takes a strategy out of lists and totals, and says what that changed. The mark is the removal's.

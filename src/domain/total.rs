@@ -158,6 +158,8 @@ pub fn merge<'a>(strategies: impl Iterator<Item = &'a Strategy>) -> Vec<TotalLin
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
     use proptest::test_runner::TestCaseError;
 
@@ -213,9 +215,9 @@ mod tests {
             Some(current) => {
                 let list = current.list.followed_by(positions);
                 let changes = current.list.changes_to(&list);
-                book.replace(strategy(current.id, list), &changes);
+                book.replace(Arc::new(strategy(current.id, list)), &changes);
             }
-            None => book.add(strategy(at, PositionList::default().followed_by(positions))),
+            None => book.add(Arc::new(strategy(at, PositionList::default().followed_by(positions)))),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::auth::password::WeakPassword;
 use crate::domain::book::Revision;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
-use crate::domain::strategy::NameError;
+use crate::domain::strategy::{NameError, StrategyName};
 use crate::domain::total::UnknownStrategy;
 use crate::store::Refusal;
 
@@ -77,6 +77,15 @@ pub enum AppError {
     NotStored(Refusal),
     /// The selection names a strategy that does not exist.
     UnknownStrategy(UnknownStrategy),
+    /// There is no such revision, or not yet.
+    UnknownRevision(Revision),
+    /// The strategy did not exist at the revision that it is to go back to.
+    NothingToRestore {
+        /// The strategy.
+        strategy: StrategyName,
+        /// The revision.
+        revision: Revision,
+    },
     /// No such path.
     NotFound,
     /// No such method on this path.

@@ -103,6 +103,18 @@ impl AppError {
             Self::UnknownStrategy(unknown) => {
                 Text::new(S::NOT_FOUND, "unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
             }
+            Self::UnknownRevision(revision) => Text::new(
+                S::NOT_FOUND,
+                "unknown_revision",
+                format!("版本不存在: {revision}"),
+                format!("there is no revision {revision}"),
+            ),
+            Self::NothingToRestore { strategy, revision } => Text::new(
+                S::NOT_FOUND,
+                "nothing_to_restore",
+                format!("策略 {strategy} 在版本 {revision} 时不存在，无法恢复"),
+                format!("strategy {:?} did not exist at revision {revision}", strategy.as_str()),
+            ),
             Self::NotFound => Text::new(S::NOT_FOUND, "not_found", "路径不存在", "there is nothing at this path"),
             Self::MethodNotAllowed => Text::new(
                 S::METHOD_NOT_ALLOWED,
@@ -237,6 +249,9 @@ fn refusal_text(refusal: &Refusal) -> Text {
             format!("策略已被他人更新: 当前版本为 {current}"),
             refusal.to_string(),
         ),
+        Refusal::UnknownStrategy(name) => {
+            Text::new(S::NOT_FOUND, "unknown_strategy", format!("策略不存在: {name}"), refusal.to_string())
+        }
         Refusal::TokenReplayed => {
             Text::new(S::UNAUTHORIZED, "token_replayed", "认证失败: 令牌已被使用", refusal.to_string())
         }

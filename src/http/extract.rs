@@ -17,6 +17,8 @@ use super::{AppState, MAX_BODY, Peer};
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
 use crate::auth::token::Bound;
 use crate::domain::book::Revision;
+use crate::domain::strategy::StrategyName;
+use crate::store::{Change, Deed};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -120,6 +122,14 @@ pub(super) struct OperatorRequest {
     pub(super) if_match: Option<Revision>,
 }
 
+impl OperatorRequest {
+    /// A change by the operator, under the condition that the request carries.
+    pub(super) fn change(&self, strategy: StrategyName, deed: Deed) -> Change {
+        let change = Change::new(strategy, deed, self.operator.actor(), Some(self.address.to_string()));
+        Change { expected_revision: self.if_match, ..change }
+    }
+}
+
 /// Where the password may stand in a body.
 #[derive(Deserialize)]
 struct PasswordInBody<'a> {
@@ -155,7 +165,8 @@ impl FromRequest<AppState> for OperatorRequest {
             let password = serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password);
             (state.gate.operator(password.as_deref(), address).await?, body)
         };
-        if !is_form && !has_content_type(&parts, JSON) {
+        // A DELETE has nothing to say in a body.
+        if !body.is_empty() && !is_form && !has_content_type(&parts, JSON) {
             return Err(AppError::UnsupportedMediaType(JSON));
         }
         Ok(Self { operator, address, if_match: if_match(&parts)?, body })

@@ -1,13 +1,14 @@
 //! What stands around every request: how many at a time, for how long, what a panic answers, what the log says.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::error::AppError;
 use super::{AppState, Peer};
@@ -21,11 +22,15 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// How many bodies of strangers are taken in at a time. They cost memory, and could be sent slowly on purpose.
 const MAX_STRANGERS: usize = 16;
 
-/// The places for requests, and for the bodies of those who have not shown a credential.
+/// How many may listen to events at a time; each holds a connection.
+const MAX_LISTENERS: usize = 256;
+
+/// The places for requests, for the bodies of those who have not shown a credential, and for those who listen.
 #[derive(Debug)]
 pub(super) struct Guard {
     requests: Semaphore,
     strangers: Semaphore,
+    listeners: Arc<Semaphore>,
 }
 
 impl Guard {
@@ -33,11 +38,20 @@ impl Guard {
     pub(super) fn stranger(&self) -> Option<SemaphorePermit<'_>> {
         self.strangers.try_acquire().ok()
     }
+
+    /// A place for somebody who listens, for as long as it is held.
+    pub(super) fn listener(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.listeners).try_acquire_owned().ok()
+    }
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { requests: Semaphore::new(MAX_CONCURRENT), strangers: Semaphore::new(MAX_STRANGERS) }
+        Self {
+            requests: Semaphore::new(MAX_CONCURRENT),
+            strangers: Semaphore::new(MAX_STRANGERS),
+            listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod error;
 mod error_text;
 mod extract;
 mod guard;
+mod live;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::cache::Answers;
@@ -40,13 +42,21 @@ pub struct Shared {
     zone: Zone,
     answers: Answers,
     guard: Guard,
+    /// Whether the server is to stop: whoever only listens must let go.
+    closing: watch::Sender<bool>,
 }
 
 impl AppState {
     /// Brings together what handlers need.
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone) -> Self {
         let answers = Answers::new(&zone);
-        Self(Arc::new(Shared { store, gate, clock, zone, answers, guard: Guard::default() }))
+        let (guard, closing) = (Guard::default(), watch::Sender::new(false));
+        Self(Arc::new(Shared { store, gate, clock, zone, answers, guard, closing }))
+    }
+
+    /// Ends what would otherwise never end: the connections of those who listen.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
     }
 }
 
@@ -68,6 +78,13 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/positions/strategy/{*name}", get(api::positions::strategy))
         .route("/api/v1/positions/total", get(api::positions::total))
         .route("/api/v1/positions/all", get(api::positions::all))
+        .route("/api/v1/strategies", get(api::strategies::all))
+        .route("/api/v1/strategies/{name}", delete(api::strategies::remove))
+        .route("/api/v1/strategies/{name}/revisions", get(api::strategies::revisions))
+        .route("/api/v1/strategies/{name}/diff", get(api::strategies::diff))
+        .route("/api/v1/strategies/{name}/restore", post(api::strategies::restore))
+        .route("/api/v1/revisions/{id}", get(api::revisions::revision))
+        .route("/api/v1/events", get(live::events))
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info))
         .route("/api/v1/internal/password/set", post(api::password::set))

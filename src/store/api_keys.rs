@@ -120,16 +120,16 @@ pub(super) async fn find(executor: impl SqliteExecutor<'_>, digest: &[u8; 32]) -
 }
 
 /// A key to be stored.
-#[derive(Debug)]
-pub struct NewApiKey<'a> {
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
     /// Its name.
-    pub name: &'a str,
+    pub name: String,
     /// What it allows.
     pub scope: Scope,
     /// Which strategies it may push to; empty for all.
-    pub strategies: &'a [Pattern],
+    pub strategies: Vec<Pattern>,
     /// How the key begins.
-    pub prefix: &'a str,
+    pub prefix: String,
     /// SHA-256 of the key.
     pub digest: [u8; 32],
 }
@@ -138,7 +138,7 @@ pub struct NewApiKey<'a> {
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn add(executor: impl SqliteExecutor<'_>, key: &NewApiKey<'_>, now: Moment) -> Result<bool, sqlx::Error> {
+pub async fn add(executor: impl SqliteExecutor<'_>, key: &NewApiKey, now: Moment) -> Result<bool, sqlx::Error> {
     let (scope, now, digest) = (key.scope.as_str(), now.as_micros(), key.digest.as_slice());
     let strategies = json(&key.strategies.iter().map(Pattern::as_str).collect::<Vec<_>>());
     let stored = sqlx::query!(

@@ -2,9 +2,11 @@
 
 pub mod api_keys;
 mod database;
+pub mod history;
 pub mod operator;
 mod positions;
 mod revisions;
+pub mod sessions;
 mod strategies;
 mod used_tokens;
 pub mod verify;
@@ -16,11 +18,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sqlx::SqlitePool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
-use self::api_keys::ApiKey;
+use self::api_keys::{ApiKey, NewApiKey};
 pub use self::database::{OpenError, open_existing, open_or_create, open_read_only};
 use self::operator::Operator;
+use self::sessions::Session;
 pub use self::used_tokens::UsedToken;
 use self::writer::{Command, Writer};
 use crate::clock::Clock;
@@ -45,13 +48,29 @@ pub enum Actor {
     Import(String),
 }
 
-/// A whole new list for one strategy, and what must hold for it to be taken.
+/// What a change does to its strategy.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    /// Puts a whole new list in the place of the old one.
+    Replace(Vec<Position>),
+    /// Goes back to the list of an earlier revision.
+    Restore {
+        /// The revision.
+        to: Revision,
+        /// The list as it was then.
+        positions: Vec<Position>,
+    },
+    /// Takes the strategy out of lists and totals; its history stays.
+    Remove,
+}
+
+/// A change of one strategy, and what must hold for it to be taken.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Whose list it is.
+    /// Which one.
     pub strategy: StrategyName,
-    /// The list.
-    pub positions: Vec<Position>,
+    /// What becomes of it.
+    pub deed: Deed,
     /// Who says so.
     pub actor: Actor,
     /// From where: an IP address.
@@ -62,6 +81,13 @@ pub struct Change {
     pub sequence: Option<i64>,
     /// Must be the strategy's revision; 0 for a strategy that does not exist.
     pub expected_revision: Option<Revision>,
+}
+
+impl Change {
+    /// A change under no further condition.
+    pub fn new(strategy: StrategyName, deed: Deed, actor: Actor, address: Option<String>) -> Self {
+        Self { strategy, deed, actor, address, token: None, sequence: None, expected_revision: None }
+    }
 }
 
 /// What became of an accepted change.
@@ -90,6 +116,9 @@ pub enum Refusal {
         /// Where it is now; 0 when it does not exist.
         current: Revision,
     },
+    /// There is no such strategy to remove.
+    #[error("there is no strategy {:?}", .0.as_str())]
+    UnknownStrategy(StrategyName),
     /// The token was used before.
     #[error("the token was used before")]
     TokenReplayed,
@@ -101,11 +130,38 @@ pub enum Refusal {
     Unavailable(String),
 }
 
+/// A revision that was stored just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its number.
+    pub revision: Revision,
+    /// Whose it is.
+    pub strategy: StrategyName,
+    /// When it was made.
+    pub at: Moment,
+}
+
+/// What is written besides the book.
+#[derive(Debug, Clone)]
+pub(crate) enum Errand {
+    /// Sets the operator's password hash, and ends every session.
+    SetPassword(String),
+    /// Begins a session, and forgets those begun before a moment.
+    OpenSession { digest: [u8; 32], useless_before: Moment },
+    /// Ends a session.
+    CloseSession([u8; 32]),
+    /// Stores an API key.
+    AddKey(NewApiKey),
+    /// Revokes the API key of that name.
+    RevokeKey(String),
+}
+
 /// The book, and the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Store {
     book: Arc<ArcSwap<Book>>,
     queue: mpsc::Sender<Command>,
+    stored: broadcast::Sender<Arc<[Stored]>>,
     readers: SqlitePool,
 }
 
@@ -119,15 +175,21 @@ impl Store {
     pub async fn open(path: &Path, clock: Clock, token_memory: Duration) -> Result<Self, OpenError> {
         let readers = open_or_create(path).await?;
         let book = Arc::new(ArcSwap::from_pointee(Book::default()));
-        let writer = Writer::start(path.to_owned(), Arc::clone(&book), clock, token_memory).await?;
+        let (stored, _) = broadcast::channel(QUEUE);
+        let writer = Writer::start(path.to_owned(), Arc::clone(&book), stored.clone(), clock, token_memory).await?;
         let (queue, commands) = mpsc::channel(QUEUE);
         tokio::spawn(writer.run(commands));
-        Ok(Self { book, queue, readers })
+        Ok(Self { book, queue, stored, readers })
     }
 
     /// The book as it stands now; it stays so for whoever holds it.
     pub fn book(&self) -> Arc<Book> {
         self.book.load_full()
+    }
+
+    /// Hears of every revision from now on, once it is in [`Self::book`]; what is stored together comes together.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Stored]>> {
+        self.stored.subscribe()
     }
 
     /// Stores a change. When this returns a receipt the change is on disk, in the history, and in [`Self::book`].
@@ -153,8 +215,13 @@ impl Store {
     /// # Errors
     /// When the store cannot write.
     pub async fn set_password_hash(&self, hash: String) -> Result<(), Refusal> {
+        self.run(Errand::SetPassword(hash)).await.map(|_| ())
+    }
+
+    /// Writes something besides the book, and says whether there was anything to do.
+    pub(crate) async fn run(&self, errand: Errand) -> Result<bool, Refusal> {
         let (answer, done) = oneshot::channel();
-        self.ask(Command::Password(hash, answer), done).await
+        self.ask(Command::Errand(errand, answer), done).await
     }
 
     /// Notes that an API key was used. Nobody waits for it, and when the writer is busy it is dropped.
@@ -162,12 +229,30 @@ impl Store {
         let _ = self.queue.try_send(Command::KeyUse { id, at });
     }
 
+    /// Notes that a session was used; as [`Self::note_key_use`].
+    pub(crate) fn note_session_use(&self, digest: [u8; 32], at: Moment) {
+        let _ = self.queue.try_send(Command::SessionUse { digest, at });
+    }
+
+    /// The session with that SHA-256.
+    pub(crate) async fn session(&self, digest: &[u8; 32]) -> Result<Option<Session>, Refusal> {
+        sessions::find(&self.readers, digest).await.map_err(unreadable)
+    }
+
+    /// Every API key that was ever made, by creation.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Refusal> {
+        api_keys::all(&self.readers).await.map_err(unreadable)
+    }
+
     /// The operator, if a password was ever set.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn operator(&self) -> Result<Option<Operator>, Refusal> {
-        operator::find(&self.readers).await.map_err(|error| Refusal::Unavailable(error.to_string()))
+        operator::find(&self.readers).await.map_err(unreadable)
     }
 
     /// The API key with that SHA-256, unless it was revoked.
@@ -175,7 +260,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn api_key(&self, digest: &[u8; 32]) -> Result<Option<ApiKey>, Refusal> {
-        api_keys::find(&self.readers, digest).await.map_err(|error| Refusal::Unavailable(error.to_string()))
+        api_keys::find(&self.readers, digest).await.map_err(unreadable)
     }
 
     /// Waits until the writer has finished what was queued, and closes the files.
@@ -193,4 +278,8 @@ impl Store {
         self.queue.send(command).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Refusal {
+    Refusal::Unavailable(error.to_string())
 }

@@ -1,6 +1,6 @@
 //! The table `operator`: the one password, as its Argon2id hash.
 
-use sqlx::SqliteExecutor;
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use crate::domain::moment::Moment;
 
@@ -26,11 +26,11 @@ pub(super) async fn find(executor: impl SqliteExecutor<'_>) -> Result<Option<Ope
     }))
 }
 
-/// Sets the password's hash.
+/// Sets the password's hash. Whoever logged in with the one before is out.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn set(executor: impl SqliteExecutor<'_>, password_hash: &str, now: Moment) -> Result<(), sqlx::Error> {
+pub async fn set(connection: &mut SqliteConnection, password_hash: &str, now: Moment) -> Result<(), sqlx::Error> {
     let now = now.as_micros();
     sqlx::query!(
         "INSERT INTO operator (id, password_hash, created_at, updated_at) VALUES (1, ?1, ?2, ?2)
@@ -38,7 +38,8 @@ pub async fn set(executor: impl SqliteExecutor<'_>, password_hash: &str, now: Mo
         password_hash,
         now
     )
-    .execute(executor)
+    .execute(&mut *connection)
     .await?;
+    sqlx::query!("DELETE FROM sessions").execute(connection).await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The table `strategies`, and loading the book.
 
+use std::sync::Arc;
+
 use futures::TryStreamExt as _;
 use serde::Serialize;
 use sqlx::SqliteConnection;
@@ -21,10 +23,11 @@ pub(super) struct StrategyRow<'a> {
     updated_at: i64,
     last_push_at: i64,
     sequence: Option<i64>,
+    removed: u8,
 }
 
-impl<'a> From<&'a Strategy> for StrategyRow<'a> {
-    fn from(strategy: &'a Strategy) -> Self {
+impl<'a> StrategyRow<'a> {
+    pub(super) fn new(strategy: &'a Strategy, removed: bool) -> Self {
         Self {
             id: strategy.id,
             name: strategy.name.as_str(),
@@ -32,6 +35,7 @@ impl<'a> From<&'a Strategy> for StrategyRow<'a> {
             updated_at: strategy.mark.updated_at.as_micros(),
             last_push_at: strategy.last_push_at.as_micros(),
             sequence: strategy.sequence,
+            removed: removed.into(),
         }
     }
 }
@@ -40,13 +44,13 @@ impl<'a> From<&'a Strategy> for StrategyRow<'a> {
 pub(super) async fn write(connection: &mut SqliteConnection, rows: &[StrategyRow<'_>]) -> Result<(), sqlx::Error> {
     let rows = json(&rows);
     sqlx::query!(
-        "INSERT INTO strategies (id, name, revision, updated_at, last_push_at, sequence)
+        "INSERT INTO strategies (id, name, revision, updated_at, last_push_at, sequence, removed)
          SELECT value ->> 'id', value ->> 'name', value ->> 'revision', value ->> 'updated_at',
-                value ->> 'last_push_at', value ->> 'sequence'
+                value ->> 'last_push_at', value ->> 'sequence', value ->> 'removed'
          FROM jsonb_each(?) WHERE true
          ON CONFLICT (id) DO UPDATE SET
              revision = excluded.revision, updated_at = excluded.updated_at,
-             last_push_at = excluded.last_push_at, sequence = excluded.sequence",
+             last_push_at = excluded.last_push_at, sequence = excluded.sequence, removed = excluded.removed",
         rows
     )
     .execute(connection)
@@ -82,7 +86,7 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<(Book, Str
         }
         let list = PositionList::from_placed(read_placed(name.kind(), &row.positions).map_err(corrupt)?);
         let last_push_at = Moment::from_micros(row.last_push_at);
-        book.add(Strategy { id: row.id, name, list, mark, last_push_at, sequence: row.sequence });
+        book.add(Arc::new(Strategy { id: row.id, name, list, mark, last_push_at, sequence: row.sequence }));
     }
     Ok((book, next))
 }

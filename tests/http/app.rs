@@ -117,6 +117,7 @@ pub(crate) struct App {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Clock,
     pub(crate) store: Store,
+    pub(crate) state: AppState,
     router: Router,
     reads: Reads,
 }
@@ -133,25 +134,27 @@ impl App {
         std::fs::write(keys.join("alice.pem"), ALICE.public_pem()).unwrap();
         std::fs::write(keys.join("default.pem"), DEFAULT.public_pem()).unwrap();
         let clock = Clock::manual(START);
-        let (store, router) = Self::open(dir.path(), reads, &clock).await;
+        let (store, state) = Self::open(dir.path(), reads, &clock).await;
         let hash = NewPassword::parse(PASSWORD).unwrap().hash().unwrap();
         store.set_password_hash(hash).await.unwrap();
-        Self { dir, clock, store, router, reads }
+        let router = app(state.clone());
+        Self { dir, clock, store, state, router, reads }
     }
 
-    async fn open(dir: &Path, reads: Reads, clock: &Clock) -> (Store, Router) {
+    async fn open(dir: &Path, reads: Reads, clock: &Clock) -> (Store, AppState) {
         let max_age = Duration::from_mins(5);
         let memory = max_age + Duration::from_mins(1);
         let store = Store::open(&dir.join("jq2qmt.db"), clock.clone(), memory).await.unwrap();
         let gate = Gate::new(&dir.join("keys"), reads, max_age, clock.clone(), store.clone()).unwrap();
         let zone = Zone::named("Asia/Shanghai").unwrap();
-        (store.clone(), app(AppState::new(store, gate, clock.clone(), zone)))
+        (store.clone(), AppState::new(store, gate, clock.clone(), zone))
     }
 
     /// Stops the server and starts it anew over the same folder.
     pub(crate) async fn restart(&mut self) {
         self.store.clone().close().await;
-        (self.store, self.router) = Self::open(self.dir.path(), self.reads, &self.clock).await;
+        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock).await;
+        self.router = app(self.state.clone());
     }
 
     pub(crate) fn keys(&self) -> PathBuf {
@@ -202,6 +205,19 @@ impl App {
         self.post(INTERNAL, &[("x-internal-password", PASSWORD)], body).await
     }
 
+    /// A request by the operator, with or without a body.
+    pub(crate) async fn operate(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("x-internal-password", PASSWORD);
+        let request = if body.is_empty() { request } else { request.header("content-type", "application/json") };
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// The router itself, for answers that do not end.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     pub(crate) async fn total(&self, query: &str) -> Value {
         self.get(&format!("{TOTAL}{query}")).await.ok()
     }
@@ -211,7 +227,13 @@ impl App {
 pub(crate) async fn add_key(app: &App, name: &str, scope: Scope, strategies: &[&str]) -> String {
     let secret = Secret::generate().unwrap();
     let strategies: Vec<Pattern> = strategies.iter().copied().map(Pattern::new).collect();
-    let key = NewApiKey { name, scope, strategies: &strategies, prefix: secret.prefix(), digest: secret.digest() };
+    let key = NewApiKey {
+        name: name.to_owned(),
+        scope,
+        strategies,
+        prefix: secret.prefix().to_owned(),
+        digest: secret.digest(),
+    };
     let pool = open_existing(&app.database()).await.unwrap();
     assert!(api_keys::add(&pool, &key, app.clock.now()).await.unwrap());
     assert!(!api_keys::add(&pool, &key, app.clock.now()).await.unwrap(), "the name is taken");

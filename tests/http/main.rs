@@ -4,6 +4,8 @@
 
 mod app;
 mod clients;
+mod events;
+mod history;
 mod operator;
 mod polls;
 mod pushes;

@@ -120,15 +120,9 @@ async fn what_is_forgotten_is_refused_even_when_tokens_live_longer_now() {
     let bound = Bound { method: "POST", path: UPDATE, body: BODY.as_bytes() };
     let name = jq2qmt::domain::strategy::StrategyName::parse("alpha").unwrap();
     let permit = gate.pusher(sender).await.unwrap().over(bound).unwrap().to(&name).unwrap();
-    let change = jq2qmt::store::Change {
-        strategy: name,
-        positions: Vec::new(),
-        actor: permit.actor,
-        address: None,
-        token: permit.token,
-        sequence: None,
-        expected_revision: None,
-    };
+    let deed = jq2qmt::store::Deed::Replace(Vec::new());
+    let change = jq2qmt::store::Change::new(name, deed, permit.actor, None);
+    let change = jq2qmt::store::Change { token: permit.token, ..change };
     assert_eq!(patient.submit(change).await, Err(jq2qmt::store::Refusal::TokenForgotten));
 }
 

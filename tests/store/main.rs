@@ -13,7 +13,9 @@ use jq2qmt::domain::position::Position;
 use jq2qmt::domain::strategy::StrategyName;
 use jq2qmt::domain::total::Selection;
 use jq2qmt::store::verify::{Verdict, verify};
-use jq2qmt::store::{Actor, Change, OpenError, Receipt, Refusal, Store, UsedToken, open_existing, open_read_only};
+use jq2qmt::store::{
+    Actor, Change, Deed, OpenError, Receipt, Refusal, Store, UsedToken, open_existing, open_read_only,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
 
@@ -34,15 +36,8 @@ fn change(strategy: &str, rows: &[(&str, &str)]) -> Change {
         let cost = Decimal::parse("12.345678901234567").unwrap();
         Position::new(strategy.kind(), code, Some("名"), Decimal::parse(volume).unwrap(), cost, None).unwrap()
     };
-    Change {
-        positions: rows.iter().map(position).collect(),
-        strategy,
-        actor: Actor::Client("alice".to_owned()),
-        address: Some("192.0.2.7".to_owned()),
-        token: None,
-        sequence: None,
-        expected_revision: None,
-    }
+    let deed = Deed::Replace(rows.iter().map(position).collect());
+    Change::new(strategy, deed, Actor::Client("alice".to_owned()), Some("192.0.2.7".to_owned()))
 }
 
 async fn history(path: &Path) -> Vec<String> {

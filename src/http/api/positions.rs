@@ -11,31 +11,17 @@ use super::super::AppState;
 use super::super::cache::{Common, Conditions, Prepared};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, Pushed};
-use super::json;
+use super::as_of::AsOf;
 use super::push_body::PushBody;
+use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::book::{Book, Mark, Revision, Strategy};
 use crate::domain::code::{Code, Notation};
-use crate::domain::position::Position;
+use crate::domain::position::{Position, PositionList};
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::{Selection, TotalLine};
-use crate::store::{Actor, Change};
-
-/// The answer to a push.
-#[derive(Serialize)]
-struct PushAnswer<'a> {
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a str>,
-    auth_type: &'a str,
-    strategy_name: &'a str,
-    positions_count: usize,
-    revision: Revision,
-    changed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<&'a str>,
-}
+use crate::store::{Actor, Change, Deed};
 
 const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上另一份持仓。请在 auth_data 中加入 body_sha256 \
      (the token is not bound to the body: add body_sha256 to auth_data)";
@@ -44,31 +30,17 @@ const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上�
 pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Result<Response, AppError> {
     let PushBody { strategy, positions, sequence } = PushBody::parse(&pushed.body)?;
     let permit = pushed.pusher.to(&strategy)?;
-    let change = Change {
-        strategy: strategy.clone(),
-        positions,
-        actor: permit.actor.clone(),
-        address: Some(pushed.address.to_string()),
-        token: permit.token,
-        sequence,
-        expected_revision: None,
-    };
-    let receipt = state.store.submit(change).await?;
+    let address = Some(pushed.address.to_string());
+    let change = Change::new(strategy.clone(), Deed::Replace(positions), permit.actor.clone(), address);
+    let receipt = state.store.submit(Change { token: permit.token, sequence, ..change }).await?;
     let (auth_type, client_id) = match &permit.actor {
         Actor::Key(name) => ("simple", name.as_str()),
         Actor::Client(name) | Actor::Import(name) => ("crypto", name.as_str()),
-        Actor::Operator => ("internal_password", "operator"),
+        Actor::Operator => (OPERATOR_AUTH, "operator"),
     };
-    Ok(json(&PushAnswer {
-        message: "持仓更新成功",
-        client_id: Some(client_id),
-        auth_type,
-        strategy_name: strategy.as_str(),
-        positions_count: receipt.positions,
-        revision: receipt.revision,
-        changed: receipt.changed,
-        warning: permit.unbound.then_some(UNBOUND_WARNING),
-    }))
+    let warning = permit.unbound.then_some(UNBOUND_WARNING);
+    let answer = ChangeAnswer::new("持仓更新成功", auth_type, &strategy, receipt);
+    Ok(json(&ChangeAnswer { client_id: Some(client_id), warning, ..answer }))
 }
 
 /// `POST /api/v1/positions/update/internal`
@@ -77,26 +49,9 @@ pub(crate) async fn update_internal(
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
     let PushBody { strategy, positions, sequence } = PushBody::parse(&request.body)?;
-    let change = Change {
-        strategy: strategy.clone(),
-        positions,
-        actor: request.operator.actor(),
-        address: Some(request.address.to_string()),
-        token: None,
-        sequence,
-        expected_revision: request.if_match,
-    };
-    let receipt = state.store.submit(change).await?;
-    Ok(json(&PushAnswer {
-        message: "持仓更新成功（内部接口）",
-        client_id: None,
-        auth_type: "internal_password",
-        strategy_name: strategy.as_str(),
-        positions_count: receipt.positions,
-        revision: receipt.revision,
-        changed: receipt.changed,
-        warning: None,
-    }))
+    let change = request.change(strategy.clone(), Deed::Replace(positions));
+    let receipt = state.store.submit(Change { sequence, ..change }).await?;
+    Ok(json(&ChangeAnswer::new("持仓更新成功（内部接口）", OPERATOR_AUTH, &strategy, receipt)))
 }
 
 /// `GET /api/v1/positions/strategy/{name}`
@@ -108,12 +63,19 @@ pub(crate) async fn strategy(
     conditions: Conditions,
 ) -> Result<Response, AppError> {
     let name = StrategyName::parse(&name).map_err(Invalid::Name)?;
-    let question = Question::parse(query.as_deref())?;
+    let question = Question::parse(query.as_deref(), &state.zone)?;
+    if let Some(as_of) = question.as_of {
+        let then = state.store.list_as_of(&name, as_of.revision(&state.store).await?).await?;
+        return state.answers.respond(&conditions, then.as_ref().map(|then| then.mark), || {
+            let then = then.as_ref().and_then(|then| Some((then.list.as_ref()?, then.mark)));
+            Prepared::new(&ListAnswer::new(then, question.notation, &state.zone)).map(Arc::new)
+        });
+    }
     let book = state.store.book();
     let strategy = book.strategy(&name);
     state.answers.respond(&conditions, strategy.map(|strategy| strategy.mark), || {
-        let list = strategy.map(|strategy| &**strategy);
-        Prepared::new(&ListAnswer::new(list, question.notation, &state.zone)).map(Arc::new)
+        let now = strategy.map(|strategy| (&strategy.list, strategy.mark));
+        Prepared::new(&ListAnswer::new(now, question.notation, &state.zone)).map(Arc::new)
     })
 }
 
@@ -124,7 +86,7 @@ pub(crate) async fn all(
     RawQuery(query): RawQuery,
     conditions: Conditions,
 ) -> Result<Response, AppError> {
-    let question = Question::parse(query.as_deref())?;
+    let question = Question::parse(query.as_deref(), &state.zone)?;
     let book = state.store.book();
     let mark = book.newest();
     state.answers.respond(&conditions, mark, || {
@@ -141,7 +103,13 @@ pub(crate) async fn total(
     RawQuery(query): RawQuery,
     conditions: Conditions,
 ) -> Result<Response, AppError> {
-    let question = Question::parse(query.as_deref())?;
+    let question = Question::parse(query.as_deref(), &state.zone)?;
+    if let Some(as_of) = question.as_of {
+        let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
+        return state.answers.respond(&conditions, book.freshness(&question.selection)?, || {
+            Prepared::new(&TotalAnswer::new(&book, &question, &state.zone)?).map(Arc::new)
+        });
+    }
     let book = state.store.book();
     let mark = book.freshness(&question.selection)?;
     state.answers.respond(&conditions, mark, || {
@@ -159,18 +127,20 @@ pub(crate) async fn total(
 struct Question {
     selection: Selection,
     notation: Notation,
+    as_of: Option<AsOf>,
 }
 
 impl Question {
-    fn parse(query: Option<&str>) -> Result<Self, Invalid> {
+    fn parse(query: Option<&str>, zone: &Zone) -> Result<Self, Invalid> {
         let mut names = Vec::new();
-        let (mut adjustments, mut notation) = (true, Notation::AsPushed);
+        let (mut adjustments, mut notation, mut as_of) = (true, Notation::AsPushed, None);
         for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*parameter {
                 // Existing pollers send an empty list when they want everything.
                 "strategies" if value.is_empty() => {}
                 "strategies" => names.extend(value.split(',').map(|name| ("strategies", StrategyName::parse(name)))),
                 "strategy" => names.push(("strategy", StrategyName::parse(&value))),
+                "as_of" => as_of = Some(AsOf::parse(&value, zone).ok_or(Invalid::Query("as_of"))?),
                 "include_adjustments" => adjustments = !value.eq_ignore_ascii_case("false"),
                 "code_format" => {
                     notation = match &*value {
@@ -191,7 +161,7 @@ impl Question {
             (true, true) => Selection::All,
             (true, false) => Selection::Ordinary,
         };
-        Ok(Self { selection, notation })
+        Ok(Self { selection, notation, as_of })
     }
 }
 
@@ -204,9 +174,9 @@ fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 /// A position as it is answered.
-struct PositionDto<'a> {
-    position: &'a Position,
-    notation: Notation,
+pub(super) struct PositionDto<'a> {
+    pub(super) position: &'a Position,
+    pub(super) notation: Notation,
 }
 
 /// An exact number.
@@ -250,8 +220,8 @@ impl Serialize for PositionDto<'_> {
     }
 }
 
-fn positions(strategy: &Strategy, notation: Notation) -> Vec<PositionDto<'_>> {
-    strategy.list.iter().map(|position| PositionDto { position, notation }).collect()
+fn positions(list: &PositionList, notation: Notation) -> Vec<PositionDto<'_>> {
+    list.iter().map(|position| PositionDto { position, notation }).collect()
 }
 
 fn update_time(mark: Option<Mark>, zone: &Zone) -> Option<String> {
@@ -267,10 +237,10 @@ struct ListAnswer<'a> {
 }
 
 impl<'a> ListAnswer<'a> {
-    fn new(strategy: Option<&'a Strategy>, notation: Notation, zone: &Zone) -> Self {
-        let mark = strategy.map(|strategy| strategy.mark);
+    fn new(list: Option<(&'a PositionList, Mark)>, notation: Notation, zone: &Zone) -> Self {
+        let mark = list.map(|(_, mark)| mark);
         Self {
-            positions: strategy.map(|strategy| positions(strategy, notation)).unwrap_or_default(),
+            positions: list.map(|(list, _)| positions(list, notation)).unwrap_or_default(),
             update_time: update_time(mark, zone),
             revision: mark.map_or(0, |mark| mark.revision),
         }
@@ -295,7 +265,7 @@ impl<'a> AllAnswer<'a> {
     fn new(book: &'a Book, notation: Notation, zone: &Zone) -> Self {
         let named = |strategy: &'a Arc<Strategy>| NamedList {
             strategy_name: strategy.name.as_str(),
-            list: ListAnswer::new(Some(strategy), notation, zone),
+            list: ListAnswer::new(Some((&strategy.list, strategy.mark)), notation, zone),
         };
         Self {
             strategies: book.strategies().map(named).collect(),

@@ -1,0 +1,38 @@
+//! A point in the history, as a query names it.
+
+use super::super::error::AppError;
+use crate::clock::Zone;
+use crate::domain::book::Revision;
+use crate::domain::moment::Moment;
+use crate::store::Store;
+
+/// A revision, or a moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AsOf {
+    Revision(Revision),
+    Moment(Moment),
+}
+
+impl AsOf {
+    /// Reads a revision's number, RFC 3339, or a local time.
+    pub(super) fn parse(text: &str, zone: &Zone) -> Option<Self> {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return text.parse().ok().map(Self::Revision);
+        }
+        zone.parse(text).map(Self::Moment)
+    }
+
+    /// The revision that was the newest then; one that does not exist yet is an error, since what it will say is unknown.
+    pub(super) async fn revision(self, store: &Store) -> Result<Revision, AppError> {
+        match self {
+            Self::Moment(moment) => Ok(store.revision_at(moment).await?),
+            Self::Revision(revision) if revision > newest(store) => Err(AppError::UnknownRevision(revision)),
+            Self::Revision(revision) => Ok(revision),
+        }
+    }
+}
+
+/// The newest revision there is; 0 before the first.
+pub(in crate::http) fn newest(store: &Store) -> Revision {
+    store.book().newest().map_or(0, |mark| mark.revision)
+}

@@ -1,0 +1,180 @@
+//! Strategies: which there are, what became of each, and back to what one was.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+
+use super::super::AppState;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{OperatorRequest, PathText};
+use super::as_of::{AsOf, newest};
+use super::revisions::{ChangeDto, RevisionDto};
+use super::{ChangeAnswer, OPERATOR_AUTH, json};
+use crate::auth::rights::Reader;
+use crate::domain::book::Revision;
+use crate::domain::position::PositionList;
+use crate::domain::strategy::StrategyName;
+use crate::domain::total::UnknownStrategy;
+use crate::store::history::{Filter, ListAsOf};
+use crate::store::{Deed, Store};
+
+/// How many revisions a page holds when nothing is said, and at most.
+const USUAL_LIMIT: i64 = 50;
+const MAX_LIMIT: i64 = 500;
+
+#[derive(Serialize)]
+struct StrategiesAnswer<'a> {
+    strategies: Vec<StrategyLine<'a>>,
+    revision: Revision,
+}
+
+#[derive(Serialize)]
+struct StrategyLine<'a> {
+    strategy_name: &'a str,
+    positions_count: usize,
+    revision: Revision,
+    updated_at: String,
+    last_push_at: String,
+}
+
+/// `GET /api/v1/strategies`
+pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Response {
+    let book = state.store.book();
+    let strategies = book.strategies().map(|strategy| StrategyLine {
+        strategy_name: strategy.name.as_str(),
+        positions_count: strategy.list.len(),
+        revision: strategy.mark.revision,
+        updated_at: state.zone.rfc3339(strategy.mark.updated_at),
+        last_push_at: state.zone.rfc3339(strategy.last_push_at),
+    });
+    let revision = book.newest().map_or(0, |mark| mark.revision);
+    json(&StrategiesAnswer { strategies: strategies.collect(), revision })
+}
+
+#[derive(Serialize)]
+struct RevisionsAnswer<'a> {
+    revisions: Vec<RevisionDto<'a>>,
+    /// What `before` is to be for the ones that follow; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_before: Option<Revision>,
+}
+
+/// `GET /api/v1/strategies/{name}/revisions`
+pub(crate) async fn revisions(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AppError> {
+    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let (mut limit, mut before) = (USUAL_LIMIT, None);
+    for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let number = value.parse::<i64>().ok().filter(|number| *number > 0);
+        match &*parameter {
+            "limit" => limit = number.ok_or(Invalid::Query("limit"))?.min(MAX_LIMIT),
+            "before" => before = Some(number.ok_or(Invalid::Query("before"))?),
+            _ => {}
+        }
+    }
+    let filter = Filter { strategy: Some(strategy.clone()), ..Filter::default() };
+    let mut revisions = state.store.revisions(&filter, before, limit + 1).await?;
+    if revisions.is_empty() && state.store.list_as_of(&strategy, Revision::MAX).await?.is_none() {
+        return Err(UnknownStrategy(strategy).into());
+    }
+    let more = revisions.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        revisions.pop();
+    }
+    Ok(json(&RevisionsAnswer {
+        next_before: revisions.last().filter(|_| more).map(|last| last.id),
+        revisions: revisions.iter().map(|revision| RevisionDto::new(revision, &state.zone)).collect(),
+    }))
+}
+
+#[derive(Serialize)]
+struct DiffAnswer<'a> {
+    strategy_name: &'a str,
+    from: Revision,
+    to: Revision,
+    changes: Vec<ChangeDto<'a>>,
+}
+
+/// `GET /api/v1/strategies/{name}/diff`
+pub(crate) async fn diff(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AppError> {
+    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    // Before the first revision nothing was held.
+    let (mut from, mut to) = (AsOf::Revision(0), AsOf::Revision(newest(&state.store)));
+    for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match &*parameter {
+            "from" => from = AsOf::parse(&value, &state.zone).ok_or(Invalid::Query("from"))?,
+            "to" => to = AsOf::parse(&value, &state.zone).ok_or(Invalid::Query("to"))?,
+            _ => {}
+        }
+    }
+    let (from, to) = (from.revision(&state.store).await?, to.revision(&state.store).await?);
+    let (before, after) = (list_at(&state.store, &strategy, from).await?, list_at(&state.store, &strategy, to).await?);
+    if before.is_none() && after.is_none() && state.store.list_as_of(&strategy, Revision::MAX).await?.is_none() {
+        return Err(UnknownStrategy(strategy).into());
+    }
+    let changes = before.unwrap_or_default().changes_to(&after.unwrap_or_default());
+    let changes = changes.iter().map(ChangeDto::new).collect();
+    Ok(json(&DiffAnswer { strategy_name: strategy.as_str(), from, to, changes }))
+}
+
+async fn list_at(store: &Store, strategy: &StrategyName, at: Revision) -> Result<Option<PositionList>, AppError> {
+    Ok(store.list_as_of(strategy, at).await?.and_then(|then| then.list))
+}
+
+#[derive(Deserialize)]
+struct RestoreBody {
+    revision: Revision,
+}
+
+/// The list that a strategy is to go back to.
+///
+/// # Errors
+/// When it did not exist then: to hold nothing is another wish, and has its own endpoint.
+pub(in crate::http) async fn list_to_restore(
+    store: &Store,
+    strategy: &StrategyName,
+    revision: Revision,
+) -> Result<PositionList, AppError> {
+    if revision > newest(store) || revision < 1 {
+        return Err(AppError::UnknownRevision(revision));
+    }
+    match store.list_as_of(strategy, revision).await? {
+        Some(ListAsOf { list: Some(list), .. }) => Ok(list),
+        _ => Err(AppError::NothingToRestore { strategy: strategy.clone(), revision }),
+    }
+}
+
+/// `POST /api/v1/strategies/{name}/restore`
+pub(crate) async fn restore(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let RestoreBody { revision } =
+        serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
+    let list = list_to_restore(&state.store, &strategy, revision).await?;
+    let deed = Deed::Restore { to: revision, positions: list.iter().cloned().collect() };
+    let receipt = state.store.submit(request.change(strategy.clone(), deed)).await?;
+    Ok(json(&ChangeAnswer::new("策略已恢复", OPERATOR_AUTH, &strategy, receipt)))
+}
+
+/// `DELETE /api/v1/strategies/{name}`
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let receipt = state.store.submit(request.change(strategy.clone(), Deed::Remove)).await?;
+    Ok(json(&ChangeAnswer::new("策略已删除", OPERATOR_AUTH, &strategy, receipt)))
+}

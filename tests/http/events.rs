@@ -1,0 +1,96 @@
+//! Server-sent events.
+
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use futures::StreamExt as _;
+use jq2qmt::auth::rights::Reads;
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use crate::app::{ALICE, App, held};
+
+/// Somebody who listens; the greeting is heard already.
+async fn listen(app: &App, headers: &[(&str, &str)]) -> BodyDataStream {
+    let request = Request::get("/api/v1/events");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let mut request = request.body(Body::empty()).unwrap();
+    request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from(([192, 0, 2, 7], 40_000))));
+    let response = app.router().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut events = response.into_body().into_data_stream();
+    assert_eq!(next(&mut events).await, "retry: 2000\n\n");
+    events
+}
+
+async fn next(events: &mut BodyDataStream) -> String {
+    let chunk = tokio::time::timeout(Duration::from_mins(1), events.next()).await.unwrap();
+    String::from_utf8(chunk.unwrap().unwrap().to_vec()).unwrap()
+}
+
+async fn push(app: &App, volume: i64) {
+    app.push(&ALICE, "双均线", json!([held("X", volume, 1.0)])).await.ok();
+}
+
+#[tokio::test]
+async fn a_push_is_told_once_and_an_unchanged_one_is_not() {
+    let app = App::start().await;
+    push(&app, 1).await;
+    let mut events = listen(&app, &[]).await;
+    push(&app, 1).await;
+    push(&app, 2).await;
+    let data = r#"{"revision":2,"strategy_name":"双均线","updated_at":"2026-01-05T14:50:00.000001+08:00"}"#;
+    assert_eq!(next(&mut events).await, format!("event: revision\nid: 2\ndata: {data}\n\n"));
+}
+
+#[tokio::test]
+async fn who_comes_back_hears_what_was_missed() {
+    let app = App::start().await;
+    for volume in 1..=4 {
+        push(&app, volume).await;
+    }
+    let mut events = listen(&app, &[("last-event-id", "2")]).await;
+    let missed = next(&mut events).await;
+    assert_eq!(missed.matches("event: revision").count(), 2);
+    assert!(missed.contains("id: 3\n") && missed.contains("id: 4\n"), "{missed}");
+    push(&app, 5).await;
+    assert!(next(&mut events).await.contains("id: 5\n"));
+}
+
+#[tokio::test]
+async fn silence_is_filled_with_comments() {
+    let app = App::start().await;
+    let mut events = listen(&app, &[]).await;
+    tokio::time::pause();
+    let before = tokio::time::Instant::now();
+    assert_eq!(next(&mut events).await, ":\n\n");
+    assert_eq!(before.elapsed().as_secs(), 15);
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_ends_it() {
+    let app = App::start().await;
+    let mut events = listen(&app, &[]).await;
+    app.state.close();
+    assert!(tokio::time::timeout(Duration::from_secs(10), events.next()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn listening_is_reading_and_has_its_places() {
+    let app = App::start_with(Reads::Key).await;
+    assert_eq!(app.get("/api/v1/events").await.refusal().0, 401);
+    let app = App::start().await;
+    assert_eq!(app.get_with("/api/v1/events", &[("last-event-id", "x")]).await.refusal().0, 400);
+    let mut listeners = Vec::new();
+    for _ in 0..256 {
+        listeners.push(listen(&app, &[]).await);
+    }
+    assert_eq!(app.get("/api/v1/events").await.refusal(), (503, "overloaded".to_owned()));
+    listeners.pop();
+    listen(&app, &[]).await;
+    // They take no place away from anybody else.
+    app.total("").await;
+}
