@@ -81,7 +81,7 @@ pub async fn serve(
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let state = AppState::new(store.clone(), gate, clock, config.zone.clone());
+    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some());
     let service = app(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
 
     let handle = Handle::new();

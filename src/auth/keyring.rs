@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use rsa::pkcs8::DecodePublicKey as _;
+use rsa::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
 use rsa::pss::VerifyingKey;
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BoxedUint, RsaPublicKey};
 use serde::Deserialize;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
 use crate::domain::moment::Moment;
@@ -84,6 +84,19 @@ pub(super) struct Client {
     pub(super) unbound: bool,
 }
 
+/// A client, for people to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientInfo {
+    /// Its id.
+    pub id: String,
+    /// SHA-256 of each of its public keys (SPKI DER), in hexadecimal.
+    pub fingerprints: Vec<String>,
+    /// What it may push to; None for everything.
+    pub strategies: Option<Vec<String>>,
+    /// Whether its tokens may be bound to nothing.
+    pub unbound: bool,
+}
+
 /// Everything in the folder at one moment.
 #[derive(Debug, Default)]
 struct Clients {
@@ -131,6 +144,27 @@ impl Keyring {
     pub(super) fn client(&self, client_id: &str) -> Option<Client> {
         let clients = self.clients.load();
         clients.by_id.get(client_id).or_else(|| clients.by_id.get(DEFAULT_CLIENT)).cloned()
+    }
+
+    /// Every client, by id.
+    pub fn infos(&self) -> Vec<ClientInfo> {
+        self.look_when_due();
+        let clients = self.clients.load();
+        let mut infos: Vec<ClientInfo> = clients
+            .by_id
+            .iter()
+            .map(|(id, client)| ClientInfo {
+                id: id.clone(),
+                fingerprints: client.keys.iter().filter_map(fingerprint).collect(),
+                strategies: client
+                    .strategies
+                    .as_ref()
+                    .map(|patterns| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect()),
+                unbound: client.unbound,
+            })
+            .collect();
+        infos.sort_by(|one, two| one.id.cmp(&two.id));
+        infos
     }
 
     /// Whether the folder was not looked at for a while; the one who is told so is to look.
@@ -253,6 +287,10 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
         client.unbound = rules.unbound;
     }
     (clients, problems)
+}
+
+fn fingerprint(key: &VerifyingKey<Sha256>) -> Option<String> {
+    Some(hex::encode(Sha256::digest(key.as_ref().to_public_key_der().ok()?.as_bytes())))
 }
 
 fn bad_file(path: &Path, reason: &str) -> KeyringError {

@@ -5,6 +5,7 @@ mod canonical_json;
 pub mod keyring;
 pub mod password;
 pub mod rights;
+pub mod session;
 mod throttle;
 pub mod token;
 
@@ -52,6 +53,12 @@ pub enum Refused {
         /// Until the next try is answered.
         retry_after: Duration,
     },
+    /// The page needs somebody who is logged in.
+    #[error("nobody is logged in, or the session has ended")]
+    NotLoggedIn,
+    /// A form that no page of this session made.
+    #[error("the form does not come from a page of this session")]
+    ForeignForm,
     /// Reading needs a credential.
     #[error("reading needs an API key")]
     MissingReadCredential,

@@ -14,12 +14,13 @@ use super::Refused;
 use super::api_key::ApiKeys;
 use super::keyring::{Client, Keyring, KeyringError};
 use super::password::verify;
+use super::session::{self, SessionSecret};
 use super::throttle::Throttle;
 use super::token::{Bound, Token};
 use crate::clock::Clock;
 use crate::domain::strategy::{Pattern, StrategyName};
 use crate::store::api_keys::Scope;
-use crate::store::{Actor, Store, UsedToken};
+use crate::store::{Actor, Errand, Store, UsedToken};
 
 /// Who may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -101,6 +102,28 @@ impl Operator {
     }
 }
 
+/// Somebody who logged in to the pages with the operator's password.
+#[derive(Debug)]
+pub struct LoggedIn {
+    digest: [u8; 32],
+    form_token: String,
+}
+
+impl LoggedIn {
+    /// What the forms of this session must carry.
+    pub fn form_token(&self) -> &str {
+        &self.form_token
+    }
+
+    /// The right to change something, for a form that a page of this session made.
+    ///
+    /// # Errors
+    /// When another page made it.
+    pub fn over_form(&self, form_token: &str) -> Result<Operator, Refused> {
+        if form_token == self.form_token { Ok(Operator(())) } else { Err(Refused::ForeignForm) }
+    }
+}
+
 /// A request, as far as it says who sends it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sender<'a> {
@@ -178,6 +201,61 @@ impl Gate {
         &self.keyring
     }
 
+    /// Who may read.
+    pub const fn reads(&self) -> Reads {
+        self.reads
+    }
+
+    /// Begins a session for who knows the operator's password.
+    ///
+    /// # Errors
+    /// As [`Self::operator`], and when the store cannot write.
+    pub async fn log_in(&self, password: &str, address: IpAddr) -> Result<SessionSecret, Refused> {
+        self.operator(Some(password), address).await?;
+        self.open_session().await
+    }
+
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub(crate) async fn open_session(&self) -> Result<SessionSecret, Refused> {
+        let secret = SessionSecret::generate().map_err(|error| Refused::Unavailable(error.to_string()))?;
+        let useless_before = self.clock.now().minus(session::LONGEST);
+        let errand = Errand::OpenSession { digest: secret.digest(), useless_before };
+        self.store.run(errand).await.map_err(|error| Refused::Unavailable(error.to_string()))?;
+        Ok(secret)
+    }
+
+    /// Who is logged in with a session that has just begun.
+    pub fn known(&self, secret: &SessionSecret) -> LoggedIn {
+        LoggedIn { digest: secret.digest(), form_token: secret.form_token() }
+    }
+
+    /// Who is logged in, by the request's cookie.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn session(&self, headers: &HeaderMap) -> Result<Option<LoggedIn>, Refused> {
+        let Some(secret) = SessionSecret::from_headers(headers) else { return Ok(None) };
+        let (digest, now) = (secret.digest(), self.clock.now());
+        let found = self.store.session(&digest).await.map_err(|error| Refused::Unavailable(error.to_string()))?;
+        let Some(found) = found.filter(|found| session::holds(found, now)) else { return Ok(None) };
+        if session::is_due(&found, now) {
+            self.store.note_session_use(digest, now);
+        }
+        Ok(Some(LoggedIn { digest, form_token: secret.form_token() }))
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn log_out(&self, session: &LoggedIn) -> Result<(), Refused> {
+        let ended = self.store.run(Errand::CloseSession(session.digest)).await;
+        ended.map(|_| ()).map_err(|error| Refused::Unavailable(error.to_string()))
+    }
+
     /// Whether somebody may read.
     ///
     /// # Errors
@@ -189,6 +267,9 @@ impl Gate {
         if let Some(password) = sender.headers.get("x-internal-password") {
             let password = String::from_utf8_lossy(password.as_bytes());
             return self.operator(Some(&password), sender.address).await.map(|_| Reader(()));
+        }
+        if self.session(sender.headers).await?.is_some() {
+            return Ok(Reader(()));
         }
         let presented = sender.api_key().ok_or(Refused::MissingReadCredential)?;
         match self.api_keys.check(&presented).await?.scope {

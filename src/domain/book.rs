@@ -10,7 +10,7 @@ use imbl::{HashMap, OrdMap, OrdSet};
 use super::code::Instrument;
 use super::decimal::{Amount, Volume};
 use super::moment::Moment;
-use super::position::{InstrumentChange, Placed, PositionList};
+use super::position::{InstrumentChange, Placed, Position, PositionList};
 use super::strategy::{Kind, StrategyName};
 
 /// A strategy's number; grows with creation, so it is also the order of the strategies.
@@ -134,6 +134,48 @@ impl Book {
     /// The removal of a strategy that is gone.
     pub fn removal(&self, name: &StrategyName) -> Option<Mark> {
         self.removed.get(name).copied()
+    }
+
+    /// What is held of an instrument over all strategies: volume, and volume times cost.
+    pub fn sum(&self, instrument: &Instrument) -> (Volume, Amount) {
+        self.holdings.get(instrument).map_or_else(Default::default, |holdings| {
+            let (one, two) = (&holdings.ordinary, &holdings.adjustments);
+            (one.volume + two.volume, one.amount + two.amount)
+        })
+    }
+
+    /// The strategies whose lists hold an instrument, by creation.
+    pub fn holders(&self, instrument: &Instrument) -> Vec<&Arc<Strategy>> {
+        let Some(holdings) = self.holdings.get(instrument) else { return Vec::new() };
+        let ids = holdings.ordinary.holders.clone().union(holdings.adjustments.holders.clone());
+        ids.iter().filter_map(|id| self.by_id(*id)).collect()
+    }
+
+    /// The book as it would be if a strategy had this list, or with None if it were gone; and what that would change.
+    pub fn supposing(&self, name: &StrategyName, positions: Option<Vec<Position>>) -> (Self, Vec<InstrumentChange>) {
+        let mut book = self.clone();
+        let start = Mark { revision: 0, fingerprint: [0; 8], updated_at: Moment::from_micros(0) };
+        let mark = self.newest.unwrap_or(start);
+        match (self.strategy(name), positions) {
+            (Some(current), Some(positions)) => {
+                let list = current.list.followed_by(positions);
+                let changes = current.list.changes_to(&list);
+                book.replace(Arc::new(Strategy { list, ..(**current).clone() }), &changes);
+                (book, changes)
+            }
+            (None, Some(positions)) => {
+                let id = self.strategies.get_max().map_or(1, |(id, _)| id + 1);
+                let list = PositionList::default().followed_by(positions);
+                let changes = PositionList::default().changes_to(&list);
+                let last_push_at = mark.updated_at;
+                book.add(Arc::new(Strategy { id, name: name.clone(), list, mark, last_push_at, sequence: None }));
+                (book, changes)
+            }
+            (_, None) => {
+                let changes = book.remove(name, mark);
+                (book, changes)
+            }
+        }
     }
 
     /// Adds a strategy that is new to the book.

@@ -126,6 +126,26 @@ impl Code {
         Ok(known.unwrap_or_else(|| Self { symbol: text.into(), suffix: None }))
     }
 
+    /// Reads a code as people type it: in either notation and any case, or six digits alone, whose exchange follows
+    /// from the ranges that the exchanges number by. None when that leaves open what is meant.
+    pub fn infer(text: &str) -> Option<Self> {
+        let text = text.trim().to_uppercase();
+        if text.len() != 6 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Self::parse(&text).ok().filter(|code| code.suffix.is_some() || text.contains('.'));
+        }
+        let begins = |ranges: &[&str]| ranges.iter().any(|range| text.starts_with(range));
+        let suffix = if begins(&["43", "83", "87", "88", "920"]) {
+            Suffix::Bj
+        } else if begins(&["5", "60", "68", "900", "110", "111", "113", "118", "204"]) {
+            Suffix::Xshg
+        } else if begins(&["00", "30", "15", "16", "18", "123", "127", "128", "131", "200"]) {
+            Suffix::Xshe
+        } else {
+            return None;
+        };
+        Some(Self { symbol: text.into(), suffix: Some(suffix) })
+    }
+
     /// What the code names, whatever its notation.
     pub fn instrument(&self) -> Instrument {
         Instrument { symbol: self.symbol.clone(), exchange: self.suffix.map(Suffix::exchange) }
@@ -184,6 +204,29 @@ mod tests {
             }
         }
         assert_ne!(instrument("000001.SH"), instrument("000001.SZ"));
+    }
+
+    #[test]
+    fn what_people_type_is_understood() {
+        for (text, code) in [
+            ("600000", Some("600000.XSHG")),
+            (" 000001 ", Some("000001.XSHE")),
+            ("300750", Some("300750.XSHE")),
+            ("688001", Some("688001.XSHG")),
+            ("510300", Some("510300.XSHG")),
+            ("159915", Some("159915.XSHE")),
+            ("113001", Some("113001.XSHG")),
+            ("127001", Some("127001.XSHE")),
+            ("920002", Some("920002.BJ")),
+            ("000001.sh", Some("000001.SH")),
+            ("if2401.ccfx", Some("IF2401.CCFX")),
+            ("700000", None),
+            ("60000", None),
+            ("平安银行", None),
+            ("", None),
+        ] {
+            assert_eq!(Code::infer(text).map(|code| code.to_string()).as_deref(), code, "{text:?}");
+        }
     }
 
     #[test]

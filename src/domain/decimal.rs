@@ -159,6 +159,12 @@ impl Amount {
         self.0.unsigned_abs() < U256::new(10).pow(MAX_AMOUNT_DIGITS + 2 * MAX_DECIMALS)
     }
 
+    /// The amount as the nearest double: for charts and shares of a whole, never for sums.
+    pub fn approximate(self) -> f64 {
+        let magnitude = nearest_double(self.0.unsigned_abs(), U256::new(10).pow(2 * MAX_DECIMALS));
+        if self.0.is_negative() { -magnitude } else { magnitude }
+    }
+
     /// This amount over a volume: the double nearest to the exact quotient, ties to even. CNY per share.
     ///
     /// None when the volume is zero.

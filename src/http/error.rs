@@ -145,7 +145,7 @@ struct ErrorBody<'a> {
 }
 
 impl AppError {
-    fn retry_after(&self) -> Option<Duration> {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(Refused::LockedOut { retry_after }) => Some(*retry_after),
             Self::Overloaded
@@ -189,6 +189,8 @@ impl IntoResponse for AppError {
         if self == Self::Refused(Refused::MissingReadCredential) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"jq2qmt\", charset=\"UTF-8\""));
         }
+        // For who draws it as a page.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -170,7 +170,7 @@ fn name_error_zh(error: NameError) -> &'static str {
     }
 }
 
-fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) {
+pub(super) fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) {
     match fault {
         Fault::Missing => ("缺少该字段", format!("{field} is missing")),
         Fault::WrongType("string") => ("必须是字符串", format!("{field} must be a string")),
@@ -223,6 +223,8 @@ fn refused_text(refused: &Refused) -> Text {
             "locked_out",
             format!("密码错误次数过多，请在 {} 秒后重试", whole_seconds(*retry_after)).into(),
         ),
+        Refused::NotLoggedIn => (S::UNAUTHORIZED, "not_logged_in", "未登录或登录已过期".into()),
+        Refused::ForeignForm => (S::FORBIDDEN, "foreign_form", "表单已失效，请重新打开页面后再提交".into()),
         Refused::MissingReadCredential => (S::UNAUTHORIZED, "missing_api_key", "缺少 API 密钥".into()),
         Refused::UnknownApiKey => (S::UNAUTHORIZED, "unknown_api_key", "API 密钥无效或已吊销".into()),
         Refused::WrongScope(scope) => {

@@ -173,6 +173,16 @@ impl FromRequest<AppState> for OperatorRequest {
     }
 }
 
+/// A form's body. A stranger's is taken in too, since its sender may only have to log in again; not many at a time.
+pub(super) async fn body_of_form(parts: &Parts, body: Body, state: &AppState, known: bool) -> Result<Bytes, AppError> {
+    check_length(parts)?;
+    if !has_content_type(parts, FORM) {
+        return Err(AppError::UnsupportedMediaType(FORM));
+    }
+    let _place = if known { None } else { Some(state.guard.stranger().ok_or(AppError::Overloaded)?) };
+    read_body(body).await
+}
+
 fn form_or_json(is_form: bool, body: Bytes) -> Bytes {
     if is_form { form_to_json(&body) } else { body }
 }

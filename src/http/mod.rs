@@ -7,10 +7,12 @@ mod error_text;
 mod extract;
 mod guard;
 mod live;
+mod pages;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -24,6 +26,7 @@ use self::error::AppError;
 use self::guard::Guard;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
+use crate::domain::moment::Moment;
 use crate::store::Store;
 
 /// The largest body of a request, in bytes.
@@ -44,14 +47,24 @@ pub struct Shared {
     guard: Guard,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
+    /// Whether browsers reach the server by HTTPS.
+    is_tls: bool,
+    /// Clients that sent a token bound to nothing, and when they last did.
+    unbound: Mutex<BTreeMap<String, Moment>>,
 }
 
 impl AppState {
     /// Brings together what handlers need.
-    pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone) -> Self {
+    pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool) -> Self {
         let answers = Answers::new(&zone);
         let (guard, closing) = (Guard::default(), watch::Sender::new(false));
-        Self(Arc::new(Shared { store, gate, clock, zone, answers, guard, closing }))
+        Self(Arc::new(Shared { store, gate, clock, zone, answers, guard, closing, is_tls, unbound: Mutex::default() }))
+    }
+
+    /// Notes that a client's token was bound to nothing, for the operator to see.
+    fn note_unbound(&self, client: &str) {
+        let now = self.clock.now();
+        self.unbound.lock().unwrap_or_else(PoisonError::into_inner).insert(client.to_owned(), now);
     }
 
     /// Ends what would otherwise never end: the connections of those who listen.
@@ -90,6 +103,7 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/internal/password/set", post(api::password::set))
         .route("/healthz", get(api::health::healthz))
         .route("/readyz", get(api::health::readyz))
+        .merge(pages::routes(&state))
         .fallback(async || AppError::NotFound)
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         // Innermost: a panic becomes an answer before anything else sees it.

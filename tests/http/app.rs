@@ -147,7 +147,7 @@ impl App {
         let store = Store::open(&dir.join("jq2qmt.db"), clock.clone(), memory).await.unwrap();
         let gate = Gate::new(&dir.join("keys"), reads, max_age, clock.clone(), store.clone()).unwrap();
         let zone = Zone::named("Asia/Shanghai").unwrap();
-        (store.clone(), AppState::new(store, gate, clock.clone(), zone))
+        (store.clone(), AppState::new(store, gate, clock.clone(), zone, false))
     }
 
     /// Stops the server and starts it anew over the same folder.

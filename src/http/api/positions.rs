@@ -38,6 +38,9 @@ pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Res
         Actor::Client(name) | Actor::Import(name) => ("crypto", name.as_str()),
         Actor::Operator => (OPERATOR_AUTH, "operator"),
     };
+    if permit.unbound {
+        state.note_unbound(client_id);
+    }
     let warning = permit.unbound.then_some(UNBOUND_WARNING);
     let answer = ChangeAnswer::new("持仓更新成功", auth_type, &strategy, receipt);
     Ok(json(&ChangeAnswer { client_id: Some(client_id), warning, ..answer }))

@@ -1,0 +1,198 @@
+//! Differences as people read them: bought, sold, new, gone; and what they do to the total.
+
+use super::texts::Texts;
+use crate::domain::book::Book;
+use crate::domain::code::Code;
+use crate::domain::decimal::{Amount, Volume};
+use crate::domain::position::{InstrumentChange, Placed};
+use crate::store::history::RevisionInfo;
+
+/// What happened to an instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    New,
+    Gone,
+    Bought,
+    Sold,
+    /// The volume is the same, the average cost is another.
+    Cost,
+    /// Name, order, notation or remark.
+    Text,
+}
+
+/// One instrument's difference.
+pub(super) struct ChangeLine {
+    pub(super) code: Code,
+    pub(super) name: String,
+    verb: Verb,
+    pub(super) before: Volume,
+    pub(super) after: Volume,
+    pub(super) delta: Volume,
+    pub(super) cost_before: Option<f64>,
+    pub(super) cost_after: Option<f64>,
+}
+
+fn sums(placed: &[Placed]) -> (Volume, Amount) {
+    placed.iter().fold(Default::default(), |(volume, amount): (Volume, Amount), entry| {
+        (volume + entry.position.volume().into(), amount + entry.position.amount())
+    })
+}
+
+fn is_negative(volume: Volume) -> bool {
+    volume < Volume::default()
+}
+
+impl ChangeLine {
+    fn new(change: &InstrumentChange) -> Option<Self> {
+        let entry = change.after.first().or(change.before.first())?;
+        let ((before, paid), (after, pays)) = (sums(&change.before), sums(&change.after));
+        let (cost_before, cost_after) = (paid.per(before), pays.per(after));
+        let delta = after - before;
+        let verb = match (change.before.is_empty(), change.after.is_empty()) {
+            (true, _) => Verb::New,
+            (_, true) => Verb::Gone,
+            _ if delta.is_zero() && cost_before != cost_after => Verb::Cost,
+            _ if delta.is_zero() => Verb::Text,
+            _ if is_negative(delta) => Verb::Sold,
+            _ => Verb::Bought,
+        };
+        let name = entry.position.name().unwrap_or_default().to_owned();
+        Some(Self { code: entry.position.code().clone(), name, verb, before, after, delta, cost_before, cost_after })
+    }
+
+    /// The differences, those of volume first.
+    pub(super) fn all(changes: &[InstrumentChange]) -> Vec<Self> {
+        let mut lines: Vec<Self> = changes.iter().filter_map(Self::new).collect();
+        lines.sort_by_key(|line| matches!(line.verb, Verb::Cost | Verb::Text));
+        lines
+    }
+
+    pub(super) const fn word(&self, t: &Texts) -> &'static str {
+        match self.verb {
+            Verb::New => t.new,
+            Verb::Gone => t.gone,
+            Verb::Bought => t.bought,
+            Verb::Sold => t.sold,
+            Verb::Cost => t.cost_changed,
+            Verb::Text => t.text_changed,
+        }
+    }
+
+    /// In China red is up and buying, green is down and selling.
+    pub(super) fn class(&self) -> &'static str {
+        match self.verb {
+            Verb::Cost | Verb::Text => "quiet",
+            _ if is_negative(self.delta) => "sell",
+            _ => "buy",
+        }
+    }
+
+    pub(super) const fn is_of_volume(&self) -> bool {
+        !matches!(self.verb, Verb::Cost | Verb::Text)
+    }
+
+    pub(super) fn sign(&self) -> &'static str {
+        if is_negative(self.delta) { "" } else { "+" }
+    }
+
+    pub(super) const fn is_of_cost(&self) -> bool {
+        matches!(self.verb, Verb::Cost)
+    }
+}
+
+/// What a change does to one line of the merged total.
+pub(super) struct TotalChange {
+    pub(super) code: Code,
+    pub(super) name: String,
+    pub(super) before: Volume,
+    pub(super) after: Volume,
+    pub(super) delta: Volume,
+}
+
+impl TotalChange {
+    /// The lines that differ between two books, of the instruments that changed.
+    pub(super) fn all(before: &Book, after: &Book, changes: &[InstrumentChange]) -> Vec<Self> {
+        let line = |change: &InstrumentChange| {
+            let entry = change.after.first().or(change.before.first())?;
+            let (before, after) = (before.sum(&change.instrument).0, after.sum(&change.instrument).0);
+            let name = entry.position.name().unwrap_or_default().to_owned();
+            let code = entry.position.code().clone();
+            (before != after).then(|| Self { code, name, before, after, delta: after - before })
+        };
+        changes.iter().filter_map(line).collect()
+    }
+
+    pub(super) fn class(&self) -> &'static str {
+        if is_negative(self.delta) { "sell" } else { "buy" }
+    }
+
+    pub(super) fn word(&self, t: &Texts) -> &'static str {
+        if is_negative(self.delta) { t.sold } else { t.bought }
+    }
+
+    pub(super) fn sign(&self) -> &'static str {
+        if is_negative(self.delta) { "" } else { "+" }
+    }
+
+    pub(super) fn falls_below_zero(&self) -> bool {
+        is_negative(self.after)
+    }
+}
+
+/// How much of a revision's changes a timeline shows.
+pub(super) const SHOWN: usize = 12;
+
+/// A revision with what it changed.
+pub(super) struct Entry {
+    pub(super) revision: RevisionInfo,
+    pub(super) lines: Vec<ChangeLine>,
+}
+
+impl Entry {
+    pub(super) fn kind(&self, t: &Texts) -> &'static str {
+        match self.revision.kind.as_str() {
+            "edit" => t.kind_edit,
+            "restore" => t.kind_restore,
+            "remove" => t.kind_remove,
+            "import" => t.kind_import,
+            _ => t.kind_push,
+        }
+    }
+
+    pub(super) fn actor_kind(&self, t: &Texts) -> &'static str {
+        match self.revision.actor_kind.as_str() {
+            "operator" => t.operator,
+            "key" => t.api_key,
+            "import" => t.import,
+            _ => t.client,
+        }
+    }
+
+    /// Who, beside what kind of actor it is.
+    pub(super) fn actor(&self) -> &str {
+        if self.revision.actor_kind == "operator" { "" } else { &self.revision.actor }
+    }
+
+    pub(super) fn is_removal(&self) -> bool {
+        self.revision.kind == "remove"
+    }
+
+    /// How many changes are not shown.
+    pub(super) fn hidden(&self) -> usize {
+        usize::try_from(self.revision.changes).unwrap_or(0).saturating_sub(self.lines.len())
+    }
+}
+
+/// Revisions with what they changed, as far as a timeline shows it.
+pub(super) async fn entries(
+    store: &crate::store::Store,
+    revisions: Vec<RevisionInfo>,
+) -> Result<Vec<Entry>, crate::store::Refusal> {
+    let most = i64::try_from(SHOWN).unwrap_or(i64::MAX);
+    let mut changes = store.changes(&revisions, most).await?;
+    let entry = |revision: RevisionInfo| {
+        let lines = ChangeLine::all(&changes.remove(&revision.id).unwrap_or_default());
+        Entry { revision, lines }
+    };
+    Ok(revisions.into_iter().map(entry).collect())
+}

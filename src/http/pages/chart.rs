@@ -1,0 +1,110 @@
+//! Charts as SVG, drawn here; every one says in words what it shows.
+
+use std::fmt::Write as _;
+
+use super::view::View;
+use crate::domain::moment::Moment;
+
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 180.0;
+
+/// What was invested over time: a line that stays level until the next change.
+pub(super) struct LineChart {
+    /// The line, and the area below it.
+    pub(super) line: String,
+    pub(super) area: String,
+    pub(super) zero: f64,
+    pub(super) highest: String,
+    pub(super) lowest: String,
+    pub(super) first_time: String,
+    pub(super) last_time: String,
+    /// What the chart shows, for who does not see it.
+    pub(super) summary: String,
+}
+
+impl LineChart {
+    /// Draws points in the order of time; None when there are too few for a line.
+    pub(super) fn draw(points: &[(Moment, f64)], v: &View) -> Option<Self> {
+        let (first, last) = (points.first()?, points.last()?);
+        if points.len() < 2 {
+            return None;
+        }
+        let high = points.iter().map(|point| point.1).fold(0.0, f64::max);
+        let low = points.iter().map(|point| point.1).fold(0.0, f64::min);
+        let (span, height) = (seconds(first.0, v.now.max(last.0)).max(1.0), (high - low).max(1e-9));
+        let x = |moment| seconds(first.0, moment) / span * WIDTH;
+        let y = |value: f64| HEIGHT - (value - low) / height * HEIGHT;
+        let mut line = String::new();
+        for (n, (moment, value)) in points.iter().enumerate() {
+            // Writing to memory cannot fail.
+            let _ = match n {
+                0 => write!(line, "M{:.1} {:.1}", x(*moment), y(*value)),
+                _ => write!(line, "H{:.1}V{:.1}", x(*moment), y(*value)),
+            };
+        }
+        let _ = write!(line, "H{WIDTH:.1}");
+        let zero = y(0.0);
+        let area = format!("{line}V{zero:.1}H0Z");
+        let (first_time, last_time) = (v.time(&first.0), v.time(&v.now.max(last.0)));
+        let yuan = |value: f64| super::format::grouped(&super::format::rounded(&format!("{value:.4}"), 0));
+        let now = yuan(last.1);
+        let summary = if v.is_chinese() {
+            format!("从 {first_time} 到 {last_time}：最低 {}，最高 {}，现在 {now} 元。", yuan(low), yuan(high))
+        } else {
+            format!(
+                "From {first_time} to {last_time}: lowest {}, highest {}, now {now} CNY.",
+                yuan(low),
+                yuan(high)
+            )
+        };
+        Some(Self { line, area, zero, highest: yuan(high), lowest: yuan(low), first_time, last_time, summary })
+    }
+}
+
+fn seconds(from: Moment, to: Moment) -> f64 {
+    to.since(from).as_secs_f64()
+}
+
+/// One part of a whole.
+pub(super) struct Bar {
+    pub(super) label: String,
+    pub(super) share: f64,
+    /// The bar's length and place.
+    pub(super) width: f64,
+    pub(super) y: usize,
+}
+
+/// How a list is composed.
+pub(super) struct BarChart {
+    pub(super) bars: Vec<Bar>,
+    pub(super) height: usize,
+    pub(super) summary: String,
+}
+
+impl BarChart {
+    /// Draws the largest parts, and the rest as one.
+    pub(super) fn draw(mut parts: Vec<(String, f64)>, v: &View) -> Option<Self> {
+        const MOST: usize = 8;
+        const STEP: usize = 26;
+        parts.retain(|(_, size)| *size > 0.0);
+        parts.sort_by(|one, two| two.1.total_cmp(&one.1));
+        let whole: f64 = parts.iter().map(|part| part.1).sum();
+        if whole <= 0.0 {
+            return None;
+        }
+        if parts.len() > MOST {
+            let rest = parts.split_off(MOST - 1);
+            parts.push((v.t.others.to_owned(), rest.iter().map(|part| part.1).sum()));
+        }
+        let longest = parts.iter().map(|part| part.1).fold(0.0, f64::max);
+        let bar = |(n, (label, size)): (usize, (String, f64))| Bar {
+            label,
+            share: size / whole,
+            width: size / longest * 360.0,
+            y: n * STEP,
+        };
+        let bars: Vec<Bar> = parts.into_iter().enumerate().map(bar).collect();
+        let words: Vec<String> = bars.iter().map(|bar| format!("{} {}", bar.label, v.percent(&bar.share))).collect();
+        Some(Self { height: bars.len() * STEP, summary: words.join(", "), bars })
+    }
+}

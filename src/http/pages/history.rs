@@ -1,0 +1,163 @@
+//! `/history`: every revision, with filters in the address, and as CSV.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+
+use super::super::AppState;
+use super::super::error::AppError;
+use super::changes::{ChangeLine, Entry, entries};
+use super::strategy::Table;
+use super::view::{Reading, View, parameter, query};
+use super::{download, html};
+use crate::domain::book::Revision;
+use crate::domain::code::Code;
+use crate::domain::strategy::StrategyName;
+use crate::store::history::Filter;
+
+/// How many revisions stand on a page, and in a CSV file at most.
+const PAGE: i64 = 50;
+const MAX_CSV: i64 = 10_000;
+
+#[derive(Template)]
+#[template(path = "history.html")]
+struct HistoryPage {
+    v: View,
+    asked: Asked,
+    entries: Vec<Entry>,
+    /// The query of this page without its place, for the links to other places and to CSV.
+    base: String,
+    older: Option<Revision>,
+    at_newest: bool,
+}
+
+/// The filters as they were typed.
+struct Asked {
+    strategy: String,
+    instrument: String,
+    actor: String,
+    from: String,
+    to: String,
+    /// The filters that cannot be understood.
+    faults: Vec<&'static str>,
+}
+
+impl Asked {
+    fn parse(query: &[(String, String)], v: &View) -> (Self, Filter) {
+        let text = |name| parameter(query, name).to_owned();
+        let mut asked = Self {
+            strategy: text("strategy"),
+            instrument: text("instrument"),
+            actor: text("actor"),
+            from: text("from"),
+            to: text("to"),
+            faults: Vec::new(),
+        };
+        let mut faults = Vec::new();
+        let mut check = |name, text: &str, known: bool| {
+            if !text.is_empty() && !known {
+                faults.push(name);
+            }
+        };
+        let strategy = StrategyName::parse(&asked.strategy).ok();
+        check("strategy", &asked.strategy, strategy.is_some());
+        let code = Code::infer(&asked.instrument).or_else(|| Code::parse(&asked.instrument).ok());
+        check("instrument", &asked.instrument, code.is_some());
+        let (from, to) = (v.zone().parse(&asked.from), v.zone().parse(&asked.to));
+        check("from", &asked.from, from.is_some());
+        check("to", &asked.to, to.is_some());
+        asked.faults = faults;
+        let actor = Some(asked.actor.clone()).filter(|actor| !actor.is_empty());
+        let instrument = code.map(|code| code.instrument());
+        (asked, Filter { strategy, instrument, actor, from, to })
+    }
+
+    fn fails(&self, name: &str) -> bool {
+        self.faults.contains(&name)
+    }
+
+    fn base(&self) -> String {
+        let pairs = [
+            ("strategy", &self.strategy),
+            ("instrument", &self.instrument),
+            ("actor", &self.actor),
+            ("from", &self.from),
+            ("to", &self.to),
+        ];
+        let given = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+    }
+}
+
+/// `GET /history`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Reading { v, .. }: Reading,
+    uri: Uri,
+) -> Result<Response, AppError> {
+    let query = query(&uri);
+    let (asked, filter) = Asked::parse(&query, &v);
+    let before: Option<Revision> = parameter(&query, "before").parse().ok();
+    // A filter that is not understood must not show everything as if it matched.
+    let mut revisions = if asked.faults.is_empty() {
+        state.store.revisions(&filter, before, PAGE + 1).await?
+    } else {
+        Vec::new()
+    };
+    let more = i64::try_from(revisions.len()).unwrap_or(0) > PAGE;
+    if more {
+        revisions.pop();
+    }
+    let older = revisions.last().filter(|_| more).map(|last| last.id);
+    let status = if asked.faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let (entries, base) = (entries(&state.store, revisions).await?, asked.base());
+    Ok(html(status, &HistoryPage { v, asked, entries, base, older, at_newest: before.is_none() }))
+}
+
+/// `GET /history.csv`: a line for each instrument that a revision changed.
+pub(super) async fn csv(
+    State(state): State<AppState>,
+    Reading { v, .. }: Reading,
+    uri: Uri,
+) -> Result<Response, AppError> {
+    let (asked, filter) = Asked::parse(&query(&uri), &v);
+    let revisions = if asked.faults.is_empty() {
+        state.store.revisions(&filter, None, MAX_CSV).await?
+    } else {
+        Vec::new()
+    };
+    let changes = state.store.changes(&revisions, i64::MAX).await?;
+    let mut table = Table::new(&[
+        "revision", "time", "strategy", "kind", "actor_kind", "actor", "address", "code", "name", "volume_before",
+        "volume_after", "cost_before", "cost_after",
+    ]);
+    let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string()).unwrap_or_default();
+    for revision in &revisions {
+        let (id, time) = (revision.id.to_string(), v.iso(&revision.at));
+        let head = [
+            id.as_str(),
+            &time,
+            revision.strategy.as_str(),
+            &revision.kind,
+            &revision.actor_kind,
+            &revision.actor,
+            revision.address.as_deref().unwrap_or_default(),
+        ];
+        let lines = ChangeLine::all(changes.get(&revision.id).map_or(&[][..], Vec::as_slice));
+        if lines.is_empty() {
+            table.row(&[&head[..], &[""; 6]].concat());
+        }
+        for line in lines {
+            let wanted = filter.instrument.as_ref();
+            if wanted.is_some_and(|wanted| *wanted != line.code.instrument()) {
+                continue;
+            }
+            let (code, before, after) = (line.code.to_string(), line.before.to_string(), line.after.to_string());
+            let (cost_before, cost_after) = (cost(line.cost_before), cost(line.cost_after));
+            let tail = [code.as_str(), &line.name, &before, &after, &cost_before, &cost_after];
+            table.row(&[&head[..], &tail].concat());
+        }
+    }
+    Ok(download("history.csv", table.finish()))
+}

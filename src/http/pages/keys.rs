@@ -1,0 +1,92 @@
+//! `/keys`: clients with their public keys, and API keys.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::super::AppState;
+use super::super::error::AppError;
+use super::form::CheckedForm;
+use super::view::{Member, View};
+use super::{html, see_other};
+use crate::auth::api_key::{KeyFault, KeyWish, Secret};
+use crate::auth::keyring::ClientInfo;
+use crate::domain::strategy::Pattern;
+use crate::store::Errand;
+use crate::store::api_keys::{ApiKey, Scope};
+
+#[derive(Template)]
+#[template(path = "keys.html")]
+struct KeysPage {
+    v: View,
+    clients: Vec<ClientInfo>,
+    keys: Vec<ApiKey>,
+    /// A key that was made just now; this is the only time that it is shown.
+    made: Option<Secret>,
+    wish: Wish,
+    fault: Option<&'static str>,
+}
+
+/// The key that somebody asks for, as it was typed.
+#[derive(Default)]
+struct Wish {
+    name: String,
+    write: bool,
+    patterns: String,
+}
+
+async fn draw(
+    state: &AppState,
+    v: View,
+    status: StatusCode,
+    made: Option<Secret>,
+    wish: Wish,
+    fault: Option<&'static str>,
+) -> Result<Response, AppError> {
+    let mut keys = state.store.api_keys().await?;
+    keys.reverse();
+    let clients = state.gate.keyring().infos();
+    Ok(html(status, &KeysPage { v, clients, keys, made, wish, fault }))
+}
+
+/// `GET /keys`
+pub(super) async fn page(State(state): State<AppState>, Member(v): Member) -> Result<Response, AppError> {
+    draw(&state, v, StatusCode::OK, None, Wish::default(), None).await
+}
+
+/// `POST /keys/create`
+pub(super) async fn create(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
+    let (v, fields) = (form.v, form.fields);
+    let t = v.t;
+    let wish = Wish {
+        name: fields.get("name").trim().to_owned(),
+        write: fields.get("scope") == "write",
+        patterns: fields.get("patterns").to_owned(),
+    };
+    let patterns = wish.patterns.lines().map(str::trim).filter(|line| !line.is_empty()).map(Pattern::new).collect();
+    let scope = if wish.write { Scope::Write } else { Scope::Read };
+    let refused = StatusCode::UNPROCESSABLE_ENTITY;
+    let checked = match KeyWish::new(&wish.name, scope, patterns) {
+        Ok(checked) => checked,
+        Err(KeyFault::Name) => return draw(&state, v, refused, None, wish, Some(t.key_name_bad)).await,
+        Err(KeyFault::NarrowedReader) => return draw(&state, v, refused, None, wish, Some(t.key_reader_narrowed)).await,
+    };
+    let secret = Secret::generate().map_err(|error| {
+        tracing::error!(%error, "a key could not be made");
+        AppError::Internal
+    })?;
+    if !state.store.run(Errand::AddKey(checked.with(&secret))).await? {
+        return draw(&state, v, refused, None, wish, Some(t.key_name_taken)).await;
+    }
+    tracing::info!(address = %form.address, name = wish.name, "an API key was made");
+    draw(&state, v, StatusCode::OK, Some(secret), Wish::default(), None).await
+}
+
+/// `POST /keys/revoke`
+pub(super) async fn revoke(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
+    let name = form.fields.get("name").to_owned();
+    tracing::info!(address = %form.address, name, "an API key was revoked");
+    state.store.run(Errand::RevokeKey(name)).await?;
+    Ok(see_other("/keys"))
+}

@@ -1,0 +1,120 @@
+//! Login and logout.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::super::AppState;
+use super::super::error::AppError;
+use super::form::{CheckedForm, Fields, OpenForm};
+use super::view::{View, own_path, parameter, query};
+use super::{html, see_other};
+use crate::auth::session::{SESSION_COOKIE, SessionSecret};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    v: View,
+    /// Where to go afterwards.
+    next: String,
+    /// What was being sent when the session ended: where to, and the fields.
+    pending: Option<Pending>,
+    error: Option<String>,
+}
+
+/// A form that waits for a login.
+struct Pending {
+    path: String,
+    body: String,
+}
+
+/// The page with which a form that was kept is sent again.
+#[derive(Template)]
+#[template(path = "go_on.html")]
+struct GoOnPage {
+    v: View,
+    path: String,
+    fields: Vec<(String, String)>,
+}
+
+/// `GET /login`
+pub(super) async fn page(v: View, uri: Uri) -> Response {
+    let next = own_path(parameter(&query(&uri), "next")).to_owned();
+    if v.logged_in() {
+        return see_other(&next);
+    }
+    html(StatusCode::OK, &LoginPage { v, next, pending: None, error: None })
+}
+
+/// Sends a browser to the login, and from there back.
+pub(super) fn redirect_to_login(uri: &Uri) -> Response {
+    let here = uri.path_and_query().map_or("/", |here| here.as_str());
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", here).finish();
+    see_other(&format!("/login?{query}"))
+}
+
+/// The login page that keeps a form whose session has ended.
+pub(super) fn ask_to_go_on(v: View, path: &str, fields: &Fields) -> Response {
+    let body =
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.without_token()).finish();
+    let pending = Some(Pending { path: path.to_owned(), body });
+    html(StatusCode::UNAUTHORIZED, &LoginPage { v, next: "/".to_owned(), pending, error: None })
+}
+
+/// `POST /login`
+pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Result<Response, AppError> {
+    let OpenForm { v, address, fields } = form;
+    let next = own_path(fields.get("next")).to_owned();
+    let pending = Some(fields.get("pending_path")).filter(|path| !path.is_empty());
+    let pending = pending.map(|path| Pending { path: own_path(path).to_owned(), body: fields.get("pending").to_owned() });
+    let secret = match state.gate.log_in(fields.get("password"), address).await {
+        Ok(secret) => secret,
+        Err(refused) => {
+            let error = AppError::from(refused);
+            let text = error.text();
+            let shown = if v.is_chinese() { text.chinese } else { text.english };
+            let status = text.status;
+            let page = LoginPage { v, next, pending, error: Some(shown.into_owned()) };
+            let mut response = html(status, &page);
+            if let Some(wait) = error.retry_after() {
+                response.headers_mut().insert(axum::http::header::RETRY_AFTER, super::super::error::whole_seconds(wait).into());
+            }
+            return Ok(response);
+        }
+    };
+    tracing::info!(%address, "the operator logged in to the pages");
+    let mut response = match pending {
+        Some(Pending { path, body }) => {
+            let fields = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+            let v = v.member(&state.gate.known(&secret));
+            html(StatusCode::OK, &GoOnPage { v, path, fields })
+        }
+        None => see_other(&next),
+    };
+    set_session(&mut response, &secret, state.is_tls);
+    Ok(response)
+}
+
+/// Gives the browser a session's cookie.
+pub(super) fn set_session(response: &mut Response, secret: &SessionSecret, is_tls: bool) {
+    let secure = if is_tls { "; Secure" } else { "" };
+    let cookie = format!("{SESSION_COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", secret.reveal());
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+}
+
+/// `POST /logout`
+pub(super) async fn log_out(State(state): State<AppState>, form: CheckedForm) -> Response {
+    if let Err(error) = state.gate.log_out(&form.session).await {
+        return AppError::from(error).into_response();
+    }
+    let mut response = see_other("/");
+    let gone = format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
+    if let Ok(cookie) = HeaderValue::try_from(gone) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}

@@ -1,0 +1,293 @@
+//! `GET /`: the merged total, the strategies, and what needs attention.
+
+use std::cmp::Ordering;
+use std::sync::PoisonError;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+
+use super::super::AppState;
+use super::super::error::AppError;
+use super::view::{Reading, View, parameter, query};
+use super::html;
+use crate::domain::book::{Book, Strategy};
+use crate::domain::code::{Code, Notation};
+use crate::domain::decimal::{Amount, Decimal, Volume};
+use crate::domain::moment::Moment;
+use crate::domain::strategy::Kind;
+use crate::domain::total::{Selection, TotalLine};
+
+/// How many lines of a table stand on one page.
+const PAGE: usize = 200;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    v: View,
+    warnings: Vec<Warning>,
+    search: String,
+    sort: Sort,
+    known: bool,
+    invested: Amount,
+    total: Vec<TotalRow>,
+    total_pages: Pages,
+    strategies: Vec<StrategyRow>,
+    strategy_pages: Pages,
+}
+
+/// One line of the total.
+struct TotalRow {
+    code: Code,
+    name: String,
+    volume: Volume,
+    average: f64,
+    invested: Amount,
+    share: f64,
+    parts: Vec<Part>,
+}
+
+impl TotalRow {
+    fn is_negative(&self) -> bool {
+        self.volume < Volume::default()
+    }
+}
+
+/// What one strategy holds of an instrument.
+struct Part {
+    strategy: String,
+    volume: Decimal,
+    cost: Decimal,
+}
+
+/// One strategy's line.
+struct StrategyRow {
+    name: String,
+    is_adjustment: bool,
+    positions: usize,
+    invested: Amount,
+    last_push_at: Moment,
+    updated_at: Moment,
+    is_silent: bool,
+}
+
+/// Something that the operator should look at.
+struct Warning {
+    text: String,
+    link: String,
+}
+
+/// Which page of a table is shown.
+struct Pages {
+    number: usize,
+    count: usize,
+    lines: usize,
+    base: String,
+    parameter: &'static str,
+}
+
+impl Pages {
+    fn new(query: &[(String, String)], name: &'static str, lines: usize) -> Self {
+        let count = lines.div_ceil(PAGE).max(1);
+        let number = parameter(query, name).parse().unwrap_or(1).clamp(1, count);
+        Self { number, count, lines, base: without(query, &[name]), parameter: name }
+    }
+
+    fn of<T>(&self, all: Vec<T>) -> Vec<T> {
+        all.into_iter().skip((self.number - 1) * PAGE).take(PAGE).collect()
+    }
+
+    fn link(&self, number: &usize) -> String {
+        format!("/?{}{}={number}", self.base, self.parameter)
+    }
+
+    fn next(&self) -> Option<usize> {
+        (self.number < self.count).then(|| self.number + 1)
+    }
+
+    fn previous(&self) -> Option<usize> {
+        (self.number > 1).then(|| self.number - 1)
+    }
+}
+
+/// The query without some parameters, ready for one more.
+fn without(query: &[(String, String)], names: &[&str]) -> String {
+    let kept = query.iter().filter(|(name, value)| !names.contains(&name.as_str()) && !value.is_empty());
+    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+    if text.is_empty() { text } else { format!("{text}&") }
+}
+
+/// By which column the total is sorted, and which way.
+struct Sort {
+    column: &'static str,
+    descending: bool,
+    base: String,
+}
+
+impl Sort {
+    const COLUMNS: [&'static str; 6] = ["order", "code", "volume", "invested", "share", "holders"];
+
+    fn parse(query: &[(String, String)]) -> Self {
+        let text = parameter(query, "sort");
+        let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
+        let column = Self::COLUMNS.into_iter().find(|column| *column == name).unwrap_or("order");
+        Self { column, descending, base: without(query, &["sort", "page"]) }
+    }
+
+    /// Where a column's heading leads: numbers begin with the largest, and a second time turns the order round.
+    fn link(&self, column: &str) -> String {
+        let descending = if self.column == column { !self.descending } else { column != "code" };
+        format!("/?{}sort={}{column}", self.base, if descending { "-" } else { "" })
+    }
+
+    fn aria(&self, column: &str) -> &'static str {
+        match (self.column == column, self.descending) {
+            (false, _) => "none",
+            (true, false) => "ascending",
+            (true, true) => "descending",
+        }
+    }
+
+    fn apply(&self, lines: &mut [TotalLine], book: &Book) {
+        let holders = |line: &TotalLine| book.holders(&line.code.instrument()).len();
+        let order = |one: &TotalLine, two: &TotalLine| match self.column {
+            "code" => one.code.instrument().cmp(&two.code.instrument()),
+            "volume" => one.volume.cmp(&two.volume),
+            "invested" | "share" => one.amount.cmp(&two.amount),
+            "holders" => holders(one).cmp(&holders(two)),
+            _ => Ordering::Equal,
+        };
+        lines.sort_by(|one, two| if self.descending { order(two, one) } else { order(one, two) });
+    }
+}
+
+/// `GET /`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Reading { v, book }: Reading,
+    uri: Uri,
+) -> Result<Response, AppError> {
+    let query = query(&uri);
+    let (search, sort) = (parameter(&query, "q").to_owned(), Sort::parse(&query));
+    let total = book.total(&Selection::All)?;
+    let invested = total.lines.iter().fold(Amount::default(), |sum, line| sum + line.amount);
+    let warnings = warnings(&state, &v, &book, &total.lines).await?;
+
+    let wanted = search.to_lowercase();
+    let says = |text: &str| text.to_lowercase().contains(&wanted);
+    let mut lines = total.lines;
+    lines.retain(|line| {
+        wanted.is_empty()
+            || [Notation::Jq, Notation::Qmt].iter().any(|notation| says(&line.code.to(*notation).to_string()))
+            || line.name.as_deref().is_some_and(says)
+            || book.holders(&line.code.instrument()).iter().any(|holder| says(holder.name.as_str()))
+    });
+    sort.apply(&mut lines, &book);
+    let total_pages = Pages::new(&query, "page", lines.len());
+    let whole: f64 = invested.approximate();
+    let rows = total_pages.of(lines).into_iter().map(|line| total_row(&book, line, whole)).collect();
+
+    let silent_since = state.zone.last_weekday_before(v.now);
+    let found: Vec<_> =
+        book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
+    let strategy_pages = Pages::new(&query, "strategies", found.len());
+    let row = |strategy: &std::sync::Arc<Strategy>| strategy_row(strategy, silent_since);
+    let strategies = strategy_pages.of(found).into_iter().map(row).collect();
+    let known = total.known;
+    let page = OverviewPage { v, warnings, search, sort, known, invested, total: rows, total_pages, strategies, strategy_pages };
+    Ok(html(StatusCode::OK, &page))
+}
+
+fn total_row(book: &Book, line: TotalLine, whole: f64) -> TotalRow {
+    let instrument = line.code.instrument();
+    let parts = book.holders(&instrument).into_iter().flat_map(|strategy| {
+        let held = strategy.list.iter().filter(|position| position.code().instrument() == instrument);
+        held.map(|position| Part {
+            strategy: strategy.name.to_string(),
+            volume: position.volume(),
+            cost: position.cost(),
+        })
+    });
+    TotalRow {
+        name: line.name.map(String::from).unwrap_or_default(),
+        average: line.amount.per(line.volume).unwrap_or_default(),
+        share: if whole == 0.0 { 0.0 } else { line.amount.approximate() / whole },
+        parts: parts.collect(),
+        code: line.code,
+        volume: line.volume,
+        invested: line.amount,
+    }
+}
+
+fn strategy_row(strategy: &Strategy, silent_since: Moment) -> StrategyRow {
+    let is_adjustment = strategy.name.kind() == Kind::Adjustment;
+    StrategyRow {
+        name: strategy.name.to_string(),
+        is_adjustment,
+        positions: strategy.list.len(),
+        invested: invested(strategy),
+        last_push_at: strategy.last_push_at,
+        updated_at: strategy.mark.updated_at,
+        is_silent: !is_adjustment && strategy.last_push_at < silent_since,
+    }
+}
+
+/// What a strategy's list cost: CNY.
+pub(super) fn invested(strategy: &Strategy) -> Amount {
+    strategy.list.iter().fold(Amount::default(), |sum, position| sum + position.amount())
+}
+
+async fn warnings(state: &AppState, v: &View, book: &Book, lines: &[TotalLine]) -> Result<Vec<Warning>, AppError> {
+    let chinese = v.is_chinese();
+    let mut warnings = Vec::new();
+    for line in lines.iter().filter(|line| line.volume < Volume::default()).take(PAGE) {
+        let (code, volume) = (line.code.to(Notation::Qmt), v.number(&line.volume));
+        let text = if chinese {
+            format!("{code} 的合并持仓为负（{volume} 股），终端按零处理。")
+        } else {
+            format!("The total of {code} is below zero ({volume} shares); terminals take it as zero.")
+        };
+        warnings.push(Warning { text, link: "/adjustment".to_owned() });
+    }
+    let silent_since = state.zone.last_weekday_before(v.now);
+    for strategy in book.strategies().filter(|strategy| strategy_row(strategy, silent_since).is_silent).take(20) {
+        let (name, age) = (&strategy.name, v.age(&strategy.last_push_at));
+        let text = if chinese {
+            format!("策略 {name} 自上个交易日以来没有推送（最近：{age}）。")
+        } else {
+            format!("Strategy {name} has not pushed since the last weekday (last: {age}).")
+        };
+        warnings.push(Warning { text, link: strategy_path(name.as_str()) });
+    }
+    let unbound: Vec<String> =
+        state.unbound.lock().unwrap_or_else(PoisonError::into_inner).keys().take(20).cloned().collect();
+    for client in unbound {
+        let text = if chinese {
+            format!("客户端 {client} 的令牌未绑定请求体，截获者可以换上另一份持仓。请升级客户端脚本。")
+        } else {
+            format!("Client {client} sends tokens that are bound to no body; whoever intercepts one could put another list under it.")
+        };
+        warnings.push(Warning { text, link: "/keys".to_owned() });
+    }
+    let operator = state.store.operator().await?;
+    if operator.is_some_and(|operator| operator.created_at == operator.updated_at) {
+        let text =
+            if chinese { "操作员密码自首次启动以来没有修改过。" } else { "The operator's password is still that of the first start." };
+        warnings.push(Warning { text: text.to_owned(), link: "/password".to_owned() });
+    }
+    Ok(warnings)
+}
+
+/// Where a strategy's page is.
+pub(super) fn strategy_path(name: &str) -> String {
+    let mut path = "/strategies/".to_owned();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}

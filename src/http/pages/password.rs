@@ -1,0 +1,64 @@
+//! `/password`: set another operator's password.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::super::AppState;
+use super::super::api::password::hash;
+use super::super::error::{AppError, Invalid};
+use super::form::CheckedForm;
+use super::html;
+use super::login::set_session;
+use super::view::{Member, View};
+use crate::auth::password::NewPassword;
+
+#[derive(Template)]
+#[template(path = "password.html")]
+struct PasswordPage {
+    v: View,
+    done: bool,
+    current_fault: Option<String>,
+    new_fault: Option<String>,
+}
+
+/// `GET /password`
+pub(super) async fn page(Member(v): Member) -> Response {
+    html(StatusCode::OK, &PasswordPage { v, done: false, current_fault: None, new_fault: None })
+}
+
+/// `POST /password`
+pub(super) async fn set(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
+    let CheckedForm { v, address, fields, .. } = form;
+    let words = |error: &AppError| {
+        let text = error.text();
+        if v.is_chinese() { text.chinese.into_owned() } else { text.english.into_owned() }
+    };
+    // The session alone is not enough: a browser may be left open.
+    if let Err(refused) = state.gate.operator(Some(fields.get("current")), address).await {
+        let error = AppError::from(refused);
+        let (status, fault) = (error.text().status, words(&error));
+        return Ok(html(status, &PasswordPage { v, done: false, current_fault: Some(fault), new_fault: None }));
+    }
+    let fault = match NewPassword::parse(fields.get("new")) {
+        Err(weak) => Some(words(&Invalid::WeakPassword(weak).into())),
+        Ok(_) if fields.get("new") != fields.get("again") => Some(v.t.passwords_differ.to_owned()),
+        Ok(password) => {
+            state.store.set_password_hash(hash(password).await?).await?;
+            None
+        }
+    };
+    if fault.is_some() {
+        let page = PasswordPage { v, done: false, current_fault: None, new_fault: fault };
+        return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, &page));
+    }
+    tracing::info!(%address, "the operator's password was set");
+    // Every session has ended, this one too: here is a new one.
+    let secret = state.gate.open_session().await?;
+    let v = v.member(&state.gate.known(&secret));
+    let page = PasswordPage { v, done: true, current_fault: None, new_fault: None };
+    let mut response = html(StatusCode::OK, &page).into_response();
+    set_session(&mut response, &secret, state.is_tls);
+    Ok(response)
+}

@@ -1,0 +1,324 @@
+//! One strategy: its list, what became of it, back to an earlier list, and out of the book.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::super::AppState;
+use super::super::api::strategies::list_to_restore;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::PathText;
+use super::changes::{ChangeLine, Entry, TotalChange, entries};
+use super::chart::{BarChart, LineChart};
+use super::form::CheckedForm;
+use super::overview::{invested, strategy_path};
+use super::view::{Member, Reading, View, parameter, query};
+use super::{download, html, see_other};
+use crate::domain::book::{Book, Revision, Strategy};
+use crate::domain::code::Code;
+use crate::domain::decimal::{Amount, Decimal};
+use crate::domain::moment::Moment;
+use crate::domain::strategy::StrategyName;
+use crate::domain::total::UnknownStrategy;
+use crate::store::history::{Filter, RevisionInfo};
+use crate::store::{Change, Deed};
+
+/// How many revisions a page of the timeline holds, and a chart at most.
+const TIMELINE: i64 = 20;
+const CHARTED: i64 = 200;
+
+#[derive(Template)]
+#[template(path = "strategy.html")]
+struct StrategyPage {
+    v: View,
+    name: StrategyName,
+    path: String,
+    /// None when the strategy was removed.
+    now: Option<Now>,
+    positions: Vec<PositionRow>,
+    chart: Option<LineChart>,
+    composition: Option<BarChart>,
+    entries: Vec<Entry>,
+    older: Option<Revision>,
+    at_newest: bool,
+}
+
+/// How the strategy stands now.
+struct Now {
+    invested: Amount,
+    count: usize,
+    revision: Revision,
+    last_push_at: Moment,
+    updated_at: Moment,
+}
+
+struct PositionRow {
+    code: Code,
+    name: String,
+    volume: Decimal,
+    cost: Decimal,
+    invested: Amount,
+    share: f64,
+    remark: String,
+}
+
+fn parse(name: &str) -> Result<StrategyName, AppError> {
+    Ok(StrategyName::parse(name).map_err(Invalid::Name)?)
+}
+
+/// `GET /strategies/{name}`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Reading { v, book }: Reading,
+    PathText(name): PathText,
+    uri: Uri,
+) -> Result<Response, AppError> {
+    let name = parse(&name)?;
+    let before: Option<Revision> = parameter(&query(&uri), "before").parse().ok();
+    let filter = Filter { strategy: Some(name.clone()), ..Filter::default() };
+    let mut revisions = state.store.revisions(&filter, before, TIMELINE + 1).await?;
+    let current = book.strategy(&name);
+    if current.is_none() && revisions.is_empty() && state.store.list_as_of(&name, Revision::MAX).await?.is_none() {
+        return Err(UnknownStrategy(name).into());
+    }
+    let more = i64::try_from(revisions.len()).unwrap_or(0) > TIMELINE;
+    if more {
+        revisions.pop();
+    }
+    let older = revisions.last().filter(|_| more).map(|last| last.id);
+    let charted = state.store.revisions(&filter, None, CHARTED).await?;
+    let chart = LineChart::draw(&invested_over_time(&state, current.map(|s| &**s), charted).await?, &v);
+    let positions = current.map(|strategy| rows(strategy)).unwrap_or_default();
+    let parts = positions.iter().map(|row| {
+        let label = if row.name.is_empty() { row.code.to_string() } else { row.name.clone() };
+        (label, row.invested.approximate())
+    });
+    let composition = BarChart::draw(parts.collect(), &v);
+    let now = current.map(|strategy| Now {
+        invested: invested(strategy),
+        count: strategy.list.len(),
+        revision: strategy.mark.revision,
+        last_push_at: strategy.last_push_at,
+        updated_at: strategy.mark.updated_at,
+    });
+    let entries = entries(&state.store, revisions).await?;
+    let path = strategy_path(name.as_str());
+    let at_newest = before.is_none();
+    Ok(html(
+        StatusCode::OK,
+        &StrategyPage { v, name, path, now, positions, chart, composition, entries, older, at_newest },
+    ))
+}
+
+fn rows(strategy: &Strategy) -> Vec<PositionRow> {
+    let whole = invested(strategy).approximate();
+    let row = |position: &crate::domain::position::Position| {
+        let invested = position.amount();
+        PositionRow {
+            code: position.code().clone(),
+            name: position.name().unwrap_or_default().to_owned(),
+            volume: position.volume(),
+            cost: position.cost(),
+            invested,
+            share: if whole == 0.0 { 0.0 } else { invested.approximate() / whole },
+            remark: position.remark().unwrap_or_default().to_owned(),
+        }
+    };
+    strategy.list.iter().map(row).collect()
+}
+
+/// What the list cost after each revision: from what it costs now, back through what each changed.
+async fn invested_over_time(
+    state: &AppState,
+    current: Option<&Strategy>,
+    revisions: Vec<RevisionInfo>,
+) -> Result<Vec<(Moment, f64)>, AppError> {
+    let changes = state.store.changes(&revisions, i64::MAX).await?;
+    let amount = |placed: &[crate::domain::position::Placed]| {
+        placed.iter().fold(Amount::default(), |sum, entry| sum + entry.position.amount())
+    };
+    let mut then = current.map(invested).unwrap_or_default();
+    let mut points = Vec::with_capacity(revisions.len());
+    for revision in &revisions {
+        points.push((revision.at, then.approximate()));
+        for change in changes.get(&revision.id).into_iter().flatten() {
+            then += amount(&change.before);
+            then -= amount(&change.after);
+        }
+    }
+    points.reverse();
+    Ok(points)
+}
+
+/// `GET /strategies/{name}/positions.csv`
+pub(super) async fn csv(
+    Reading { book, .. }: Reading,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    let name = parse(&name)?;
+    let strategy = book.strategy(&name).ok_or_else(|| UnknownStrategy(name.clone()))?;
+    let mut table = Table::new(&["code", "name", "volume", "cost", "remark"]);
+    for row in rows(strategy) {
+        table.row(&[
+            &row.code.to_string(),
+            &row.name,
+            &row.volume.to_string(),
+            &row.cost.to_string(),
+            &row.remark,
+        ]);
+    }
+    Ok(download("positions.csv", table.finish()))
+}
+
+/// A CSV file for people: with a mark by which Excel knows UTF-8, and nothing that Excel would take for a formula.
+pub(super) struct Table(csv::Writer<Vec<u8>>);
+
+impl Table {
+    pub(super) fn new(header: &[&str]) -> Self {
+        let mut table = Self(csv::Writer::from_writer(Vec::new()));
+        table.row(header);
+        table
+    }
+
+    pub(super) fn row(&mut self, fields: &[&str]) {
+        let harmless = fields.iter().map(|field| {
+            let numeric = Decimal::parse(field).is_ok();
+            if field.starts_with(['=', '+', '-', '@', '\t', '\r']) && !numeric {
+                format!("'{field}")
+            } else {
+                (*field).to_owned()
+            }
+        });
+        // Writing to memory cannot fail.
+        let _ = self.0.write_record(harmless);
+    }
+
+    pub(super) fn finish(self) -> String {
+        let bytes = self.0.into_inner().unwrap_or_default();
+        format!("\u{feff}{}", String::from_utf8_lossy(&bytes))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage {
+    v: View,
+    name: StrategyName,
+    path: String,
+    /// The revision to go back to; None to delete.
+    to: Option<Revision>,
+    /// What the strategy is at; the change is refused when it has moved on.
+    expected: Revision,
+    lines: Vec<ChangeLine>,
+    total: Vec<TotalChange>,
+    moved: bool,
+}
+
+fn confirm(
+    v: View,
+    book: &Book,
+    name: StrategyName,
+    to: Option<Revision>,
+    positions: Option<Vec<crate::domain::position::Position>>,
+    moved: bool,
+) -> ConfirmPage {
+    let (supposed, changes) = book.supposing(&name, positions);
+    ConfirmPage {
+        path: strategy_path(name.as_str()),
+        expected: book.strategy(&name).map_or(0, |strategy| strategy.mark.revision),
+        lines: ChangeLine::all(&changes),
+        total: TotalChange::all(book, &supposed, &changes),
+        v,
+        name,
+        to,
+        moved,
+    }
+}
+
+/// `GET /strategies/{name}/restore?to=REVISION`
+pub(super) async fn ask_restore(
+    State(state): State<AppState>,
+    Member(v): Member,
+    PathText(name): PathText,
+    uri: Uri,
+) -> Result<Response, AppError> {
+    let to: Revision = parameter(&query(&uri), "to").parse().map_err(|_| Invalid::Query("to"))?;
+    restore_page(&state, v, parse(&name)?, to, StatusCode::OK).await
+}
+
+async fn restore_page(
+    state: &AppState,
+    v: View,
+    name: StrategyName,
+    to: Revision,
+    status: StatusCode,
+) -> Result<Response, AppError> {
+    let list = list_to_restore(&state.store, &name, to).await?;
+    let positions = list.iter().cloned().collect();
+    let moved = status != StatusCode::OK;
+    Ok(html(status, &confirm(v, &state.store.book(), name, Some(to), Some(positions), moved)))
+}
+
+/// `GET /strategies/{name}/delete`
+pub(super) async fn ask_delete(
+    State(state): State<AppState>,
+    Member(v): Member,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    delete_page(&state, v, parse(&name)?, StatusCode::OK)
+}
+
+fn delete_page(state: &AppState, v: View, name: StrategyName, status: StatusCode) -> Result<Response, AppError> {
+    let book = state.store.book();
+    if book.strategy(&name).is_none() {
+        return Err(UnknownStrategy(name).into());
+    }
+    Ok(html(status, &confirm(v, &book, name, None, None, status != StatusCode::OK)))
+}
+
+/// `POST /strategies/{name}/restore`
+pub(super) async fn restore(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    form: CheckedForm,
+) -> Result<Response, AppError> {
+    let name = parse(&name)?;
+    let to: Revision = form.fields.get("to").parse().map_err(|_| Invalid::Query("to"))?;
+    let list = list_to_restore(&state.store, &name, to).await?;
+    let deed = Deed::Restore { to, positions: list.iter().cloned().collect() };
+    match submit(&state, &form, name.clone(), deed).await {
+        Err(AppError::NotStored(crate::store::Refusal::RevisionMoved { .. })) => {
+            restore_page(&state, form.v, name, to, StatusCode::CONFLICT).await
+        }
+        other => Ok(other?),
+    }
+}
+
+/// `POST /strategies/{name}/delete`
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    form: CheckedForm,
+) -> Result<Response, AppError> {
+    let name = parse(&name)?;
+    match submit(&state, &form, name.clone(), Deed::Remove).await {
+        Err(AppError::NotStored(crate::store::Refusal::RevisionMoved { .. })) => {
+            delete_page(&state, form.v, name, StatusCode::CONFLICT)
+        }
+        other => Ok(other?),
+    }
+}
+
+async fn submit(
+    state: &AppState,
+    form: &CheckedForm,
+    name: StrategyName,
+    deed: Deed,
+) -> Result<Response, AppError> {
+    let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected"))?;
+    let path = strategy_path(name.as_str());
+    let change = Change::new(name, deed, form.operator.actor(), Some(form.address.to_string()));
+    state.store.submit(Change { expected_revision: Some(expected), ..change }).await?;
+    Ok(see_other(&path).into_response())
+}

@@ -1,0 +1,172 @@
+//! Every text of the pages in both languages, side by side: one that is missing does not compile.
+
+macro_rules! texts {
+    ($($name:ident: $chinese:literal, $english:literal;)*) => {
+        /// The texts of one language.
+        #[derive(Debug)]
+        pub(super) struct Texts {
+            $(pub(super) $name: &'static str,)*
+        }
+
+        /// Chinese.
+        pub(super) static CHINESE: Texts = Texts { $($name: $chinese,)* };
+
+        /// English.
+        pub(super) static ENGLISH: Texts = Texts { $($name: $english,)* };
+    };
+}
+
+texts! {
+    html_lang: "zh-CN", "en";
+    other_language: "English", "中文";
+    skip: "跳到正文", "Skip to content";
+    overview: "总览", "Overview";
+    adjustments: "手工调整", "Adjustments";
+    history: "历史", "History";
+    keys: "密钥", "Keys";
+    password: "密码", "Password";
+    log_in: "登录", "Log in";
+    log_out: "退出登录", "Log out";
+    navigation: "导航", "Navigation";
+    connection_lost: "与服务器的连接已断开，以下数据可能已过时。", "The connection to the server is lost; what you see may be old.";
+    changed_now: "数据已更新", "The data was updated";
+
+    code: "代码", "Code";
+    name: "名称", "Name";
+    volume: "数量（股）", "Volume (shares)";
+    average_cost: "均价（元）", "Average cost (CNY)";
+    cost: "成本（元）", "Cost (CNY)";
+    invested: "投入（元）", "Invested (CNY)";
+    share: "占比", "Share";
+    holders: "策略数", "Strategies";
+    parts: "各策略持有", "Held by strategy";
+    strategy: "策略", "Strategy";
+    strategies: "策略", "Strategies";
+    positions: "持仓", "Positions";
+    positions_count: "持仓数", "Positions";
+    last_push: "最近推送", "Last push";
+    last_change: "最近变动", "Last change";
+    adjustment_mark: "手工调整", "Adjustment";
+    remark: "备注", "Remark";
+    total: "合并总持仓", "Merged total";
+    total_lead: "QMT 将读到的目标持仓", "The targets that QMT is told";
+    no_strategy: "还没有任何策略推送过持仓，终端不会交易。", "No strategy has pushed yet; terminals do nothing.";
+    nothing_held: "合并后没有持仓：终端会清仓。", "The total is empty: terminals sell everything.";
+    no_match: "没有符合条件的内容。", "Nothing matches.";
+    search: "搜索", "Search";
+    search_label: "代码、名称或策略", "Code, name or strategy";
+    clear: "清除", "Clear";
+    attention: "需要注意", "Needs attention";
+    previous_page: "上一页", "Previous page";
+    next_page: "下一页", "Next page";
+    newer: "较新", "Newer";
+    older: "较早", "Older";
+    revision: "版本", "Revision";
+    negative: "负持仓", "below zero";
+
+    download_csv: "下载 CSV", "Download CSV";
+    timeline: "变动记录", "What changed";
+    restore: "恢复", "Restore";
+    delete: "删除策略", "Delete strategy";
+    invested_over_time: "投入金额变化", "Invested over time";
+    composition: "持仓构成", "Composition";
+    others: "其他", "others";
+    bought: "买入", "bought";
+    sold: "卖出", "sold";
+    new: "新增", "new";
+    gone: "清仓", "gone";
+    cost_changed: "成本", "cost";
+    text_changed: "名称、顺序或备注变更", "name, order or remark changed";
+    empty_list: "空仓（策略明确表示不持有任何证券）", "Nothing held, on purpose: the strategy pushed an empty list";
+    removed_strategy: "该策略已删除，不计入合并持仓。其历史保留，可以恢复。", "This strategy was deleted and does not count. Its history stays, and it can be restored.";
+    no_changes: "首次推送，或没有证券变动", "No instrument changed";
+
+    kind_push: "推送", "push";
+    kind_edit: "编辑", "edit";
+    kind_restore: "恢复", "restore";
+    kind_remove: "删除", "delete";
+    kind_import: "导入", "import";
+    operator: "操作员", "operator";
+    api_key: "API 密钥", "API key";
+    client: "客户端", "client";
+    import: "导入", "import";
+
+    confirm_restore: "确认恢复", "Restore";
+    confirm_delete: "确认删除", "Delete";
+    cancel: "取消", "Cancel";
+    before: "之前", "Before";
+    after: "之后", "After";
+    difference: "差额", "Difference";
+    will_change_list: "策略持仓的变化", "What changes in the strategy";
+    will_change_total: "合并总持仓的变化（终端将据此交易）", "What changes in the total (terminals trade on it)";
+    nothing_changes: "没有任何变化。", "Nothing changes.";
+    delete_lead: "删除后，该策略离开列表和合并持仓，终端会卖出它的部分。历史保留，可随时恢复。", "The strategy leaves lists and totals, and terminals sell its part. Its history stays; it can be restored.";
+
+    overlay: "调整表", "Overlay";
+    overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入合并持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
+    overlay_name_hint: "名称以 ADJUSTMENT_ 开头", "Its name begins with ADJUSTMENT_";
+    open: "打开", "Open";
+    remove_row: "删除", "Remove";
+    more_rows: "增加几行", "More rows";
+    preview: "预览", "Preview";
+    save: "保存", "Save";
+    preview_title: "保存前后对比", "Before and after";
+    saved: "已保存，版本", "Saved as revision";
+    unchanged: "内容没有变化，未产生新版本。", "Nothing changed; there is no new revision.";
+    code_hint: "如 600000、600000.SH 或 600000.XSHG", "Such as 600000, 600000.SH or 600000.XSHG";
+    code_unknown: "无法判断交易所，请写成 600000.SH 的形式", "the exchange cannot be inferred; write it as 600000.SH";
+    required: "必填", "is needed";
+    fix_errors: "有内容需要更正，尚未保存。", "Some fields need correcting; nothing was saved.";
+    previewed_other: "预览之后内容又有改动，请再看一遍再保存。", "The rows changed after the preview; look once more, then save.";
+    conflict: "您编辑期间，他人已修改此表。您的输入仍在下方；请核对他人的改动，再次预览并保存。", "Somebody changed this overlay while you were editing. Your input is kept below; see what changed, then preview and save again.";
+    their_changes: "他人的改动", "What they changed";
+    log_in_to_edit: "登录后才能修改。", "Log in to change anything.";
+
+    filter: "筛选", "Filter";
+    instrument: "证券", "Instrument";
+    actor: "操作者", "Who";
+    from_time: "从", "From";
+    to_time: "到（不含）", "Until (exclusive)";
+    bad_filter: "筛选条件无法识别", "This filter cannot be understood";
+
+    current_password: "当前密码", "Current password";
+    new_password: "新密码", "New password";
+    repeat_password: "再输入一次", "Once more";
+    password_hint: "10 到 1000 个字符；越长越好，几个不相干的词胜过符号。", "10 to 1000 characters. Longer is stronger: a few unrelated words beat symbols.";
+    password_set: "密码已更新，其他登录已全部失效。", "The password is set; every other session has ended.";
+    passwords_differ: "两次输入不一致", "the two differ";
+    set_password: "设置密码", "Set password";
+    operator_password: "操作员密码", "Operator's password";
+    log_in_lead: "操作员密码在首次启动时显示，可用 jq2qmt password set 重设。", "The operator's password was shown at the first start; jq2qmt password set sets another.";
+    session_ended: "登录已过期。您的输入已保留：登录后可继续提交。", "Your session has ended. Your input is kept: log in to go on.";
+    go_on: "继续提交", "Go on";
+    go_on_lead: "已重新登录。点击继续，提交您之前的输入。", "You are logged in again. Go on to submit what you entered before.";
+
+    clients: "客户端", "Clients";
+    clients_lead: "keys 目录中的公钥：谁可以签名推送。用 jq2qmt keygen 生成，删除文件即失效。", "Public keys in the keys folder: who may push with a signature. jq2qmt keygen makes one; deleting the file ends it.";
+    fingerprint: "公钥指纹（SHA-256）", "Key fingerprint (SHA-256)";
+    may_push: "可推送", "May push";
+    everything: "全部策略", "every strategy";
+    bound_only: "仅限绑定令牌", "bound tokens only";
+    api_keys: "API 密钥", "API keys";
+    api_keys_lead: "读取密钥给终端，写入密钥给不能签名的脚本。密钥只显示一次。", "Keys for reading are for terminals, keys for writing for scripts that cannot sign. A key is shown once.";
+    scope: "权限", "Scope";
+    scope_read: "读取", "read";
+    scope_write: "写入", "write";
+    prefix: "前缀", "Prefix";
+    created: "创建时间", "Created";
+    last_used: "最近使用", "Last used";
+    never: "从未", "never";
+    revoke: "吊销", "Revoke";
+    revoked: "已吊销", "revoked";
+    create_key: "创建密钥", "Create key";
+    patterns: "策略（可用 *，每行一个；空为全部）", "Strategies (* stands for anything, one a line; empty for all)";
+    key_made: "密钥已创建，只显示这一次：", "The key, shown this once:";
+    key_name_taken: "已有同名密钥", "there is a key of that name already";
+    key_name_bad: "名称为 1 到 100 个字符", "a name has 1 to 100 characters";
+    key_reader_narrowed: "读取密钥不能限定策略", "a key for reading reads everything";
+    no_keys: "还没有密钥。", "There are no keys yet.";
+
+    error_title: "出错了", "Something is wrong";
+    back_to_overview: "返回总览", "Back to the overview";
+}

@@ -1,0 +1,228 @@
+//! What every page knows: language, who is logged in, the time, and how things are written.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::SET_COOKIE;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Uri};
+use axum::response::Response;
+
+use super::super::AppState;
+use super::super::error::AppError;
+use super::assets::{ICON, SCRIPT, STYLE};
+use super::texts::{CHINESE, ENGLISH, Texts};
+use super::{format, see_other};
+use crate::auth::Refused;
+use crate::auth::rights::{LoggedIn, Reads};
+use crate::auth::session::cookie;
+use crate::clock::Zone;
+use crate::domain::book::{Book, Revision};
+use crate::domain::code::{Code, Notation};
+use crate::domain::decimal::Amount;
+use crate::domain::moment::Moment;
+
+const LANGUAGE_COOKIE: &str = "jq2qmt_language";
+
+/// What a template is drawn with.
+pub(super) struct View {
+    pub(super) t: &'static Texts,
+    /// Path and query of the page.
+    pub(super) here: String,
+    pub(super) now: Moment,
+    /// The newest revision, from which the page hears on.
+    pub(super) revision: Revision,
+    form_token: Option<String>,
+    may_read: bool,
+    zone: Zone,
+}
+
+impl View {
+    /// The view of a request.
+    pub(super) async fn of(parts: &Parts, state: &AppState) -> Result<Self, AppError> {
+        let member = state.gate.session(&parts.headers).await?;
+        let form_token = member.as_ref().map(|member| member.form_token().to_owned());
+        let may_read = member.is_some() || state.gate.reads() == Reads::Open;
+        Ok(Self { form_token, may_read, ..Self::stranger(parts, state) })
+    }
+
+    /// The view of somebody of whom nothing is known.
+    pub(super) fn stranger(parts: &Parts, state: &AppState) -> Self {
+        let english = cookie(&parts.headers, LANGUAGE_COOKIE) == Some("en");
+        Self {
+            t: if english { &ENGLISH } else { &CHINESE },
+            here: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            now: state.clock.now(),
+            revision: super::super::api::newest(&state.store),
+            form_token: None,
+            may_read: state.gate.reads() == Reads::Open,
+            zone: state.zone.clone(),
+        }
+    }
+
+    /// The same, as of a session that has just begun.
+    pub(super) fn member(self, member: &LoggedIn) -> Self {
+        Self { form_token: Some(member.form_token().to_owned()), may_read: true, ..self }
+    }
+
+    pub(super) fn is_chinese(&self) -> bool {
+        std::ptr::eq(self.t, &raw const CHINESE)
+    }
+
+    pub(super) const fn logged_in(&self) -> bool {
+        self.form_token.is_some()
+    }
+
+    pub(super) const fn may_read(&self) -> bool {
+        self.may_read
+    }
+
+    /// What a form of this page carries.
+    pub(super) fn form_token(&self) -> &str {
+        self.form_token.as_deref().unwrap_or_default()
+    }
+
+    /// Where the other language is chosen.
+    pub(super) fn language_link(&self) -> String {
+        let to = if self.is_chinese() { "en" } else { "zh" };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("to", to)
+            .append_pair("back", &self.here)
+            .finish();
+        format!("/language?{query}")
+    }
+
+    pub(super) fn other_lang(&self) -> &'static str {
+        if self.is_chinese() { "en" } else { "zh-CN" }
+    }
+
+    pub(super) fn style(&self) -> &'static str {
+        &STYLE.path
+    }
+
+    pub(super) fn script(&self) -> &'static str {
+        &SCRIPT.path
+    }
+
+    pub(super) fn icon(&self) -> &'static str {
+        &ICON.path
+    }
+
+    /// Whether a link of the navigation leads to this page.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.here.split('?').next() == Some(path)
+    }
+
+    /// An exact number, grouped.
+    pub(super) fn number(&self, number: &impl ToString) -> String {
+        format::grouped(&number.to_string())
+    }
+
+    /// Money, to the cent.
+    pub(super) fn money(&self, amount: &Amount) -> String {
+        format::grouped(&format::rounded(&amount.to_string(), 2))
+    }
+
+    /// An average, to four decimals.
+    pub(super) fn average(&self, cost: &f64) -> String {
+        let text = format::rounded(&format!("{cost}"), 4);
+        format::grouped(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+
+    /// A part of a whole, in per cent.
+    pub(super) fn percent(&self, part: &f64) -> String {
+        format!("{:.1}%", part * 100.0)
+    }
+
+    pub(super) fn age(&self, moment: &Moment) -> String {
+        format::age(self.now.since(*moment), self.t)
+    }
+
+    /// Local time to the second.
+    pub(super) fn time(&self, moment: &Moment) -> String {
+        self.zone.seconds(*moment)
+    }
+
+    /// RFC 3339, for machines.
+    pub(super) fn iso(&self, moment: &Moment) -> String {
+        self.zone.rfc3339(*moment)
+    }
+
+    pub(super) fn jq(&self, code: &Code) -> Code {
+        code.to(Notation::Jq)
+    }
+
+    pub(super) fn qmt(&self, code: &Code) -> Code {
+        code.to(Notation::Qmt)
+    }
+
+    pub(super) const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+}
+
+impl FromRequestParts<AppState> for View {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        Self::of(parts, state).await
+    }
+}
+
+/// A view of somebody who may read, and the book that is read.
+pub(super) struct Reading {
+    pub(super) v: View,
+    pub(super) book: Arc<Book>,
+}
+
+impl FromRequestParts<AppState> for Reading {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        let v = View::of(parts, state).await?;
+        if !v.may_read() {
+            return Err(Refused::NotLoggedIn.into());
+        }
+        Ok(Self { v, book: state.store.book() })
+    }
+}
+
+/// A view of somebody who is logged in.
+pub(super) struct Member(pub(super) View);
+
+impl FromRequestParts<AppState> for Member {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        let v = View::of(parts, state).await?;
+        if v.logged_in() { Ok(Self(v)) } else { Err(Refused::NotLoggedIn.into()) }
+    }
+}
+
+/// A path of ours, or the overview: a link must not lead the operator elsewhere.
+pub(super) fn own_path(path: &str) -> &str {
+    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    if ours && path.is_ascii() { path } else { "/" }
+}
+
+/// The values of a query's parameters.
+pub(super) fn query(uri: &Uri) -> Vec<(String, String)> {
+    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+/// The first value of a parameter, without the blanks around it.
+pub(super) fn parameter<'a>(query: &'a [(String, String)], name: &str) -> &'a str {
+    query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
+}
+
+/// `GET /language`
+pub(super) async fn switch_language(uri: Uri) -> Response {
+    let query = query(&uri);
+    let language = if parameter(&query, "to") == "en" { "en" } else { "zh" };
+    let mut response = see_other(own_path(parameter(&query, "back")));
+    let cookie = format!("{LANGUAGE_COOKIE}={language}; Path=/; Max-Age=31536000; SameSite=Lax");
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}

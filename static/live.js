@@ -1,0 +1,127 @@
+// Keeps a page live: hears of each revision, fetches the page anew, and puts in what differs. Pages work without it.
+"use strict";
+
+(() => {
+  const body = document.body;
+  const parts = () => [...document.querySelectorAll("[data-live]")];
+  const lost = document.getElementById("lost");
+  const status = document.getElementById("live");
+  const chinese = document.documentElement.lang !== "en";
+  const units = chinese ? ["秒", "分钟", "小时", "天"] : ["s", "min", "h", "d"];
+  // A clock that is wrong by hours must not show wrong ages: what counts is how long the page has been open.
+  const opened = Date.now();
+  const drawn = new Map();
+
+  function age(seconds) {
+    const unit = seconds < 60 ? 0 : seconds < 3600 ? 1 : seconds < 86400 ? 2 : 3;
+    const number = Math.floor(seconds / [1, 60, 3600, 86400][unit]);
+    return chinese ? `${number} ${units[unit]}前` : `${number} ${units[unit]} ago`;
+  }
+
+  // The server writes an age; from it and the time since, the page goes on counting.
+  function secondsOf(text) {
+    const match = /^(\d+)\s*(\S+?)(?:前| ago)$/.exec(text.trim());
+    return match ? Number(match[1]) * [1, 60, 3600, 86400][Math.max(0, units.indexOf(match[2]))] : null;
+  }
+
+  function noteAges(root, at) {
+    for (const time of root.querySelectorAll("time[data-ago]")) {
+      const seconds = secondsOf(time.textContent);
+      if (seconds !== null) drawn.set(time, { seconds, at });
+    }
+  }
+
+  function countAges() {
+    for (const [time, { seconds, at }] of drawn) {
+      if (!time.isConnected) drawn.delete(time);
+      else time.textContent = age(seconds + (Date.now() - at) / 1000);
+    }
+  }
+
+  // What a row or an item is known by, so that the same one is found in the new page.
+  const keyOf = (item) => item.id || item.querySelector("th[scope=row] a, th[scope=row] .code, a")?.textContent.trim();
+
+  function mark(before, after) {
+    const old = new Map([...before.querySelectorAll("tbody tr, li.entry")].map((item) => [keyOf(item), text(item)]));
+    for (const item of after.querySelectorAll("tbody tr, li.entry")) {
+      if (old.get(keyOf(item)) !== text(item)) item.classList.add("changed");
+    }
+  }
+
+  // Ages grow by themselves; they are no change.
+  function text(item) {
+    const copy = item.cloneNode(true);
+    for (const time of copy.querySelectorAll("time[data-ago]")) time.textContent = time.dateTime;
+    return copy.textContent;
+  }
+
+  async function refresh() {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (!answer.ok || answer.redirected) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    let changed = false;
+    for (const part of parts()) {
+      const next = page.querySelector(`[data-live="${part.dataset.live}"]`);
+      if (!next || text(part) === text(next)) continue;
+      const open = new Set([...part.querySelectorAll("details[open]")].map((one) => keyOf(one.closest("tr"))));
+      for (const one of next.querySelectorAll("details")) one.open = open.has(keyOf(one.closest("tr")));
+      mark(part, next);
+      part.replaceWith(next);
+      noteAges(next, Date.now());
+      changed = true;
+    }
+    if (changed) status.textContent = body.dataset.changed;
+  }
+
+  // However many revisions come, the page is fetched once a second at most, and not while nobody looks.
+  let due = false;
+  let waiting = false;
+  function soon() {
+    due = true;
+    if (waiting || document.hidden) return;
+    waiting = true;
+    setTimeout(async () => {
+      due = false;
+      try {
+        await refresh();
+      } catch {
+        due = true;
+      }
+      waiting = false;
+      if (due) soon();
+    }, 1000);
+  }
+
+  noteAges(document, opened);
+  setInterval(countAges, 1000);
+  if (!("revision" in body.dataset) || parts().length === 0) return;
+
+  let source = null;
+  let trouble = null;
+  let seen = Number(body.dataset.revision);
+  function listen() {
+    source = new EventSource("/api/v1/events");
+    source.addEventListener("open", () => {
+      clearTimeout(trouble);
+      trouble = null;
+      if (!lost.hidden) soon();
+      lost.hidden = true;
+    });
+    source.addEventListener("revision", (event) => {
+      const revision = Number(event.lastEventId);
+      if (revision > seen) {
+        seen = revision;
+        soon();
+      }
+    });
+    source.addEventListener("error", () => {
+      trouble ??= setTimeout(() => (lost.hidden = false), 3000);
+      // A browser gives up after an answer that is no stream; we do not.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+    });
+  }
+  listen();
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && due) soon();
+  });
+})();
