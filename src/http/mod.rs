@@ -104,7 +104,7 @@ pub fn app(state: AppState) -> Router {
         .route("/healthz", get(api::health::healthz))
         .route("/readyz", get(api::health::readyz))
         .merge(pages::routes(&state))
-        .fallback(async || AppError::NotFound)
+        .fallback_service(pages::elsewhere(&state))
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         // Innermost: a panic becomes an answer before anything else sees it.
         .layer(CatchPanicLayer::custom(guard::panicked))

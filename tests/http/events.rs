@@ -71,6 +71,25 @@ async fn silence_is_filled_with_comments() {
 }
 
 #[tokio::test]
+async fn a_hundred_listeners_hear_every_push_of_a_burst() {
+    let app = App::start().await;
+    let mut listeners = Vec::new();
+    for _ in 0..100 {
+        listeners.push(listen(&app, &[]).await);
+    }
+    for volume in 1..=30 {
+        push(&app, volume).await;
+    }
+    for events in &mut listeners {
+        let mut heard = String::new();
+        while !heard.contains("id: 30\n") {
+            heard.push_str(&next(events).await);
+        }
+        assert_eq!(heard.matches("event: revision").count(), 30);
+    }
+}
+
+#[tokio::test]
 async fn the_end_of_the_server_ends_it() {
     let app = App::start().await;
     let mut events = listen(&app, &[]).await;
@@ -90,7 +109,7 @@ async fn listening_is_reading_and_has_its_places() {
     }
     assert_eq!(app.get("/api/v1/events").await.refusal(), (503, "overloaded".to_owned()));
     listeners.pop();
-    listen(&app, &[]).await;
+    listeners.push(listen(&app, &[]).await);
     // They take no place away from anybody else.
     app.total("").await;
 }

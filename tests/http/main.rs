@@ -7,6 +7,7 @@ mod clients;
 mod events;
 mod history;
 mod operator;
+mod pages;
 mod polls;
 mod pushes;
 mod readers;

@@ -98,15 +98,13 @@ impl Row {
         } else if code.is_none() {
             self.faults.push((Field::Code, t.code_unknown.to_owned()));
         }
-        self.understood =
-            code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
+        self.understood = code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
         let volume = self.number(Field::Volume, v);
         let cost = self.number(Field::Cost, v);
         let (code, volume, cost) = (code?.to_string(), volume?, cost?);
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let (name, remark) = (text(&self.name), text(&self.remark));
-        let position =
-            Position::new(Kind::Adjustment, &code, name.as_deref(), volume, cost, remark.as_deref());
+        let position = Position::new(Kind::Adjustment, &code, name.as_deref(), volume, cost, remark.as_deref());
         position.map_err(|breach| self.note(breach.field(), Fault::Breach(breach), v)).ok()
     }
 
@@ -213,10 +211,6 @@ impl AdjustmentPage {
             self.rows.extend(std::iter::repeat_with(Row::default).take(spare));
         }
         self
-    }
-
-    fn fails(&self, row: &Row, field: &str) -> bool {
-        row.fault(field).is_some()
     }
 }
 

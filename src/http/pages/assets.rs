@@ -31,8 +31,9 @@ pub(super) static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("style", "css", "text/css; charset=utf-8", include_str!("../../../static/style.css")));
 
 /// What keeps them live.
-pub(super) static SCRIPT: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../../../static/live.js")));
+pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../../../static/live.js"))
+});
 
 /// The mark of the browser's tab.
 pub(super) static ICON: LazyLock<Asset> =

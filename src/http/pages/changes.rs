@@ -112,11 +112,13 @@ pub(super) struct TotalChange {
 impl TotalChange {
     /// The lines that differ between two books, of the instruments that changed.
     pub(super) fn all(before: &Book, after: &Book, changes: &[InstrumentChange]) -> Vec<Self> {
+        let books = (before, after);
         let line = |change: &InstrumentChange| {
             let entry = change.after.first().or(change.before.first())?;
-            let (before, after) = (before.sum(&change.instrument).0, after.sum(&change.instrument).0);
-            let name = entry.position.name().unwrap_or_default().to_owned();
+            let (before, after) = (books.0.sum(&change.instrument).0, books.1.sum(&change.instrument).0);
             let code = entry.position.code().clone();
+            let named = entry.position.name().map(ToOwned::to_owned);
+            let name = named.or_else(|| known_name(books.0, &code)).unwrap_or_default();
             (before != after).then(|| Self { code, name, before, after, delta: after - before })
         };
         changes.iter().filter_map(line).collect()
@@ -137,6 +139,14 @@ impl TotalChange {
     pub(super) fn falls_below_zero(&self) -> bool {
         is_negative(self.after)
     }
+}
+
+/// The name that some strategy gives an instrument.
+fn known_name(book: &Book, code: &Code) -> Option<String> {
+    let instrument = code.instrument();
+    let holders = book.holders(&instrument);
+    let mut held = holders.iter().flat_map(|strategy| strategy.list.iter());
+    held.find_map(|position| position.name().filter(|_| position.code().instrument() == instrument)).map(str::to_owned)
 }
 
 /// How much of a revision's changes a timeline shows.

@@ -15,7 +15,6 @@ pub(super) struct LineChart {
     pub(super) area: String,
     pub(super) zero: f64,
     pub(super) highest: String,
-    pub(super) lowest: String,
     pub(super) first_time: String,
     pub(super) last_time: String,
     /// What the chart shows, for who does not see it.
@@ -51,13 +50,9 @@ impl LineChart {
         let summary = if v.is_chinese() {
             format!("从 {first_time} 到 {last_time}：最低 {}，最高 {}，现在 {now} 元。", yuan(low), yuan(high))
         } else {
-            format!(
-                "From {first_time} to {last_time}: lowest {}, highest {}, now {now} CNY.",
-                yuan(low),
-                yuan(high)
-            )
+            format!("From {first_time} to {last_time}: lowest {}, highest {}, now {now} CNY.", yuan(low), yuan(high))
         };
-        Some(Self { line, area, zero, highest: yuan(high), lowest: yuan(low), first_time, last_time, summary })
+        Some(Self { line, area, zero, highest: yuan(high), first_time, last_time, summary })
     }
 }
 

@@ -100,11 +100,8 @@ pub(super) async fn page(
     let (asked, filter) = Asked::parse(&query, &v);
     let before: Option<Revision> = parameter(&query, "before").parse().ok();
     // A filter that is not understood must not show everything as if it matched.
-    let mut revisions = if asked.faults.is_empty() {
-        state.store.revisions(&filter, before, PAGE + 1).await?
-    } else {
-        Vec::new()
-    };
+    let mut revisions =
+        if asked.faults.is_empty() { state.store.revisions(&filter, before, PAGE + 1).await? } else { Vec::new() };
     let more = i64::try_from(revisions.len()).unwrap_or(0) > PAGE;
     if more {
         revisions.pop();
@@ -122,15 +119,23 @@ pub(super) async fn csv(
     uri: Uri,
 ) -> Result<Response, AppError> {
     let (asked, filter) = Asked::parse(&query(&uri), &v);
-    let revisions = if asked.faults.is_empty() {
-        state.store.revisions(&filter, None, MAX_CSV).await?
-    } else {
-        Vec::new()
-    };
+    let revisions =
+        if asked.faults.is_empty() { state.store.revisions(&filter, None, MAX_CSV).await? } else { Vec::new() };
     let changes = state.store.changes(&revisions, i64::MAX).await?;
     let mut table = Table::new(&[
-        "revision", "time", "strategy", "kind", "actor_kind", "actor", "address", "code", "name", "volume_before",
-        "volume_after", "cost_before", "cost_after",
+        "revision",
+        "time",
+        "strategy",
+        "kind",
+        "actor_kind",
+        "actor",
+        "address",
+        "code",
+        "name",
+        "volume_before",
+        "volume_after",
+        "cost_before",
+        "cost_after",
     ]);
     let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string()).unwrap_or_default();
     for revision in &revisions {

@@ -70,7 +70,9 @@ pub(super) async fn create(State(state): State<AppState>, form: CheckedForm) -> 
     let checked = match KeyWish::new(&wish.name, scope, patterns) {
         Ok(checked) => checked,
         Err(KeyFault::Name) => return draw(&state, v, refused, None, wish, Some(t.key_name_bad)).await,
-        Err(KeyFault::NarrowedReader) => return draw(&state, v, refused, None, wish, Some(t.key_reader_narrowed)).await,
+        Err(KeyFault::NarrowedReader) => {
+            return draw(&state, v, refused, None, wish, Some(t.key_reader_narrowed)).await;
+        }
     };
     let secret = Secret::generate().map_err(|error| {
         tracing::error!(%error, "a key could not be made");

@@ -57,8 +57,7 @@ pub(super) fn redirect_to_login(uri: &Uri) -> Response {
 
 /// The login page that keeps a form whose session has ended.
 pub(super) fn ask_to_go_on(v: View, path: &str, fields: &Fields) -> Response {
-    let body =
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.without_token()).finish();
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.without_token()).finish();
     let pending = Some(Pending { path: path.to_owned(), body });
     html(StatusCode::UNAUTHORIZED, &LoginPage { v, next: "/".to_owned(), pending, error: None })
 }
@@ -68,7 +67,8 @@ pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Res
     let OpenForm { v, address, fields } = form;
     let next = own_path(fields.get("next")).to_owned();
     let pending = Some(fields.get("pending_path")).filter(|path| !path.is_empty());
-    let pending = pending.map(|path| Pending { path: own_path(path).to_owned(), body: fields.get("pending").to_owned() });
+    let pending =
+        pending.map(|path| Pending { path: own_path(path).to_owned(), body: fields.get("pending").to_owned() });
     let secret = match state.gate.log_in(fields.get("password"), address).await {
         Ok(secret) => secret,
         Err(refused) => {
@@ -79,7 +79,9 @@ pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Res
             let page = LoginPage { v, next, pending, error: Some(shown.into_owned()) };
             let mut response = html(status, &page);
             if let Some(wait) = error.retry_after() {
-                response.headers_mut().insert(axum::http::header::RETRY_AFTER, super::super::error::whole_seconds(wait).into());
+                response
+                    .headers_mut()
+                    .insert(axum::http::header::RETRY_AFTER, super::super::error::whole_seconds(wait).into());
             }
             return Ok(response);
         }

@@ -2,8 +2,8 @@
 
 mod adjustment;
 mod assets;
-mod chart;
 mod changes;
+mod chart;
 mod form;
 mod format;
 mod history;
@@ -55,8 +55,19 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .layer(middleware::from_fn_with_state(state.clone(), around))
 }
 
+/// What answers where there is nothing: a page for people, JSON below `/api`.
+pub(super) fn elsewhere(state: &AppState) -> Router {
+    Router::new()
+        .fallback(async || AppError::NotFound)
+        .layer(middleware::from_fn_with_state(state.clone(), around))
+        .with_state(state.clone())
+}
+
 /// What stands around every page: errors are drawn as pages, and the browser is told what it may not do.
 pub(super) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/api") {
+        return next.run(request).await;
+    }
     let (parts, body) = request.into_parts();
     let kept = parts.clone();
     let mut response = next.run(Request::from_parts(parts, body)).await;

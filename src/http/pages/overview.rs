@@ -1,6 +1,7 @@
 //! `GET /`: the merged total, the strategies, and what needs attention.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 use std::sync::PoisonError;
 
 use askama::Template;
@@ -10,8 +11,8 @@ use axum::response::Response;
 
 use super::super::AppState;
 use super::super::error::AppError;
-use super::view::{Reading, View, parameter, query};
 use super::html;
+use super::view::{Reading, View, parameter, query};
 use crate::domain::book::{Book, Strategy};
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::{Amount, Decimal, Volume};
@@ -98,6 +99,7 @@ impl Pages {
         all.into_iter().skip((self.number - 1) * PAGE).take(PAGE).collect()
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     fn link(&self, number: &usize) -> String {
         format!("/?{}{}={number}", self.base, self.parameter)
     }
@@ -195,7 +197,18 @@ pub(super) async fn page(
     let row = |strategy: &std::sync::Arc<Strategy>| strategy_row(strategy, silent_since);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let known = total.known;
-    let page = OverviewPage { v, warnings, search, sort, known, invested, total: rows, total_pages, strategies, strategy_pages };
+    let page = OverviewPage {
+        v,
+        warnings,
+        search,
+        sort,
+        known,
+        invested,
+        total: rows,
+        total_pages,
+        strategies,
+        strategy_pages,
+    };
     Ok(html(StatusCode::OK, &page))
 }
 
@@ -266,14 +279,19 @@ async fn warnings(state: &AppState, v: &View, book: &Book, lines: &[TotalLine]) 
         let text = if chinese {
             format!("客户端 {client} 的令牌未绑定请求体，截获者可以换上另一份持仓。请升级客户端脚本。")
         } else {
-            format!("Client {client} sends tokens that are bound to no body; whoever intercepts one could put another list under it.")
+            format!(
+                "Client {client} sends tokens that are bound to no body; whoever intercepts one could put another list under it."
+            )
         };
         warnings.push(Warning { text, link: "/keys".to_owned() });
     }
     let operator = state.store.operator().await?;
     if operator.is_some_and(|operator| operator.created_at == operator.updated_at) {
-        let text =
-            if chinese { "操作员密码自首次启动以来没有修改过。" } else { "The operator's password is still that of the first start." };
+        let text = if chinese {
+            "操作员密码自首次启动以来没有修改过。"
+        } else {
+            "The operator's password is still that of the first start."
+        };
         warnings.push(Warning { text: text.to_owned(), link: "/password".to_owned() });
     }
     Ok(warnings)
@@ -286,7 +304,8 @@ pub(super) fn strategy_path(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             path.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            // Writing to memory cannot fail.
+            let _ = write!(path, "%{byte:02X}");
         }
     }
     path

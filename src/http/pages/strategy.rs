@@ -152,21 +152,12 @@ async fn invested_over_time(
 }
 
 /// `GET /strategies/{name}/positions.csv`
-pub(super) async fn csv(
-    Reading { book, .. }: Reading,
-    PathText(name): PathText,
-) -> Result<Response, AppError> {
+pub(super) async fn csv(Reading { book, .. }: Reading, PathText(name): PathText) -> Result<Response, AppError> {
     let name = parse(&name)?;
     let strategy = book.strategy(&name).ok_or_else(|| UnknownStrategy(name.clone()))?;
     let mut table = Table::new(&["code", "name", "volume", "cost", "remark"]);
     for row in rows(strategy) {
-        table.row(&[
-            &row.code.to_string(),
-            &row.name,
-            &row.volume.to_string(),
-            &row.cost.to_string(),
-            &row.remark,
-        ]);
+        table.row(&[&row.code.to_string(), &row.name, &row.volume.to_string(), &row.cost.to_string(), &row.remark]);
     }
     Ok(download("positions.csv", table.finish()))
 }
@@ -310,12 +301,7 @@ pub(super) async fn delete(
     }
 }
 
-async fn submit(
-    state: &AppState,
-    form: &CheckedForm,
-    name: StrategyName,
-    deed: Deed,
-) -> Result<Response, AppError> {
+async fn submit(state: &AppState, form: &CheckedForm, name: StrategyName, deed: Deed) -> Result<Response, AppError> {
     let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected"))?;
     let path = strategy_path(name.as_str());
     let change = Change::new(name, deed, form.operator.actor(), Some(form.address.to_string()));

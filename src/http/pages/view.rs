@@ -1,4 +1,5 @@
 //! What every page knows: language, who is logged in, the time, and how things are written.
+#![expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
 
 use std::sync::Arc;
 

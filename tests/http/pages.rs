@@ -1,0 +1,647 @@
+//! The pages below the browser: sessions, forms, headers, what a page without JavaScript says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use jq2qmt::auth::rights::Reads;
+use serde_json::json;
+
+use crate::app::{ALICE, Answer, App, PASSWORD, held};
+
+/// Somebody with a browser: cookies are kept, forms are filled in.
+struct Browser<'a> {
+    app: &'a App,
+    cookies: BTreeMap<String, String>,
+}
+
+impl<'a> Browser<'a> {
+    fn new(app: &'a App) -> Self {
+        Self { app, cookies: BTreeMap::new() }
+    }
+
+    async fn operator(app: &'a App) -> Self {
+        let mut browser = Self::new(app);
+        let answer = browser.post("/login", &[("password", PASSWORD)]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
+        browser
+    }
+
+    async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Answer {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let answer = self.app.send(request.header("cookie", cookies.join("; ")).body(body).unwrap()).await;
+        for cookie in answer.headers.get_all("set-cookie") {
+            let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.send(Request::get(path), Body::empty()).await
+    }
+
+    /// The text of a page.
+    async fn page(&mut self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        text(&answer)
+    }
+
+    /// A form sent as it is.
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        self.send(request, body.into()).await
+    }
+
+    /// A form of a page: with what the page hides in it.
+    async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let page = self.page(page).await;
+        self.submit_from(&page, path, fields).await
+    }
+
+    async fn submit_from(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let hidden = hidden_fields(page, path);
+        let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<(&str, &str)> = hidden.chain(fields.iter().copied()).collect();
+        self.post(path, &all).await
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8(answer.bytes.to_vec()).unwrap()
+}
+
+fn unescape(text: &str) -> String {
+    let letters = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+    letters.iter().fold(text.to_owned(), |text, (escaped, letter)| text.replace(escaped, letter))
+}
+
+/// The hidden fields of the form that is sent to a path.
+fn hidden_fields(page: &str, path: &str) -> Vec<(String, String)> {
+    let (_, form) =
+        page.split_once(&format!("method=\"post\" action=\"{path}\"")).unwrap_or_else(|| panic!("no form for {path}"));
+    let form = form.split("</form>").next().unwrap();
+    let hidden = form.split("<input type=\"hidden\" name=\"").skip(1);
+    hidden
+        .map(|input| {
+            let (name, rest) = input.split_once('"').unwrap();
+            let value = rest.strip_prefix(" value=\"").unwrap().split('"').next().unwrap();
+            (name.to_owned(), unescape(value))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_page_tells_the_browser_what_it_may_not_do() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    for path in ["/", "/adjustment", "/history", "/keys", "/password", "/nowhere"] {
+        let answer = browser.get(path).await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("strict-transport-security"), "", "plain HTTP promises nothing");
+        let page = text(&answer);
+        assert!(!page.contains(" style=") && !page.contains(" onclick") && !page.contains("<script>"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn style_and_script_are_named_by_what_is_in_them() {
+    let app = App::start().await;
+    let page = Browser::new(&app).page("/").await;
+    for kind in ["css", "js", "svg"] {
+        let path = page.split('"').find(|path| path.starts_with("/static/") && path.ends_with(kind)).unwrap();
+        let answer = app.get(path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("cache-control").contains("immutable")),
+            (200, true),
+            "{path}"
+        );
+    }
+    assert_eq!(app.get("/static/style.css").await.status, 404);
+}
+
+#[tokio::test]
+async fn viewing_is_open_where_reads_are_and_changing_never() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    let mut stranger = Browser::new(&app);
+    for path in ["/", "/strategies/alpha", "/adjustment", "/history"] {
+        assert!(!stranger.page(path).await.contains("name=\"form_token\" value=\"\""), "{path}");
+    }
+    for path in ["/keys", "/password", "/strategies/alpha/delete", "/strategies/alpha/restore?to=1"] {
+        let answer = stranger.get(path).await;
+        assert_eq!(answer.status, 303, "{path}");
+        assert!(answer.header("location").starts_with("/login?next=%2F"), "{path}");
+    }
+    assert_eq!(stranger.post("/adjustment", &[("action", "save")]).await.status, 401);
+}
+
+#[tokio::test]
+async fn where_reads_need_a_key_every_page_needs_a_login() {
+    let app = App::start_with(Reads::Key).await;
+    let mut stranger = Browser::new(&app);
+    for path in ["/", "/strategies/alpha", "/adjustment", "/history", "/history.csv"] {
+        assert_eq!(stranger.get(path).await.header("location").split('?').next(), Some("/login"), "{path}");
+    }
+    assert!(!stranger.page("/login").await.contains("data-revision"), "nor is it told how much there is");
+    let mut operator = Browser::operator(&app).await;
+    operator.page("/").await;
+    // The session reads the API as well: pages listen to events.
+    assert_eq!(operator.get("/api/v1/positions/total").await.status, 200);
+    assert_eq!(stranger.get("/api/v1/positions/total").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get() {
+    let app = App::start().await;
+    let answer = Browser::new(&app).post("/login", &[("password", PASSWORD), ("next", "/history")]).await;
+    assert_eq!(answer.header("location"), "/history");
+    let cookie = answer.header("set-cookie");
+    assert!(
+        cookie.starts_with("jq2qmt_session=") && cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"),
+        "{cookie}"
+    );
+}
+
+#[tokio::test]
+async fn a_login_leads_nowhere_else() {
+    let app = App::start().await;
+    for next in ["https://example.com/", "//example.com", "/\\example.com", "javascript:alert(1)", "/\r\nx: y", ""] {
+        let answer = Browser::new(&app).post("/login", &[("password", PASSWORD), ("next", next)]).await;
+        assert_eq!(answer.header("location"), "/", "{next:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_and_five_lock_out() {
+    let app = App::start().await;
+    let mut browser = Browser::new(&app);
+    for _ in 0..5 {
+        let answer = browser.post("/login", &[("password", "wrong")]).await;
+        assert_eq!(answer.status, 401);
+        assert!(text(&answer).contains("密码验证失败"));
+    }
+    let answer = browser.post("/login", &[("password", PASSWORD)]).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "60"));
+    assert!(text(&answer).contains("请在 60 秒后重试"));
+    app.clock.advance(Duration::from_mins(1));
+    assert_eq!(browser.post("/login", &[("password", PASSWORD)]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_idle_at_last_and_on_logout() {
+    let app = App::start().await;
+    let logged_in = async |browser: &mut Browser| browser.get("/keys").await.status == 200;
+    let mut idle = Browser::operator(&app).await;
+    app.clock.advance(Duration::from_hours(11));
+    assert!(logged_in(&mut idle).await);
+    app.store.probe().await.unwrap();
+    app.clock.advance(Duration::from_hours(11));
+    assert!(logged_in(&mut idle).await, "it was used in between");
+    app.store.probe().await.unwrap();
+    app.clock.advance(Duration::from_hours(12));
+    assert!(!logged_in(&mut idle).await);
+
+    let mut busy = Browser::operator(&app).await;
+    for _ in 0..16 {
+        app.clock.advance(Duration::from_hours(10));
+        assert!(logged_in(&mut busy).await);
+        app.store.probe().await.unwrap();
+    }
+    app.clock.advance(Duration::from_hours(10));
+    assert!(!logged_in(&mut busy).await, "seven days are the most");
+
+    let mut leaving = Browser::operator(&app).await;
+    let cookie = leaving.cookies.clone();
+    assert_eq!(leaving.submit("/", "/logout", &[]).await.status, 303);
+    assert!(leaving.cookies.is_empty());
+    leaving.cookies = cookie;
+    assert!(!logged_in(&mut leaving).await, "the cookie alone is worth nothing any more");
+}
+
+#[tokio::test]
+async fn a_session_outlives_a_restart_and_not_a_new_password() {
+    let mut app = App::start().await;
+    let cookies = Browser::operator(&app).await.cookies;
+    app.restart().await;
+    let mut browser = Browser { app: &app, cookies };
+    browser.page("/keys").await;
+    let body = json!({"new_password": "another-long-password"}).to_string();
+    app.post("/api/v1/internal/password/set", &[("x-internal-password", PASSWORD)], body).await.ok();
+    assert_eq!(browser.get("/keys").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_form_that_no_page_of_the_session_made_is_refused() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let other = Browser::operator(&app).await.page("/keys").await;
+    let (_, foreign) = hidden_fields(&other, "/keys/create").remove(0);
+    for token in ["", "0", &foreign] {
+        let answer = browser.post("/keys/create", &[("form_token", token), ("name", "x"), ("scope", "read")]).await;
+        assert_eq!(answer.status, 403, "{token}");
+        assert!(text(&answer).contains("表单已失效"));
+    }
+    assert!(browser.page("/keys").await.contains("还没有密钥"));
+    // Browsers say where a form comes from.
+    let page = browser.page("/keys").await;
+    let token = &hidden_fields(&page, "/keys/create")[0].1;
+    for (origin, status) in [("http://evil.example", 403), ("null", 403), ("http://here:5366", 200)] {
+        let request = Request::post("/keys/create").header("host", "here:5366").header("origin", origin);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let body = format!("form_token={token}&name={status}&scope=read");
+        assert_eq!(browser.send(request, body.into()).await.status.as_u16(), status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_typed_survives_a_session_that_ends() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let page = browser.page("/adjustment").await;
+    app.clock.advance(Duration::from_hours(13));
+    let typed = [("code", "600000"), ("name", "浦发 & <b>"), ("volume", "-100"), ("cost", "9.5"), ("remark", "a=b")];
+    let typed: Vec<_> = typed.into_iter().chain([("action", "preview")]).collect();
+    let answer = browser.submit_from(&page, "/adjustment", &typed).await;
+    assert_eq!(answer.status, 401);
+    let login = text(&answer);
+    assert!(login.contains("登录已过期") && !login.contains("<b>"));
+    // A wrong password loses nothing either.
+    let answer = browser.submit_from(&login, "/login", &[("password", "wrong")]).await;
+    let go_on = browser.submit_from(&text(&answer), "/login", &[("password", PASSWORD)]).await;
+    assert_eq!(go_on.status, 200);
+    let preview = browser.submit_from(&text(&go_on), "/adjustment", &[]).await;
+    assert_eq!(preview.status, 200);
+    let preview = text(&preview);
+    for value in ["600000", "浦发 &#38; &#60;b&#62;", "-100", "9.5", "a=b", "保存前后对比"] {
+        assert!(preview.contains(value), "{value}");
+    }
+}
+
+/// The rows of the editor as a form sends them.
+fn rows<'a>(rows: &[[&'a str; 3]]) -> Vec<(&'static str, &'a str)> {
+    rows.iter()
+        .flat_map(|[code, volume, cost]| {
+            [("code", *code), ("name", ""), ("volume", *volume), ("cost", *cost), ("remark", "")]
+        })
+        .collect()
+}
+
+async fn preview(browser: &mut Browser<'_>, path: &str, of: &[[&str; 3]]) -> Answer {
+    let fields: Vec<_> = rows(of).into_iter().chain([("action", "preview")]).collect();
+    browser.submit(path, "/adjustment", &fields).await
+}
+
+async fn save(browser: &mut Browser<'_>, preview: &Answer, of: &[[&str; 3]]) -> Answer {
+    let fields: Vec<_> = rows(of).into_iter().chain([("action", "save")]).collect();
+    browser.submit_from(&text(preview), "/adjustment", &fields).await
+}
+
+#[tokio::test]
+async fn an_overlay_is_previewed_then_saved() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([{"code": "600000.XSHG", "name": "浦发银行", "volume": 1000, "cost": 10}]))
+        .await
+        .ok();
+    let mut browser = Browser::operator(&app).await;
+    let typed = [["600000", "-300", "10.5"], ["  ", "", ""], ["000001.sz", "1,000", "12"]];
+    let seen = preview(&mut browser, "/adjustment", &typed).await;
+    assert_eq!(seen.status, 200);
+    let page = text(&seen);
+    assert!(page.contains("= 600000.XSHG") && page.contains("= 000001.SZ"), "what was inferred is shown");
+    assert!(page.contains("浦发银行"), "the name that the book knows");
+    assert!(app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok()["update_time"].is_null());
+    let saved = save(&mut browser, &seen, &typed).await;
+    assert_eq!((saved.status.as_u16(), saved.header("location")), (303, "/adjustment?name=ADJUSTMENT_MAIN&saved=2"));
+    let list = app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok();
+    assert_eq!(list["positions"][0], json!({"code": "600000.XSHG", "name": "", "volume": -300, "cost": 10.5}));
+    assert_eq!(list["positions"][1], json!({"code": "000001.SZ", "name": "", "volume": 1000, "cost": 12}));
+    let revision = app.get("/api/v1/revisions/2").await.ok();
+    assert_eq!((&revision["kind"], &revision["actor"]), (&json!("edit"), &json!("operator")));
+}
+
+#[tokio::test]
+async fn what_is_saved_is_what_was_previewed() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let seen = preview(&mut browser, "/adjustment", &[["600000", "100", "10"]]).await;
+    let saved = save(&mut browser, &seen, &[["600000", "10000", "10"]]).await;
+    assert_eq!(saved.status, 200);
+    assert!(text(&saved).contains("预览之后内容又有改动"));
+    assert!(app.store.book().is_empty());
+    let saved = save(&mut browser, &saved, &[["600000", "10000", "10"]]).await;
+    assert_eq!(saved.status, 303);
+}
+
+#[tokio::test]
+async fn the_second_of_two_operators_is_shown_what_the_first_did() {
+    let app = App::start().await;
+    app.edit("ADJUSTMENT_MAIN", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let mine = [["600000.SH", "100", "10"], ["510300", "500", "4"]];
+    let seen = preview(&mut browser, "/adjustment", &mine).await;
+    app.edit("ADJUSTMENT_MAIN", json!([held("600000.SH", 700, 10.0)])).await.ok();
+    let conflict = save(&mut browser, &seen, &mine).await;
+    assert_eq!(conflict.status, 409);
+    let page = text(&conflict);
+    assert!(page.contains("他人的改动") && page.contains("100 → 700"), "{page}");
+    assert!(page.contains("value=\"510300\""), "nothing typed is lost");
+    assert_eq!(app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok()["positions"][0]["volume"], 700);
+    // Having seen it, the second decides.
+    assert_eq!(save(&mut browser, &conflict, &mine).await.status, 303);
+    assert_eq!(app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok()["positions"][0]["volume"], 100);
+}
+
+#[tokio::test]
+async fn mistakes_are_named_at_the_field_and_nothing_typed_is_lost() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let typed = [
+        ["abc", "100", "1"],
+        ["600000", "many", "1"],
+        ["600000", "100", ""],
+        ["", "100", "1"],
+        ["600000", "1e99", "1"],
+        ["600000", "1e11", "1e11"],
+    ];
+    let answer = preview(&mut browser, "/adjustment", &typed).await;
+    assert_eq!(answer.status, 422);
+    let page = text(&answer);
+    let faults = [
+        ("code-0", "无法判断交易所"),
+        ("volume-1", "不是数字"),
+        ("cost-2", "必填"),
+        ("code-3", "必填"),
+        ("volume-4", "超出可精确计算的范围"),
+        ("volume-5", "数量与成本之积"),
+    ];
+    for (field, words) in faults {
+        let (_, fault) =
+            page.split_once(&format!("id=\"fault-{field}\">")).unwrap_or_else(|| panic!("{field}: {page}"));
+        assert!(fault.split('<').next().unwrap().contains(words), "{field}");
+    }
+    assert!(page.contains("value=\"many\""));
+}
+
+#[tokio::test]
+async fn rows_are_removed_and_more_are_offered() {
+    let app = App::start().await;
+    app.edit("ADJUSTMENT_B", json!([held("600000.SH", 1, 1.0), held("000001.SZ", 2, 1.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let fields = rows(&[["600000.SH", "1", "1"], ["000001.SZ", "2", "1"]]);
+    let fields: Vec<_> = fields.into_iter().chain([("remove", "0"), ("action", "preview")]).collect();
+    let seen = browser.submit("/adjustment?name=B", "/adjustment", &fields).await;
+    let fields: Vec<_> = fields[..11].iter().copied().chain([("action", "save")]).collect();
+    let saved = browser.submit_from(&text(&seen), "/adjustment", &fields).await;
+    assert_eq!(saved.status, 303);
+    let list = app.get("/api/v1/positions/strategy/ADJUSTMENT_B").await.ok();
+    assert_eq!(list["positions"].as_array().unwrap().len(), 1);
+    let more: Vec<_> = fields[..11].iter().copied().chain([("action", "more")]).collect();
+    let page = text(&browser.submit("/adjustment?name=B", "/adjustment", &more).await);
+    assert_eq!(page.matches("name=\"code\"").count(), 12);
+}
+
+#[tokio::test]
+async fn restore_and_delete_show_what_they_change_and_hold_against_it() {
+    let app = App::start().await;
+    app.push(&ALICE, "双/均", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    app.push(&ALICE, "双/均", json!([held("600000.SH", 900, 10.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let path = "/strategies/%E5%8F%8C%2F%E5%9D%87";
+    let (restore, delete) = (format!("{path}/restore"), format!("{path}/delete"));
+    let page = browser.page(&format!("{restore}?to=1")).await;
+    assert!(page.contains("900 → 100") && page.contains("\u{2212}800"), "{page}");
+    // The strategy pushes in between: what was confirmed is not what would happen.
+    app.push(&ALICE, "双/均", json!([held("600000.SH", 950, 10.0)])).await.ok();
+    let moved = browser.submit_from(&page, &restore, &[]).await;
+    assert_eq!(moved.status, 409);
+    assert!(text(&moved).contains("950 → 100"));
+    assert_eq!(browser.submit_from(&text(&moved), &restore, &[]).await.header("location"), path);
+    assert_eq!(app.total("").await["positions"][0]["total_volume"], 100);
+
+    assert!(browser.page(&delete).await.contains("100 → 0"));
+    assert_eq!(browser.submit(&delete, &delete, &[]).await.status, 303);
+    assert!(browser.page(path).await.contains("该策略已删除"));
+    assert!(browser.page(&format!("{restore}?to=3")).await.contains("0 → 950"));
+    assert_eq!(browser.get(&delete).await.status, 404);
+    assert_eq!(browser.get(&format!("{restore}?to=99")).await.status, 404);
+    assert_eq!(browser.get(&format!("{restore}?to=x")).await.status, 400);
+    assert_eq!(browser.get("/strategies/nobody").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_overview_says_what_needs_attention() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    app.edit("ADJUSTMENT_MAIN", json!([held("600000.SH", -300, 10.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let page = browser.page("/").await;
+    assert!(
+        page.contains("600000.SH 的合并持仓为负（\u{2212}200 股）") && page.contains("密码自首次启动以来没有修改过")
+    );
+    assert!(!page.contains("没有推送") && !page.contains("未绑定"));
+    // Two days later, on Wednesday, nobody has pushed on Tuesday. Overlays are never late.
+    app.clock.advance(Duration::from_hours(48));
+    let token = ALICE.unbound_token(app.clock.now());
+    let body = json!({"strategy_name": "beta", "positions": []}).to_string();
+    app.post(crate::app::UPDATE, &[("x-auth-token", &token)], body).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let page = browser.page("/").await;
+    assert!(page.contains("策略 alpha 自上个交易日以来没有推送（最近：2 天前）"));
+    assert_eq!(page.matches("没有推送（").count(), 1);
+    assert!(page.contains("客户端 alice 的令牌未绑定请求体"));
+    let fields = [("current", PASSWORD), ("new", "another-long-password"), ("again", "another-long-password")];
+    app.clock.advance(Duration::from_secs(1));
+    browser.submit("/password", "/password", &fields).await;
+    assert!(!browser.page("/").await.contains("密码自首次启动以来没有修改过"));
+}
+
+#[tokio::test]
+async fn five_thousand_instruments_are_searched_sorted_and_paged() {
+    let app = App::start().await;
+    let many: Vec<_> = (0..5000).map(|n| held(&format!("{n:06}.SZ"), n + 1, 1.0)).collect();
+    app.push(&ALICE, "many", json!(many)).await.ok();
+    let mut browser = Browser::new(&app);
+    let first = |page: &str| {
+        let (_, total) = page.split_once("data-live=\"total\"").unwrap();
+        total.split("<span class=\"code\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+    };
+    let page = browser.page("/").await;
+    assert!(page.len() < 600_000, "{}", page.len());
+    assert!(first(&page) == "000000.SZ" && page.contains("1 / 25"));
+    assert_eq!(first(&browser.page("/?page=25").await), "004800.SZ");
+    assert_eq!(first(&browser.page("/?page=99").await), "004800.SZ");
+    assert_eq!(first(&browser.page("/?sort=-volume").await), "004999.SZ");
+    assert_eq!(first(&browser.page("/?sort=-volume&page=2").await), "004799.SZ");
+    assert_eq!(first(&browser.page("/?q=004321").await), "004321.SZ");
+    assert_eq!(first(&browser.page("/?q=4321.xshe").await), "004321.SZ");
+    assert!(browser.page("/?q=nothing").await.contains("没有符合条件的内容"));
+    assert!(browser.page("/?q=4321&sort=-volume").await.contains("/?q=4321&#38;sort=volume"));
+}
+
+#[tokio::test]
+async fn the_history_is_filtered_and_its_pages_do_not_move() {
+    let app = App::start().await;
+    for n in 0..60 {
+        app.push(&ALICE, "alpha", json!([held("600000.SH", n, 10.0)])).await.ok();
+    }
+    app.edit("ADJUSTMENT_MAIN", json!([held("000001.SZ", 5, 10.0)])).await.ok();
+    let mut browser = Browser::new(&app);
+    let revisions = |page: &str| -> Vec<String> {
+        page.split("id=\"r").skip(1).map(|entry| entry.split('"').next().unwrap().to_owned()).collect()
+    };
+    let page = browser.page("/history").await;
+    assert_eq!((revisions(&page).len(), revisions(&page)[0].as_str()), (50, "61"));
+    app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
+    assert_eq!(revisions(&browser.page("/history?before=12").await)[0], "11");
+    assert_eq!(revisions(&browser.page("/history?strategy=ADJUSTMENT_MAIN").await), ["62", "61"]);
+    assert_eq!(revisions(&browser.page("/history?instrument=000001").await), ["62", "61"]);
+    assert_eq!(revisions(&browser.page("/history?actor=operator").await), ["62", "61"]);
+    assert_eq!(revisions(&browser.page("/history?from=2026-01-06").await).len(), 0);
+    assert_eq!(revisions(&browser.page("/history?to=2026-01-06&actor=alice").await).len(), 50);
+    let bad = browser.get("/history?from=yesterday").await;
+    assert_eq!((bad.status.as_u16(), revisions(&text(&bad)).len()), (400, 0));
+    assert!(text(&bad).contains("筛选条件无法识别"));
+}
+
+#[tokio::test]
+async fn csv_opens_in_excel_and_holds_no_formula() {
+    let app = App::start().await;
+    let nasty = json!([{"code": "600000.SH", "name": "=1+1", "volume": 100, "cost": 10.25, "remark": "@x,\"y\""}]);
+    app.push(&ALICE, "=cmd()", nasty).await.ok();
+    let answer = app.get("/strategies/%3Dcmd%28%29/positions.csv").await;
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+    assert!(answer.header("content-disposition").starts_with("attachment"));
+    let expected = "\u{feff}code,name,volume,cost,remark\n600000.SH,'=1+1,100,10.25,\"'@x,\"\"y\"\"\"\n";
+    assert_eq!(text(&answer), expected);
+    app.push(&ALICE, "=cmd()", json!([])).await.ok();
+    let history = text(&app.get("/history.csv").await);
+    let lines: Vec<&str> = history.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(
+        lines[1].starts_with("2,2026-01-05T14:50:00.000001+08:00,'=cmd(),push,client,alice,192.0.2.7,600000.SH"),
+        "{}",
+        lines[1]
+    );
+    assert!(lines[1].ends_with(",100,0,10.25,"), "{}", lines[1]);
+    assert_eq!(text(&app.get("/history.csv?strategy=other").await).lines().count(), 1);
+}
+
+#[tokio::test]
+async fn keys_are_made_shown_once_and_revoked() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let wish = [("name", "qmt<b>"), ("scope", "write"), ("patterns", "beta-*\n\n alpha ")];
+    let made = text(&browser.submit("/keys", "/keys/create", &wish).await);
+    let secret = made.split("class=\"secret\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let page = browser.page("/keys").await;
+    assert!(
+        !page.contains(&secret) && page.contains(&secret[..13]) && page.contains("beta-*") && !page.contains("<b>")
+    );
+    let push = async |name: &str| {
+        let body = json!({"strategy_name": name, "positions": []}).to_string();
+        app.post(crate::app::UPDATE, &[("x-api-key", &secret)], body).await
+    };
+    push("alpha").await.ok();
+    assert_eq!(push("gamma").await.refusal().0, 403);
+    let taken = browser.submit("/keys", "/keys/create", &wish).await;
+    assert_eq!(taken.status, 422);
+    assert!(text(&taken).contains("已有同名密钥") && text(&taken).contains("beta-*"), "what was typed stays");
+    for (bad, words) in [
+        ([("name", ""), ("scope", "read"), ("patterns", "")], "名称为 1 到 100 个字符"),
+        ([("name", "r"), ("scope", "read"), ("patterns", "x")], "读取密钥不能限定策略"),
+    ] {
+        let answer = browser.submit("/keys", "/keys/create", &bad).await;
+        assert!(answer.status == 422 && text(&answer).contains(words), "{words}");
+    }
+    let page = browser.page("/keys").await;
+    let form_token = hidden_fields(&page, "/keys/create").remove(0).1;
+    assert_eq!(browser.post("/keys/revoke", &[("form_token", &form_token), ("name", "qmt<b>")]).await.status, 303);
+    app.clock.advance(Duration::from_secs(2));
+    assert_eq!(push("alpha").await.refusal(), (401, "unknown_api_key".to_owned()));
+    assert!(browser.page("/keys").await.contains("已吊销"));
+    // Clients are listed with the fingerprint of their keys.
+    assert!(page.contains(">alice<") && page.contains("class=\"print\">"));
+}
+
+#[tokio::test]
+async fn a_new_password_needs_the_old_one_and_ends_other_sessions() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let mut other = Browser::operator(&app).await;
+    let new = "another-long-password";
+    for (current, first, second, words) in [
+        ("wrong", new, new, "密码验证失败"),
+        (PASSWORD, "short", "short", "新密码太短"),
+        (PASSWORD, new, "something else", "两次输入不一致"),
+    ] {
+        let fields = [("current", current), ("new", first), ("again", second)];
+        let answer = browser.submit("/password", "/password", &fields).await;
+        assert!(answer.status != 200 && text(&answer).contains(words), "{words}");
+        assert!(!text(&answer).contains(first), "no password is sent back");
+    }
+    let answer = browser.submit("/password", "/password", &[("current", PASSWORD), ("new", new), ("again", new)]).await;
+    assert!(text(&answer).contains("密码已更新"));
+    browser.page("/password").await;
+    assert_eq!(other.get("/password").await.status, 303);
+    assert_eq!(Browser::new(&app).post("/login", &[("password", PASSWORD)]).await.status, 401);
+}
+
+#[tokio::test]
+async fn english_by_a_switch_that_is_remembered() {
+    let app = App::start().await;
+    let mut browser = Browser::new(&app);
+    assert!(browser.page("/").await.contains("<html lang=\"zh-CN\">"));
+    let switched = browser.get("/language?to=en&back=%2Fhistory%3Factor%3Dx").await;
+    assert_eq!(switched.header("location"), "/history?actor=x");
+    let page = browser.page("/").await;
+    assert!(page.contains("<html lang=\"en\">") && page.contains(">Overview<"));
+    let nowhere = text(&browser.get("/nowhere").await);
+    assert!(nowhere.contains("there is nothing at this path") && nowhere.contains("路径不存在"));
+    for back in ["https://example.com", "//example.com"] {
+        assert_eq!(browser.get(&format!("/language?to=zh&back={back}")).await.header("location"), "/");
+    }
+}
+
+#[tokio::test]
+async fn texts_from_elsewhere_stay_texts() {
+    let app = App::start().await;
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+    let position =
+        json!({"code": format!("{}{}", &evil[..40], ".SH"), "name": evil, "volume": 1, "cost": 1, "remark": evil});
+    app.push(&ALICE, evil, json!([position.clone()])).await.ok();
+    app.edit("ADJUSTMENT_<i>", json!([position])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let path =
+        "/strategies/%3Cscript%3Ealert%281%29%3C%2Fscript%3E%22%27%3E%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E";
+    let query = "%3Cscript%3E%22";
+    for path in [
+        "/".to_owned(),
+        format!("/?q={query}&sort={query}"),
+        path.to_owned(),
+        format!("{path}/delete"),
+        format!("{path}/restore?to=1"),
+        "/history".to_owned(),
+        format!("/history?strategy={query}&actor={query}&from={query}"),
+        "/adjustment?name=%3Ci%3E".to_owned(),
+        format!("/login?next={query}"),
+        format!("/nowhere/{query}"),
+    ] {
+        let answer = browser.get(&path).await;
+        let page = text(&answer);
+        assert!(!page.contains("<script>") && !page.contains("<img") && !page.contains("<i>"), "{path}: {page}");
+    }
+}
