@@ -42,15 +42,17 @@
   const keyOf = (item) => item.id || item.querySelector("th[scope=row] a, th[scope=row] .code, a")?.textContent.trim();
 
   function mark(before, after) {
-    const old = new Map([...before.querySelectorAll("tbody tr, li.entry")].map((item) => [keyOf(item), text(item)]));
+    const items = [...before.querySelectorAll("tbody tr, li.entry")];
+    const old = new Map(items.map((item) => [keyOf(item), text(item, "[data-derived]")]));
     for (const item of after.querySelectorAll("tbody tr, li.entry")) {
-      if (old.get(keyOf(item)) !== text(item)) item.classList.add("changed");
+      if (old.get(keyOf(item)) !== text(item, "[data-derived]")) item.classList.add("changed");
     }
   }
 
-  // Ages grow by themselves; they are no change.
-  function text(item) {
+  // What an item says. Ages grow by themselves, and shares move with everything else: neither marks an item as changed.
+  function text(item, without) {
     const copy = item.cloneNode(true);
+    if (without) for (const part of copy.querySelectorAll(without)) part.remove();
     for (const time of copy.querySelectorAll("time[data-ago]")) time.textContent = time.dateTime;
     return copy.textContent;
   }

@@ -1,0 +1,391 @@
+"""The pages in a real browser: with and without JavaScript, in both languages, light and dark, desktop and phone."""
+
+import os
+import pathlib
+import re
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import INTERNAL, PASSWORD, ROOT, held, running
+from playwright.sync_api import expect, sync_playwright
+
+SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", ROOT / "target/screenshots"))
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
+STRATEGY = "/strategies/%E5%8F%8C%E5%9D%87%E7%BA%BF%E7%AD%96%E7%95%A5"
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    binary = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert binary, "no Chromium is installed (on Debian, scripts/install-test-tools brings it)"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The demonstration, with a push and an adjustment after it."""
+    with running(tmp_path, "--demo") as server:
+        server.push(
+            "双均线策略",
+            [
+                {"code": "000001.XSHE", "name": "平安银行", "volume": 2500, "cost": 11.37},
+                {"code": "600519.XSHG", "name": "贵州茅台", "volume": 300, "cost": 1486.52},
+                {"code": "688981.XSHG", "name": "中芯国际", "volume": 400, "cost": 52.1234567},
+            ],
+        )
+        adjustment = {"code": "000001.SZ", "name": "平安银行", "volume": -3000, "cost": 11.5, "remark": "周五前恢复"}
+        body = {"strategy_name": "ADJUSTMENT_MAIN", "positions": [adjustment]}
+        assert server.post(INTERNAL, body, X_Internal_Password=PASSWORD).status_code == 200
+        yield server
+
+
+class Tab:
+    """A page of a browser of its own; whatever goes wrong in it is kept."""
+
+    def __init__(self, chromium, server, javascript=True, language="zh", **options):
+        options = {"viewport": DESKTOP, "java_script_enabled": javascript, **options}
+        self.context = chromium.new_context(base_url=server.url, **options)
+        if language != "zh":
+            self.context.add_cookies([{"name": "jq2qmt_language", "value": language, "url": server.url}])
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.trouble = []
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.trouble.append(dialog.message))
+        self.page.on("request", self.check_host)
+        self.page.on("console", self.check_console)
+        self.url = server.url
+
+    def check_host(self, request):
+        if not request.url.startswith(self.url):
+            self.trouble.append("a request to " + request.url)
+
+    def check_console(self, message):
+        # Chromium notes every answer that is no success; only what the page itself does wrong counts.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.trouble.append(message.text)
+
+    def open(self, path):
+        self.page.goto(path)
+        return self.page
+
+    def log_in(self, path="/"):
+        self.open("/login?next=" + path)
+        self.page.fill("#password", PASSWORD)
+        self.page.click("main button")
+        self.page.wait_for_url(lambda url: "/login" not in url)
+        return self.page
+
+    def row(self, number):
+        return self.page.locator(".editor tbody tr").nth(number)
+
+    def type_row(self, number, **fields):
+        for name, value in fields.items():
+            self.row(number).locator(f"[name={name}]").fill(value)
+
+    def typed(self, number, name):
+        return self.row(number).locator(f"[name={name}]").input_value()
+
+
+@pytest.fixture
+def tab(chromium, server):
+    tabs = []
+
+    def make(**options):
+        tabs.append(Tab(chromium, server, **options))
+        return tabs[-1]
+
+    yield make
+    for one in tabs:
+        one.context.close()
+        assert one.trouble == []
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_an_adjustment_from_login_to_the_total(tab, server, javascript):
+    one = tab(javascript=javascript)
+    page = one.open("/adjustment")
+    expect(page.get_by_text("登录后才能修改")).to_be_visible()
+    page.locator("main").get_by_role("link", name="登录").click()
+    page.fill("#password", "wrong password")
+    page.click("main button")
+    expect(page.locator("#fault")).to_have_text("密码验证失败")
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    page.wait_for_url("**/adjustment")
+    one.type_row(1, code="600519", volume="-100", cost="1480.5", remark="减仓")
+    one.type_row(2, code="abc", volume="1", cost="1")
+    page.get_by_role("button", name="预览").click()
+    expect(page.get_by_text("无法判断交易所")).to_be_visible()
+    assert one.typed(1, "remark") == "减仓"
+    one.row(2).locator("[name=remove]").check()
+    page.get_by_role("button", name="预览").click()
+    expect(page.get_by_text("= 600519.XSHG")).to_be_visible()
+    row = page.locator(".preview table tbody tr")
+    assert re.sub(r"\s+", " ", row.inner_text()).strip() == "600519.SH 贵州茅台 300 200 卖出 −100"
+    assert len(server.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").json()["positions"]) == 1
+    page.get_by_role("button", name="保存").click()
+    expect(page.get_by_text("已保存，版本 7")).to_be_visible()
+    assert one.typed(1, "code") == "600519.XSHG"
+    page.goto("/")
+    expect(page.locator("[data-live=total] tr", has_text="贵州茅台")).to_contain_text("200")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_a_strategy_is_looked_at_restored_and_deleted(tab, server, javascript):
+    one = tab(javascript=javascript)
+    page = one.log_in()
+    page.locator("[data-live=strategies]").get_by_role("link", name="双均线策略").click()
+    expect(page.locator(".timeline .entry").first).to_contain_text("清仓")
+    expect(page.locator("svg.chart").first).to_be_visible()
+    page.locator(".timeline .entry").last.get_by_role("link", name="恢复").click()
+    expect(page.locator(".changes")).to_contain_text("2,500 → 3,000")
+    page.get_by_role("button", name="确认恢复").click()
+    expect(page.locator(".timeline .entry").first).to_contain_text("← 1")
+    page.get_by_role("link", name="删除策略").click()
+    expect(page.get_by_text("终端会卖出它的部分")).to_be_visible()
+    page.get_by_role("link", name="取消").click()
+    page.get_by_role("link", name="删除策略").click()
+    page.get_by_role("button", name="确认删除").click()
+    expect(page.get_by_text("该策略已删除")).to_be_visible()
+    names = [line["strategy_name"] for line in server.get("/api/v1/strategies").json()["strategies"]]
+    assert "双均线策略" not in names
+    page.locator(".timeline .entry").nth(1).get_by_role("link", name="恢复").click()
+    page.get_by_role("button", name="确认恢复").click()
+    expect(page.locator("[data-live=positions]")).to_contain_text("宁德时代")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_search_sort_and_parts(tab, javascript):
+    page = tab(javascript=javascript).open("/")
+    page.locator("[data-live=total]").get_by_role("link", name="投入（元）").click()
+    expect(page.locator("[data-live=total] tbody tr").first).to_contain_text("600519.SH")
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("投入（元）")
+    page.locator("[data-live=total]").get_by_role("link", name="投入（元）").click()
+    expect(page.locator("[data-live=total] tbody tr").last).to_contain_text("600519.SH")
+    page.fill("#q", "平安")
+    page.get_by_role("button", name="搜索").click()
+    expect(page.locator("[data-live=total] tbody tr")).to_have_count(1)
+    page.locator("summary").click()
+    expect(page.locator(".parts")).to_contain_text("ADJUSTMENT_MAIN −3,000 × 11.5")
+    page.get_by_role("link", name="清除").click()
+    expect(page.locator("[data-live=strategies] tbody tr")).to_have_count(4)
+
+
+def test_history_filters_live_in_the_address(tab):
+    page = tab(javascript=False).open("/history")
+    page.fill("#instrument", "600519")
+    page.get_by_role("button", name="筛选").click()
+    expect(page.locator(".entry")).to_have_count(2)
+    assert "instrument=600519" in page.url
+    with page.expect_download() as download:
+        page.get_by_role("link", name="下载 CSV").click()
+    text = pathlib.Path(download.value.path()).read_text(encoding="utf-8-sig")
+    assert text.count("600519.XSHG") == 2 and "000001" not in text
+    page.fill("#from", "soon")
+    page.get_by_role("button", name="筛选").click()
+    expect(page.get_by_text("筛选条件无法识别")).to_be_visible()
+    assert page.input_value("#instrument") == "600519"
+
+
+def test_keys_and_password(tab, server):
+    page = tab(javascript=False).log_in("/keys")
+    page.fill("#name", "qmt")
+    page.get_by_role("button", name="创建密钥").click()
+    secret = page.locator(".secret").inner_text()
+    assert server.get("/api/v1/positions/total", headers={"X-API-Key": secret}).status_code == 200
+    page.goto("/keys")
+    assert secret not in page.content()
+    page.get_by_role("button", name="吊销 qmt").click()
+    expect(page.locator("tr.removed")).to_contain_text("已吊销")
+    page.get_by_role("link", name="密码", exact=True).click()
+    page.fill("#current", PASSWORD)
+    page.fill("#new", "short")
+    page.fill("#again", "short")
+    page.get_by_role("button", name="设置密码").click()
+    expect(page.locator("#new-fault")).to_contain_text("至少 10 个字符")
+    for field, value in [
+        ("#current", PASSWORD),
+        ("#new", "another-long-password"),
+        ("#again", "another-long-password"),
+    ]:
+        page.fill(field, value)
+    page.get_by_role("button", name="设置密码").click()
+    expect(page.get_by_text("密码已更新")).to_be_visible()
+    page.get_by_role("button", name="退出登录").click()
+    expect(page.locator("header").get_by_role("link", name="登录")).to_be_visible()
+
+
+def test_two_operators_in_two_windows(tab):
+    first, second = tab(), tab()
+    first.log_in("/adjustment")
+    second.log_in("/adjustment")
+    second.type_row(1, code="510300", volume="500", cost="4")
+    second.page.get_by_role("button", name="预览").click()
+    first.type_row(0, volume="-200")
+    first.page.get_by_role("button", name="预览").click()
+    first.page.get_by_role("button", name="保存").click()
+    expect(first.page.get_by_text("已保存")).to_be_visible()
+    second.page.get_by_role("button", name="保存").click()
+    expect(second.page.get_by_text("他人已修改此表")).to_be_visible()
+    expect(second.page.locator(".attention .changes")).to_contain_text("−3,000 → −200")
+    assert second.typed(1, "code") == "510300"
+    second.type_row(0, volume="-200")
+    second.page.get_by_role("button", name="预览").click()
+    second.page.get_by_role("button", name="保存").click()
+    expect(second.page.get_by_text("已保存")).to_be_visible()
+
+
+def test_a_session_that_ends_in_the_middle_of_an_edit(tab):
+    one = tab()
+    page = one.log_in("/adjustment")
+    one.type_row(1, code="510300", name=EVIL, volume="500", cost="4", remark="不要丢")
+    one.context.clear_cookies(name="jq2qmt_session")
+    page.get_by_role("button", name="预览").click()
+    expect(page.get_by_text("登录已过期")).to_be_visible()
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    page.get_by_role("button", name="继续提交").click()
+    expect(page.locator(".preview")).to_be_visible()
+    assert (one.typed(1, "remark"), one.typed(1, "name")) == ("不要丢", EVIL)
+
+
+def test_pages_stay_live(tab, server):
+    one = tab()
+    page = one.open("/")
+    row = page.locator("[data-live=total] tr", has_text="贵州茅台")
+    row.locator("summary").click()
+    expect(row).to_contain_text("300")
+    server.push("双均线策略", [{"code": "600519.XSHG", "name": "贵州茅台", "volume": 700, "cost": 1486.52}])
+    expect(row).to_contain_text("700")
+    assert "changed" in row.get_attribute("class")
+    expect(page.locator("#live")).to_have_text("数据已更新")
+    # What was opened stays open; what did not change is not marked.
+    assert row.locator("details").evaluate("details => details.open")
+    other = page.locator("[data-live=total] tr", has_text="比亚迪")
+    assert "changed" not in (other.get_attribute("class") or "")
+    server.push("新策略", [held("600000.XSHG", 100)])
+    expect(page.locator("[data-live=strategies]")).to_contain_text("新策略")
+
+
+def test_a_lost_connection_is_said_and_mended(tab, server):
+    page = tab().open("/")
+    expect(page.locator("#lost")).to_be_hidden()
+    server.listen = server.url.removeprefix("http://")
+    server.kill()
+    expect(page.locator("#lost")).to_be_visible(timeout=15_000)
+    before = page.locator("[data-live=strategies] time").first.inner_text()
+    expect(page.locator("[data-live=strategies] time").first).not_to_have_text(before, timeout=5_000)
+    server.start()
+    server.push("回来了", [held("600000.XSHG", 100)])
+    expect(page.locator("#lost")).to_be_hidden(timeout=20_000)
+    expect(page.locator("[data-live=strategies]")).to_contain_text("回来了")
+
+
+def test_what_strangers_write_is_only_text(tab, server):
+    position = {"code": "600000.XSHG", "name": EVIL, "volume": 100, "cost": 10, "remark": EVIL}
+    assert server.push(EVIL, [position]).status_code == 200
+    assert server.push("alpha", [position]).status_code == 200
+    body = {"strategy_name": "ADJUSTMENT_MAIN", "positions": [position]}
+    assert server.post(INTERNAL, body, X_Internal_Password=PASSWORD).status_code == 200
+    (server.folder / "keys" / "<img src=x onerror=alert(1)>.pem").write_bytes(
+        (server.folder / "keys/default.pem").read_bytes()
+    )
+    one = tab()
+    page = one.log_in()
+    for path in ["/", "/strategies/alpha", "/history", "/adjustment", "/keys", "/strategies/alpha/delete"]:
+        one.open(path)
+        assert page.locator("main img, main script").count() == 0, path
+    page.goto("/")
+    page.locator("[data-live=strategies]").get_by_role("link", name=EVIL).click()
+    expect(page.locator("h1")).to_have_text(EVIL)
+    # The live refresh parses a page as well.
+    page.goto("/")
+    server.push(EVIL, [dict(position, volume=200)])
+    expect(page.locator("[data-live=total] tr", has_text="600000.SH")).to_contain_text("400")
+
+
+PAGES = {
+    "overview": "/",
+    "strategy": STRATEGY,
+    "restore": STRATEGY + "/restore?to=1",
+    "delete": STRATEGY + "/delete",
+    "adjustment": "/adjustment",
+    "history": "/history",
+    "keys": "/keys",
+    "password": "/password",
+    "error": "/nowhere",
+}
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
+    """Screenshots of all pages are left in target/screenshots, to be looked at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    viewport = DESKTOP if size == "desktop" else PHONE
+    one = tab(language=language, color_scheme=scheme, viewport=viewport, bypass_csp=True)
+
+    def look(name):
+        one.page.screenshot(path=SCREENSHOTS / f"{name}-{language}-{scheme}-{size}.png", full_page=True)
+        wide = one.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{name} is {wide} px too wide"
+        found = Axe().run(one.page)
+        assert found.violations_count == 0, name + "\n" + found.generate_report()
+        chinese = re.findall(r"[\u4e00-\u9fff]+", one.page.locator("main").inner_text())
+        if language == "en" and name in ("keys", "password", "login"):
+            assert chinese == [], name
+
+    one.open("/login")
+    look("login")
+    one.log_in()
+    for name, path in PAGES.items():
+        one.open(path)
+        look(name)
+    one.open("/adjustment")
+    one.type_row(1, code="600519", volume="-100", cost="1480.5")
+    one.page.locator("button[value=preview]").click()
+    one.page.wait_for_selector(".preview")
+    look("preview")
+    one.type_row(2, code="abc")
+    one.page.locator("button[value=preview]").click()
+    one.page.wait_for_selector(".fault")
+    look("faults")
+
+
+def test_the_keyboard_reaches_everything(tab):
+    page = tab().log_in()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "跳到正文"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.tagName"))
+    assert {"A", "BUTTON", "SUMMARY"} <= reached
+
+
+def test_reads_behind_a_key_need_a_login(chromium, tmp_path):
+    with running(tmp_path, "--demo", "--reads", "key") as server:
+        one = Tab(chromium, server)
+        one.open("/history?actor=demo")
+        one.page.fill("#password", PASSWORD)
+        one.page.click("main button")
+        one.page.wait_for_url("**/history?actor=demo")
+        expect(one.page.locator(".entry")).to_have_count(4)
+        # The session listens to events, too.
+        server.push("新策略", [held("600000.XSHG", 100)])
+        one.page.goto("/")
+        server.push("另一个", [held("600000.XSHG", 100)])
+        expect(one.page.locator("[data-live=strategies]")).to_contain_text("另一个")
+        one.context.close()
+        assert one.trouble == []
