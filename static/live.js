@@ -98,32 +98,86 @@
   setInterval(countAges, 1000);
   if (!("revision" in body.dataset) || parts().length === 0) return;
 
+  let seen = Number(body.dataset.revision);
+  function hear(revision) {
+    if (revision > seen) {
+      seen = revision;
+      soon();
+    }
+  }
+
+  // A browser opens six connections to a server, whatever the number of its tabs. So one tab that is seen listens, and
+  // tells the others; when it is silent for three seconds, another one takes over.
+  const channel = new BroadcastChannel("jq2qmt");
+  const me = Math.random();
   let source = null;
   let trouble = null;
-  let seen = Number(body.dataset.revision);
-  function listen() {
-    source = new EventSource("/api/v1/events");
+  let leaderHeard = 0;
+
+  const tell = (word) => channel.postMessage({ word, from: me, revision: seen, lost: !lost.hidden });
+
+  function lead() {
+    source = new EventSource(`/api/v1/events?after=${seen}`);
     source.addEventListener("open", () => {
       clearTimeout(trouble);
       trouble = null;
       if (!lost.hidden) soon();
       lost.hidden = true;
+      tell("lead");
     });
     source.addEventListener("revision", (event) => {
-      const revision = Number(event.lastEventId);
-      if (revision > seen) {
-        seen = revision;
-        soon();
-      }
+      hear(Number(event.lastEventId));
+      tell("lead");
     });
     source.addEventListener("error", () => {
       trouble ??= setTimeout(() => (lost.hidden = false), 3000);
       // A browser gives up after an answer that is no stream; we do not.
-      if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+      if (source?.readyState === EventSource.CLOSED) follow();
     });
+    tell("lead");
   }
-  listen();
+
+  function follow() {
+    source?.close();
+    source = null;
+  }
+
+  channel.addEventListener("message", ({ data }) => {
+    if (data.word === "who" || (source && data.word === "lead" && data.from > me)) {
+      if (source) tell("lead");
+    } else if (data.word === "lead") {
+      if (source) follow();
+      leaderHeard = Date.now();
+      if (lost.hidden !== !data.lost && !data.lost) soon();
+      lost.hidden = !data.lost;
+      hear(data.revision);
+    } else if (data.word === "bye") {
+      leaderHeard = 0;
+    }
+  });
+
+  function keepWatch() {
+    if (document.hidden) return;
+    if (source) tell("lead");
+    else if (Date.now() - leaderHeard > 3000) lead();
+  }
+
+  function leave() {
+    if (!source) return;
+    follow();
+    tell("bye");
+  }
+
+  tell("who");
+  // Tabs that begin together shall not all begin to lead.
+  setTimeout(keepWatch, 100 + me * 200);
+  setInterval(keepWatch, 1000);
+  addEventListener("pagehide", leave);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && due) soon();
+    if (document.hidden) leave();
+    else {
+      keepWatch();
+      soon();
+    }
   });
 })();

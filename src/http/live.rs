@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -29,15 +29,16 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CATCH_UP: i64 = 500;
 
 /// `GET /api/v1/events`
-pub(crate) async fn events(State(state): State<AppState>, _: Reader, headers: HeaderMap) -> Result<Response, AppError> {
+pub(crate) async fn events(
+    State(state): State<AppState>,
+    _: Reader,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, AppError> {
     let place = state.guard.listener().ok_or(AppError::Overloaded)?;
     let stored = state.store.subscribe();
-    let last_seen = headers.get("last-event-id").map(|id| {
-        let id = id.to_str().ok().and_then(|text| text.parse().ok());
-        id.ok_or(Invalid::Query("Last-Event-ID"))
-    });
-    let (seen, behind) = match last_seen {
-        Some(id) => (id?, true),
+    let (seen, behind) = match last_seen(&headers, query.as_deref())? {
+        Some(revision) => (revision, true),
         None => (newest(&state.store), false),
     };
     let closing = state.closing.subscribe();
@@ -48,6 +49,18 @@ pub(crate) async fn events(State(state): State<AppState>, _: Reader, headers: He
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
     Ok((headers, Body::from_stream(body)).into_response())
+}
+
+/// After which revision somebody wants to go on. A browser's first request cannot carry the header; its later ones
+/// do, and know better than the address.
+fn last_seen(headers: &HeaderMap, query: Option<&str>) -> Result<Option<Revision>, Invalid> {
+    if let Some(id) = headers.get("last-event-id") {
+        let id = id.to_str().ok().and_then(|text| text.parse().ok());
+        return id.map(Some).ok_or(Invalid::Query("Last-Event-ID"));
+    }
+    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let after = pairs.find(|(name, _)| name == "after");
+    after.map(|(_, text)| text.parse().map_err(|_| Invalid::Query("after"))).transpose()
 }
 
 /// Somebody who listens.

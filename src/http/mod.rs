@@ -9,7 +9,7 @@ mod guard;
 mod live;
 mod pages;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,11 +26,13 @@ use self::error::AppError;
 use self::guard::Guard;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
-use crate::domain::moment::Moment;
 use crate::store::Store;
 
 /// The largest body of a request, in bytes.
 pub const MAX_BODY: usize = 4 << 20;
+
+/// How many clients that send unbound tokens are remembered.
+const MAX_UNBOUND: usize = 20;
 
 /// All that handlers share. A clone is one more reference.
 #[derive(Debug, Clone)]
@@ -49,8 +51,8 @@ pub struct Shared {
     closing: watch::Sender<bool>,
     /// Whether browsers reach the server by HTTPS.
     is_tls: bool,
-    /// Clients that sent a token bound to nothing, and when they last did.
-    unbound: Mutex<BTreeMap<String, Moment>>,
+    /// Clients that sent a token bound to nothing since the start.
+    unbound: Mutex<BTreeSet<String>>,
 }
 
 impl AppState {
@@ -63,8 +65,11 @@ impl AppState {
 
     /// Notes that a client's token was bound to nothing, for the operator to see.
     fn note_unbound(&self, client: &str) {
-        let now = self.clock.now();
-        self.unbound.lock().unwrap_or_else(PoisonError::into_inner).insert(client.to_owned(), now);
+        let mut unbound = self.unbound.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under default.pem a client may call itself what it likes; a few names are enough to act on.
+        if unbound.len() < MAX_UNBOUND {
+            unbound.insert(client.to_owned());
+        }
     }
 
     /// Ends what would otherwise never end: the connections of those who listen.

@@ -14,7 +14,11 @@ use crate::app::{ALICE, App, held};
 
 /// Somebody who listens; the greeting is heard already.
 async fn listen(app: &App, headers: &[(&str, &str)]) -> BodyDataStream {
-    let request = Request::get("/api/v1/events");
+    listen_at(app, "/api/v1/events", headers).await
+}
+
+async fn listen_at(app: &App, path: &str, headers: &[(&str, &str)]) -> BodyDataStream {
+    let request = Request::get(path);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let mut request = request.body(Body::empty()).unwrap();
     request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from(([192, 0, 2, 7], 40_000))));
@@ -52,10 +56,14 @@ async fn who_comes_back_hears_what_was_missed() {
     for volume in 1..=4 {
         push(&app, volume).await;
     }
-    let mut events = listen(&app, &[("last-event-id", "2")]).await;
-    let missed = next(&mut events).await;
-    assert_eq!(missed.matches("event: revision").count(), 2);
-    assert!(missed.contains("id: 3\n") && missed.contains("id: 4\n"), "{missed}");
+    for (path, header) in [("/api/v1/events", "2"), ("/api/v1/events?after=2", ""), ("/api/v1/events?after=1", "2")] {
+        let headers = if header.is_empty() { vec![] } else { vec![("last-event-id", header)] };
+        let missed = next(&mut listen_at(&app, path, &headers).await).await;
+        assert_eq!(missed.matches("event: revision").count(), 2, "{path}");
+        assert!(missed.contains("id: 3\n") && missed.contains("id: 4\n"), "{missed}");
+    }
+    let mut events = listen_at(&app, "/api/v1/events?after=3", &[]).await;
+    assert!(next(&mut events).await.contains("id: 4\n"));
     push(&app, 5).await;
     assert!(next(&mut events).await.contains("id: 5\n"));
 }
@@ -103,6 +111,7 @@ async fn listening_is_reading_and_has_its_places() {
     assert_eq!(app.get("/api/v1/events").await.refusal().0, 401);
     let app = App::start().await;
     assert_eq!(app.get_with("/api/v1/events", &[("last-event-id", "x")]).await.refusal().0, 400);
+    assert_eq!(app.get("/api/v1/events?after=x").await.refusal().0, 400);
     let mut listeners = Vec::new();
     for _ in 0..256 {
         listeners.push(listen(&app, &[]).await);

@@ -273,6 +273,23 @@ def test_pages_stay_live(tab, server):
     expect(page.locator("[data-live=strategies]")).to_contain_text("新策略")
 
 
+def test_a_dozen_tabs_of_one_browser_share_a_connection(tab, server):
+    """A browser opens six connections to a server: the seventh tab must not wait for ever."""
+    one = tab()
+    pages = [one.context.new_page() for _ in range(12)]
+    for page in pages:
+        page.goto("/")
+    server.push("新策略", [held("600000.XSHG", 100)])
+    for page in pages:
+        expect(page.locator("[data-live=strategies]")).to_contain_text("新策略")
+    # Whoever listens is closed: another one takes over.
+    for page in pages[:6]:
+        page.close()
+    server.push("另一个", [held("600000.XSHG", 100)])
+    for page in pages[6:]:
+        expect(page.locator("[data-live=strategies]")).to_contain_text("另一个")
+
+
 def test_a_lost_connection_is_said_and_mended(tab, server):
     page = tab().open("/")
     expect(page.locator("#lost")).to_be_hidden()

@@ -112,12 +112,27 @@ def certificate(folder, name):
     return name
 
 
+def test_who_listens_does_not_hold_up_the_stop(server):
+    """An event stream has no end of its own; the tab comes back when the server does."""
+    with requests.get(server.url + "/api/v1/events", stream=True, timeout=10) as events:
+        chunks = events.iter_content(None)
+        assert next(chunks) == b"retry: 2000\n\n"
+        before = time.monotonic()
+        assert server.stop() == 0
+        assert list(chunks) == []
+        assert time.monotonic() - before < 15, "it waited for the grace period"
+
+
 def test_https_and_a_certificate_that_changes(tmp_path):
     certificate(tmp_path, "first")
     with running(tmp_path, "--tls-cert", "cert.pem", "--tls-key", "key.pem") as server:
         assert server.url.startswith("https://")
         trusted = str(tmp_path / "cert.pem")
         assert requests.get(server.url + TOTAL, verify=trusted, timeout=10).status_code == 200
+        form = {"password": PASSWORD}
+        login = requests.post(server.url + "/login", data=form, verify=trusted, timeout=10, allow_redirects=False)
+        assert login.headers["Set-Cookie"].endswith("; HttpOnly; SameSite=Strict; Secure")
+        assert login.headers["Strict-Transport-Security"] == "max-age=31536000"
 
         def shown():
             pem = ssl.get_server_certificate(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))

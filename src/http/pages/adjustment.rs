@@ -24,9 +24,9 @@ use crate::store::{Change, Deed, Refusal};
 /// The overlay that there always is.
 const MAIN: &str = "ADJUSTMENT_MAIN";
 
-/// How many empty rows are offered, and how many rows a form may have.
+/// How many empty rows are offered, and how many when more are asked for.
 const SPARE_ROWS: usize = 3;
-const MAX_ROWS: usize = 5000;
+const MORE_ROWS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "adjustment.html")]
@@ -143,7 +143,7 @@ fn rows_of(fields: &Fields) -> Vec<Row> {
         removed: removed.contains(&n),
         ..Row::default()
     };
-    let rows = column("code").into_iter().take(MAX_ROWS).enumerate().map(row);
+    let rows = column("code").into_iter().enumerate().map(row);
     rows.filter(|row| !row.is_blank()).collect()
 }
 
@@ -220,7 +220,7 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     let name = overlay_name(fields.get("overlay"))?;
     let revision: Revision = fields.get("revision").parse().map_err(|_| Invalid::Query("revision"))?;
     let mut rows = rows_of(&fields);
-    let (action, spare) = (fields.get("action"), if fields.get("action") == "more" { 10 } else { SPARE_ROWS });
+    let (action, spare) = (fields.get("action"), if fields.get("action") == "more" { MORE_ROWS } else { SPARE_ROWS });
     let book = state.store.book();
     let mut page = AdjustmentPage {
         overlays: overlays(&book),

@@ -242,8 +242,13 @@ fn strategy_row(strategy: &Strategy, silent_since: Moment) -> StrategyRow {
         invested: invested(strategy),
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
-        is_silent: !is_adjustment && strategy.last_push_at < silent_since,
+        is_silent: is_silent(strategy, silent_since),
     }
+}
+
+/// Whether a strategy should have pushed by now; overlays are people's, and never late.
+fn is_silent(strategy: &Strategy, since: Moment) -> bool {
+    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at < since
 }
 
 /// What a strategy's list cost: CNY.
@@ -264,7 +269,7 @@ async fn warnings(state: &AppState, v: &View, book: &Book, lines: &[TotalLine]) 
         warnings.push(Warning { text, link: "/adjustment".to_owned() });
     }
     let silent_since = state.zone.last_weekday_before(v.now);
-    for strategy in book.strategies().filter(|strategy| strategy_row(strategy, silent_since).is_silent).take(20) {
+    for strategy in book.strategies().filter(|strategy| is_silent(strategy, silent_since)).take(20) {
         let (name, age) = (&strategy.name, v.age(&strategy.last_push_at));
         let text = if chinese {
             format!("策略 {name} 自上个交易日以来没有推送（最近：{age}）。")
@@ -273,8 +278,7 @@ async fn warnings(state: &AppState, v: &View, book: &Book, lines: &[TotalLine]) 
         };
         warnings.push(Warning { text, link: strategy_path(name.as_str()) });
     }
-    let unbound: Vec<String> =
-        state.unbound.lock().unwrap_or_else(PoisonError::into_inner).keys().take(20).cloned().collect();
+    let unbound: Vec<String> = state.unbound.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
     for client in unbound {
         let text = if chinese {
             format!("客户端 {client} 的令牌未绑定请求体，截获者可以换上另一份持仓。请升级客户端脚本。")

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{REFERER, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Uri};
+use axum::http::{HeaderValue, Method, Uri};
 use axum::response::Response;
 
 use super::super::AppState;
@@ -52,7 +52,7 @@ impl View {
         let english = cookie(&parts.headers, LANGUAGE_COOKIE) == Some("en");
         Self {
             t: if english { &ENGLISH } else { &CHINESE },
-            here: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            here: here(parts),
             now: state.clock.now(),
             revision: super::super::api::newest(&state.store),
             form_token: None,
@@ -198,6 +198,14 @@ impl FromRequestParts<AppState> for Member {
         let v = View::of(parts, state).await?;
         if v.logged_in() { Ok(Self(v)) } else { Err(Refused::NotLoggedIn.into()) }
     }
+}
+
+/// Where the reader is: path and query, for an answer to a form those of the page with the form.
+fn here(parts: &Parts) -> String {
+    let form = parts.headers.get(REFERER).filter(|_| parts.method == Method::POST);
+    let form = form.and_then(|referer| referer.to_str().ok()?.parse::<Uri>().ok());
+    let uri = form.as_ref().unwrap_or(&parts.uri);
+    uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
 }
 
 /// A path of ours, or the overview: a link must not lead the operator elsewhere.
