@@ -127,7 +127,8 @@ pub fn tell(places: &Places, base_url: &str, key: Option<&KeyPair>, password: Op
             out,
             "\n推送用的私钥 / private key for pushing:  {private}\n服务器用的公钥 / its public half:        {public}\n\n\
              试推一次 / try a push:\n    {} push --server {base_url} --key {private} --client {DEFAULT_CLIENT} \
-             --strategy alpha {sample}\n查看汇总 / see the total:\n    curl {base_url}/api/v1/positions/total\n",
+             --strategy alpha {sample}\n查看汇总 / see the total:\n    curl {base_url}/api/v1/positions/total\n\
+             在浏览器中查看和修正 / look and correct in a browser:\n    {base_url}\n",
             quoted(&program())
         )?;
     }
