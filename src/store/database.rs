@@ -58,7 +58,12 @@ pub async fn open_or_create(path: &Path) -> Result<SqlitePool, OpenError> {
         other => OpenError::Migration(other),
     })?;
     sqlx::Connection::close(connection).await?;
-    Ok(SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options(path).read_only(true)))
+    Ok(readers(path, 4))
+}
+
+/// Connections that only read, so many at a time.
+pub(super) fn readers(path: &Path, most: u32) -> SqlitePool {
+    SqlitePoolOptions::new().max_connections(most).connect_lazy_with(options(path).read_only(true))
 }
 
 /// Opens the database of a server for reading and writing, beside that server.
@@ -77,7 +82,7 @@ pub async fn open_existing(path: &Path) -> Result<SqlitePool, OpenError> {
 /// When there is none.
 pub fn open_read_only(path: &Path) -> Result<SqlitePool, OpenError> {
     must_exist(path)?;
-    Ok(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(path).read_only(true)))
+    Ok(readers(path, 1))
 }
 
 fn must_exist(path: &Path) -> Result<(), OpenError> {

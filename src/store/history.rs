@@ -41,6 +41,17 @@ pub struct RevisionInfo {
     pub parent_hash: Vec<u8>,
 }
 
+/// The revisions that come before so many changes are reached: what a page can hold in memory. At least one.
+pub fn within(revisions: Vec<RevisionInfo>, most_changes: i64) -> Vec<RevisionInfo> {
+    let mut sum = 0;
+    let mut fits = |revision: &RevisionInfo| {
+        let first = sum == 0;
+        sum += revision.changes.max(1);
+        first || sum <= most_changes
+    };
+    revisions.into_iter().take_while(|revision| fits(revision)).collect()
+}
+
 /// Which revisions are asked for; None asks for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -119,7 +130,7 @@ impl Store {
         before: Option<Revision>,
         limit: i64,
     ) -> Result<Vec<RevisionInfo>, Refusal> {
-        revisions(&self.readers, filter, before.unwrap_or(i64::MAX), limit).await.map_err(unreadable)
+        revisions(&self.historians, filter, before.unwrap_or(i64::MAX), limit).await.map_err(unreadable)
     }
 
     /// One revision.
@@ -141,7 +152,7 @@ impl Store {
         of: &[RevisionInfo],
         most: i64,
     ) -> Result<HashMap<Revision, Vec<InstrumentChange>>, Refusal> {
-        changes(&self.readers, of, most).await.map_err(unreadable)
+        changes(&self.historians, of, most).await.map_err(unreadable)
     }
 
     /// A strategy as of a revision: None when nobody had pushed it by then.
@@ -149,7 +160,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn list_as_of(&self, strategy: &StrategyName, revision: Revision) -> Result<Option<ListAsOf>, Refusal> {
-        let mut connection = self.readers.acquire().await.map_err(unreadable)?;
+        let mut connection = self.historians.acquire().await.map_err(unreadable)?;
         list_as_of(&mut connection, strategy, revision).await.map_err(unreadable)
     }
 
@@ -158,7 +169,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn book_as_of(&self, revision: Revision) -> Result<Book, Refusal> {
-        let mut connection = self.readers.acquire().await.map_err(unreadable)?;
+        let mut connection = self.historians.acquire().await.map_err(unreadable)?;
         book_as_of(&mut connection, revision).await.map_err(unreadable)
     }
 
@@ -173,7 +184,7 @@ impl Store {
             revision,
             limit
         )
-        .fetch_all(&self.readers)
+        .fetch_all(&self.historians)
         .await
         .map_err(unreadable)?;
         let stored = rows.into_iter().map(|row| {
@@ -190,7 +201,7 @@ impl Store {
     pub async fn revision_at(&self, moment: Moment) -> Result<Revision, Refusal> {
         let at = moment.as_micros();
         let row = sqlx::query!("SELECT id FROM revisions WHERE at <= ? ORDER BY at DESC LIMIT 1", at)
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.historians)
             .await
             .map_err(unreadable)?;
         Ok(row.map_or(0, |row| row.id))
@@ -368,4 +379,28 @@ async fn book_as_of(connection: &mut SqliteConnection, revision: Revision) -> Re
         book.add(Arc::new(Strategy { id: state.id, name, list, mark, last_push_at: at, sequence: None }));
     }
     Ok(book)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_is_the_newest_and_at_least_one() {
+        let revision = |id, changes| RevisionInfo {
+            id,
+            strategy: StrategyName::parse("alpha").unwrap(),
+            kind: "push".to_owned(),
+            at: Moment::from_micros(id),
+            actor_kind: "client".to_owned(),
+            actor: "alice".to_owned(),
+            address: None,
+            note: None,
+            changes,
+            hash: Vec::new(),
+            parent_hash: Vec::new(),
+        };
+        let fits = |most| within(vec![revision(3, 4), revision(2, 0), revision(1, 5)], most).len();
+        assert_eq!([fits(1), fits(4), fits(5), fits(9), fits(10)], [1, 1, 2, 2, 3]);
+    }
 }

@@ -35,6 +35,9 @@ use crate::domain::strategy::StrategyName;
 /// How many changes may wait for the writer before new ones wait outside.
 const QUEUE: usize = 1024;
 
+/// How many look into the history at a time.
+const HISTORIANS: u32 = 2;
+
 /// Who made a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
@@ -163,6 +166,8 @@ pub struct Store {
     queue: mpsc::Sender<Command>,
     stored: broadcast::Sender<Arc<[Stored]>>,
     readers: SqlitePool,
+    /// Apart from `readers`: who looks far back must not keep anybody from logging in.
+    historians: SqlitePool,
 }
 
 impl Store {
@@ -179,7 +184,8 @@ impl Store {
         let writer = Writer::start(path.to_owned(), Arc::clone(&book), stored.clone(), clock, token_memory).await?;
         let (queue, commands) = mpsc::channel(QUEUE);
         tokio::spawn(writer.run(commands));
-        Ok(Self { book, queue, stored, readers })
+        let historians = database::readers(path, HISTORIANS);
+        Ok(Self { book, queue, stored, readers, historians })
     }
 
     /// The book as it stands now; it stays so for whoever holds it.
@@ -267,6 +273,7 @@ impl Store {
     pub async fn close(self) {
         // The writer's connection goes last: only one that may write folds the log into the database.
         self.readers.close().await;
+        self.historians.close().await;
         let (answer, done) = oneshot::channel();
         if self.queue.send(Command::Close(answer)).await.is_ok() {
             let _ = done.await;

@@ -541,6 +541,18 @@ async fn csv_opens_in_excel_and_holds_no_formula() {
 }
 
 #[tokio::test]
+async fn a_csv_that_is_too_long_says_that_it_is_cut() {
+    let app = App::start().await;
+    let list = |n: i64| -> Vec<_> { (0..30_000).map(|code| held(&format!("{code:06}.SZ"), n, 1.0)).collect() };
+    for n in 1..=4 {
+        app.push(&ALICE, "many", json!(list(n))).await.ok();
+    }
+    let history = text(&app.get("/history.csv").await);
+    assert_eq!(history.lines().count(), 1 + 3 * 30_000 + 1);
+    assert!(history.lines().last().unwrap().contains("到此为止"));
+}
+
+#[tokio::test]
 async fn keys_are_made_shown_once_and_revoked() {
     let app = App::start().await;
     let mut browser = Browser::operator(&app).await;

@@ -14,11 +14,12 @@ use super::{download, html};
 use crate::domain::book::Revision;
 use crate::domain::code::Code;
 use crate::domain::strategy::StrategyName;
-use crate::store::history::Filter;
+use crate::store::history::{Filter, within};
 
-/// How many revisions stand on a page, and in a CSV file at most.
+/// How many revisions stand on a page; how many of them, and of their changes, a CSV file holds at most.
 const PAGE: i64 = 50;
 const MAX_CSV: i64 = 10_000;
+const MAX_CSV_CHANGES: i64 = 100_000;
 
 #[derive(Template)]
 #[template(path = "history.html")]
@@ -119,8 +120,11 @@ pub(super) async fn csv(
     uri: Uri,
 ) -> Result<Response, AppError> {
     let (asked, filter) = Asked::parse(&query(&uri), &v);
-    let revisions =
-        if asked.faults.is_empty() { state.store.revisions(&filter, None, MAX_CSV).await? } else { Vec::new() };
+    let found =
+        if asked.faults.is_empty() { state.store.revisions(&filter, None, MAX_CSV + 1).await? } else { Vec::new() };
+    let all = found.len();
+    let mut revisions = within(found, MAX_CSV_CHANGES);
+    revisions.truncate(usize::try_from(MAX_CSV).unwrap_or(usize::MAX));
     let changes = state.store.changes(&revisions, i64::MAX).await?;
     let mut table = Table::new(&[
         "revision",
@@ -163,6 +167,11 @@ pub(super) async fn csv(
             let tail = [code.as_str(), &line.name, &before, &after, &cost_before, &cost_after];
             table.row(&[&head[..], &tail].concat());
         }
+    }
+    if revisions.len() < all {
+        let mut cut = [""; 13];
+        cut[1] = v.t.csv_cut;
+        table.row(&cut);
     }
     Ok(download("history.csv", table.finish()))
 }

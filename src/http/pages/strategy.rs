@@ -21,12 +21,13 @@ use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::moment::Moment;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
-use crate::store::history::{Filter, RevisionInfo};
+use crate::store::history::{Filter, RevisionInfo, within};
 use crate::store::{Change, Deed};
 
 /// How many revisions a page of the timeline holds, and a chart at most.
 const TIMELINE: i64 = 20;
 const CHARTED: i64 = 200;
+const CHARTED_CHANGES: i64 = 20_000;
 
 #[derive(Template)]
 #[template(path = "strategy.html")]
@@ -87,7 +88,7 @@ pub(super) async fn page(
         revisions.pop();
     }
     let older = revisions.last().filter(|_| more).map(|last| last.id);
-    let charted = state.store.revisions(&filter, None, CHARTED).await?;
+    let charted = within(state.store.revisions(&filter, None, CHARTED).await?, CHARTED_CHANGES);
     let chart = LineChart::draw(&invested_over_time(&state, current.map(|s| &**s), charted).await?, &v);
     let positions = current.map(|strategy| rows(strategy)).unwrap_or_default();
     let parts = positions.iter().map(|row| {

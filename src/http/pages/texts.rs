@@ -127,6 +127,7 @@ texts! {
     actor: "操作者", "Who";
     from_time: "从", "From";
     to_time: "到（不含）", "Until (exclusive)";
+    csv_cut: "（内容过多，到此为止：请缩小筛选范围）", "(too much for one file; narrow the filters to see what is older)";
     bad_filter: "筛选条件无法识别", "This filter cannot be understood";
 
     current_password: "当前密码", "Current password";
