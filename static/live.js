@@ -57,6 +57,12 @@
     return copy.textContent;
   }
 
+  // Who works with the keyboard stays where they were.
+  function sameIn(part, element) {
+    const alike = (other) => other.textContent === element.textContent && other.href === element.href;
+    return [...part.querySelectorAll(element.tagName)].find(alike);
+  }
+
   async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (!answer.ok || answer.redirected) return;
@@ -68,7 +74,9 @@
       const open = new Set([...part.querySelectorAll("details[open]")].map((one) => keyOf(one.closest("tr"))));
       for (const one of next.querySelectorAll("details")) one.open = open.has(keyOf(one.closest("tr")));
       mark(part, next);
+      const focused = part.contains(document.activeElement) ? document.activeElement : null;
       part.replaceWith(next);
+      if (focused) sameIn(next, focused)?.focus({ preventScroll: true });
       noteAges(next, Date.now());
       changed = true;
     }

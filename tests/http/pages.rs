@@ -259,11 +259,11 @@ async fn a_form_that_no_page_of_the_session_made_is_refused() {
     // Browsers say where a form comes from.
     let page = browser.page("/keys").await;
     let token = &hidden_fields(&page, "/keys/create")[0].1;
-    for (origin, status) in [("http://evil.example", 403), ("null", 403), ("http://here:5366", 200)] {
-        let request = Request::post("/keys/create").header("host", "here:5366").header("origin", origin);
+    for (site, status) in [("cross-site", 403), ("same-site", 403), ("same-origin", 200)] {
+        let request = Request::post("/keys/create").header("sec-fetch-site", site);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let body = format!("form_token={token}&name={status}&scope=read");
-        assert_eq!(browser.send(request, body.into()).await.status.as_u16(), status, "{origin}");
+        assert_eq!(browser.send(request, body.into()).await.status.as_u16(), status, "{site}");
     }
 }
 
@@ -394,6 +394,19 @@ async fn mistakes_are_named_at_the_field_and_nothing_typed_is_lost() {
         assert!(fault.split('<').next().unwrap().contains(words), "{field}");
     }
     assert!(page.contains("value=\"many\""));
+}
+
+#[tokio::test]
+async fn a_code_that_is_there_already_stays_as_it_is() {
+    let app = App::start().await;
+    app.edit("ADJUSTMENT_MAIN", json!([held("CASH", 1, 1.0), held("if2601.ccfx", 2, 1.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let typed = [["CASH", "1", "1"], ["if2601.ccfx", "2", "1"], ["600000", "100", "10"]];
+    let seen = preview(&mut browser, "/adjustment", &typed).await;
+    assert_eq!(save(&mut browser, &seen, &typed).await.status, 303);
+    let list = app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok();
+    let codes: Vec<_> = list["positions"].as_array().unwrap().iter().map(|line| line["code"].clone()).collect();
+    assert_eq!(codes, ["CASH", "if2601.ccfx", "600000.XSHG"]);
 }
 
 #[tokio::test]

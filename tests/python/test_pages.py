@@ -261,9 +261,11 @@ def test_pages_stay_live(tab, server):
     row = page.locator("[data-live=total] tr", has_text="贵州茅台")
     row.locator("summary").click()
     expect(row).to_contain_text("300")
+    page.locator("[data-live=total]").get_by_role("link", name="占比").focus()
     server.push("双均线策略", [{"code": "600519.XSHG", "name": "贵州茅台", "volume": 700, "cost": 1486.52}])
     expect(row).to_contain_text("700")
     assert "changed" in row.get_attribute("class")
+    assert page.evaluate("document.activeElement.textContent") == "占比"
     expect(page.locator("#live")).to_have_text("数据已更新")
     # What was opened stays open; what did not change is not marked.
     assert row.locator("details").evaluate("details => details.open")

@@ -14,7 +14,7 @@ use super::form::{CheckedForm, Fields};
 use super::html;
 use super::see_other;
 use super::view::{Reading, View, parameter, query};
-use crate::domain::book::{Book, Revision};
+use crate::domain::book::{Book, Revision, Strategy};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, Position};
@@ -89,10 +89,13 @@ impl Row {
         self.faults.iter().find(|(known, _)| known.to_string() == field).map(|(_, text)| text.as_str())
     }
 
-    /// The position that the row describes; None when something is wrong, which is then noted.
-    fn read(&mut self, v: &View) -> Option<Position> {
+    /// The position that the row describes; None when something is wrong, which is then noted. A code that the overlay
+    /// holds already, whatever it is, stays as it is.
+    fn read(&mut self, current: Option<&Strategy>, v: &View) -> Option<Position> {
         let t = v.t;
-        let code = Code::infer(&self.code);
+        let held = current.into_iter().flat_map(|overlay| overlay.list.iter().map(Position::code));
+        let known = held.into_iter().find(|code| code.to_string() == self.code.trim()).cloned();
+        let code = known.or_else(|| Code::infer(&self.code));
         if self.code.trim().is_empty() {
             self.faults.push((Field::Code, t.required.to_owned()));
         } else if code.is_none() {
@@ -237,8 +240,9 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
         page.rows = rows;
         return Ok(html(StatusCode::OK, &page.with_spare_rows(spare)));
     }
+    let current = book.strategy(&page.name).map(|overlay| &**overlay);
     let kept = rows.iter_mut().filter(|row| !row.removed);
-    let read: Vec<Option<Position>> = kept.map(|row| row.read(&page.v)).collect();
+    let read: Vec<Option<Position>> = kept.map(|row| row.read(current, &page.v)).collect();
     page.rows = rows;
     let Some(positions) = read.into_iter().collect::<Option<Vec<Position>>>() else {
         page.notice = Some(Notice::Bad(page.v.t.fix_errors));
@@ -263,12 +267,12 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     }
     // A preview, also of what was to be saved and was not.
     let book = state.store.book();
-    let current = book.strategy(&page.name).map_or(0, |strategy| strategy.mark.revision);
+    let newest = book.strategy(&page.name).map_or(0, |strategy| strategy.mark.revision);
     let mut status = StatusCode::OK;
-    if current != revision {
+    if newest != revision {
         page.their_changes = their_changes(&state, &page.name, revision, &book).await?;
         page.notice = Some(Notice::Bad(page.v.t.conflict));
-        page.revision = current;
+        page.revision = newest;
         status = StatusCode::CONFLICT;
     } else if action == "save" {
         page.notice = Some(Notice::Bad(page.v.t.previewed_other));
