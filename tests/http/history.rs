@@ -204,6 +204,7 @@ async fn a_difference_between_any_two_points() {
 #[tokio::test]
 async fn restore_goes_back_and_is_a_revision_of_its_own() {
     let app = with_history().await;
+    app.clock.advance(std::time::Duration::from_mins(1));
     let answer = restore(&app, "alpha", 3).await.ok();
     insta::assert_json_snapshot!(answer, @r#"
     {
@@ -258,8 +259,13 @@ async fn a_deleted_strategy_leaves_totals_and_keeps_its_history() {
     assert_eq!(restore(&app, "beta", 2).await.ok()["revision"], json!(7));
     assert_eq!(volumes(&app, "/api/v1/positions/strategy/beta").await, one("X", 7));
     assert_eq!(revisions(&app, "beta", "").await["revisions"].as_array().unwrap().len(), 3);
-    assert_eq!(volumes(&app, "/api/v1/positions/strategy/beta?as_of=6").await, []);
+    // While it was gone it was not flat: it was not there.
+    let gone = app.get("/api/v1/positions/strategy/beta?as_of=6").await.ok();
+    assert_eq!((&gone["positions"], &gone["update_time"]), (&json!([]), &Value::Null));
+    assert_eq!(restore(&app, "beta", 6).await.refusal(), (404, "nothing_to_restore".to_owned()));
     assert_eq!(volumes(&app, "/api/v1/positions/total?as_of=6").await, one("X", -2));
+    let path = "/api/v1/positions/total?as_of=6&strategies=beta";
+    assert_eq!(app.get(path).await.refusal(), (404, "unknown_strategy".to_owned()));
     app.restart().await;
     assert_eq!(volumes(&app, "/api/v1/positions/strategy/beta").await, one("X", 7));
 }

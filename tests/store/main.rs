@@ -263,3 +263,24 @@ async fn migrations_run_twice_change_nothing() {
     assert!(connection.fetch_all("PRAGMA foreign_key_check").await.unwrap().is_empty());
     connection.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_name_is_freed_and_taken_again_in_one_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    store.submit(change("alpha", &[("X", "1")])).await.unwrap();
+    // All of them are queued before the writer looks.
+    let remove = || Change { deed: Deed::Remove, ..change("alpha", &[]) };
+    let deeds = [remove(), change("alpha", &[("Y", "2")]), remove(), remove(), change("alpha", &[("Z", "3")])];
+    let outcomes = join_all(deeds.map(|deed| store.submit(deed))).await;
+    let alpha = StrategyName::parse("alpha").unwrap();
+    assert_eq!(outcomes[3], Err(Refusal::UnknownStrategy(alpha.clone())));
+    assert!([0, 1, 2, 4].iter().all(|n| outcomes[*n].is_ok()), "{outcomes:?}");
+    store.close().await;
+    let store = open(&path).await;
+    let held: Vec<String> = store.book().strategy(&alpha).unwrap().list.iter().map(|p| p.code().to_string()).collect();
+    assert_eq!(held, ["Z"]);
+    let pool = open_read_only(&path).unwrap();
+    assert!(matches!(verify(&pool).await.unwrap(), Verdict::Whole { revisions: 5, .. }));
+}
