@@ -592,6 +592,7 @@ async fn keys_are_made_shown_once_and_revoked() {
         let answer = browser.submit("/keys", "/keys/create", &bad).await;
         assert!(answer.status == 422 && text(&answer).contains(words), "{words}");
     }
+    assert_eq!(browser.get("/keys/create").await.header("location"), "/keys");
     let page = browser.page("/keys").await;
     let form_token = hidden_fields(&page, "/keys/create").remove(0).1;
     assert_eq!(browser.post("/keys/revoke", &[("form_token", &form_token), ("name", "qmt<b>")]).await.status, 303);

@@ -1,5 +1,7 @@
 //! `/adjustment`: the overlays in a table, with the total before and after in view before anything is saved.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -14,7 +16,7 @@ use super::form::{CheckedForm, Fields};
 use super::html;
 use super::see_other;
 use super::view::{Reading, View, parameter, query};
-use crate::domain::book::{Book, Revision, Strategy};
+use crate::domain::book::{Book, Revision};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, Position};
@@ -91,11 +93,9 @@ impl Row {
 
     /// The position that the row describes; None when something is wrong, which is then noted. A code that the overlay
     /// holds already, whatever it is, stays as it is.
-    fn read(&mut self, current: Option<&Strategy>, v: &View) -> Option<Position> {
+    fn read(&mut self, known: &HashMap<String, Code>, v: &View) -> Option<Position> {
         let t = v.t;
-        let held = current.into_iter().flat_map(|overlay| overlay.list.iter().map(Position::code));
-        let known = held.into_iter().find(|code| code.to_string() == self.code.trim()).cloned();
-        let code = known.or_else(|| Code::infer(&self.code));
+        let code = known.get(self.code.trim()).cloned().or_else(|| Code::infer(&self.code));
         if self.code.trim().is_empty() {
             self.faults.push((Field::Code, t.required.to_owned()));
         } else if code.is_none() {
@@ -240,9 +240,10 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
         page.rows = rows;
         return Ok(html(StatusCode::OK, &page.with_spare_rows(spare)));
     }
-    let current = book.strategy(&page.name).map(|overlay| &**overlay);
+    let current = book.strategy(&page.name).into_iter().flat_map(|overlay| overlay.list.iter());
+    let known = current.map(|position| (position.code().to_string(), position.code().clone())).collect();
     let kept = rows.iter_mut().filter(|row| !row.removed);
-    let read: Vec<Option<Position>> = kept.map(|row| row.read(current, &page.v)).collect();
+    let read: Vec<Option<Position>> = kept.map(|row| row.read(&known, &page.v)).collect();
     page.rows = rows;
     let Some(positions) = read.into_iter().collect::<Option<Vec<Position>>>() else {
         page.notice = Some(Notice::Bad(page.v.t.fix_errors));

@@ -1,8 +1,10 @@
 //! Differences as people read them: bought, sold, new, gone; and what they do to the total.
 
+use std::collections::{HashMap, HashSet};
+
 use super::texts::Texts;
 use crate::domain::book::Book;
-use crate::domain::code::Code;
+use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::{Amount, Volume};
 use crate::domain::position::{InstrumentChange, Placed};
 use crate::store::history::RevisionInfo;
@@ -112,13 +114,13 @@ pub(super) struct TotalChange {
 impl TotalChange {
     /// The lines that differ between two books, of the instruments that changed.
     pub(super) fn all(before: &Book, after: &Book, changes: &[InstrumentChange]) -> Vec<Self> {
-        let books = (before, after);
+        let (books, names) = ((before, after), known_names(before, changes));
         let line = |change: &InstrumentChange| {
             let entry = change.after.first().or(change.before.first())?;
             let (before, after) = (books.0.sum(&change.instrument).0, books.1.sum(&change.instrument).0);
             let code = entry.position.code().clone();
-            let named = entry.position.name().map(ToOwned::to_owned);
-            let name = named.or_else(|| known_name(books.0, &code)).unwrap_or_default();
+            let name = name_of(change).or(names.get(&change.instrument).map(String::as_str)).unwrap_or_default();
+            let name = name.to_owned();
             (before != after).then(|| Self { code, name, before, after, delta: after - before })
         };
         changes.iter().filter_map(line).collect()
@@ -141,12 +143,26 @@ impl TotalChange {
     }
 }
 
-/// The name that some strategy gives an instrument.
-fn known_name(book: &Book, code: &Code) -> Option<String> {
-    let instrument = code.instrument();
-    let holders = book.holders(&instrument);
-    let mut held = holders.iter().flat_map(|strategy| strategy.list.iter());
-    held.find_map(|position| position.name().filter(|_| position.code().instrument() == instrument)).map(str::to_owned)
+/// The names that strategies give to the instruments of those changes that bring none; each list is walked once.
+fn known_names(book: &Book, changes: &[InstrumentChange]) -> HashMap<Instrument, String> {
+    let unnamed = |change: &&InstrumentChange| name_of(change).is_none();
+    let wanted: HashSet<&Instrument> = changes.iter().filter(unnamed).map(|change| &change.instrument).collect();
+    let mut names = HashMap::new();
+    if wanted.is_empty() {
+        return names;
+    }
+    for position in book.strategies().flat_map(|strategy| strategy.list.iter()) {
+        let instrument = position.code().instrument();
+        if let Some(name) = position.name().filter(|_| wanted.contains(&instrument)) {
+            names.entry(instrument).or_insert_with(|| name.to_owned());
+        }
+    }
+    names
+}
+
+/// The name that a change itself brings.
+fn name_of(change: &InstrumentChange) -> Option<&str> {
+    change.after.first().or(change.before.first())?.position.name()
 }
 
 /// How much of a revision's changes a timeline shows.

@@ -26,7 +26,7 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 
 use self::view::View;
 use super::AppState;
@@ -46,10 +46,11 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/history.csv", get(history::csv))
         .route("/password", get(password::page).post(password::set))
         .route("/keys", get(keys::page))
-        .route("/keys/create", post(keys::create))
-        .route("/keys/revoke", post(keys::revoke))
+        // Where a form's answer was, a reload or a language switch asks again.
+        .route("/keys/create", get(async || see_other("/keys")).post(keys::create))
+        .route("/keys/revoke", get(async || see_other("/keys")).post(keys::revoke))
         .route("/login", get(login::page).post(login::log_in))
-        .route("/logout", post(login::log_out))
+        .route("/logout", get(async || see_other("/")).post(login::log_out))
         .route("/language", get(view::switch_language))
         .route("/static/{name}", get(assets::asset))
         .layer(middleware::from_fn_with_state(state.clone(), around))

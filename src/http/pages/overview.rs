@@ -1,8 +1,9 @@
 //! `GET /`: the merged total, the strategies, and what needs attention.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use askama::Template;
 use axum::extract::State;
@@ -14,7 +15,7 @@ use super::super::error::AppError;
 use super::html;
 use super::view::{Reading, View, parameter, query};
 use crate::domain::book::{Book, Strategy};
-use crate::domain::code::{Code, Notation};
+use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Kind;
@@ -188,13 +189,13 @@ pub(super) async fn page(
     sort.apply(&mut lines, &book);
     let total_pages = Pages::new(&query, "page", lines.len());
     let whole: f64 = invested.approximate();
-    let rows = total_pages.of(lines).into_iter().map(|line| total_row(&book, line, whole)).collect();
+    let rows = total_rows(&book, total_pages.of(lines), whole);
 
     let silent_since = state.zone.last_weekday_before(v.now);
     let found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
     let strategy_pages = Pages::new(&query, "strategies", found.len());
-    let row = |strategy: &std::sync::Arc<Strategy>| strategy_row(strategy, silent_since);
+    let row = |strategy: &Arc<Strategy>| strategy_row(strategy, silent_since);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let known = total.known;
     let page = OverviewPage {
@@ -212,21 +213,37 @@ pub(super) async fn page(
     Ok(html(StatusCode::OK, &page))
 }
 
-fn total_row(book: &Book, line: TotalLine, whole: f64) -> TotalRow {
-    let instrument = line.code.instrument();
-    let parts = book.holders(&instrument).into_iter().flat_map(|strategy| {
-        let held = strategy.list.iter().filter(|position| position.code().instrument() == instrument);
-        held.map(|position| Part {
-            strategy: strategy.name.to_string(),
-            volume: position.volume(),
-            cost: position.cost(),
-        })
-    });
+/// The rows of some lines, each with what every strategy holds of it. Each list is walked once, however many of its
+/// instruments are shown.
+fn total_rows(book: &Book, lines: Vec<TotalLine>, whole: f64) -> Vec<TotalRow> {
+    let mut parts: HashMap<Instrument, Vec<Part>> =
+        lines.iter().map(|line| (line.code.instrument(), Vec::new())).collect();
+    let holders: BTreeMap<_, _> = parts
+        .keys()
+        .flat_map(|instrument| book.holders(instrument))
+        .map(|strategy| (strategy.id, Arc::clone(strategy)))
+        .collect();
+    for strategy in holders.values() {
+        for position in strategy.list.iter() {
+            if let Some(parts) = parts.get_mut(&position.code().instrument()) {
+                let (volume, cost) = (position.volume(), position.cost());
+                parts.push(Part { strategy: strategy.name.to_string(), volume, cost });
+            }
+        }
+    }
+    let row = |line: TotalLine| {
+        let parts = parts.remove(&line.code.instrument()).unwrap_or_default();
+        total_row(line, parts, whole)
+    };
+    lines.into_iter().map(row).collect()
+}
+
+fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64) -> TotalRow {
     TotalRow {
         name: line.name.map(String::from).unwrap_or_default(),
         average: line.amount.per(line.volume).unwrap_or_default(),
         share: if whole == 0.0 { 0.0 } else { line.amount.approximate() / whole },
-        parts: parts.collect(),
+        parts,
         code: line.code,
         volume: line.volume,
         invested: line.amount,
