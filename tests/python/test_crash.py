@@ -14,10 +14,11 @@ STRATEGIES = 8
 class Pusher(threading.Thread):
     """Pushes rising volumes to one strategy until the server is gone; remembers what was answered."""
 
-    def __init__(self, server, key, strategy, volume):
+    def __init__(self, server, key, strategy, stored, sent):
         super().__init__()
         self.server, self.key, self.strategy = server, key, strategy
-        self.acknowledged = self.sent = volume
+        # What is stored before the first answer is the least that must be there after the crash.
+        self.acknowledged, self.sent = stored, sent
         self.tokens = []
         self.unexpected = None
 
@@ -42,11 +43,11 @@ def test_acknowledged_pushes_survive_kill_9(tmp_path, quick_key):
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/quick.pem").write_bytes(public_pem(quick_key))
     server = Server(tmp_path, JQ2QMT_LOG="error").start()
-    volumes = [0] * STRATEGIES
+    stored, sent = [0] * STRATEGIES, [0] * STRATEGIES
     random_moment = random.Random(7)
     acknowledged = 0
     for crash in range(CRASHES):
-        pushers = [Pusher(server, quick_key, f"strategy-{n}", volumes[n]) for n in range(STRATEGIES)]
+        pushers = [Pusher(server, quick_key, f"strategy-{n}", stored[n], sent[n]) for n in range(STRATEGIES)]
         for pusher in pushers:
             pusher.start()
         enough = random_moment.randrange(5, 120)
@@ -61,11 +62,11 @@ def test_acknowledged_pushes_survive_kill_9(tmp_path, quick_key):
         server.start()
         for n, pusher in enumerate(pushers):
             answer = server.get(f"/api/v1/positions/strategy/strategy-{n}").json()
-            stored = answer["positions"][0]["volume"] if answer["positions"] else 0
+            stored[n] = answer["positions"][0]["volume"] if answer["positions"] else 0
             # What was answered, or the one push whose answer never came; and that one wholly.
-            assert pusher.acknowledged <= stored <= pusher.sent, f"crash {crash}: {pusher.strategy}"
+            assert pusher.acknowledged <= stored[n] <= pusher.sent, f"crash {crash}: {pusher.strategy}"
             assert len(answer["positions"]) in (0, 2)
-            volumes[n] = pusher.sent
+            sent[n] = pusher.sent
         total = {line["code"]: line["total_volume"] for line in server.total()["positions"]}
         lists = server.get("/api/v1/positions/all").json()["strategies"]
         assert total.get("000001.XSHE", 0) == sum(entry["positions"][0]["volume"] for entry in lists)
