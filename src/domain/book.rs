@@ -251,7 +251,8 @@ impl Book {
     }
 }
 
-fn sums(placed: &[Placed]) -> (Volume, Amount) {
+/// What placed positions add up to: volume, and volume times cost.
+pub fn sums(placed: &[Placed]) -> (Volume, Amount) {
     placed.iter().fold((Volume::default(), Amount::default()), |(volume, amount), entry| {
         (volume + entry.position.volume().into(), amount + entry.position.amount())
     })

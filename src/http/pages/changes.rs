@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::texts::Texts;
-use crate::domain::book::Book;
+use crate::domain::book::{Book, sums};
 use crate::domain::code::{Code, Instrument};
-use crate::domain::decimal::{Amount, Volume};
-use crate::domain::position::{InstrumentChange, Placed};
+use crate::domain::decimal::Volume;
+use crate::domain::position::InstrumentChange;
 use crate::store::history::RevisionInfo;
 
 /// What happened to an instrument.
@@ -32,12 +32,6 @@ pub(super) struct ChangeLine {
     pub(super) delta: Volume,
     pub(super) cost_before: Option<f64>,
     pub(super) cost_after: Option<f64>,
-}
-
-fn sums(placed: &[Placed]) -> (Volume, Amount) {
-    placed.iter().fold(Default::default(), |(volume, amount): (Volume, Amount), entry| {
-        (volume + entry.position.volume().into(), amount + entry.position.amount())
-    })
 }
 
 fn is_negative(volume: Volume) -> bool {

@@ -64,10 +64,11 @@ impl FromRequest<AppState> for CheckedForm {
         let session = state.gate.session(&parts.headers).await.map_err(|error| refuse(error.into()))?;
         let body: Bytes = body_of_form(&parts, body, state, session.is_some()).await.map_err(refuse)?;
         let fields = Fields::parse(&body);
-        let v = View::of(&parts, state).await.map_err(refuse)?;
+        let v = View::stranger(&parts, state);
         let Some(session) = session else {
             return Err(login::ask_to_go_on(v, parts.uri.path(), &fields));
         };
+        let v = v.member(&session);
         let operator = session.over_form(fields.get(TOKEN_FIELD)).map_err(|error| refuse(error.into()))?;
         Ok(Self { v, operator, session, address, fields })
     }

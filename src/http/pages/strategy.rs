@@ -15,7 +15,7 @@ use super::form::CheckedForm;
 use super::overview::{invested, strategy_path};
 use super::view::{Member, Reading, View, parameter, query};
 use super::{download, html, see_other};
-use crate::domain::book::{Book, Revision, Strategy};
+use crate::domain::book::{Book, Revision, Strategy, sums};
 use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::moment::Moment;
@@ -136,16 +136,13 @@ async fn invested_over_time(
     revisions: Vec<RevisionInfo>,
 ) -> Result<Vec<(Moment, f64)>, AppError> {
     let changes = state.store.changes(&revisions, i64::MAX).await?;
-    let amount = |placed: &[crate::domain::position::Placed]| {
-        placed.iter().fold(Amount::default(), |sum, entry| sum + entry.position.amount())
-    };
     let mut then = current.map(invested).unwrap_or_default();
     let mut points = Vec::with_capacity(revisions.len());
     for revision in &revisions {
         points.push((revision.at, then.approximate()));
         for change in changes.get(&revision.id).into_iter().flatten() {
-            then += amount(&change.before);
-            then -= amount(&change.after);
+            then += sums(&change.before).1;
+            then -= sums(&change.after).1;
         }
     }
     points.reverse();
