@@ -113,7 +113,7 @@ pub enum KeyCommand {
         /// What it is called in lists and in the history
         name: String,
         /// What it allows: read or write
-        #[arg(long)]
+        #[arg(long, value_parser = scope)]
         scope: Scope,
         /// A strategy it may push to, * for any run of characters; again for more [default: all]
         #[arg(long, value_name = "PATTERN")]
@@ -297,6 +297,10 @@ impl CommandLine {
             first_password: environment("JQ2QMT_PASSWORD"),
         })
     }
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    text.parse().map_err(|_| format!("{text:?} is no scope; it is read or write"))
 }
 
 /// What the log is to tell: `error`, `warn`, `info` or `debug`, or a filter such as `jq2qmt::http=debug`.

@@ -4,12 +4,14 @@ use anyhow::Context as _;
 
 use crate::domain::decimal::Decimal;
 use crate::domain::position::Position;
+use crate::domain::revision::Actor;
 use crate::domain::strategy::StrategyName;
-use crate::store::{Actor, Change, Deed, Store};
+use crate::ledger::{Change, Deed};
+use crate::store::Store;
 
-type Row = (&'static str, &'static str, &'static str, &'static str);
+type DemoPosition = (&'static str, &'static str, &'static str, &'static str);
 
-const DEMO: [(&str, &[Row]); 4] = [
+const DEMO: [(&str, &[DemoPosition]); 4] = [
     (
         "双均线策略",
         &[
@@ -45,7 +47,7 @@ const DEMO: [(&str, &[Row]); 4] = [
 pub async fn fill(store: &Store) -> anyhow::Result<()> {
     for (name, rows) in DEMO {
         let strategy = StrategyName::parse(name)?;
-        let position = |(code, name, volume, cost): &Row| -> anyhow::Result<Position> {
+        let position = |(code, name, volume, cost): &DemoPosition| -> anyhow::Result<Position> {
             let (volume, cost) = (Decimal::parse(volume)?, Decimal::parse(cost)?);
             Ok(Position::new(strategy.kind(), code, Some(name), volume, cost, None)?)
         };

@@ -1,14 +1,16 @@
 //! jq2qmt keeps the target positions of quant strategies and tells the trading terminal their exact total.
 //!
-//! Data comes in at the top and goes down; nothing below knows what is above it: `http → auth → store → domain`.
+//! Data comes in at the top and goes down; nothing below knows what is above it: `http → desk → auth → store → ledger → domain`.
 //!
 //! * [`cli`]: the command line, a file for each command.
 //! * [`config`]: the only reader of flags, environment and configuration file.
 //! * [`startup`]: opens the store, builds the state, serves, shuts down; [`first_start`] and [`demo`] help a newcomer.
+//! * [`lifecycle`]: the one owner of every task.
 //! * [`clock`]: the only reader of the wall clock.
 //! * [`http`]: routes, extractors, answers.
 //! * [`auth`]: who is it, and may they.
 //! * [`store`]: the book on disk; one writer, one transaction for a batch, answers after COMMIT.
+//! * [`ledger`]: pure; what a change is, what decides about it, and what it appends to the chain.
 //! * [`domain`]: pure rules; instruments, exact numbers, positions, the book and its totals.
 
 pub mod auth;
@@ -19,5 +21,7 @@ pub mod demo;
 pub mod domain;
 pub mod first_start;
 pub mod http;
+pub mod ledger;
+pub mod lifecycle;
 pub mod startup;
 pub mod store;

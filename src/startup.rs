@@ -1,5 +1,6 @@
 //! From a configuration to a server that runs, and down again.
 
+use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::io::Write as _;
@@ -8,17 +9,20 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
+use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
+use tokio::task::JoinHandle;
 
 use crate::auth::password::NewPassword;
 use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
-use crate::config::{Config, Tls};
+use crate::config::{Config, Places, Tls};
 use crate::http::{AppState, app};
+use crate::lifecycle::Lifecycle;
 use crate::store::Store;
 use crate::{demo, first_start};
 
@@ -43,27 +47,20 @@ pub fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves until `shutdown` is done and the requests in flight are answered.
+/// Serves until `shutdown` is done and the requests in flight are answered. Its tasks belong to `lifecycle`.
 ///
 /// # Errors
-/// When something that the server needs cannot be had; nothing is served then.
+/// When something that the server needs cannot be had, or a task ends that must not.
 pub async fn serve(
     config: Config,
     listener: TcpListener,
     clock: Clock,
+    lifecycle: Lifecycle,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let data_dir = &config.places.data_dir;
-    first_start::create_private_dir(data_dir)
-        .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
-    let _lock = lock(data_dir)?;
-    first_start::create_private_file(&config.places.database())?;
-    // As long as a token could still be accepted, and as far as its clock may run ahead.
-    let token_memory = config.token_max_age + MAX_AHEAD;
-    let store = Store::open(&config.places.database(), clock.clone(), token_memory)
-        .await
-        .with_context(|| format!("cannot open {}", config.places.database().display()))?;
+    let _lock = prepare_data_dir(&config.places)?;
+    let store = open_store(&config, &clock, &lifecycle).await?;
 
     // The password is set last: until then a start that failed half-way is still the first one.
     let is_first = store.operator().await?.is_none();
@@ -77,34 +74,69 @@ pub async fn serve(
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }
     let tls = match &config.tls {
-        Some(files) => Some(load_tls(files).await?),
+        Some(files) => Some(load_tls(files, &lifecycle).await?),
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some());
-    let service = app(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
-
+    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some(), lifecycle.health());
     let handle = Handle::new();
-    let stop = handle.clone();
-    tokio::spawn(async move {
-        shutdown.await;
-        tracing::info!("stopping: requests in flight are finished first");
-        state.close();
-        stop.graceful_shutdown(Some(GRACE));
-    });
+    let listening = listen(&lifecycle, listener, tls, handle.clone(), app(state.clone()))?;
     first_start::tell(&config.places, &url(scheme, reachable(address)), new_key.as_ref(), new_password.as_ref())?;
     // Last: whoever waits for this line finds everything said and the port open.
     writeln!(std::io::stdout(), "listening on {}", url(scheme, address))?;
 
-    if let Some(tls) = tls {
-        let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
-        limited(axum_server::from_tcp(listener)?.handle(handle).acceptor(acceptor)).serve(service).await?;
-    } else {
-        let acceptor = NoDelayAcceptor::new();
-        limited(axum_server::from_tcp(listener)?.handle(handle).acceptor(acceptor)).serve(service).await?;
+    tokio::select! {
+        () = shutdown => {}
+        ended = lifecycle.failure() => return Err(ended.into()),
     }
+    tracing::info!("stopping: requests in flight are finished first");
+    lifecycle.stop();
+    state.close();
+    handle.graceful_shutdown(Some(GRACE));
+    let _ = listening.await;
     store.close().await;
+    lifecycle.end();
     Ok(())
+}
+
+/// Creates the data folder where there is none, and holds it for this process.
+fn prepare_data_dir(places: &Places) -> anyhow::Result<File> {
+    let data_dir = &places.data_dir;
+    first_start::create_private_dir(data_dir)
+        .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
+    let lock = lock(data_dir)?;
+    first_start::create_private_file(&places.database())?;
+    Ok(lock)
+}
+
+/// Opens the store, and lets its writer work.
+async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> anyhow::Result<Store> {
+    // As long as a token could still be accepted, and as far as its clock may run ahead.
+    let token_memory = config.token_max_age + MAX_AHEAD;
+    let path = config.places.database();
+    let (store, writer) = Store::open(&path, clock.clone(), token_memory)
+        .await
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    lifecycle.thread("the writer", || writer.run())?;
+    Ok(store)
+}
+
+/// Answers whoever connects.
+fn listen(
+    lifecycle: &Lifecycle,
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    handle: Handle<SocketAddr>,
+    app: Router,
+) -> anyhow::Result<JoinHandle<()>> {
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum_server::from_tcp(listener)?.handle(handle);
+    Ok(if let Some(tls) = tls {
+        let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+        lifecycle.task("the listener", limited(server.acceptor(acceptor)).serve(service))
+    } else {
+        lifecycle.task("the listener", limited(server.acceptor(NoDelayAcceptor::new())).serve(service))
+    })
 }
 
 /// A server that waits only so long for a client's headers.
@@ -147,29 +179,31 @@ async fn set_password(store: &Store, given: Option<&str>) -> anyhow::Result<Opti
 }
 
 /// Reads the certificate, and again whenever its files change.
-async fn load_tls(files: &Tls) -> anyhow::Result<RustlsConfig> {
+async fn load_tls(files: &Tls, lifecycle: &Lifecycle) -> anyhow::Result<RustlsConfig> {
     // Only fails when another provider is installed already, which then serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = RustlsConfig::from_pem_file(&files.cert, &files.key).await.with_context(|| {
         format!("the certificate {} with its key {} cannot be used", files.cert.display(), files.key.display())
     })?;
-    let (files, reloaded) = (files.clone(), config.clone());
-    tokio::spawn(async move {
-        let mut seen = modified(&files).await;
-        let mut ticks = tokio::time::interval(TLS_LOOK_EVERY);
-        loop {
-            ticks.tick().await;
-            let now = modified(&files).await;
-            if now != seen {
-                seen = now;
-                match reloaded.reload_from_pem_file(&files.cert, &files.key).await {
-                    Ok(()) => tracing::info!("the certificate was read again"),
-                    Err(error) => tracing::error!(%error, "the new certificate cannot be used; the old one stays"),
-                }
+    lifecycle.task("the reader of the certificate", watch_tls(files.clone(), config.clone()));
+    Ok(config)
+}
+
+/// Reads the certificate again whenever its files change, for ever.
+async fn watch_tls(files: Tls, config: RustlsConfig) -> Result<(), Infallible> {
+    let mut seen = modified(&files).await;
+    let mut ticks = tokio::time::interval(TLS_LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        let now = modified(&files).await;
+        if now != seen {
+            seen = now;
+            match config.reload_from_pem_file(&files.cert, &files.key).await {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!(%error, "the new certificate cannot be used; the old one stays"),
             }
         }
-    });
-    Ok(config)
+    }
 }
 
 async fn modified(files: &Tls) -> [Option<SystemTime>; 2] {

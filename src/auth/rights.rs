@@ -18,9 +18,11 @@ use super::session::{self, SessionSecret};
 use super::throttle::Throttle;
 use super::token::{Bound, Token};
 use crate::clock::Clock;
+use crate::domain::revision::Actor;
 use crate::domain::strategy::{Pattern, StrategyName};
+use crate::ledger::UsedToken;
 use crate::store::api_keys::Scope;
-use crate::store::{Actor, Errand, Store, UsedToken};
+use crate::store::{Errand, Store};
 
 /// Who may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::Refused;
 use super::canonical_json::canonical;
 use crate::domain::moment::Moment;
-use crate::store::UsedToken;
+use crate::ledger::UsedToken;
 
 /// How far a token's clock may run ahead of ours.
 pub const MAX_AHEAD: Duration = Duration::from_mins(1);

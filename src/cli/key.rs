@@ -7,37 +7,37 @@ use crate::auth::api_key::{KeyWish, Secret};
 use crate::clock::{Clock, Zone};
 use crate::config::{KeyCommand, Places};
 use crate::domain::strategy::Pattern;
-use crate::store::api_keys::{self, ApiKey};
-use crate::store::open_existing;
+use crate::store::Beside;
+use crate::store::api_keys::ApiKey;
 
 /// Works on the database beside the server that may be running.
 pub(super) async fn run(places: &Places, command: &KeyCommand, clock: &Clock) -> anyhow::Result<()> {
-    let pool = open_existing(&places.database()).await?;
+    let database = Beside::open(&places.database()).await?;
     match command {
         KeyCommand::Add { name, scope, strategy } => {
             let strategies = strategy.iter().map(Pattern::new).collect();
             let wish = KeyWish::new(name, *scope, strategies)?;
             let secret = Secret::generate()?;
             let key = wish.with(&secret);
-            if !api_keys::add(&pool, &key, clock.now()).await? {
+            if !database.add_key(&key, clock.now()).await? {
                 bail!("there is a key named {name:?} already; revoke it first, or choose another name");
             }
             say(format_args!("API key {name:?} ({}), shown this once:\n{}", scope.as_str(), secret.reveal()))?;
         }
         KeyCommand::List => {
             let zone = Zone::named("Asia/Shanghai")?;
-            for key in api_keys::all(&pool).await? {
+            for key in database.api_keys().await? {
                 say(line(&key, &zone))?;
             }
         }
         KeyCommand::Revoke { name } => {
-            if !api_keys::revoke(&pool, name, clock.now()).await? {
+            if !database.revoke_key(name, clock.now()).await? {
                 bail!("there is no key named {name:?} in use");
             }
             say(format_args!("API key {name:?} is revoked"))?;
         }
     }
-    pool.close().await;
+    database.close().await;
     Ok(())
 }
 

@@ -8,14 +8,14 @@ use super::say;
 use crate::auth::password::NewPassword;
 use crate::clock::Clock;
 use crate::config::Places;
-use crate::store::{open_existing, operator};
+use crate::store::Beside;
 
 /// Sets the operator's password; a running server knows it at once.
 pub(super) async fn set(places: &Places, clock: &Clock) -> anyhow::Result<()> {
-    let pool = open_existing(&places.database()).await?;
+    let database = Beside::open(&places.database()).await?;
     let password = NewPassword::parse(&ask()?)?;
-    operator::set(&mut *pool.acquire().await?, &password.hash()?, clock.now()).await?;
-    pool.close().await;
+    database.set_password(&password.hash()?, clock.now()).await?;
+    database.close().await;
     say("the operator's password is set")?;
     Ok(())
 }

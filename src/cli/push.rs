@@ -102,7 +102,7 @@ fn positions(text: &str) -> anyhow::Result<Box<RawValue>> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct CsvLine {
     code: String,
     name: Option<String>,
     volume: String,
@@ -126,7 +126,7 @@ fn from_csv(text: &str) -> anyhow::Result<Box<RawValue>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     for (n, row) in reader.deserialize().enumerate() {
         let line = n + 2;
-        let row: Row = row.with_context(|| format!("line {line}"))?;
+        let row: CsvLine = row.with_context(|| format!("line {line}"))?;
         let number = |name: &str, text: &str| -> anyhow::Result<Box<RawValue>> {
             let number =
                 Decimal::parse(text).map_err(|error| anyhow::anyhow!("line {line}: {name} {text:?} {error}"))?;

@@ -2,13 +2,14 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::lifecycle::Lifecycle;
 use crate::startup;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(config: Config, clock: Clock) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let listener = startup::bind(config.listen)?;
-    startup::serve(config, listener, clock, stop).await
+    startup::serve(config, listener, clock, Lifecycle::new(), stop).await
 }
 
 /// Ends with SIGTERM or Ctrl-C.

@@ -4,15 +4,12 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::config::Places;
-use crate::store::open_read_only;
+use crate::ledger::replay::Astray;
 use crate::store::verify::{Verdict, verify};
 
 /// Walks the chain and says what it found.
 pub(super) async fn run(places: &Places) -> anyhow::Result<ExitCode> {
-    let pool = open_read_only(&places.database())?;
-    let verdict = verify(&pool).await?;
-    pool.close().await;
-    Ok(match verdict {
+    Ok(match verify(&places.database()).await? {
         Verdict::Whole { revisions, head } => {
             say(format_args!("unbroken: {revisions} revisions, head {}", hex::encode(head)))?;
             ExitCode::SUCCESS
@@ -21,7 +18,7 @@ pub(super) async fn run(places: &Places) -> anyhow::Result<ExitCode> {
             say(format_args!("BROKEN at revision {revision}: {reason}"))?;
             ExitCode::FAILURE
         }
-        Verdict::Astray { strategy, reason } => {
+        Verdict::Astray(Astray { strategy, reason }) => {
             say(format_args!("the history is unbroken, but strategy {strategy:?} is ASTRAY: {reason}"))?;
             ExitCode::FAILURE
         }

@@ -11,13 +11,8 @@ use super::code::Instrument;
 use super::decimal::{Amount, Volume};
 use super::moment::Moment;
 use super::position::{InstrumentChange, Placed, Position, PositionList};
-use super::strategy::{Kind, StrategyName};
-
-/// A strategy's number; grows with creation, so it is also the order of the strategies.
-pub type StrategyId = i64;
-
-/// A stored change's number; grows over the whole server.
-pub type Revision = i64;
+use super::revision::Revision;
+use super::strategy::{Kind, StrategyId, StrategyName};
 
 /// The state of something at its newest revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +20,7 @@ pub struct Mark {
     /// The newest revision.
     pub revision: Revision,
     /// The beginning of that revision's chain hash, which stands for all that came before it.
-    pub fingerprint: [u8; 8],
+    pub chain: [u8; 8],
     /// When a poller last saw something change.
     pub updated_at: Moment,
 }
@@ -126,6 +121,11 @@ impl Book {
         self.newest
     }
 
+    /// The newest revision of anything.
+    pub fn revision(&self) -> Revision {
+        self.newest.map_or(Revision::NONE, |mark| mark.revision)
+    }
+
     /// The newest change of any strategy that is no adjustment, removals included.
     pub const fn newest_ordinary(&self) -> Option<Mark> {
         self.newest_ordinary
@@ -154,7 +154,7 @@ impl Book {
     /// The book as it would be if a strategy had this list, or with None if it were gone; and what that would change.
     pub fn supposing(&self, name: &StrategyName, positions: Option<Vec<Position>>) -> (Self, Vec<InstrumentChange>) {
         let mut book = self.clone();
-        let start = Mark { revision: 0, fingerprint: [0; 8], updated_at: Moment::from_micros(0) };
+        let start = Mark { revision: Revision::NONE, chain: [0; 8], updated_at: Moment::from_micros(0) };
         let mark = self.newest.unwrap_or(start);
         match (self.strategy(name), positions) {
             (Some(current), Some(positions)) => {
@@ -164,7 +164,7 @@ impl Book {
                 (book, changes)
             }
             (None, Some(positions)) => {
-                let id = self.strategies.get_max().map_or(1, |(id, _)| id + 1);
+                let id = self.strategies.get_max().map_or(StrategyId::FIRST, |(id, _)| id.next());
                 let list = PositionList::default().followed_by(positions);
                 let changes = PositionList::default().changes_to(&list);
                 let last_push_at = mark.updated_at;

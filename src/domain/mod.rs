@@ -1,9 +1,10 @@
-//! Pure rules: what an instrument, a position, a strategy and a total are. No I/O, no clock, no SQL, no HTTP.
+//! Pure rules: what an instrument, a position, a strategy, a revision and a total are. No I/O, no clock, no SQL, no HTTP.
 
 pub mod book;
 pub mod code;
 pub mod decimal;
 pub mod moment;
 pub mod position;
+pub mod revision;
 pub mod strategy;
 pub mod total;

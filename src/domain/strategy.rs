@@ -3,11 +3,39 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// The longest strategy name, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
 
 /// What the name of a manual overlay starts with.
 pub const ADJUSTMENT_PREFIX: &str = "ADJUSTMENT_";
+
+/// A strategy's number; grows with creation, so it is also the order of the strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct StrategyId(i64);
+
+impl StrategyId {
+    /// The first strategy's.
+    pub const FIRST: Self = Self(1);
+
+    /// The strategy of that number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The one that is created next.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// Which rules a list of positions follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use smol_str::SmolStr;
 
-use super::book::{Book, Holding, Mark, Strategy, StrategyId};
+use super::book::{Book, Holding, Mark, Strategy};
 use super::code::{Code, Instrument};
 use super::decimal::{Amount, Volume};
-use super::strategy::{Kind, StrategyName};
+use super::strategy::{Kind, StrategyId, StrategyName};
 
 /// Which strategies a total is taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +166,7 @@ mod tests {
     use super::super::decimal::Decimal;
     use super::super::moment::Moment;
     use super::super::position::{Position, PositionList};
+    use super::super::revision::Revision;
     use super::*;
 
     /// Something that happens to a book.
@@ -194,7 +195,7 @@ mod tests {
     }
 
     fn mark(revision: i64) -> Mark {
-        Mark { revision, fingerprint: [0; 8], updated_at: Moment::from_micros(revision) }
+        Mark { revision: Revision::new(revision), chain: [0; 8], updated_at: Moment::from_micros(revision) }
     }
 
     fn positions(kind: Kind, entries: &[(&str, i32, String)]) -> Vec<Position> {
@@ -217,7 +218,7 @@ mod tests {
                 let changes = current.list.changes_to(&list);
                 book.replace(Arc::new(strategy(current.id, list)), &changes);
             }
-            None => book.add(Arc::new(strategy(at, PositionList::default().followed_by(positions)))),
+            None => book.add(Arc::new(strategy(StrategyId::new(at), PositionList::default().followed_by(positions)))),
         }
     }
 

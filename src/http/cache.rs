@@ -138,8 +138,8 @@ impl Answers {
         mark: Option<Mark>,
         make: impl FnOnce() -> Result<Arc<Prepared>, AppError>,
     ) -> Result<Response, AppError> {
-        let (revision, fingerprint) = mark.map_or((0, 0), |mark| (mark.revision, u64::from_be_bytes(mark.fingerprint)));
-        let tag = format!("{revision}-{:016x}", fingerprint ^ self.seal);
+        let (revision, chain) = mark.map_or((0, 0), |mark| (mark.revision.get(), u64::from_be_bytes(mark.chain)));
+        let tag = format!("{revision}-{:016x}", chain ^ self.seal);
         if conditions.known.iter().any(|value| names_tag(value, &tag)) {
             return Ok(response(StatusCode::NOT_MODIFIED, &tag, Body::empty()));
         }

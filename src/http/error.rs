@@ -11,12 +11,13 @@ use serde::Serialize;
 
 use crate::auth::Refused;
 use crate::auth::password::WeakPassword;
-use crate::domain::book::Revision;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
+use crate::domain::revision::Revision;
 use crate::domain::strategy::{NameError, StrategyName};
 use crate::domain::total::UnknownStrategy;
-use crate::store::Refusal;
+use crate::ledger::Rejected;
+use crate::store::{NotStored, Unavailable};
 
 /// What is wrong with a field of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub enum AppError {
     /// No right to it.
     Refused(Refused),
     /// The store did not take it.
-    NotStored(Refusal),
+    NotStored(NotStored),
     /// The selection names a strategy that does not exist.
     UnknownStrategy(UnknownStrategy),
     /// There is no such revision, or not yet.
@@ -100,6 +101,8 @@ pub enum AppError {
     Overloaded,
     /// The answer took too long.
     Timeout,
+    /// A task that the server cannot do without has ended; the process is about to.
+    Failing(&'static str),
     /// A fault of ours; the cause is in the log.
     Internal,
 }
@@ -116,9 +119,15 @@ impl From<Refused> for AppError {
     }
 }
 
-impl From<Refusal> for AppError {
-    fn from(refusal: Refusal) -> Self {
-        Self::NotStored(refusal)
+impl From<NotStored> for AppError {
+    fn from(refused: NotStored) -> Self {
+        Self::NotStored(refused)
+    }
+}
+
+impl From<Unavailable> for AppError {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::NotStored(unavailable.into())
     }
 }
 
@@ -149,8 +158,9 @@ impl AppError {
         match self {
             Self::Refused(Refused::LockedOut { retry_after }) => Some(*retry_after),
             Self::Overloaded
+            | Self::Failing(_)
             | Self::Timeout
-            | Self::NotStored(Refusal::Unavailable(_))
+            | Self::NotStored(NotStored::Unavailable(_))
             | Self::Refused(Refused::Unavailable(_)) => Some(Duration::from_secs(1)),
             _ => None,
         }
@@ -172,11 +182,15 @@ impl IntoResponse for AppError {
             Self::Invalid(Invalid::Position { index, field, .. }) => {
                 (body.position, body.field) = (Some(*index), Some(field.to_string()));
             }
-            Self::NotStored(Refusal::StaleSequence { last }) => body.last_sequence = Some(*last),
-            Self::NotStored(Refusal::RevisionMoved { current }) => body.current_revision = Some(*current),
+            Self::NotStored(NotStored::Rejected(Rejected::StaleSequence { last })) => body.last_sequence = Some(*last),
+            Self::NotStored(NotStored::Rejected(Rejected::RevisionMoved { current })) => {
+                body.current_revision = Some(*current);
+            }
             _ => {}
         }
-        if let Self::NotStored(Refusal::Unavailable(cause)) | Self::Refused(Refused::Unavailable(cause)) = &self {
+        if let Self::NotStored(NotStored::Unavailable(Unavailable(cause)))
+        | Self::Refused(Refused::Unavailable(cause)) = &self
+        {
             tracing::error!(cause, "answered 503");
         }
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));

@@ -11,7 +11,8 @@ use crate::domain::code::CodeError;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
 use crate::domain::strategy::NameError;
-use crate::store::Refusal;
+use crate::ledger::Rejected;
+use crate::store::NotStored;
 
 /// How an error reads to whoever gets it.
 pub(super) struct Text {
@@ -99,7 +100,13 @@ impl AppError {
         match self {
             Self::Invalid(invalid) => invalid.text(),
             Self::Refused(refused) => refused_text(refused),
-            Self::NotStored(refusal) => refusal_text(refusal),
+            Self::NotStored(NotStored::Rejected(rejected)) => rejected_text(rejected),
+            Self::NotStored(NotStored::Unavailable(_)) => Text::new(
+                S::SERVICE_UNAVAILABLE,
+                "store_unavailable",
+                "存储暂时不可用，未做任何更改，请稍后重试",
+                "the store is unavailable now, nothing was changed; try again shortly",
+            ),
             Self::UnknownStrategy(unknown) => {
                 Text::new(S::NOT_FOUND, "unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
             }
@@ -151,6 +158,12 @@ impl AppError {
                 "timeout",
                 "处理超时，结果未知，请重新推送",
                 "the answer took too long; whether the request took effect is unknown, so send it again",
+            ),
+            Self::Failing(task) => Text::new(
+                S::SERVICE_UNAVAILABLE,
+                "failing",
+                "服务器的必要任务已停止，进程即将退出，未做任何更改",
+                format!("{task} has stopped and the server is about to exit; nothing was changed"),
             ),
             Self::Internal => Text::new(
                 S::INTERNAL_SERVER_ERROR,
@@ -239,30 +252,24 @@ fn refused_text(refused: &Refused) -> Text {
     Text::new(status, code, chinese, english)
 }
 
-fn refusal_text(refusal: &Refusal) -> Text {
+fn rejected_text(rejected: &Rejected) -> Text {
     use StatusCode as S;
-    match refusal {
-        Refusal::StaleSequence { last } => {
-            Text::new(S::CONFLICT, "stale_sequence", format!("sequence 已过期: 必须大于 {last}"), refusal.to_string())
+    match rejected {
+        Rejected::StaleSequence { last } => {
+            Text::new(S::CONFLICT, "stale_sequence", format!("sequence 已过期: 必须大于 {last}"), rejected.to_string())
         }
-        Refusal::RevisionMoved { current } => Text::new(
+        Rejected::RevisionMoved { current } => Text::new(
             S::PRECONDITION_FAILED,
             "revision_moved",
             format!("策略已被他人更新: 当前版本为 {current}"),
-            refusal.to_string(),
+            rejected.to_string(),
         ),
-        Refusal::UnknownStrategy(name) => {
-            Text::new(S::NOT_FOUND, "unknown_strategy", format!("策略不存在: {name}"), refusal.to_string())
+        Rejected::UnknownStrategy(name) => {
+            Text::new(S::NOT_FOUND, "unknown_strategy", format!("策略不存在: {name}"), rejected.to_string())
         }
-        Refusal::TokenReplayed => {
-            Text::new(S::UNAUTHORIZED, "token_replayed", "认证失败: 令牌已被使用", refusal.to_string())
+        Rejected::TokenReplayed => {
+            Text::new(S::UNAUTHORIZED, "token_replayed", "认证失败: 令牌已被使用", rejected.to_string())
         }
-        Refusal::TokenForgotten => refused_text(&Refused::TokenExpired),
-        Refusal::Unavailable(_) => Text::new(
-            S::SERVICE_UNAVAILABLE,
-            "store_unavailable",
-            "存储暂时不可用，未做任何更改，请稍后重试",
-            "the store is unavailable now, nothing was changed; try again shortly",
-        ),
+        Rejected::TokenForgotten => refused_text(&Refused::TokenExpired),
     }
 }

@@ -16,9 +16,9 @@ use super::error::{AppError, Invalid};
 use super::{AppState, MAX_BODY, Peer};
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
 use crate::auth::token::Bound;
-use crate::domain::book::Revision;
+use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
-use crate::store::{Change, Deed};
+use crate::ledger::{Change, Deed};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -205,7 +205,7 @@ fn form_to_json(form: &[u8]) -> Bytes {
 fn if_match(parts: &Parts) -> Result<Option<Revision>, AppError> {
     let Some(value) = parts.headers.get(IF_MATCH) else { return Ok(None) };
     let quoted = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"'));
-    let revision = quoted.and_then(|text| text.parse().ok()).filter(|revision| *revision >= 0);
+    let revision = quoted.and_then(|text| text.parse().ok()).filter(|revision| *revision >= Revision::NONE);
     revision.map(Some).ok_or(Invalid::IfMatch.into())
 }
 

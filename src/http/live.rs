@@ -19,8 +19,8 @@ use super::api::newest;
 use super::error::{AppError, Invalid};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::domain::book::Revision;
-use crate::store::{Refusal, Stored};
+use crate::domain::revision::{Revision, Subject};
+use crate::store::{Stored, Unavailable};
 
 /// After how long without an event a comment shows both ends that the other is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -78,7 +78,7 @@ struct Listener {
 
 impl Listener {
     /// What to send next; None when there is nothing more to come.
-    async fn next(&mut self) -> Option<Result<Bytes, Refusal>> {
+    async fn next(&mut self) -> Option<Result<Bytes, Unavailable>> {
         if !self.greeted {
             self.greeted = true;
             // At once, so that a browser knows that it is connected, and how soon to come back.
@@ -90,7 +90,7 @@ impl Listener {
                     Ok(missed) if missed.is_empty() => self.behind = false,
                     Ok(missed) => return Some(Ok(self.tell(&missed))),
                     // The connection ends with an error, and the listener comes back with what it has seen.
-                    Err(refusal) => return Some(Err(refusal)),
+                    Err(unavailable) => return Some(Err(unavailable)),
                 }
             }
             let heard = tokio::select! {
@@ -132,6 +132,7 @@ struct EventDto<'a> {
 
 impl<'a> EventDto<'a> {
     fn new(stored: &'a Stored, zone: &Zone) -> Self {
-        Self { revision: stored.revision, strategy_name: stored.strategy.as_str(), updated_at: zone.rfc3339(stored.at) }
+        let Subject::Strategy(strategy) = &stored.subject;
+        Self { revision: stored.revision, strategy_name: strategy.as_str(), updated_at: zone.rfc3339(stored.at) }
     }
 }

@@ -26,6 +26,7 @@ use self::error::AppError;
 use self::guard::Guard;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
+use crate::lifecycle::Health;
 use crate::store::Store;
 
 /// The largest body of a request, in bytes.
@@ -49,6 +50,7 @@ pub struct Shared {
     guard: Guard,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
+    health: Health,
     /// Whether browsers reach the server by HTTPS.
     is_tls: bool,
     /// Clients that sent a token bound to nothing since the start.
@@ -57,10 +59,21 @@ pub struct Shared {
 
 impl AppState {
     /// Brings together what handlers need.
-    pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool) -> Self {
+    pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool, health: Health) -> Self {
         let answers = Answers::new(&zone);
         let (guard, closing) = (Guard::default(), watch::Sender::new(false));
-        Self(Arc::new(Shared { store, gate, clock, zone, answers, guard, closing, is_tls, unbound: Mutex::default() }))
+        Self(Arc::new(Shared {
+            store,
+            gate,
+            clock,
+            zone,
+            answers,
+            guard,
+            closing,
+            is_tls,
+            health,
+            unbound: Mutex::default(),
+        }))
     }
 
     /// Notes that a client's token was bound to nothing, for the operator to see.

@@ -1,15 +1,13 @@
-//! The table `api_keys`: keys are stored as SHA-256 and told apart by a prefix.
+//! API keys as they are stored: by the SHA-256 of each, told apart by a prefix.
 
-use std::str::FromStr;
+use strum::{EnumString, IntoStaticStr};
 
-use sqlx::SqliteExecutor;
-
-use super::positions::json;
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
 
 /// What an API key allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "snake_case")]
 pub enum Scope {
     /// Reading positions.
     Read,
@@ -19,20 +17,8 @@ pub enum Scope {
 
 impl Scope {
     /// The scope's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-        }
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = [Self::Read, Self::Write].into_iter().find(|scope| scope.as_str() == text);
-        known.ok_or_else(|| format!("{text:?} is no scope; it is read or write"))
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -57,68 +43,6 @@ pub struct ApiKey {
     pub revoked_at: Option<Moment>,
 }
 
-/// A row, before its texts are understood.
-struct Row {
-    id: i64,
-    name: String,
-    scope: String,
-    strategies: String,
-    prefix: String,
-    created_at: i64,
-    last_used_at: Option<i64>,
-    revoked_at: Option<i64>,
-}
-
-impl TryFrom<Row> for ApiKey {
-    type Error = sqlx::Error;
-
-    fn try_from(row: Row) -> Result<Self, sqlx::Error> {
-        let patterns: Vec<String> =
-            serde_json::from_str(&row.strategies).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        Ok(Self {
-            id: row.id,
-            name: row.name,
-            scope: row.scope.parse().map_err(|error: String| sqlx::Error::Decode(error.into()))?,
-            strategies: patterns.into_iter().map(Pattern::new).collect(),
-            prefix: row.prefix,
-            created_at: Moment::from_micros(row.created_at),
-            last_used_at: row.last_used_at.map(Moment::from_micros),
-            revoked_at: row.revoked_at.map(Moment::from_micros),
-        })
-    }
-}
-
-/// Every key, by creation.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<ApiKey>, sqlx::Error> {
-    sqlx::query_as!(
-        Row,
-        "SELECT id, name, scope, strategies, prefix, created_at, last_used_at, revoked_at FROM api_keys ORDER BY id"
-    )
-    .fetch_all(executor)
-    .await?
-    .into_iter()
-    .map(ApiKey::try_from)
-    .collect()
-}
-
-/// The key with that SHA-256, unless it was revoked.
-pub(super) async fn find(executor: impl SqliteExecutor<'_>, digest: &[u8; 32]) -> Result<Option<ApiKey>, sqlx::Error> {
-    let digest = digest.as_slice();
-    sqlx::query_as!(
-        Row,
-        "SELECT id, name, scope, strategies, prefix, created_at, last_used_at, revoked_at
-         FROM api_keys WHERE digest = ? AND revoked_at IS NULL",
-        digest
-    )
-    .fetch_optional(executor)
-    .await?
-    .map(ApiKey::try_from)
-    .transpose()
-}
-
 /// A key to be stored.
 #[derive(Debug, Clone)]
 pub struct NewApiKey {
@@ -132,45 +56,4 @@ pub struct NewApiKey {
     pub prefix: String,
     /// SHA-256 of the key.
     pub digest: [u8; 32],
-}
-
-/// Stores a key; false when a key of that name is in use.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn add(executor: impl SqliteExecutor<'_>, key: &NewApiKey, now: Moment) -> Result<bool, sqlx::Error> {
-    let (scope, now, digest) = (key.scope.as_str(), now.as_micros(), key.digest.as_slice());
-    let strategies = json(&key.strategies.iter().map(Pattern::as_str).collect::<Vec<_>>());
-    let stored = sqlx::query!(
-        "INSERT INTO api_keys (name, scope, strategies, prefix, digest, created_at) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING",
-        key.name,
-        scope,
-        strategies,
-        key.prefix,
-        digest,
-        now
-    )
-    .execute(executor)
-    .await?;
-    Ok(stored.rows_affected() == 1)
-}
-
-/// Revokes the key of that name; false when there is none in use.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn revoke(executor: impl SqliteExecutor<'_>, name: &str, now: Moment) -> Result<bool, sqlx::Error> {
-    let now = now.as_micros();
-    let revoked = sqlx::query!("UPDATE api_keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", now, name)
-        .execute(executor)
-        .await?;
-    Ok(revoked.rows_affected() == 1)
-}
-
-/// Notes when a key was last used.
-pub(super) async fn note_use(executor: impl SqliteExecutor<'_>, id: i64, at: Moment) -> Result<(), sqlx::Error> {
-    let at = at.as_micros();
-    sqlx::query!("UPDATE api_keys SET last_used_at = ? WHERE id = ?", at, id).execute(executor).await?;
-    Ok(())
 }

@@ -1,14 +1,15 @@
-//! The book on disk: SQLite, one writer, answers only after COMMIT, readers that never wait.
+//! The book on disk: one writer, answers only after COMMIT, readers that never wait.
+//!
+//! The queue, the transaction and what is published are here; the tables and all SQL are in `sqlite`, and nothing above
+//! this room knows what the database is.
 
 pub mod api_keys;
-mod database;
+mod beside;
+mod error;
 pub mod history;
 pub mod operator;
-mod positions;
-mod revisions;
 pub mod sessions;
-mod strategies;
-mod used_tokens;
+mod sqlite;
 pub mod verify;
 mod writer;
 
@@ -21,125 +22,31 @@ use sqlx::SqlitePool;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use self::api_keys::{ApiKey, NewApiKey};
-pub use self::database::{OpenError, open_existing, open_or_create, open_read_only};
+pub use self::beside::Beside;
+pub use self::error::{NotStored, OpenError, Unavailable};
 use self::operator::Operator;
 use self::sessions::Session;
-pub use self::used_tokens::UsedToken;
-use self::writer::{Command, Writer};
+pub use self::writer::Writer;
+use self::writer::{Command, QUEUE};
 use crate::clock::Clock;
-use crate::domain::book::{Book, Revision};
+use crate::domain::book::Book;
 use crate::domain::moment::Moment;
-use crate::domain::position::Position;
-use crate::domain::strategy::StrategyName;
-
-/// How many changes may wait for the writer before new ones wait outside.
-const QUEUE: usize = 1024;
+use crate::domain::revision::{Revision, Subject};
+use crate::ledger::{Change, Receipt};
 
 /// How many look into the history at a time.
 const HISTORIANS: u32 = 2;
 
-/// Who made a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Actor {
-    /// A client that signed its push.
-    Client(String),
-    /// An API key, by its name.
-    Key(String),
-    /// The operator.
-    Operator,
-    /// A program that filled the book, by what it read.
-    Import(String),
-}
-
-/// What a change does to its strategy.
-#[derive(Debug, Clone)]
-pub enum Deed {
-    /// Puts a whole new list in the place of the old one.
-    Replace(Vec<Position>),
-    /// Goes back to the list of an earlier revision.
-    Restore {
-        /// The revision.
-        to: Revision,
-        /// The list as it was then.
-        positions: Vec<Position>,
-    },
-    /// Takes the strategy out of lists and totals; its history stays.
-    Remove,
-}
-
-/// A change of one strategy, and what must hold for it to be taken.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// Which one.
-    pub strategy: StrategyName,
-    /// What becomes of it.
-    pub deed: Deed,
-    /// Who says so.
-    pub actor: Actor,
-    /// From where: an IP address.
-    pub address: Option<String>,
-    /// The signed token that allows it, good once.
-    pub token: Option<UsedToken>,
-    /// Must be greater than the last one accepted for the strategy.
-    pub sequence: Option<i64>,
-    /// Must be the strategy's revision; 0 for a strategy that does not exist.
-    pub expected_revision: Option<Revision>,
-}
-
-impl Change {
-    /// A change under no further condition.
-    pub fn new(strategy: StrategyName, deed: Deed, actor: Actor, address: Option<String>) -> Self {
-        Self { strategy, deed, actor, address, token: None, sequence: None, expected_revision: None }
-    }
-}
-
-/// What became of an accepted change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Receipt {
-    /// The strategy's newest revision.
-    pub revision: Revision,
-    /// Whether the list is another one than before.
-    pub changed: bool,
-    /// How many positions it holds.
-    pub positions: usize,
-}
-
-/// Why a change was not stored.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The sequence is not greater than the last one.
-    #[error("sequence is not greater than {last}, the last one accepted")]
-    StaleSequence {
-        /// The last one accepted.
-        last: i64,
-    },
-    /// The strategy has moved on.
-    #[error("the strategy is at revision {current}")]
-    RevisionMoved {
-        /// Where it is now; 0 when it does not exist.
-        current: Revision,
-    },
-    /// There is no such strategy to remove.
-    #[error("there is no strategy {:?}", .0.as_str())]
-    UnknownStrategy(StrategyName),
-    /// The token was used before.
-    #[error("the token was used before")]
-    TokenReplayed,
-    /// The token is so old that its use is no longer remembered.
-    #[error("the token is too old")]
-    TokenForgotten,
-    /// The store cannot be written or read now; nothing was stored.
-    #[error("the store is unavailable: {0}")]
-    Unavailable(String),
-}
+/// How many look at anything else at a time.
+const READERS: u32 = 4;
 
 /// A revision that was stored just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// Its number.
     pub revision: Revision,
-    /// Whose it is.
-    pub strategy: StrategyName,
+    /// What it is about.
+    pub subject: Subject,
     /// When it was made.
     pub at: Moment,
 }
@@ -171,21 +78,21 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database at `path`, creating it where there is none, and starts the writer.
+    /// Opens the database at `path`, creating it where there is none. Nothing is written until the writer
+    /// [runs](Writer::run), on a thread of its own.
     ///
     /// Tokens signed longer ago than `token_memory` are forgotten, and refused from then on.
     ///
     /// # Errors
     /// When the file cannot be opened, is no database, comes from a newer version or does not hold together.
-    pub async fn open(path: &Path, clock: Clock, token_memory: Duration) -> Result<Self, OpenError> {
-        let readers = open_or_create(path).await?;
+    pub async fn open(path: &Path, clock: Clock, token_memory: Duration) -> Result<(Self, Writer), OpenError> {
+        sqlite::create_or_migrate(path).await?;
         let book = Arc::new(ArcSwap::from_pointee(Book::default()));
         let (stored, _) = broadcast::channel(QUEUE);
-        let writer = Writer::start(path.to_owned(), Arc::clone(&book), stored.clone(), clock, token_memory).await?;
         let (queue, commands) = mpsc::channel(QUEUE);
-        tokio::spawn(writer.run(commands));
-        let historians = database::readers(path, HISTORIANS);
-        Ok(Self { book, queue, stored, readers, historians })
+        let writer = Writer::open(path, Arc::clone(&book), stored.clone(), commands, clock, token_memory).await?;
+        let (readers, historians) = (sqlite::readers(path, READERS), sqlite::readers(path, HISTORIANS));
+        Ok((Self { book, queue, stored, readers, historians }, writer))
     }
 
     /// The book as it stands now; it stays so for whoever holds it.
@@ -202,32 +109,32 @@ impl Store {
     ///
     /// # Errors
     /// When a condition of the change does not hold, or the store cannot write.
-    pub async fn submit(&self, change: Change) -> Result<Receipt, Refusal> {
+    pub async fn submit(&self, change: Change) -> Result<Receipt, NotStored> {
         let (answer, receipt) = oneshot::channel();
-        self.ask(Command::Change(Box::new(change), answer), receipt).await
+        self.ask(Command::Change(Box::new(change), answer), receipt).await?
     }
 
     /// Writes to the disk for no other reason than to see that it can be done.
     ///
     /// # Errors
     /// When it cannot.
-    pub async fn probe(&self) -> Result<(), Refusal> {
+    pub async fn probe(&self) -> Result<(), Unavailable> {
         let (answer, done) = oneshot::channel();
-        self.ask(Command::Probe(answer), done).await
+        self.ask(Command::Probe(answer), done).await?
     }
 
     /// Sets the operator's password hash.
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn set_password_hash(&self, hash: String) -> Result<(), Refusal> {
+    pub async fn set_password_hash(&self, hash: String) -> Result<(), Unavailable> {
         self.run(Errand::SetPassword(hash)).await.map(|_| ())
     }
 
     /// Writes something besides the book, and says whether there was anything to do.
-    pub(crate) async fn run(&self, errand: Errand) -> Result<bool, Refusal> {
+    pub(crate) async fn run(&self, errand: Errand) -> Result<bool, Unavailable> {
         let (answer, done) = oneshot::channel();
-        self.ask(Command::Errand(errand, answer), done).await
+        self.ask(Command::Errand(errand, answer), done).await?
     }
 
     /// Notes that an API key was used. Nobody waits for it, and when the writer is busy it is dropped.
@@ -241,32 +148,32 @@ impl Store {
     }
 
     /// The session with that SHA-256.
-    pub(crate) async fn session(&self, digest: &[u8; 32]) -> Result<Option<Session>, Refusal> {
-        sessions::find(&self.readers, digest).await.map_err(unreadable)
+    pub(crate) async fn session(&self, digest: &[u8; 32]) -> Result<Option<Session>, Unavailable> {
+        Ok(sqlite::sessions::find(&self.readers, digest).await?)
     }
 
     /// Every API key that was ever made, by creation.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Refusal> {
-        api_keys::all(&self.readers).await.map_err(unreadable)
+    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, Unavailable> {
+        Ok(sqlite::api_keys::all(&self.readers).await?)
     }
 
     /// The operator, if a password was ever set.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn operator(&self) -> Result<Option<Operator>, Refusal> {
-        operator::find(&self.readers).await.map_err(unreadable)
+    pub async fn operator(&self) -> Result<Option<Operator>, Unavailable> {
+        Ok(sqlite::operator::find(&self.readers).await?)
     }
 
     /// The API key with that SHA-256, unless it was revoked.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn api_key(&self, digest: &[u8; 32]) -> Result<Option<ApiKey>, Refusal> {
-        api_keys::find(&self.readers, digest).await.map_err(unreadable)
+    pub async fn api_key(&self, digest: &[u8; 32]) -> Result<Option<ApiKey>, Unavailable> {
+        Ok(sqlite::api_keys::find(&self.readers, digest).await?)
     }
 
     /// Waits until the writer has finished what was queued, and closes the files.
@@ -280,13 +187,9 @@ impl Store {
         }
     }
 
-    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
-        let gone = || Refusal::Unavailable("the writer has stopped".to_owned());
+    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<T>) -> Result<T, Unavailable> {
+        let gone = || Unavailable::because("the writer has stopped");
         self.queue.send(command).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        answer.await.map_err(|_| gone())
     }
-}
-
-fn unreadable(error: impl std::fmt::Display) -> Refusal {
-    Refusal::Unavailable(error.to_string())
 }

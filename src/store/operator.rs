@@ -1,6 +1,4 @@
-//! The table `operator`: the one password, as its Argon2id hash.
-
-use sqlx::{SqliteConnection, SqliteExecutor};
+//! The operator as he is stored: one password, as its hash.
 
 use crate::domain::moment::Moment;
 
@@ -13,33 +11,4 @@ pub struct Operator {
     pub created_at: Moment,
     /// When it was last set.
     pub updated_at: Moment,
-}
-
-/// The operator, if a password was ever set.
-pub(super) async fn find(executor: impl SqliteExecutor<'_>) -> Result<Option<Operator>, sqlx::Error> {
-    let row =
-        sqlx::query!("SELECT password_hash, created_at, updated_at FROM operator").fetch_optional(executor).await?;
-    Ok(row.map(|row| Operator {
-        password_hash: row.password_hash,
-        created_at: Moment::from_micros(row.created_at),
-        updated_at: Moment::from_micros(row.updated_at),
-    }))
-}
-
-/// Sets the password's hash. Whoever logged in with the one before is out.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn set(connection: &mut SqliteConnection, password_hash: &str, now: Moment) -> Result<(), sqlx::Error> {
-    let now = now.as_micros();
-    sqlx::query!(
-        "INSERT INTO operator (id, password_hash, created_at, updated_at) VALUES (1, ?1, ?2, ?2)
-         ON CONFLICT (id) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at",
-        password_hash,
-        now
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query!("DELETE FROM sessions").execute(connection).await?;
-    Ok(())
 }

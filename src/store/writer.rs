@@ -1,28 +1,25 @@
 //! The single writer: takes what is queued, writes it in one transaction, publishes the book, then answers.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::database::{OpenError, connect_writer};
-use super::positions::PlaceChanges;
-use super::revisions::{ChainedRow, ChangeRow, Head, RevisionRow, fingerprint};
-use super::strategies::StrategyRow;
-use super::used_tokens::UsedToken;
-use super::{
-    Actor, Change, Deed, Errand, Receipt, Refusal, Stored, api_keys, operator, positions, revisions, sessions,
-    strategies, used_tokens,
-};
+use super::error::{NotStored, OpenError, Unavailable};
+use super::sqlite::{self, api_keys, operator, sessions, upkeep, used_tokens};
+use super::{Errand, Stored};
 use crate::clock::Clock;
-use crate::domain::book::{Book, Mark, Revision, Strategy, StrategyId};
+use crate::domain::book::Book;
 use crate::domain::moment::Moment;
-use crate::domain::position::{InstrumentChange, Position, PositionList};
-use crate::domain::strategy::StrategyName;
+use crate::ledger::chain::Entry;
+use crate::ledger::{Appended, Change, Ledger, Receipt, Rejected, UsedToken};
+
+/// How many commands may wait before new ones wait outside.
+pub(super) const QUEUE: usize = 1024;
 
 /// How many commands share a transaction at most.
 const MAX_BATCH: usize = 256;
@@ -33,36 +30,20 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Change(Box<Change>, oneshot::Sender<Result<Receipt, Refusal>>),
-    Probe(oneshot::Sender<Result<(), Refusal>>),
-    Errand(Errand, oneshot::Sender<Result<bool, Refusal>>),
+    Change(Box<Change>, oneshot::Sender<Result<Receipt, NotStored>>),
+    Probe(oneshot::Sender<Result<(), Unavailable>>),
+    Errand(Errand, oneshot::Sender<Result<bool, Unavailable>>),
     KeyUse { id: i64, at: Moment },
     SessionUse { digest: [u8; 32], at: Moment },
     Close(oneshot::Sender<()>),
 }
 
-/// All that decides about the next change. A clone costs nothing, so a batch works on its own.
-#[derive(Debug, Clone)]
-struct Ledger {
-    book: Book,
-    head: Head,
-    next_strategy: StrategyId,
-    tokens_forgotten_before: Moment,
-}
-
-impl Ledger {
-    async fn load(connection: &mut SqliteConnection) -> Result<Self, OpenError> {
-        let (book, next_strategy) = strategies::load(connection).await?;
-        let head = revisions::head(connection).await?;
-        let tokens_forgotten_before = used_tokens::forgotten_before(connection).await?;
-        Ok(Self { book, head, next_strategy, tokens_forgotten_before })
-    }
-}
-
 /// The one who writes.
-pub(super) struct Writer {
+#[derive(Debug)]
+pub struct Writer {
     path: PathBuf,
     connection: SqliteConnection,
+    queue: mpsc::Receiver<Command>,
     ledger: Ledger,
     published: Arc<ArcSwap<Book>>,
     stored: broadcast::Sender<Arc<[Stored]>>,
@@ -75,25 +56,48 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Loads the book and publishes it.
-    pub(super) async fn start(
-        path: PathBuf,
+    pub(super) async fn open(
+        path: &Path,
         published: Arc<ArcSwap<Book>>,
         stored: broadcast::Sender<Arc<[Stored]>>,
+        queue: mpsc::Receiver<Command>,
         clock: Clock,
         token_memory: Duration,
     ) -> Result<Self, OpenError> {
-        let mut connection = connect_writer(&path).await?;
-        let ledger = Ledger::load(&mut connection).await?;
+        let (path, mut connection) = (path.to_owned(), sqlite::connect_writer(path).await?);
+        let ledger = sqlite::load(&mut connection).await?;
         published.store(Arc::new(ledger.book.clone()));
         let last_sweep = Moment::from_micros(0);
-        Ok(Self { path, connection, ledger, published, stored, clock, token_memory, last_sweep, in_doubt: false })
+        Ok(Self {
+            path,
+            connection,
+            queue,
+            ledger,
+            published,
+            stored,
+            clock,
+            token_memory,
+            last_sweep,
+            in_doubt: false,
+        })
     }
 
-    /// Works until it is told to close or nobody is left to ask.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+    /// Works until the store is closed or nobody is left to ask. Takes the whole thread, so that no request that is
+    /// busy can hold up what all of them wait for.
+    ///
+    /// # Errors
+    /// When the thread cannot be set up.
+    pub fn run(self) -> std::io::Result<()> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.work());
+        Ok(())
+    }
+
+    async fn work(mut self) {
         let mut commands = Vec::with_capacity(MAX_BATCH);
-        while queue.recv_many(&mut commands, MAX_BATCH).await > 0 {
-            if let Some(closed) = self.serve(commands.drain(..)).await {
+        while self.queue.recv_many(&mut commands, MAX_BATCH).await > 0 {
+            let (batch, answers) = sort(commands.drain(..));
+            let closing = self.serve(batch, answers).await;
+            if let Some(closed) = closing {
                 if let Err(error) = self.connection.close().await {
                     tracing::warn!(%error, "the database was not closed cleanly");
                 }
@@ -104,88 +108,40 @@ impl Writer {
     }
 
     /// Carries out a batch and answers it; the sender comes back when the writer is to close.
-    async fn serve(&mut self, commands: impl Iterator<Item = Command>) -> Option<oneshot::Sender<()>> {
-        let mut batch = Batch::default();
-        let (mut answers, mut ran, mut probed, mut closing) = (Vec::new(), Vec::new(), Vec::new(), None);
-        for command in commands {
-            match command {
-                Command::Change(change, answer) => {
-                    batch.changes.push(*change);
-                    answers.push(answer);
-                }
-                Command::Probe(answer) => {
-                    batch.probe = true;
-                    probed.push(answer);
-                }
-                Command::Errand(errand, answer) => {
-                    batch.errands.push(errand);
-                    ran.push(answer);
-                }
-                Command::KeyUse { id, at } => {
-                    batch.key_uses.insert(id, at);
-                }
-                Command::SessionUse { digest, at } => {
-                    batch.session_uses.insert(digest, at);
-                }
-                Command::Close(answer) => closing = Some(answer),
-            }
-        }
-        let (outcomes, did, written) = match self.commit(batch).await {
-            Ok((outcomes, did)) => (outcomes, did.into_iter().map(Ok).collect(), Ok(())),
+    async fn serve(&mut self, batch: Batch, answers: Answers) -> Option<oneshot::Sender<()>> {
+        match self.commit(batch).await {
+            Ok(done) => answers.send(done),
             Err(error) => {
                 tracing::error!(%error, "a batch could not be stored");
                 self.in_doubt = true;
-                let refusal = Refusal::Unavailable(error.to_string());
-                (vec![Err(refusal.clone()); answers.len()], vec![Err(refusal.clone()); ran.len()], Err(refusal))
+                answers.refuse(&error)
             }
-        };
-        // Whoever asked may have hung up; what was stored is kept all the same.
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            let _ = answer.send(outcome);
         }
-        for (answer, did) in ran.into_iter().zip(did) {
-            let _ = answer.send(did);
-        }
-        for answer in probed {
-            let _ = answer.send(written.clone());
-        }
-        closing
     }
 
     /// One transaction. On an error nothing is published and nobody is told that anything was kept.
-    async fn commit(&mut self, batch: Batch) -> Result<(Vec<Result<Receipt, Refusal>>, Vec<bool>), OpenError> {
+    async fn commit(&mut self, batch: Batch) -> Result<Done, Unavailable> {
         if self.in_doubt {
-            self.connection = connect_writer(&self.path).await?;
-            self.ledger = Ledger::load(&mut self.connection).await?;
-            self.published.store(Arc::new(self.ledger.book.clone()));
-            self.in_doubt = false;
+            self.reload().await?;
         }
         let now = self.clock.now();
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let tokens: Vec<UsedToken> = batch.changes.iter().filter_map(|change| change.token).collect();
-        let used =
-            if tokens.is_empty() { HashSet::new() } else { used_tokens::find(&mut transaction, &tokens).await? };
-        let mut draft = Draft { ledger: self.ledger.clone(), used, rows: Rows::default() };
-        let outcomes = batch.changes.into_iter().map(|change| draft.take(change, now)).collect();
-        draft.rows.write(&mut transaction).await?;
-
-        for (id, at) in batch.key_uses {
-            api_keys::note_use(&mut *transaction, id, at).await?;
+        let forgotten_before = self.ledger.tokens_forgotten_before;
+        let tokens = batch.changes.iter().filter_map(|change| change.token);
+        let tokens: Vec<UsedToken> = tokens.filter(|token| token.signed_at >= forgotten_before).collect();
+        let unused =
+            if tokens.is_empty() { HashSet::new() } else { used_tokens::take(&mut transaction, &tokens).await? };
+        let mut draft = self.ledger.draft(now, unused);
+        let outcomes = batch.changes.into_iter().map(|change| draft.take(change)).collect();
+        let (mut ledger, appended, unspent) = draft.finish();
+        sqlite::append(&mut transaction, &appended).await?;
+        if !unspent.is_empty() {
+            used_tokens::give_back(&mut transaction, unspent).await?;
         }
-        for (digest, at) in batch.session_uses {
-            sessions::note_use(&mut *transaction, &digest, at).await?;
-        }
-        let mut did = Vec::with_capacity(batch.errands.len());
-        for errand in batch.errands {
-            did.push(run(&mut transaction, errand, now).await?);
-        }
-        if batch.probe {
-            let now = now.as_micros();
-            sqlx::query!("UPDATE upkeep SET probed_at = ?", now).execute(&mut *transaction).await?;
-        }
+        let ran = batch.rest.write(&mut transaction, now).await?;
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY;
         if sweep {
-            draft.ledger.tokens_forgotten_before =
+            ledger.tokens_forgotten_before =
                 used_tokens::forget(&mut transaction, now.minus(self.token_memory)).await?;
         }
         transaction.commit().await?;
@@ -193,27 +149,33 @@ impl Writer {
         if sweep {
             self.last_sweep = now;
         }
-        self.published.store(Arc::new(draft.ledger.book.clone()));
-        self.ledger = draft.ledger;
-        let stored: Arc<[Stored]> = draft.rows.revisions.iter().map(RevisionDraft::stored).collect();
+        self.publish(ledger, &appended);
+        Ok(Done { outcomes, ran })
+    }
+
+    async fn reload(&mut self) -> Result<(), OpenError> {
+        self.connection = sqlite::connect_writer(&self.path).await?;
+        self.ledger = sqlite::load(&mut self.connection).await?;
+        self.published.store(Arc::new(self.ledger.book.clone()));
+        self.in_doubt = false;
+        Ok(())
+    }
+
+    /// Lets everybody see what is now on disk.
+    fn publish(&mut self, ledger: Ledger, appended: &Appended) {
+        self.published.store(Arc::new(ledger.book.clone()));
+        self.ledger = ledger;
+        let stored: Arc<[Stored]> = appended.entries.iter().map(Stored::from).collect();
         if !stored.is_empty() {
             // Nobody may be listening.
             let _ = self.stored.send(stored);
         }
-        Ok((outcomes, did))
     }
 }
 
-/// Writes something besides the book, and says whether there was anything to do.
-async fn run(connection: &mut SqliteConnection, errand: Errand, now: Moment) -> Result<bool, sqlx::Error> {
-    match errand {
-        Errand::SetPassword(hash) => operator::set(connection, &hash, now).await.map(|()| true),
-        Errand::OpenSession { digest, useless_before } => {
-            sessions::open(connection, &digest, now, useless_before).await.map(|()| true)
-        }
-        Errand::CloseSession(digest) => sessions::close(connection, &digest).await,
-        Errand::AddKey(key) => api_keys::add(connection, &key, now).await,
-        Errand::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
+impl From<&Entry> for Stored {
+    fn from(entry: &Entry) -> Self {
+        Self { revision: entry.revision, subject: entry.record.subject.clone(), at: entry.at }
     }
 }
 
@@ -221,231 +183,120 @@ async fn run(connection: &mut SqliteConnection, errand: Errand, now: Moment) -> 
 #[derive(Default)]
 struct Batch {
     changes: Vec<Change>,
+    rest: Rest,
+}
+
+/// What is written besides changes.
+#[derive(Default)]
+struct Rest {
     key_uses: BTreeMap<i64, Moment>,
     session_uses: BTreeMap<[u8; 32], Moment>,
     errands: Vec<Errand>,
     probe: bool,
 }
 
-/// Who does something to a strategy, and how the history calls it.
-struct Origin {
-    kind: &'static str,
-    actor: Actor,
-    address: Option<String>,
-    note: Option<String>,
+/// What became of a batch that was stored: of each change, and whether each errand found anything to do.
+struct Done {
+    outcomes: Vec<Result<Receipt, Rejected>>,
+    ran: Vec<bool>,
 }
 
-/// A revision that waits to be written.
-struct RevisionDraft {
-    id: Revision,
-    strategy: (StrategyId, StrategyName),
-    at: Moment,
-    origin: Origin,
-    parent_hash: revisions::ChainHash,
-    hash: revisions::ChainHash,
-}
-
-/// What a batch writes.
+/// Who waits for a batch, in its order. Whoever asked may have hung up; what was stored is kept all the same.
 #[derive(Default)]
-struct Rows {
-    /// Strategies as they stand after the batch, and whether they are gone.
-    strategies: BTreeMap<StrategyId, (Arc<Strategy>, bool)>,
-    places: PlaceChanges,
-    revisions: Vec<RevisionDraft>,
-    changes: Vec<(Revision, ChangeRow)>,
-    tokens: Vec<UsedToken>,
+struct Answers {
+    changes: Vec<oneshot::Sender<Result<Receipt, NotStored>>>,
+    errands: Vec<oneshot::Sender<Result<bool, Unavailable>>>,
+    probes: Vec<oneshot::Sender<Result<(), Unavailable>>>,
+    closing: Option<oneshot::Sender<()>>,
 }
 
-impl Rows {
-    async fn write(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        if !self.strategies.is_empty() {
-            // Those that are gone first: they free their names.
-            let (gone, here) = self.strategies.values().partition::<Vec<_>, _>(|(_, removed)| *removed);
-            let rows: Vec<StrategyRow> =
-                gone.into_iter().chain(here).map(|(strategy, removed)| StrategyRow::new(strategy, *removed)).collect();
-            strategies::write(connection, &rows).await?;
+/// Parts what is to be done from who waits for it.
+fn sort(commands: impl Iterator<Item = Command>) -> (Batch, Answers) {
+    let (mut batch, mut answers) = (Batch::default(), Answers::default());
+    for command in commands {
+        match command {
+            Command::Change(change, answer) => {
+                batch.changes.push(*change);
+                answers.changes.push(answer);
+            }
+            Command::Probe(answer) => {
+                batch.rest.probe = true;
+                answers.probes.push(answer);
+            }
+            Command::Errand(errand, answer) => {
+                batch.rest.errands.push(errand);
+                answers.errands.push(answer);
+            }
+            Command::KeyUse { id, at } => {
+                batch.rest.key_uses.insert(id, at);
+            }
+            Command::SessionUse { digest, at } => {
+                batch.rest.session_uses.insert(digest, at);
+            }
+            Command::Close(answer) => answers.closing = Some(answer),
         }
-        positions::write(connection, &self.places).await?;
-        if !self.revisions.is_empty() {
-            let rows: Vec<ChainedRow> = self.revisions.iter().map(RevisionDraft::row).collect();
-            revisions::append(connection, &rows, &self.changes).await?;
+    }
+    (batch, answers)
+}
+
+impl Answers {
+    fn send(self, done: Done) -> Option<oneshot::Sender<()>> {
+        for (answer, outcome) in self.changes.into_iter().zip(done.outcomes) {
+            let _ = answer.send(outcome.map_err(NotStored::from));
         }
-        if !self.tokens.is_empty() {
-            used_tokens::record(connection, &self.tokens).await?;
+        for (answer, ran) in self.errands.into_iter().zip(done.ran) {
+            let _ = answer.send(Ok(ran));
         }
-        Ok(())
+        for answer in self.probes {
+            let _ = answer.send(Ok(()));
+        }
+        self.closing
+    }
+
+    fn refuse(self, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
+        for answer in self.changes {
+            let _ = answer.send(Err(cause.clone().into()));
+        }
+        for answer in self.errands {
+            let _ = answer.send(Err(cause.clone()));
+        }
+        for answer in self.probes {
+            let _ = answer.send(Err(cause.clone()));
+        }
+        self.closing
     }
 }
 
-impl RevisionDraft {
-    fn row(&self) -> ChainedRow<'_> {
-        ChainedRow {
-            row: revision_row(self.id, &self.strategy, self.at, &self.origin),
-            parent_hash: hex::encode_upper(self.parent_hash),
-            hash: hex::encode_upper(self.hash),
+impl Rest {
+    /// Writes it all, and says of each errand whether there was anything to do.
+    async fn write(self, connection: &mut SqliteConnection, now: Moment) -> Result<Vec<bool>, sqlx::Error> {
+        for (id, at) in self.key_uses {
+            api_keys::note_use(&mut *connection, id, at).await?;
         }
-    }
-
-    fn stored(&self) -> Stored {
-        Stored { revision: self.id, strategy: self.strategy.1.clone(), at: self.at }
-    }
-}
-
-fn revision_row<'a>(
-    id: Revision,
-    strategy: &'a (StrategyId, StrategyName),
-    at: Moment,
-    origin: &'a Origin,
-) -> RevisionRow<'a> {
-    let (actor_kind, actor) = origin.actor.parts();
-    RevisionRow {
-        id,
-        strategy_id: strategy.0,
-        strategy: strategy.1.as_str(),
-        kind: origin.kind,
-        at: at.as_micros(),
-        actor_kind,
-        actor,
-        address: origin.address.as_deref(),
-        note: origin.note.as_deref(),
+        for (digest, at) in self.session_uses {
+            sessions::note_use(&mut *connection, &digest, at).await?;
+        }
+        let mut ran = Vec::with_capacity(self.errands.len());
+        for errand in self.errands {
+            ran.push(errand.run(connection, now).await?);
+        }
+        if self.probe {
+            upkeep::probe(connection, now).await?;
+        }
+        Ok(ran)
     }
 }
 
-/// The ledger as it will stand after the batch, and the rows that lead there.
-struct Draft {
-    ledger: Ledger,
-    used: HashSet<UsedToken>,
-    rows: Rows,
-}
-
-impl Draft {
-    /// Takes one change, or refuses it and leaves everything as it was.
-    fn take(&mut self, change: Change, now: Moment) -> Result<Receipt, Refusal> {
-        let current = self.ledger.book.strategy(&change.strategy).cloned();
-        self.check(&change, current.as_deref())?;
-        self.used.extend(change.token);
-        self.rows.tokens.extend(change.token);
-        let Change { strategy, deed, actor, address, sequence, .. } = change;
-        let pushed = actor.revision_kind();
-        let origin = move |kind, note| Origin { kind, actor, address, note };
-        match (deed, current) {
-            (Deed::Remove, Some(current)) => Ok(self.remove(&current, origin("remove", None), now)),
-            (Deed::Remove, None) => Err(Refusal::UnknownStrategy(strategy)),
-            (Deed::Replace(list), current) => {
-                Ok(self.replace(strategy, list, current.as_ref(), origin(pushed, None), sequence, now))
+impl Errand {
+    async fn run(self, connection: &mut SqliteConnection, now: Moment) -> Result<bool, sqlx::Error> {
+        match self {
+            Self::SetPassword(hash) => operator::set(connection, &hash, now).await.map(|()| true),
+            Self::OpenSession { digest, useless_before } => {
+                sessions::open(connection, &digest, now, useless_before).await.map(|()| true)
             }
-            (Deed::Restore { to, positions }, current) => {
-                let origin = origin("restore", Some(to.to_string()));
-                Ok(self.replace(strategy, positions, current.as_ref(), origin, sequence, now))
-            }
+            Self::CloseSession(digest) => sessions::close(connection, &digest).await,
+            Self::AddKey(key) => api_keys::add(connection, &key, now).await,
+            Self::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
         }
-    }
-
-    /// Puts a list in the place of the current one; a strategy that is new begins with it.
-    fn replace(
-        &mut self,
-        name: StrategyName,
-        positions: Vec<Position>,
-        current: Option<&Arc<Strategy>>,
-        origin: Origin,
-        sequence: Option<i64>,
-        now: Moment,
-    ) -> Receipt {
-        let empty = PositionList::default();
-        let before = current.map_or(&empty, |current| &current.list);
-        let after = before.followed_by(positions);
-        let differs = current.is_none() || !before.same_positions(&after);
-        let (list, changes) = if differs {
-            let changes = before.changes_to(&after);
-            (after, changes)
-        } else {
-            (before.clone(), Vec::new())
-        };
-        let (id, kept_mark) = match current {
-            Some(current) => (current.id, Some(current.mark)),
-            None => (self.next_strategy(), None),
-        };
-        // A restore is the operator's doing; the strategy itself has not been heard of.
-        let heard = current.filter(|_| origin.kind == "restore").map(|current| current.last_push_at);
-        let mark = match kept_mark {
-            Some(mark) if !differs => mark,
-            kept => {
-                let mark = self.append((id, name.clone()), &changes, origin, now);
-                // Remarks are for people: a change of theirs alone must not send the terminals trading.
-                let seen = kept.filter(|_| before.same_targets(&list)).map_or(mark.updated_at, |kept| kept.updated_at);
-                Mark { updated_at: seen, ..mark }
-            }
-        };
-        let receipt = Receipt { revision: mark.revision, changed: differs, positions: list.len() };
-        let sequence = sequence.or_else(|| current.and_then(|current| current.sequence));
-        let last_push_at = heard.unwrap_or(now);
-        let strategy = Arc::new(Strategy { id, name, list, mark, last_push_at, sequence });
-        self.rows.strategies.insert(id, (Arc::clone(&strategy), false));
-        match current {
-            Some(_) => self.ledger.book.replace(strategy, &changes),
-            None => self.ledger.book.add(strategy),
-        }
-        receipt
-    }
-
-    /// Takes a strategy out of lists and totals.
-    fn remove(&mut self, current: &Strategy, origin: Origin, now: Moment) -> Receipt {
-        let changes = current.list.changes_to(&PositionList::default());
-        let mark = self.append((current.id, current.name.clone()), &changes, origin, now);
-        self.ledger.book.remove(&current.name, mark);
-        let gone = Strategy { list: PositionList::default(), mark, ..current.clone() };
-        self.rows.strategies.insert(current.id, (Arc::new(gone), true));
-        Receipt { revision: mark.revision, changed: true, positions: 0 }
-    }
-
-    fn check(&self, change: &Change, current: Option<&Strategy>) -> Result<(), Refusal> {
-        if let Some(token) = &change.token {
-            if token.signed_at < self.ledger.tokens_forgotten_before {
-                return Err(Refusal::TokenForgotten);
-            }
-            if self.used.contains(token) {
-                return Err(Refusal::TokenReplayed);
-            }
-        }
-        let revision = current.map_or(0, |current| current.mark.revision);
-        if change.expected_revision.is_some_and(|expected| expected != revision) {
-            return Err(Refusal::RevisionMoved { current: revision });
-        }
-        match (change.sequence, current.and_then(|current| current.sequence)) {
-            (Some(sequence), Some(last)) if sequence <= last => Err(Refusal::StaleSequence { last }),
-            _ => Ok(()),
-        }
-    }
-
-    fn next_strategy(&mut self) -> StrategyId {
-        let id = self.ledger.next_strategy;
-        self.ledger.next_strategy += 1;
-        id
-    }
-
-    /// Appends a revision to the chain, later than any before it whatever the wall clock says.
-    fn append(
-        &mut self,
-        strategy: (StrategyId, StrategyName),
-        changes: &[InstrumentChange],
-        origin: Origin,
-        now: Moment,
-    ) -> Mark {
-        let parent = self.ledger.head;
-        let (id, at) = (parent.revision + 1, now.max(parent.at.next()));
-        let mut rows: Vec<ChangeRow> = changes.iter().map(ChangeRow::from).collect();
-        rows.sort_by(|one, two| one.instrument.cmp(&two.instrument));
-        let hash = revision_row(id, &strategy, at, &origin).hash(&parent.hash, &rows);
-
-        for change in changes {
-            self.rows.places.extend(change.before.iter().map(|placed| ((strategy.0, placed.place), None)));
-        }
-        for placed in changes.iter().flat_map(|change| &change.after) {
-            self.rows.places.insert((strategy.0, placed.place), Some(placed.position.clone()));
-        }
-        self.rows.changes.extend(rows.into_iter().map(|row| (id, row)));
-        self.rows.revisions.push(RevisionDraft { id, strategy, at, origin, parent_hash: parent.hash, hash });
-        self.ledger.head = Head { revision: id, at, hash };
-        Mark { revision: id, fingerprint: fingerprint(&hash), updated_at: at }
     }
 }

@@ -20,8 +20,9 @@ use jq2qmt::clock::{Clock, Zone};
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::strategy::Pattern;
 use jq2qmt::http::{AppState, app};
-use jq2qmt::store::api_keys::{self, NewApiKey, Scope};
-use jq2qmt::store::{Store, open_existing};
+use jq2qmt::lifecycle::Lifecycle;
+use jq2qmt::store::api_keys::{NewApiKey, Scope};
+use jq2qmt::store::{Beside, Store};
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
 use rsa::pss::SigningKey;
@@ -118,6 +119,8 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     pub(crate) store: Store,
     pub(crate) state: AppState,
+    /// Its tasks are those that a test gives it.
+    pub(crate) lifecycle: Lifecycle,
     router: Router,
     reads: Reads,
 }
@@ -134,26 +137,28 @@ impl App {
         std::fs::write(keys.join("alice.pem"), ALICE.public_pem()).unwrap();
         std::fs::write(keys.join("default.pem"), DEFAULT.public_pem()).unwrap();
         let clock = Clock::manual(START);
-        let (store, state) = Self::open(dir.path(), reads, &clock).await;
+        let lifecycle = Lifecycle::new();
+        let (store, state) = Self::open(dir.path(), reads, &clock, &lifecycle).await;
         let hash = NewPassword::parse(PASSWORD).unwrap().hash().unwrap();
         store.set_password_hash(hash).await.unwrap();
         let router = app(state.clone());
-        Self { dir, clock, store, state, router, reads }
+        Self { dir, clock, store, state, lifecycle, router, reads }
     }
 
-    async fn open(dir: &Path, reads: Reads, clock: &Clock) -> (Store, AppState) {
+    async fn open(dir: &Path, reads: Reads, clock: &Clock, lifecycle: &Lifecycle) -> (Store, AppState) {
         let max_age = Duration::from_mins(5);
         let memory = max_age + Duration::from_mins(1);
-        let store = Store::open(&dir.join("jq2qmt.db"), clock.clone(), memory).await.unwrap();
+        let (store, writer) = Store::open(&dir.join("jq2qmt.db"), clock.clone(), memory).await.unwrap();
+        std::thread::spawn(|| writer.run());
         let gate = Gate::new(&dir.join("keys"), reads, max_age, clock.clone(), store.clone()).unwrap();
         let zone = Zone::named("Asia/Shanghai").unwrap();
-        (store.clone(), AppState::new(store, gate, clock.clone(), zone, false))
+        (store.clone(), AppState::new(store, gate, clock.clone(), zone, false, lifecycle.health()))
     }
 
     /// Stops the server and starts it anew over the same folder.
     pub(crate) async fn restart(&mut self) {
         self.store.clone().close().await;
-        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock).await;
+        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock, &self.lifecycle).await;
         self.router = app(self.state.clone());
     }
 
@@ -234,9 +239,9 @@ pub(crate) async fn add_key(app: &App, name: &str, scope: Scope, strategies: &[&
         prefix: secret.prefix().to_owned(),
         digest: secret.digest(),
     };
-    let pool = open_existing(&app.database()).await.unwrap();
-    assert!(api_keys::add(&pool, &key, app.clock.now()).await.unwrap());
-    assert!(!api_keys::add(&pool, &key, app.clock.now()).await.unwrap(), "the name is taken");
+    let database = Beside::open(&app.database()).await.unwrap();
+    assert!(database.add_key(&key, app.clock.now()).await.unwrap());
+    assert!(!database.add_key(&key, app.clock.now()).await.unwrap(), "the name is taken");
     secret.reveal().to_owned()
 }
 

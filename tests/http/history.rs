@@ -251,8 +251,7 @@ async fn a_deleted_strategy_leaves_totals_and_keeps_its_history() {
     app.restart().await;
     assert_eq!(app.total("").await, total);
     assert_eq!(app.get("/api/v1/positions/strategy/beta").await.ok()["update_time"], Value::Null);
-    let pool = jq2qmt::store::open_read_only(&app.database()).unwrap();
-    let verdict = jq2qmt::store::verify::verify(&pool).await.unwrap();
+    let verdict = jq2qmt::store::verify::verify(&app.database()).await.unwrap();
     assert!(matches!(verdict, jq2qmt::store::verify::Verdict::Whole { revisions: 6, .. }), "{verdict:?}");
 
     // Restored or pushed anew, it is a new strategy under the old name, with the whole history.
@@ -280,8 +279,7 @@ async fn push_delete_and_push_in_one_moment() {
     let all = app.get("/api/v1/positions/all").await.ok();
     let history = revisions(&app, "alpha", "").await;
     assert!(history["revisions"].as_array().unwrap().len() >= 3, "{history}");
-    let pool = jq2qmt::store::open_read_only(&app.database()).unwrap();
-    let verdict = jq2qmt::store::verify::verify(&pool).await.unwrap();
+    let verdict = jq2qmt::store::verify::verify(&app.database()).await.unwrap();
     assert!(matches!(verdict, jq2qmt::store::verify::Verdict::Whole { .. }), "{verdict:?} {all}");
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jq2qmt::auth::rights::Reads;
-use jq2qmt::store::api_keys::{self, Scope};
-use jq2qmt::store::open_existing;
+use jq2qmt::store::Beside;
+use jq2qmt::store::api_keys::Scope;
 use serde_json::json;
 
 use crate::app::{App, PASSWORD, TOTAL, UPDATE, add_key};
@@ -62,9 +62,9 @@ async fn a_revoked_key_is_refused_within_a_second() {
     let app = App::start_with(Reads::Key).await;
     let key = add_key(&app, "qmt", Scope::Read, &[]).await;
     app.get_with(TOTAL, &[("x-api-key", &key)]).await.ok();
-    let pool = open_existing(&app.database()).await.unwrap();
-    assert!(api_keys::revoke(&pool, "qmt", app.clock.now()).await.unwrap());
-    assert!(!api_keys::revoke(&pool, "qmt", app.clock.now()).await.unwrap());
+    let database = Beside::open(&app.database()).await.unwrap();
+    assert!(database.revoke_key("qmt", app.clock.now()).await.unwrap());
+    assert!(!database.revoke_key("qmt", app.clock.now()).await.unwrap());
     for _ in 0..3 {
         // A poller that never rests does not keep its key alive.
         app.clock.advance(Duration::from_millis(400));
@@ -73,7 +73,7 @@ async fn a_revoked_key_is_refused_within_a_second() {
     assert_eq!(app.get_with(TOTAL, &[("x-api-key", &key)]).await.refusal(), (401, "unknown_api_key".to_owned()));
     // The name is free again.
     add_key(&app, "qmt", Scope::Read, &[]).await;
-    let keys = api_keys::all(&pool).await.unwrap();
+    let keys = database.api_keys().await.unwrap();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0].last_used_at, Some(crate::app::START));
     assert!(keys[0].revoked_at.is_some() && keys[1].revoked_at.is_none());

@@ -112,3 +112,13 @@ async fn health_and_readiness_are_told() {
     app.get("/healthz").await.ok();
     app.get(TOTAL).await.ok();
 }
+
+#[tokio::test]
+async fn a_server_that_lost_a_task_is_not_healthy() {
+    let app = App::start().await;
+    app.lifecycle.thread("the writer", || -> Result<(), String> { panic!("no more") }).unwrap();
+    assert_eq!(app.lifecycle.failure().await.to_string(), "the writer has stopped: it panicked (no more)");
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(app.get(path).await.refusal(), (503, "failing".to_owned()), "{path}");
+    }
+}

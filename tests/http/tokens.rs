@@ -109,8 +109,9 @@ async fn what_is_forgotten_is_refused_even_when_tokens_live_longer_now() {
     // The sweep that comes with a later write forgets the token; a server with a longer memory must not take it.
     app.push(&ALICE, "beta", json!([])).await.ok();
     app.store.clone().close().await;
-    let patient =
-        jq2qmt::store::Store::open(&app.database(), app.clock.clone(), Duration::from_hours(9)).await.unwrap();
+    let memory = Duration::from_hours(9);
+    let (patient, writer) = jq2qmt::store::Store::open(&app.database(), app.clock.clone(), memory).await.unwrap();
+    std::thread::spawn(|| writer.run());
     let day = Duration::from_hours(24);
     let reads = jq2qmt::auth::rights::Reads::Open;
     let gate = jq2qmt::auth::rights::Gate::new(&app.keys(), reads, day, app.clock.clone(), patient.clone()).unwrap();
@@ -120,10 +121,10 @@ async fn what_is_forgotten_is_refused_even_when_tokens_live_longer_now() {
     let bound = Bound { method: "POST", path: UPDATE, body: BODY.as_bytes() };
     let name = jq2qmt::domain::strategy::StrategyName::parse("alpha").unwrap();
     let permit = gate.pusher(sender).await.unwrap().over(bound).unwrap().to(&name).unwrap();
-    let deed = jq2qmt::store::Deed::Replace(Vec::new());
-    let change = jq2qmt::store::Change::new(name, deed, permit.actor, None);
-    let change = jq2qmt::store::Change { token: permit.token, ..change };
-    assert_eq!(patient.submit(change).await, Err(jq2qmt::store::Refusal::TokenForgotten));
+    let deed = jq2qmt::ledger::Deed::Replace(Vec::new());
+    let change = jq2qmt::ledger::Change::new(name, deed, permit.actor, None);
+    let change = jq2qmt::ledger::Change { token: permit.token, ..change };
+    assert_eq!(patient.submit(change).await, Err(jq2qmt::ledger::Rejected::TokenForgotten.into()));
 }
 
 #[tokio::test]

@@ -10,19 +10,40 @@ use jq2qmt::clock::Clock;
 use jq2qmt::domain::decimal::Decimal;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::position::Position;
+use jq2qmt::domain::revision::{Actor, Revision};
 use jq2qmt::domain::strategy::StrategyName;
 use jq2qmt::domain::total::Selection;
+use jq2qmt::ledger::replay::Astray;
+use jq2qmt::ledger::{Change, Deed, Receipt, Rejected, UsedToken};
+use jq2qmt::store::history::Filter;
 use jq2qmt::store::verify::{Verdict, verify};
-use jq2qmt::store::{
-    Actor, Change, Deed, OpenError, Receipt, Refusal, Store, UsedToken, open_existing, open_read_only,
-};
+use jq2qmt::store::{Beside, NotStored, OpenError, Store, Unavailable, Writer};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
 
 const START: Moment = Moment::from_micros(1_767_595_800_000_000);
 
 async fn open(path: &Path) -> Store {
-    Store::open(path, Clock::manual(START), Duration::from_mins(6)).await.unwrap()
+    open_at(path, START).await
+}
+
+async fn open_at(path: &Path, now: Moment) -> Store {
+    let (store, writer) = open_idle(path, now).await;
+    std::thread::spawn(|| writer.run());
+    store
+}
+
+/// A store whose writer does not work yet.
+async fn open_idle(path: &Path, now: Moment) -> (Store, Writer) {
+    Store::open(path, Clock::manual(now), Duration::from_mins(6)).await.unwrap()
+}
+
+/// What becomes of changes that are all queued before the writer looks.
+async fn in_one_batch<const N: usize>(path: &Path, changes: [Change; N]) -> (Store, Vec<Result<Receipt, NotStored>>) {
+    let (store, writer) = open_idle(path, START).await;
+    let begin = async { std::thread::spawn(|| writer.run()) };
+    let (outcomes, _) = tokio::join!(join_all(changes.map(|change| store.submit(change))), begin);
+    (store, outcomes)
 }
 
 /// A connection as an attacker or a curious operator may have one: with no settings of ours.
@@ -45,8 +66,8 @@ async fn history(path: &Path) -> Vec<String> {
         .await
         .fetch_all(
             "SELECT r.id || ' ' || r.kind || ' ' || r.actor_kind || ':' || r.actor || ' ' || coalesce(r.address, '-')
-                 || ' ' || c.instrument || ' ' || coalesce(c.before, '-') || ' > ' || coalesce(c.after, '-') AS line
-             FROM revisions AS r LEFT JOIN changes AS c ON c.revision_id = r.id ORDER BY r.id, c.instrument",
+                 || ' ' || c.item || ' ' || coalesce(c.before, '-') || ' > ' || coalesce(c.after, '-') AS line
+             FROM revisions AS r LEFT JOIN changes AS c ON c.revision_id = r.id ORDER BY r.id, c.item",
         )
         .await
         .unwrap();
@@ -111,12 +132,12 @@ async fn verify_names_the_first_broken_link() {
         store.close().await;
         let statements = with_triggers_off(statement);
         raw(&path).await.execute(sqlx::AssertSqlSafe(statements)).await.unwrap();
-        let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
+        let verdict = verify(&path).await.unwrap();
         match broken {
             None => assert!(matches!(verdict, Verdict::Whole { revisions: 4, .. }), "{verdict:?}"),
             Some(expected) => {
                 assert!(
-                    matches!(verdict, Verdict::Broken { revision, .. } if revision == expected),
+                    matches!(verdict, Verdict::Broken { revision, .. } if revision.get() == expected),
                     "{statement}: {verdict:?}"
                 );
             }
@@ -141,9 +162,9 @@ async fn verify_holds_the_current_state_against_the_history() {
         }
         store.close().await;
         raw(&path).await.execute(statement).await.unwrap();
-        let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
+        let verdict = verify(&path).await.unwrap();
         assert!(
-            matches!(&verdict, Verdict::Astray { strategy, .. } if strategy == "alpha"),
+            matches!(&verdict, Verdict::Astray(Astray { strategy, .. }) if strategy == "alpha"),
             "{statement}: {verdict:?}"
         );
     }
@@ -163,14 +184,17 @@ async fn what_cannot_be_written_changes_nothing_and_writing_goes_on_afterwards()
         .await
         .unwrap();
     let refused = store.submit(change("alpha", &[("X", "200")])).await.unwrap_err();
-    assert!(matches!(&refused, Refusal::Unavailable(cause) if cause.contains("disk full")), "{refused:?}");
+    assert!(
+        matches!(&refused, NotStored::Unavailable(Unavailable(cause)) if cause.contains("disk full")),
+        "{refused:?}"
+    );
     assert_eq!(store.book().total(&Selection::All), book.total(&Selection::All));
     raw(&path).await.execute("DROP TRIGGER full").await.unwrap();
     store.probe().await.unwrap();
     let receipt = store.submit(change("alpha", &[("X", "300")])).await.unwrap();
-    assert_eq!(receipt, Receipt { revision: 2, changed: true, positions: 1 });
+    assert_eq!(receipt, Receipt { revision: Revision::new(2), changed: true, positions: 1 });
     store.close().await;
-    let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
+    let verdict = verify(&path).await.unwrap();
     assert!(matches!(verdict, Verdict::Whole { revisions: 2, .. }), "{verdict:?}");
 }
 
@@ -179,17 +203,17 @@ async fn a_clock_that_ran_ahead_keeps_no_token_out_afterwards() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let push = async |now: Moment, signed_at: Moment| {
-        let store = Store::open(&path, Clock::manual(now), Duration::from_mins(6)).await.unwrap();
+        let store = open_at(&path, now).await;
         let token = UsedToken { signed_at, digest: [7; 32] };
         let pushed = store.submit(Change { token: Some(token), ..change("alpha", &[("X", "100")]) }).await;
         store.close().await;
         pushed.map(|_| ())
     };
     assert_eq!(push(START, START).await, Ok(()));
-    assert_eq!(push(START, START).await, Err(Refusal::TokenReplayed));
+    assert_eq!(push(START, START).await, Err(Rejected::TokenReplayed.into()));
     let tomorrow = START.plus(Duration::from_hours(24));
     assert_eq!(push(tomorrow, tomorrow).await, Ok(()));
-    assert_eq!(push(START, START).await, Err(Refusal::TokenForgotten));
+    assert_eq!(push(START, START).await, Err(Rejected::TokenForgotten.into()));
     let later = START.plus(Duration::from_secs(1));
     assert_eq!(push(later, later).await, Ok(()));
 }
@@ -197,15 +221,12 @@ async fn a_clock_that_ran_ahead_keeps_no_token_out_afterwards() {
 #[tokio::test]
 async fn one_refused_change_takes_no_other_down() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir.path().join("db")).await;
-    let stale = Change { expected_revision: Some(99), ..change("beta", &[("X", "1")]) };
-    let (one, two, three) = tokio::join!(
-        store.submit(change("alpha", &[("X", "1")])),
-        store.submit(stale),
-        store.submit(change("gamma", &[("X", "1")])),
-    );
-    assert!(one.is_ok() && three.is_ok());
-    assert_eq!(two, Err(Refusal::RevisionMoved { current: 0 }));
+    let path = dir.path().join("db");
+    let stale = Change { expected_revision: Some(Revision::new(99)), ..change("beta", &[("X", "1")]) };
+    let batch = [change("alpha", &[("X", "1")]), stale, change("gamma", &[("X", "1")])];
+    let (store, outcomes) = in_one_batch(&path, batch).await;
+    assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
+    assert_eq!(outcomes[1], Err(Rejected::RevisionMoved { current: Revision::NONE }.into()));
     assert_eq!(store.book().len(), 2);
 }
 
@@ -213,17 +234,16 @@ async fn one_refused_change_takes_no_other_down() {
 async fn several_changes_of_one_strategy_in_a_batch_follow_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let store = open(&path).await;
     let lists: [&[(&str, &str)]; 5] =
         [&[("A", "1"), ("B", "1")], &[("B", "1")], &[("C", "1"), ("B", "2")], &[], &[("B", "3"), ("A", "1")]];
-    let receipts = join_all(lists.map(|list| store.submit(change("alpha", list)))).await;
-    let revisions: Vec<i64> = receipts.into_iter().map(|receipt| receipt.unwrap().revision).collect();
+    let (store, receipts) = in_one_batch(&path, lists.map(|list| change("alpha", list))).await;
+    let revisions: Vec<i64> = receipts.into_iter().map(|receipt| receipt.unwrap().revision.get()).collect();
     assert_eq!(revisions, [1, 2, 3, 4, 5]);
     let total = store.book().total(&Selection::All).unwrap();
     store.close().await;
     let store = open(&path).await;
     assert_eq!(store.book().total(&Selection::All).unwrap(), total);
-    let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
+    let verdict = verify(&path).await.unwrap();
     assert!(matches!(verdict, Verdict::Whole { revisions: 5, .. }), "{verdict:?}");
 }
 
@@ -231,7 +251,7 @@ async fn several_changes_of_one_strategy_in_a_batch_follow_each_other() {
 async fn a_database_that_is_none_of_ours_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    assert!(matches!(open_existing(&path).await, Err(OpenError::Missing(_))));
+    assert!(matches!(Beside::open(&path).await, Err(OpenError::Missing(_))));
     open(&path).await.close().await;
     raw(&path)
         .await
@@ -265,22 +285,59 @@ async fn migrations_run_twice_change_nothing() {
 }
 
 #[tokio::test]
+async fn what_the_first_release_stored_is_all_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(false);
+    let mut old = options.connect().await.unwrap();
+    old.execute(include_str!("first_release.sql")).await.unwrap();
+    old.close().await.unwrap();
+
+    let store = open(&path).await;
+    let book = store.book();
+    let total = book.total(&Selection::All).unwrap();
+    let lines: Vec<String> = total.lines.iter().map(|line| format!("{} {}", line.code, line.volume)).collect();
+    assert_eq!(lines, ["000001.XSHE 3700", "600519.XSHG 100"]);
+    assert_eq!((book.len(), book.revision()), (4, Revision::new(8)));
+    let revisions = store.revisions(&Filter::default(), None, 100).await.unwrap();
+    let told: Vec<String> = revisions
+        .iter()
+        .map(|r| format!("{} {} {} {} {}", r.id, r.subject.name(), r.kind.as_str(), r.actor.name(), r.changes))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+    // The chain was not touched, and goes on.
+    let Verdict::Whole { revisions, head } = verify(&path).await.unwrap() else { panic!("the chain is broken") };
+    assert_eq!((revisions, hex::encode(head)), (8, FIRST_RELEASE_HEAD.to_owned()));
+    store.submit(change("beta", &[("X", "1")])).await.unwrap();
+    store.close().await;
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 9, .. }));
+    let mut connection = raw(&path).await;
+    assert!(connection.fetch_all("PRAGMA foreign_key_check").await.unwrap().is_empty());
+    for statement in ["UPDATE revisions SET actor = 'bob'", "DELETE FROM revisions", "DELETE FROM changes"] {
+        let error = connection.execute(statement).await.unwrap_err().to_string();
+        assert!(error.contains("append-only"), "{statement}: {error}");
+    }
+}
+
+/// Where the chain of `first_release.sql` ends, as that release said itself.
+const FIRST_RELEASE_HEAD: &str = "17cbc563b1d563841b66e860c0ab5e96b23af2413a5fa7391191b8fe608c823f";
+
+#[tokio::test]
 async fn a_name_is_freed_and_taken_again_in_one_batch() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let store = open(&path).await;
     store.submit(change("alpha", &[("X", "1")])).await.unwrap();
-    // All of them are queued before the writer looks.
+    store.close().await;
     let remove = || Change { deed: Deed::Remove, ..change("alpha", &[]) };
     let deeds = [remove(), change("alpha", &[("Y", "2")]), remove(), remove(), change("alpha", &[("Z", "3")])];
-    let outcomes = join_all(deeds.map(|deed| store.submit(deed))).await;
+    let (store, outcomes) = in_one_batch(&path, deeds).await;
     let alpha = StrategyName::parse("alpha").unwrap();
-    assert_eq!(outcomes[3], Err(Refusal::UnknownStrategy(alpha.clone())));
+    assert_eq!(outcomes[3], Err(Rejected::UnknownStrategy(alpha.clone()).into()));
     assert!([0, 1, 2, 4].iter().all(|n| outcomes[*n].is_ok()), "{outcomes:?}");
     store.close().await;
     let store = open(&path).await;
     let held: Vec<String> = store.book().strategy(&alpha).unwrap().list.iter().map(|p| p.code().to_string()).collect();
     assert_eq!(held, ["Z"]);
-    let pool = open_read_only(&path).unwrap();
-    assert!(matches!(verify(&pool).await.unwrap(), Verdict::Whole { revisions: 5, .. }));
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 5, .. }));
 }

@@ -2,8 +2,8 @@
 
 use super::super::error::AppError;
 use crate::clock::Zone;
-use crate::domain::book::Revision;
 use crate::domain::moment::Moment;
+use crate::domain::revision::Revision;
 use crate::store::Store;
 
 /// A revision, or a moment.
@@ -34,5 +34,5 @@ impl AsOf {
 
 /// The newest revision there is; 0 before the first.
 pub(in crate::http) fn newest(store: &Store) -> Revision {
-    store.book().newest().map_or(0, |mark| mark.revision)
+    store.book().revision()
 }

@@ -17,9 +17,9 @@ use serde::Serialize;
 
 pub(super) use self::as_of::newest;
 use super::error::AppError;
-use crate::domain::book::Revision;
+use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
-use crate::store::Receipt;
+use crate::ledger::Receipt;
 
 /// How the operator is said to have shown who he is.
 const OPERATOR_AUTH: &str = "internal_password";

@@ -16,12 +16,13 @@ use super::push_body::PushBody;
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::domain::book::{Book, Mark, Revision, Strategy};
+use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::code::{Code, Notation};
 use crate::domain::position::{Position, PositionList};
+use crate::domain::revision::{Actor, Revision};
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::{Selection, TotalLine};
-use crate::store::{Actor, Change, Deed};
+use crate::ledger::{Change, Deed};
 
 const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上另一份持仓。请在 auth_data 中加入 body_sha256 \
      (the token is not bound to the body: add body_sha256 to auth_data)";
@@ -245,7 +246,7 @@ impl<'a> ListAnswer<'a> {
         Self {
             positions: list.map(|(list, _)| positions(list, notation)).unwrap_or_default(),
             update_time: update_time(mark, zone),
-            revision: mark.map_or(0, |mark| mark.revision),
+            revision: mark.map_or(Revision::NONE, |mark| mark.revision),
         }
     }
 }
@@ -270,10 +271,7 @@ impl<'a> AllAnswer<'a> {
             strategy_name: strategy.name.as_str(),
             list: ListAnswer::new(Some((&strategy.list, strategy.mark)), notation, zone),
         };
-        Self {
-            strategies: book.strategies().map(named).collect(),
-            revision: book.newest().map_or(0, |mark| mark.revision),
-        }
+        Self { strategies: book.strategies().map(named).collect(), revision: book.revision() }
     }
 }
 
@@ -309,7 +307,7 @@ impl TotalAnswer {
             positions: total.lines.into_iter().map(position).collect(),
             // Without any strategy, "nothing is held" would be a guess: a poller skips on null.
             update_time: update_time(total.mark.filter(|_| total.known), zone),
-            revision: total.mark.map_or(0, |mark| mark.revision),
+            revision: total.mark.map_or(Revision::NONE, |mark| mark.revision),
         })
     }
 }

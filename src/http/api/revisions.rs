@@ -13,9 +13,9 @@ use super::json;
 use super::positions::PositionDto;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::domain::book::Revision;
 use crate::domain::code::Notation;
 use crate::domain::position::{InstrumentChange, Placed};
+use crate::domain::revision::{Revision, Subject};
 use crate::store::history::RevisionInfo;
 
 /// A revision as it is answered.
@@ -36,12 +36,13 @@ pub(super) struct RevisionDto<'a> {
 
 impl<'a> RevisionDto<'a> {
     pub(super) fn new(revision: &'a RevisionInfo, zone: &Zone) -> Self {
+        let Subject::Strategy(strategy) = &revision.subject;
         Self {
             revision: revision.id,
-            strategy_name: revision.strategy.as_str(),
-            kind: &revision.kind,
-            actor_kind: &revision.actor_kind,
-            actor: &revision.actor,
+            strategy_name: strategy.as_str(),
+            kind: revision.kind.as_str(),
+            actor_kind: revision.actor.kind().as_str(),
+            actor: revision.actor.name(),
             address: revision.address.as_deref(),
             restored_revision: revision.note.as_deref().and_then(|note| note.parse().ok()),
             updated_at: zone.rfc3339(revision.at),
@@ -88,8 +89,8 @@ pub(crate) async fn revision(
     let of: HashMap<_, _> = state.store.changes(std::slice::from_ref(&info), i64::MAX).await?;
     Ok(json(&WholeRevision {
         revision: RevisionDto::new(&info, &state.zone),
-        parent_hash: hex::encode(&info.parent_hash),
-        hash: hex::encode(&info.hash),
+        parent_hash: hex::encode(info.parent_hash),
+        hash: hex::encode(info.hash),
         changes: of.get(&id).into_iter().flatten().map(ChangeDto::new).collect(),
     }))
 }

@@ -11,12 +11,13 @@ use super::as_of::{AsOf, newest};
 use super::revisions::{ChangeDto, RevisionDto};
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;
-use crate::domain::book::Revision;
 use crate::domain::position::PositionList;
+use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
+use crate::ledger::Deed;
+use crate::store::Store;
 use crate::store::history::{Filter, ListAsOf};
-use crate::store::{Deed, Store};
 
 /// How many revisions a page holds when nothing is said, and at most.
 const USUAL_LIMIT: i64 = 50;
@@ -47,7 +48,7 @@ pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Response {
         updated_at: state.zone.rfc3339(strategy.mark.updated_at),
         last_push_at: state.zone.rfc3339(strategy.last_push_at),
     });
-    let revision = book.newest().map_or(0, |mark| mark.revision);
+    let revision = book.revision();
     json(&StrategiesAnswer { strategies: strategies.collect(), revision })
 }
 
@@ -72,13 +73,13 @@ pub(crate) async fn revisions(
         let number = value.parse::<i64>().ok().filter(|number| *number > 0);
         match &*parameter {
             "limit" => limit = number.ok_or(Invalid::Query("limit"))?.min(MAX_LIMIT),
-            "before" => before = Some(number.ok_or(Invalid::Query("before"))?),
+            "before" => before = Some(Revision::new(number.ok_or(Invalid::Query("before"))?)),
             _ => {}
         }
     }
     let filter = Filter { strategy: Some(strategy.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, limit + 1).await?;
-    if revisions.is_empty() && state.store.list_as_of(&strategy, Revision::MAX).await?.is_none() {
+    if revisions.is_empty() && state.store.list_as_of(&strategy, Revision::END).await?.is_none() {
         return Err(UnknownStrategy(strategy).into());
     }
     let more = revisions.len() > usize::try_from(limit).unwrap_or(usize::MAX);
@@ -108,7 +109,7 @@ pub(crate) async fn diff(
 ) -> Result<Response, AppError> {
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
     // Before the first revision nothing was held.
-    let (mut from, mut to) = (AsOf::Revision(0), AsOf::Revision(newest(&state.store)));
+    let (mut from, mut to) = (AsOf::Revision(Revision::NONE), AsOf::Revision(newest(&state.store)));
     for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match &*parameter {
             "from" => from = AsOf::parse(&value, &state.zone).ok_or(Invalid::Query("from"))?,
@@ -118,7 +119,7 @@ pub(crate) async fn diff(
     }
     let (from, to) = (from.revision(&state.store).await?, to.revision(&state.store).await?);
     let (before, after) = (list_at(&state.store, &strategy, from).await?, list_at(&state.store, &strategy, to).await?);
-    if before.is_none() && after.is_none() && state.store.list_as_of(&strategy, Revision::MAX).await?.is_none() {
+    if before.is_none() && after.is_none() && state.store.list_as_of(&strategy, Revision::END).await?.is_none() {
         return Err(UnknownStrategy(strategy).into());
     }
     let changes = before.unwrap_or_default().changes_to(&after.unwrap_or_default());
@@ -132,7 +133,7 @@ async fn list_at(store: &Store, strategy: &StrategyName, at: Revision) -> Result
 
 #[derive(Deserialize)]
 struct RestoreBody {
-    revision: Revision,
+    revision: i64,
 }
 
 /// The list that a strategy is to go back to.
@@ -144,7 +145,7 @@ pub(in crate::http) async fn list_to_restore(
     strategy: &StrategyName,
     revision: Revision,
 ) -> Result<PositionList, AppError> {
-    if revision > newest(store) || revision < 1 {
+    if revision > newest(store) || revision <= Revision::NONE {
         return Err(AppError::UnknownRevision(revision));
     }
     match store.list_as_of(strategy, revision).await? {
@@ -162,6 +163,7 @@ pub(crate) async fn restore(
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
     let RestoreBody { revision } =
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
+    let revision = Revision::new(revision);
     let list = list_to_restore(&state.store, &strategy, revision).await?;
     let deed = Deed::Restore { to: revision, positions: list.iter().cloned().collect() };
     let receipt = state.store.submit(request.change(strategy.clone(), deed)).await?;

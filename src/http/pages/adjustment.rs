@@ -16,12 +16,14 @@ use super::form::{CheckedForm, Fields};
 use super::html;
 use super::see_other;
 use super::view::{Reading, View, parameter, query};
-use crate::domain::book::{Book, Revision};
+use crate::domain::book::Book;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, Position};
+use crate::domain::revision::Revision;
 use crate::domain::strategy::{ADJUSTMENT_PREFIX, Kind, StrategyName};
-use crate::store::{Change, Deed, Refusal};
+use crate::ledger::{Change, Deed, Rejected};
+use crate::store::NotStored;
 
 /// The overlay that there always is.
 const MAIN: &str = "ADJUSTMENT_MAIN";
@@ -196,7 +198,7 @@ pub(super) async fn page(Reading { v, book }: Reading, uri: Uri) -> Result<Respo
     };
     let page = AdjustmentPage {
         overlays: overlays(&book),
-        revision: current.map_or(0, |strategy| strategy.mark.revision),
+        revision: current.map_or(Revision::NONE, |strategy| strategy.mark.revision),
         rows,
         digest: String::new(),
         preview: None,
@@ -262,13 +264,13 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
                     .finish();
                 return Ok(see_other(&format!("/adjustment?{query}")));
             }
-            Err(Refusal::RevisionMoved { .. }) => {}
+            Err(NotStored::Rejected(Rejected::RevisionMoved { .. })) => {}
             Err(refusal) => return Err(refusal.into()),
         }
     }
     // A preview, also of what was to be saved and was not.
     let book = state.store.book();
-    let newest = book.strategy(&page.name).map_or(0, |strategy| strategy.mark.revision);
+    let newest = book.strategy(&page.name).map_or(Revision::NONE, |strategy| strategy.mark.revision);
     let mut status = StatusCode::OK;
     if newest != revision {
         page.their_changes = their_changes(&state, &page.name, revision, &book).await?;

@@ -7,6 +7,8 @@ use crate::domain::book::{Book, sums};
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::Volume;
 use crate::domain::position::InstrumentChange;
+use crate::domain::revision::{Actor, RevisionKind, Subject};
+use crate::domain::strategy::StrategyName;
 use crate::store::history::RevisionInfo;
 
 /// What happened to an instrument.
@@ -170,31 +172,40 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn kind(&self, t: &Texts) -> &'static str {
-        match self.revision.kind.as_str() {
-            "edit" => t.kind_edit,
-            "restore" => t.kind_restore,
-            "remove" => t.kind_remove,
-            "import" => t.kind_import,
-            _ => t.kind_push,
+        match self.revision.kind {
+            RevisionKind::Push => t.kind_push,
+            RevisionKind::Edit => t.kind_edit,
+            RevisionKind::Restore => t.kind_restore,
+            RevisionKind::Remove => t.kind_remove,
+            RevisionKind::Import => t.kind_import,
         }
     }
 
     pub(super) fn actor_kind(&self, t: &Texts) -> &'static str {
-        match self.revision.actor_kind.as_str() {
-            "operator" => t.operator,
-            "key" => t.api_key,
-            "import" => t.import,
-            _ => t.client,
+        match self.revision.actor {
+            Actor::Client(_) => t.client,
+            Actor::Key(_) => t.api_key,
+            Actor::Operator => t.operator,
+            Actor::Import(_) => t.import,
         }
     }
 
     /// Who, beside what kind of actor it is.
     pub(super) fn actor(&self) -> &str {
-        if self.revision.actor_kind == "operator" { "" } else { &self.revision.actor }
+        match &self.revision.actor {
+            Actor::Operator => "",
+            Actor::Client(name) | Actor::Key(name) | Actor::Import(name) => name,
+        }
     }
 
     pub(super) fn is_removal(&self) -> bool {
-        self.revision.kind == "remove"
+        self.revision.kind == RevisionKind::Remove
+    }
+
+    /// The strategy that it is about.
+    pub(super) const fn strategy(&self) -> &StrategyName {
+        let Subject::Strategy(name) = &self.revision.subject;
+        name
     }
 
     /// How many changes are not shown.
@@ -207,7 +218,7 @@ impl Entry {
 pub(super) async fn entries(
     store: &crate::store::Store,
     revisions: Vec<RevisionInfo>,
-) -> Result<Vec<Entry>, crate::store::Refusal> {
+) -> Result<Vec<Entry>, crate::store::Unavailable> {
     let most = i64::try_from(SHOWN).unwrap_or(i64::MAX);
     let mut changes = store.changes(&revisions, most).await?;
     let entry = |revision: RevisionInfo| {

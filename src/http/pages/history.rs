@@ -11,8 +11,8 @@ use super::changes::{ChangeLine, Entry, entries};
 use super::strategy::Table;
 use super::view::{Reading, View, parameter, query};
 use super::{download, html};
-use crate::domain::book::Revision;
 use crate::domain::code::Code;
+use crate::domain::revision::{Revision, Subject};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::{Filter, within};
 
@@ -144,13 +144,14 @@ pub(super) async fn csv(
     let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string()).unwrap_or_default();
     for revision in &revisions {
         let (id, time) = (revision.id.to_string(), v.iso(&revision.at));
+        let Subject::Strategy(strategy) = &revision.subject;
         let head = [
             id.as_str(),
             &time,
-            revision.strategy.as_str(),
-            &revision.kind,
-            &revision.actor_kind,
-            &revision.actor,
+            strategy.as_str(),
+            revision.kind.as_str(),
+            revision.actor.kind().as_str(),
+            revision.actor.name(),
             revision.address.as_deref().unwrap_or_default(),
         ];
         let lines = ChangeLine::all(changes.get(&revision.id).map_or(&[][..], Vec::as_slice));

@@ -15,14 +15,16 @@ use super::form::CheckedForm;
 use super::overview::{invested, strategy_path};
 use super::view::{Member, Reading, View, parameter, query};
 use super::{download, html, see_other};
-use crate::domain::book::{Book, Revision, Strategy, sums};
+use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::moment::Moment;
+use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
+use crate::ledger::{Change, Deed, Rejected};
+use crate::store::NotStored;
 use crate::store::history::{Filter, RevisionInfo, within};
-use crate::store::{Change, Deed};
 
 /// How many revisions a page of the timeline holds, and a chart at most.
 const TIMELINE: i64 = 20;
@@ -80,7 +82,7 @@ pub(super) async fn page(
     let filter = Filter { strategy: Some(name.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, TIMELINE + 1).await?;
     let current = book.strategy(&name);
-    if current.is_none() && revisions.is_empty() && state.store.list_as_of(&name, Revision::MAX).await?.is_none() {
+    if current.is_none() && revisions.is_empty() && state.store.list_as_of(&name, Revision::END).await?.is_none() {
         return Err(UnknownStrategy(name).into());
     }
     let more = i64::try_from(revisions.len()).unwrap_or(0) > TIMELINE;
@@ -215,7 +217,7 @@ fn confirm(
     let (supposed, changes) = book.supposing(&name, positions);
     ConfirmPage {
         path: strategy_path(name.as_str()),
-        expected: book.strategy(&name).map_or(0, |strategy| strategy.mark.revision),
+        expected: book.strategy(&name).map_or(Revision::NONE, |strategy| strategy.mark.revision),
         lines: ChangeLine::all(&changes),
         total: TotalChange::all(book, &supposed, &changes),
         v,
@@ -277,7 +279,7 @@ pub(super) async fn restore(
     let list = list_to_restore(&state.store, &name, to).await?;
     let deed = Deed::Restore { to, positions: list.iter().cloned().collect() };
     match submit(&state, &form, name.clone(), deed).await {
-        Err(AppError::NotStored(crate::store::Refusal::RevisionMoved { .. })) => {
+        Err(AppError::NotStored(NotStored::Rejected(Rejected::RevisionMoved { .. }))) => {
             restore_page(&state, form.v, name, to, StatusCode::CONFLICT).await
         }
         other => Ok(other?),
@@ -292,7 +294,7 @@ pub(super) async fn delete(
 ) -> Result<Response, AppError> {
     let name = parse(&name)?;
     match submit(&state, &form, name.clone(), Deed::Remove).await {
-        Err(AppError::NotStored(crate::store::Refusal::RevisionMoved { .. })) => {
+        Err(AppError::NotStored(NotStored::Rejected(Rejected::RevisionMoved { .. }))) => {
             delete_page(&state, form.v, name, StatusCode::CONFLICT)
         }
         other => Ok(other?),

@@ -18,10 +18,11 @@ use crate::auth::Refused;
 use crate::auth::rights::{LoggedIn, Reads};
 use crate::auth::session::cookie;
 use crate::clock::Zone;
-use crate::domain::book::{Book, Revision};
+use crate::domain::book::Book;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::Amount;
 use crate::domain::moment::Moment;
+use crate::domain::revision::Revision;
 
 const LANGUAGE_COOKIE: &str = "jq2qmt_language";
 

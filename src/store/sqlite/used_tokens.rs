@@ -4,46 +4,43 @@ use std::collections::HashSet;
 
 use sqlx::SqliteConnection;
 
-use super::positions::json;
+use super::json;
 use crate::domain::moment::Moment;
+use crate::ledger::UsedToken;
 
-/// A signed token: when it says that it was signed, and the SHA-256 of its signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct UsedToken {
-    /// When it was signed.
-    pub signed_at: Moment,
-    /// SHA-256 of the signature.
-    pub digest: [u8; 32],
+fn rows<'a>(tokens: impl IntoIterator<Item = &'a UsedToken>) -> String {
+    let row = |token: &UsedToken| (token.signed_at.as_micros(), hex::encode_upper(token.digest));
+    json(&tokens.into_iter().map(row).collect::<Vec<_>>())
 }
 
-fn rows(tokens: &[UsedToken]) -> String {
-    json(&tokens.iter().map(|token| (token.signed_at.as_micros(), hex::encode_upper(token.digest))).collect::<Vec<_>>())
-}
-
-/// Those of the tokens that were used before.
-pub(super) async fn find(
+/// Records tokens as used, and says which of them were not used before.
+pub(in crate::store) async fn take(
     connection: &mut SqliteConnection,
     tokens: &[UsedToken],
 ) -> Result<HashSet<UsedToken>, sqlx::Error> {
     let tokens = rows(tokens);
-    let found = sqlx::query!(
-        r#"SELECT t.signed_at AS "signed_at!", t.digest AS "digest!" FROM jsonb_each(?) AS j
-         CROSS JOIN used_tokens AS t ON t.signed_at = j.value ->> 0 AND t.digest = unhex(j.value ->> 1)"#,
+    let taken = sqlx::query!(
+        "INSERT INTO used_tokens (signed_at, digest) SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?) WHERE true
+         ON CONFLICT DO NOTHING RETURNING signed_at, digest",
         tokens
     )
     .fetch_all(connection)
     .await?;
-    let token = |signed_at, digest: Vec<u8>| {
+    let understood = |signed_at, digest: Vec<u8>| {
         Some(UsedToken { signed_at: Moment::from_micros(signed_at), digest: digest.try_into().ok()? })
     };
-    Ok(found.into_iter().filter_map(|row| token(row.signed_at, row.digest)).collect())
+    Ok(taken.into_iter().filter_map(|row| understood(row.signed_at, row.digest)).collect())
 }
 
-/// Records tokens as used.
-pub(super) async fn record(connection: &mut SqliteConnection, tokens: &[UsedToken]) -> Result<(), sqlx::Error> {
-    let tokens = rows(tokens);
+/// Takes back the record of tokens whose changes were rejected: they allowed nothing.
+pub(in crate::store) async fn give_back(
+    connection: &mut SqliteConnection,
+    tokens: HashSet<UsedToken>,
+) -> Result<(), sqlx::Error> {
+    let tokens = rows(&tokens);
     sqlx::query!(
-        "INSERT INTO used_tokens (signed_at, digest) SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?)",
+        "DELETE FROM used_tokens
+         WHERE (signed_at, digest) IN (SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?))",
         tokens
     )
     .execute(connection)
@@ -61,7 +58,7 @@ pub(super) async fn forgotten_before(connection: &mut SqliteConnection) -> Resul
 ///
 /// That is just after the last one forgotten, and not the given moment: a clock that ran ahead for a while must not keep
 /// tokens out once it is right again.
-pub(super) async fn forget(connection: &mut SqliteConnection, before: Moment) -> Result<Moment, sqlx::Error> {
+pub(in crate::store) async fn forget(connection: &mut SqliteConnection, before: Moment) -> Result<Moment, sqlx::Error> {
     let before = before.as_micros();
     sqlx::query!(
         "UPDATE upkeep SET tokens_forgotten_before =

@@ -1,33 +1,36 @@
 //! The table `strategies`, and loading the book.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use super::database::OpenError;
-use super::positions::{json, read_placed};
-use super::revisions::fingerprint;
-use crate::domain::book::{Book, Mark, Strategy, StrategyId};
+use super::json;
+use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
-use crate::domain::strategy::StrategyName;
+use crate::domain::revision::Revision;
+use crate::domain::strategy::{StrategyId, StrategyName};
+use crate::ledger::chain::beginning;
+use crate::ledger::{StrategyState, read_placed};
+use crate::store::error::OpenError;
 
 /// A strategy's row.
 #[derive(Debug, Serialize)]
-pub(super) struct StrategyRow<'a> {
+struct StrategyRecord<'a> {
     id: StrategyId,
     name: &'a str,
-    revision: i64,
+    revision: Revision,
     updated_at: i64,
     last_push_at: i64,
     sequence: Option<i64>,
     removed: u8,
 }
 
-impl<'a> StrategyRow<'a> {
-    pub(super) fn new(strategy: &'a Strategy, removed: bool) -> Self {
+impl<'a> From<&'a StrategyState> for StrategyRecord<'a> {
+    fn from(StrategyState { strategy, removed }: &'a StrategyState) -> Self {
         Self {
             id: strategy.id,
             name: strategy.name.as_str(),
@@ -35,13 +38,22 @@ impl<'a> StrategyRow<'a> {
             updated_at: strategy.mark.updated_at.as_micros(),
             last_push_at: strategy.last_push_at.as_micros(),
             sequence: strategy.sequence,
-            removed: removed.into(),
+            removed: (*removed).into(),
         }
     }
 }
 
 /// Writes strategies as they stand now.
-pub(super) async fn write(connection: &mut SqliteConnection, rows: &[StrategyRow<'_>]) -> Result<(), sqlx::Error> {
+pub(super) async fn write(
+    connection: &mut SqliteConnection,
+    strategies: &BTreeMap<StrategyId, StrategyState>,
+) -> Result<(), sqlx::Error> {
+    if strategies.is_empty() {
+        return Ok(());
+    }
+    // Those that are gone first: they free their names.
+    let (gone, here) = strategies.values().partition::<Vec<_>, _>(|state| state.removed);
+    let rows: Vec<StrategyRecord> = gone.into_iter().chain(here).map(StrategyRecord::from).collect();
     let rows = json(&rows);
     sqlx::query!(
         "INSERT INTO strategies (id, name, revision, updated_at, last_push_at, sequence, removed)
@@ -70,23 +82,24 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<(Book, Str
     // Row by row: while one is understood here, SQLite's own thread reads the next.
     .fetch(connection);
     let mut book = Book::default();
-    let mut next = 1;
+    let mut next = StrategyId::FIRST;
     while let Some(row) = rows.try_next().await? {
         let corrupt = |what: String| OpenError::Corrupt(format!("strategy {:?}: {what}", row.name));
         let name = StrategyName::parse(&row.name).map_err(|error| corrupt(error.to_string()))?;
         let mark = Mark {
-            revision: row.revision,
-            fingerprint: fingerprint(&row.hash),
+            revision: Revision::new(row.revision),
+            chain: beginning(&row.hash),
             updated_at: Moment::from_micros(row.updated_at),
         };
-        next = row.id + 1;
+        let id = StrategyId::new(row.id);
+        next = id.next();
         if row.removed != 0 {
             book.note_removal(name, mark);
             continue;
         }
         let list = PositionList::from_placed(read_placed(name.kind(), &row.positions).map_err(corrupt)?);
         let last_push_at = Moment::from_micros(row.last_push_at);
-        book.add(Arc::new(Strategy { id: row.id, name, list, mark, last_push_at, sequence: row.sequence }));
+        book.add(Arc::new(Strategy { id, name, list, mark, last_push_at, sequence: row.sequence }));
     }
     Ok((book, next))
 }

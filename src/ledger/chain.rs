@@ -1,0 +1,146 @@
+//! The chain: every revision carries a hash over itself and over the hash of the one before it.
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::written::write_placed;
+use crate::domain::book::Mark;
+use crate::domain::moment::Moment;
+use crate::domain::position::InstrumentChange;
+use crate::domain::revision::{Actor, Revision, RevisionKind, Subject};
+
+/// A chain hash: SHA-256.
+pub type ChainHash = [u8; 32];
+
+/// Where the chain ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The newest revision.
+    pub revision: Revision,
+    /// When it was made.
+    pub at: Moment,
+    /// Its hash.
+    pub hash: ChainHash,
+}
+
+impl Head {
+    /// Where every chain begins.
+    pub const START: Self = Self { revision: Revision::NONE, at: Moment::from_micros(0), hash: [0; 32] };
+
+    /// The state of a subject that this revision was the last to change.
+    pub fn mark(&self) -> Mark {
+        Mark { revision: self.revision, chain: beginning(&self.hash), updated_at: self.at }
+    }
+}
+
+/// The part of a chain hash that stands for it in a [`Mark`].
+pub fn beginning(hash: &[u8]) -> [u8; 8] {
+    hash.first_chunk().copied().unwrap_or_default()
+}
+
+/// What happened to one item of a subject, as it is written; for a strategy's list the items are its instruments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemChange {
+    /// Which one.
+    pub item: String,
+    /// What there was of it before.
+    pub before: Option<String>,
+    /// What there is of it now.
+    pub after: Option<String>,
+}
+
+impl From<&InstrumentChange> for ItemChange {
+    fn from(change: &InstrumentChange) -> Self {
+        Self {
+            item: change.instrument.to_string(),
+            before: write_placed(&change.before),
+            after: write_placed(&change.after),
+        }
+    }
+}
+
+/// What a revision records, wherever it comes to stand in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What it is about.
+    pub subject: Subject,
+    /// The subject's number among those of its kind.
+    pub subject_id: i64,
+    /// What it did.
+    pub kind: RevisionKind,
+    /// Who made it.
+    pub actor: Actor,
+    /// From where: an IP address.
+    pub address: Option<String>,
+    /// For a restore the revision that it went back to.
+    pub note: Option<String>,
+    /// What changed, in the order of the items.
+    pub changes: Vec<ItemChange>,
+}
+
+/// A revision as it stands in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub revision: Revision,
+    /// When it was made.
+    pub at: Moment,
+    /// The hash of the revision before it.
+    pub parent: ChainHash,
+    /// What it records.
+    pub record: Record,
+    /// Its own hash.
+    pub hash: ChainHash,
+}
+
+impl Record {
+    /// The entry that follows a head: with the next number, and later, whatever the wall clock says.
+    pub fn follow(self, head: &Head, now: Moment) -> Entry {
+        let (revision, at) = (head.revision.next(), now.max(head.at.next()));
+        let hash = self.hash(revision, at, &head.hash);
+        Entry { revision, at, parent: head.hash, record: self, hash }
+    }
+
+    /// The chain hash of this record at its place: over its parent's, each of its fields and each of its changes.
+    ///
+    /// Every field goes in behind its length, so no two revisions look alike.
+    fn hash(&self, revision: Revision, at: Moment, parent: &ChainHash) -> ChainHash {
+        let mut hasher = Sha256::new();
+        let mut put = |field: Option<&[u8]>| match field {
+            Some(bytes) => {
+                hasher.update([1]);
+                hasher.update((bytes.len() as u64).to_be_bytes());
+                hasher.update(bytes);
+            }
+            None => hasher.update([0]),
+        };
+        put(Some(parent));
+        for number in [revision.get(), self.subject_id, at.as_micros()] {
+            put(Some(&number.to_be_bytes()));
+        }
+        for text in [self.subject.name(), self.kind.as_str(), self.actor.kind().as_str(), self.actor.name()] {
+            put(Some(text.as_bytes()));
+        }
+        for text in [&self.address, &self.note] {
+            put(text.as_deref().map(str::as_bytes));
+        }
+        for change in &self.changes {
+            for text in [Some(&change.item), change.before.as_ref(), change.after.as_ref()] {
+                put(text.map(String::as_bytes));
+            }
+        }
+        hasher.finalize().into()
+    }
+}
+
+impl Entry {
+    /// The head of a chain that ends with it.
+    pub const fn head(&self) -> Head {
+        Head { revision: self.revision, at: self.at, hash: self.hash }
+    }
+
+    /// Whether its hash is the one that its content has.
+    pub fn is_intact(&self) -> bool {
+        self.hash == self.record.hash(self.revision, self.at, &self.parent)
+    }
+}

@@ -1,0 +1,181 @@
+//! The ledger as it will stand after a batch, and what leads there.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::chain::{Entry, ItemChange, Record};
+use super::{Change, Deed, Ledger, Receipt, Rejected, UsedToken};
+use crate::domain::book::{Mark, Strategy};
+use crate::domain::moment::Moment;
+use crate::domain::position::{InstrumentChange, Position, PositionList};
+use crate::domain::revision::{Actor, Revision, RevisionKind, Subject};
+use crate::domain::strategy::{StrategyId, StrategyName};
+
+/// A strategy as it stands after a batch.
+#[derive(Debug, Clone)]
+pub struct StrategyState {
+    /// The strategy; with an empty list when it is gone.
+    pub strategy: Arc<Strategy>,
+    /// Whether it was taken out of lists and totals.
+    pub removed: bool,
+}
+
+/// What a batch adds to what is stored.
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// The revisions, in the order of the chain.
+    pub entries: Vec<Entry>,
+    /// Strategies that are not as they were.
+    pub strategies: BTreeMap<StrategyId, StrategyState>,
+    /// What is to become of places in lists: a position, or nothing.
+    pub places: BTreeMap<(StrategyId, i64), Option<Position>>,
+}
+
+/// Who does something, and how the history calls it.
+struct Origin {
+    kind: RevisionKind,
+    actor: Actor,
+    address: Option<String>,
+    note: Option<String>,
+}
+
+/// The ledger as it will stand after a batch.
+#[derive(Debug)]
+pub struct Draft {
+    ledger: Ledger,
+    now: Moment,
+    /// The batch's tokens that were not used before it, nor yet in it.
+    unused: HashSet<UsedToken>,
+    appended: Appended,
+}
+
+impl Ledger {
+    /// A draft of what follows. `unused` are those of the batch's tokens that were never used before.
+    pub fn draft(&self, now: Moment, unused: HashSet<UsedToken>) -> Draft {
+        Draft { ledger: self.clone(), now, unused, appended: Appended::default() }
+    }
+}
+
+impl Draft {
+    /// Takes one change, or rejects it and leaves everything as it was.
+    ///
+    /// # Errors
+    /// The condition of the change that does not hold.
+    pub fn take(&mut self, change: Change) -> Result<Receipt, Rejected> {
+        let current = self.ledger.book.strategy(&change.strategy).cloned();
+        let current = current.as_deref();
+        self.check(&change, current)?;
+        let Change { strategy: name, deed, actor, address, token, sequence, .. } = change;
+        let origin = Origin { kind: actor.kind_of_list(), actor, address, note: None };
+        let receipt = match deed {
+            Deed::Remove => self.remove(current.ok_or(Rejected::UnknownStrategy(name))?, origin),
+            Deed::Replace(positions) => self.replace(name, positions, current, origin, sequence),
+            Deed::Restore { to, positions } => {
+                let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
+                self.replace(name, positions, current, origin, sequence)
+            }
+        };
+        if let Some(token) = token {
+            self.unused.remove(&token);
+        }
+        Ok(receipt)
+    }
+
+    /// The ledger after the batch, what leads there, and the tokens that nobody used up.
+    pub fn finish(self) -> (Ledger, Appended, HashSet<UsedToken>) {
+        (self.ledger, self.appended, self.unused)
+    }
+
+    fn check(&self, change: &Change, current: Option<&Strategy>) -> Result<(), Rejected> {
+        if let Some(token) = &change.token {
+            if token.signed_at < self.ledger.tokens_forgotten_before {
+                return Err(Rejected::TokenForgotten);
+            }
+            if !self.unused.contains(token) {
+                return Err(Rejected::TokenReplayed);
+            }
+        }
+        let revision = current.map_or(Revision::NONE, |current| current.mark.revision);
+        if change.expected_revision.is_some_and(|expected| expected != revision) {
+            return Err(Rejected::RevisionMoved { current: revision });
+        }
+        match (change.sequence, current.and_then(|current| current.sequence)) {
+            (Some(sequence), Some(last)) if sequence <= last => Err(Rejected::StaleSequence { last }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a list in the place of the current one; a strategy that is new begins with it.
+    fn replace(
+        &mut self,
+        name: StrategyName,
+        positions: Vec<Position>,
+        current: Option<&Strategy>,
+        origin: Origin,
+        sequence: Option<i64>,
+    ) -> Receipt {
+        let empty = PositionList::default();
+        let before = current.map_or(&empty, |current| &current.list);
+        let after = before.followed_by(positions);
+        let differs = current.is_none() || !before.same_positions(&after);
+        let (list, changes) = if differs {
+            let changes = before.changes_to(&after);
+            (after, changes)
+        } else {
+            (before.clone(), Vec::new())
+        };
+        let id = current.map_or(self.ledger.next_strategy, |current| current.id);
+        // A restore is the operator's doing; the strategy itself has not been heard of.
+        let heard = current.filter(|_| origin.kind == RevisionKind::Restore).map(|current| current.last_push_at);
+        let mark = match current.map(|current| current.mark) {
+            Some(mark) if !differs => mark,
+            kept => {
+                let mark = self.append((id, &name), &changes, origin);
+                // Remarks are for people: a change of theirs alone must not send the terminals trading.
+                let seen = kept.filter(|_| before.same_targets(&list)).map_or(mark.updated_at, |kept| kept.updated_at);
+                Mark { updated_at: seen, ..mark }
+            }
+        };
+        let receipt = Receipt { revision: mark.revision, changed: differs, positions: list.len() };
+        let sequence = sequence.or_else(|| current.and_then(|current| current.sequence));
+        let last_push_at = heard.unwrap_or(self.now);
+        let strategy = Arc::new(Strategy { id, name, list, mark, last_push_at, sequence });
+        self.appended.strategies.insert(id, StrategyState { strategy: Arc::clone(&strategy), removed: false });
+        if current.is_some() {
+            self.ledger.book.replace(strategy, &changes);
+        } else {
+            self.ledger.next_strategy = id.next();
+            self.ledger.book.add(strategy);
+        }
+        receipt
+    }
+
+    /// Takes a strategy out of lists and totals.
+    fn remove(&mut self, current: &Strategy, origin: Origin) -> Receipt {
+        let changes = current.list.changes_to(&PositionList::default());
+        let mark = self.append((current.id, &current.name), &changes, Origin { kind: RevisionKind::Remove, ..origin });
+        self.ledger.book.remove(&current.name, mark);
+        let gone = Arc::new(Strategy { list: PositionList::default(), mark, ..current.clone() });
+        self.appended.strategies.insert(current.id, StrategyState { strategy: gone, removed: true });
+        Receipt { revision: mark.revision, changed: true, positions: 0 }
+    }
+
+    /// Appends a revision to the chain.
+    fn append(&mut self, (id, name): (StrategyId, &StrategyName), changes: &[InstrumentChange], by: Origin) -> Mark {
+        for change in changes {
+            self.appended.places.extend(change.before.iter().map(|placed| ((id, placed.place), None)));
+        }
+        for placed in changes.iter().flat_map(|change| &change.after) {
+            self.appended.places.insert((id, placed.place), Some(placed.position.clone()));
+        }
+        let Origin { kind, actor, address, note } = by;
+        let mut changes: Vec<ItemChange> = changes.iter().map(ItemChange::from).collect();
+        changes.sort_by(|one, two| one.item.cmp(&two.item));
+        let subject = Subject::Strategy(name.clone());
+        let record = Record { subject, subject_id: id.get(), kind, actor, address, note, changes };
+        let entry = record.follow(&self.ledger.head, self.now);
+        self.ledger.head = entry.head();
+        self.appended.entries.push(entry);
+        self.ledger.head.mark()
+    }
+}

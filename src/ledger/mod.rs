@@ -1,0 +1,45 @@
+//! What a change is, what decides about it, and what it appends to the chain. Pure: it knows neither disk nor clock.
+//!
+//! The store asks the [`Ledger`] for a [`Draft`], gives it the changes of a batch one by one, writes what they
+//! [append](Appended), and puts the ledger of the draft in the place of the old one once that is on disk.
+
+pub mod chain;
+mod change;
+mod draft;
+pub mod replay;
+#[cfg(test)]
+mod tests;
+mod written;
+
+pub use self::change::{Change, Deed, Receipt, Rejected, UsedToken};
+pub use self::draft::{Appended, Draft, StrategyState};
+pub use self::written::{WrittenPosition, read_placed, write_placed};
+use crate::domain::book::Book;
+use crate::domain::moment::Moment;
+use crate::domain::strategy::StrategyId;
+use chain::Head;
+
+/// All that decides about the next change. A clone costs nothing, so a batch works on its own.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// Every strategy's current list.
+    pub book: Book,
+    /// Where the chain ends.
+    pub head: Head,
+    /// The number that the next strategy gets.
+    pub next_strategy: StrategyId,
+    /// Whether a token signed before this was used is no longer known.
+    pub tokens_forgotten_before: Moment,
+}
+
+impl Ledger {
+    /// The ledger before the first change.
+    pub fn empty() -> Self {
+        Self {
+            book: Book::default(),
+            head: Head::START,
+            next_strategy: StrategyId::FIRST,
+            tokens_forgotten_before: Moment::from_micros(0),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The ledger as an equation: over random worlds of changes, without a disk.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::chain::Entry;
+use super::replay::Replay;
+use super::*;
+use crate::domain::decimal::Decimal;
+use crate::domain::position::Position;
+use crate::domain::revision::{Actor, Revision};
+use crate::domain::strategy::StrategyName;
+
+/// What somebody may ask for.
+#[derive(Debug, Clone)]
+struct Wish {
+    strategy: &'static str,
+    /// None to remove it.
+    list: Option<Vec<(&'static str, u32)>>,
+    sequence: Option<i64>,
+    /// Whether it names the revision that the strategy is at, or another one.
+    expected: Option<bool>,
+    /// The number of its token; the same one may come again.
+    token: Option<u8>,
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    let strategy = prop::sample::select(vec!["alpha", "beta", "ADJUSTMENT_MAIN"]);
+    let code = prop::sample::select(vec!["000001.XSHE", "000001.SZ", "600000.SH", "X"]);
+    let list = prop::option::weighted(0.85, prop::collection::vec((code, 0..5_u32), 0..4));
+    let sequence = prop::option::weighted(0.3, 0..20_i64);
+    let expected = prop::option::weighted(0.2, any::<bool>());
+    let token = prop::option::weighted(0.5, 0..30_u8);
+    (strategy, list, sequence, expected, token).prop_map(|(strategy, list, sequence, expected, token)| Wish {
+        strategy,
+        list,
+        sequence,
+        expected,
+        token,
+    })
+}
+
+fn token(number: u8) -> UsedToken {
+    UsedToken { signed_at: Moment::from_micros(1_000), digest: [number; 32] }
+}
+
+fn change(wish: &Wish, book: &Book) -> Change {
+    let strategy = StrategyName::parse(wish.strategy).unwrap();
+    let position = |(code, volume): &(&str, u32)| {
+        let (volume, cost) = (Decimal::parse(&volume.to_string()).unwrap(), Decimal::parse("1.5").unwrap());
+        Position::new(strategy.kind(), code, None, volume, cost, None).unwrap()
+    };
+    let list = wish.list.as_ref().map(|list| list.iter().map(position).collect());
+    let current = book.strategy(&strategy).map_or(Revision::NONE, |strategy| strategy.mark.revision);
+    let change = Change::new(
+        strategy,
+        list.map_or(Deed::Remove, Deed::Replace),
+        Actor::Client("alice".to_owned()),
+        Some("192.0.2.7".to_owned()),
+    );
+    Change {
+        sequence: wish.sequence,
+        expected_revision: wish.expected.map(|right| if right { current } else { current.next() }),
+        token: wish.token.map(token),
+        ..change
+    }
+}
+
+/// Ledgers as a store keeps them: batch after batch, with the tokens that were used up.
+#[derive(Debug)]
+struct World {
+    ledger: Ledger,
+    used: HashSet<UsedToken>,
+    chain: Vec<Entry>,
+}
+
+impl World {
+    /// Takes a batch at a moment, and says of each wish what became of it.
+    fn take(&mut self, wishes: &[Wish], now: i64) -> Vec<Result<Receipt, Rejected>> {
+        let tokens: HashSet<UsedToken> = wishes.iter().filter_map(|wish| wish.token.map(token)).collect();
+        let unused: HashSet<UsedToken> = tokens.difference(&self.used).copied().collect();
+        let mut draft = self.ledger.draft(Moment::from_micros(now), unused.clone());
+        let outcomes = wishes.iter().map(|wish| draft.take(change(wish, &self.ledger.book))).collect();
+        let (ledger, appended, unspent) = draft.finish();
+        self.ledger = ledger;
+        self.used.extend(unused.difference(&unspent));
+        self.chain.extend(appended.entries);
+        outcomes
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_chain_leads_to_the_book(batches in prop::collection::vec((prop::collection::vec(wish(), 0..6), 0..50_i64), 0..12)) {
+        let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+        for (wishes, now) in &batches {
+            let before = (world.ledger.clone(), world.chain.len());
+            let outcomes = world.take(wishes, *now);
+            let taken = outcomes.iter().flatten().filter(|receipt| receipt.changed).count();
+            prop_assert_eq!(world.chain.len() - before.1, taken, "a revision for each change, and for nothing else");
+            if outcomes.iter().all(Result::is_err) {
+                prop_assert_eq!(before.0.book.revision(), world.ledger.book.revision());
+                prop_assert_eq!(before.0.head, world.ledger.head);
+            }
+        }
+        let mut replay = Replay::default();
+        for entry in world.chain {
+            prop_assert_eq!(replay.follow(entry), Ok(()));
+        }
+        prop_assert_eq!(replay.head(), &world.ledger.head);
+        prop_assert_eq!(replay.compare(&world.ledger.book), None);
+    }
+
+    #[test]
+    fn a_token_allows_one_change_however_it_is_sent(wishes in prop::collection::vec(wish(), 1..40), cut in 1..5_usize) {
+        let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+        let mut allowed = HashSet::new();
+        for batch in wishes.chunks(cut) {
+            for (wish, outcome) in batch.iter().zip(world.take(batch, 1)) {
+                let Some(token) = wish.token.map(token) else { continue };
+                match outcome {
+                    Ok(_) => prop_assert!(allowed.insert(token), "it had allowed a change before"),
+                    Err(Rejected::TokenReplayed) => prop_assert!(allowed.contains(&token)),
+                    Err(_) => prop_assert!(!allowed.contains(&token), "a used token is refused before all else"),
+                }
+            }
+        }
+        prop_assert_eq!(world.used, allowed);
+    }
+
+    #[test]
+    fn whatever_is_altered_breaks_the_chain(
+        wishes in prop::collection::vec(wish(), 4..20),
+        at in any::<prop::sample::Index>(),
+        how in 0..9_usize,
+    ) {
+        let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+        for wish in &wishes {
+            world.take(std::slice::from_ref(wish), 7);
+        }
+        prop_assume!(!world.chain.is_empty());
+        let at = at.index(world.chain.len());
+        let entry = &mut world.chain[at];
+        match how {
+            0 => entry.record.actor = Actor::Key("alice".to_owned()),
+            1 => entry.record.address = None,
+            2 => entry.record.note = Some(String::new()),
+            3 => entry.at = entry.at.next(),
+            4 => entry.record.subject_id += 1,
+            5 => entry.hash[31] ^= 1,
+            6 => entry.parent[0] ^= 1,
+            7 => entry.record.kind = crate::domain::revision::RevisionKind::Import,
+            _ => entry.record.changes.push(chain::ItemChange { item: "Y".to_owned(), before: None, after: None }),
+        }
+        let mut replay = Replay::default();
+        let broken = world.chain.into_iter().position(|entry| replay.follow(entry).is_err());
+        prop_assert_eq!(broken, Some(at));
+    }
+}
+
+#[test]
+fn times_grow_though_the_clock_goes_back() {
+    let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+    let wish = |volume| Wish {
+        strategy: "alpha",
+        list: Some(vec![("X", volume)]),
+        sequence: None,
+        expected: None,
+        token: None,
+    };
+    for (volume, now) in [(1, 100), (2, 100), (3, 50), (4, 1_000)] {
+        world.take(&[wish(volume)], now)[0].as_ref().unwrap();
+    }
+    let times: Vec<i64> = world.chain.iter().map(|entry| entry.at.as_micros()).collect();
+    assert_eq!(times, [100, 101, 102, 1_000]);
+}

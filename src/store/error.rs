@@ -1,0 +1,63 @@
+//! Why the store does not do what it is asked.
+
+use crate::ledger::Rejected;
+
+/// The store cannot be read or written now; the cause is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the store is unavailable: {0}")]
+pub struct Unavailable(pub String);
+
+impl Unavailable {
+    pub(super) fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for Unavailable {
+    fn from(error: sqlx::Error) -> Self {
+        Self::because(error)
+    }
+}
+
+impl From<OpenError> for Unavailable {
+    fn from(error: OpenError) -> Self {
+        Self::because(error)
+    }
+}
+
+/// A change was not stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotStored {
+    /// A condition of the change does not hold.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The store cannot be written now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A newer program wrote it.
+    #[error("the database was written by a newer version of jq2qmt (migration {0} is unknown here); use that version")]
+    Newer(i64),
+    /// There is no such file.
+    #[error("there is no database at {0}; start the server once to create it")]
+    Missing(String),
+    /// A row does not say what it should.
+    #[error("the database does not hold together: {0}")]
+    Corrupt(String),
+    /// A migration could not be carried out.
+    #[error("the database cannot be brought up to date: {0}")]
+    Migration(String),
+    /// It cannot be read or written.
+    #[error("the database cannot be used: {0}")]
+    Unusable(String),
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unusable(error.to_string())
+    }
+}

@@ -1,0 +1,104 @@
+//! The tables in SQLite: a file for each, with its SQL; functions over a connection, so that whoever calls owns the
+//! transaction.
+
+pub(super) mod api_keys;
+pub(super) mod history;
+pub(super) mod operator;
+mod positions;
+mod revisions;
+pub(super) mod sessions;
+mod strategies;
+pub(super) mod upkeep;
+pub(super) mod used_tokens;
+pub(super) mod verify;
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
+
+use super::error::OpenError;
+use crate::ledger::{Appended, Ledger};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// What every connection is set to.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A 200 means on disk: FULL syncs the log at every COMMIT.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // The command line may write beside the server.
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging()
+}
+
+/// A connection that writes.
+pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection, OpenError> {
+    Ok(options(path).connect().await?)
+}
+
+/// Creates the database where there is none, and brings it up to date.
+pub(super) async fn create_or_migrate(path: &Path) -> Result<(), OpenError> {
+    // A migration may put a copy in the place of a table that others refer to.
+    let mut connection = options(path).create_if_missing(true).foreign_keys(false).connect().await?;
+    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        other => OpenError::Migration(other.to_string()),
+    })?;
+    Ok(sqlx::Connection::close(connection).await?)
+}
+
+/// Connections that only read, so many at a time.
+pub(super) fn readers(path: &Path, most: u32) -> SqlitePool {
+    SqlitePoolOptions::new().max_connections(most).connect_lazy_with(options(path).read_only(true))
+}
+
+/// Opens the database of a server for reading and writing, beside that server.
+pub(super) async fn open_existing(path: &Path) -> Result<SqlitePool, OpenError> {
+    must_exist(path)?;
+    create_or_migrate(path).await?;
+    Ok(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options(path)))
+}
+
+/// Opens the database of a server as it is, to look and not to touch.
+pub(super) fn open_read_only(path: &Path) -> Result<SqlitePool, OpenError> {
+    must_exist(path)?;
+    Ok(readers(path, 1))
+}
+
+fn must_exist(path: &Path) -> Result<(), OpenError> {
+    if path.exists() { Ok(()) } else { Err(OpenError::Missing(path.display().to_string())) }
+}
+
+/// Reads all that decides about the next change.
+pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Ledger, OpenError> {
+    let (book, next_strategy) = strategies::load(connection).await?;
+    let head = revisions::head(connection).await?;
+    let tokens_forgotten_before = used_tokens::forgotten_before(connection).await?;
+    Ok(Ledger { book, head, next_strategy, tokens_forgotten_before })
+}
+
+/// Writes what a batch appends.
+pub(super) async fn append(connection: &mut SqliteConnection, appended: &Appended) -> Result<(), sqlx::Error> {
+    strategies::write(connection, &appended.strategies).await?;
+    positions::write(connection, &appended.places).await?;
+    revisions::append(connection, &appended.entries).await
+}
+
+/// Rows as the JSON array that a statement unfolds again with `jsonb_each`: one statement for any number of rows.
+fn json(rows: &impl Serialize) -> String {
+    // Nothing that is written here can fail: no maps, no foreign types.
+    serde_json::to_string(rows).unwrap_or_default()
+}
+
+/// What a column says, understood.
+fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, sqlx::Error> {
+    text.parse().map_err(|error: T::Err| sqlx::Error::Decode(Box::new(error)))
+}

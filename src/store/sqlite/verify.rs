@@ -1,0 +1,94 @@
+//! Reading the chain from its beginning, for [`Replay`] to walk.
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::revisions::{actor, chain_hash, subject};
+use super::{parsed, strategies};
+use crate::domain::moment::Moment;
+use crate::domain::revision::Revision;
+use crate::ledger::chain::{Entry, ItemChange, Record};
+use crate::ledger::replay::Replay;
+use crate::store::error::OpenError;
+use crate::store::verify::Verdict;
+
+/// How many revisions are held in memory at a time.
+const PAGE: i64 = 1000;
+
+/// Walks the whole chain.
+pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenError> {
+    let mut connection = pool.acquire().await?;
+    // One read transaction, so that a server which goes on writing is seen at one moment.
+    let mut snapshot = sqlx::Connection::begin_with(&mut *connection, "BEGIN DEFERRED").await?;
+    let mut replay = Replay::default();
+    while let page = page_after(&mut snapshot, replay.head().revision).await?
+        && !page.is_empty()
+    {
+        for row in page {
+            let revision = Revision::new(row.id);
+            let followed = row.entry().map_err(|error| error.to_string()).and_then(|entry| Ok(replay.follow(entry)?));
+            if let Err(reason) = followed {
+                return Ok(Verdict::Broken { revision, reason });
+            }
+        }
+    }
+    let (book, _) = strategies::load(&mut snapshot).await?;
+    let (revisions, head) = (replay.length(), replay.head().hash);
+    Ok(replay.compare(&book).map_or(Verdict::Whole { revisions, head }, Verdict::Astray))
+}
+
+/// A revision with its changes, before its texts are understood.
+struct EntryRecord {
+    id: i64,
+    subject_id: i64,
+    strategy: Option<String>,
+    kind: String,
+    at: i64,
+    actor_kind: String,
+    actor: String,
+    address: Option<String>,
+    note: Option<String>,
+    parent_hash: Vec<u8>,
+    hash: Vec<u8>,
+    changes: String,
+}
+
+async fn page_after(connection: &mut SqliteConnection, revision: Revision) -> Result<Vec<EntryRecord>, sqlx::Error> {
+    let after = revision.get();
+    sqlx::query_as!(
+        EntryRecord,
+        r#"SELECT r.id, coalesce(r.strategy_id, r.document_id) AS "subject_id!: i64", s.name AS "strategy?", r.kind,
+                  r.at, r.actor_kind, r.actor, r.address, r.note, r.parent_hash, r.hash,
+                  (SELECT json_group_array(json_array(item, before, after) ORDER BY item)
+                   FROM changes WHERE revision_id = r.id) AS "changes!: String"
+           FROM revisions AS r LEFT JOIN strategies AS s ON s.id = r.strategy_id
+           WHERE r.id > ? ORDER BY r.id LIMIT ?"#,
+        after,
+        PAGE
+    )
+    .fetch_all(connection)
+    .await
+}
+
+impl EntryRecord {
+    fn entry(self) -> Result<Entry, sqlx::Error> {
+        let changes: Vec<(String, Option<String>, Option<String>)> =
+            serde_json::from_str(&self.changes).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        let change = |(item, before, after)| ItemChange { item, before, after };
+        let record = Record {
+            subject: subject(self.strategy.as_deref())?,
+            subject_id: self.subject_id,
+            kind: parsed(&self.kind)?,
+            actor: actor(&self.actor_kind, self.actor)?,
+            address: self.address,
+            note: self.note,
+            changes: changes.into_iter().map(change).collect(),
+        };
+        Ok(Entry {
+            revision: Revision::new(self.id),
+            at: Moment::from_micros(self.at),
+            parent: chain_hash(&self.parent_hash)?,
+            record,
+            hash: chain_hash(&self.hash)?,
+        })
+    }
+}
