@@ -3,7 +3,7 @@
 //! All maps are persistent: a clone costs nothing and shares all that did not change, so a reader keeps its own book
 //! while the writer goes on, and a push costs in proportion to its own size whatever else is stored.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use imbl::{HashMap, OrdMap, OrdSet};
 
@@ -13,6 +13,7 @@ use super::moment::Moment;
 use super::position::{InstrumentChange, Placed, Position, PositionList};
 use super::revision::Revision;
 use super::strategy::{Kind, StrategyId, StrategyName};
+use super::total::TotalLine;
 
 /// The state of something at its newest revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +71,52 @@ impl Holdings {
         self.ordinary.holders.is_empty() && self.adjustments.holders.is_empty()
     }
 
+    /// The strategy that contributes first.
+    pub(super) fn leader(&self, over: Over) -> Option<StrategyId> {
+        let first = |holding: &Holding| holding.holders.get_min().copied();
+        match over {
+            Over::All => first(&self.ordinary).into_iter().chain(first(&self.adjustments)).min(),
+            Over::Ordinary => first(&self.ordinary),
+        }
+    }
+
+    /// What is held: volume, and volume times cost.
+    pub(super) fn sums(&self, over: Over) -> (Volume, Amount) {
+        let Self { ordinary: one, adjustments: two } = self;
+        match over {
+            Over::All => (one.volume + two.volume, one.amount + two.amount),
+            Over::Ordinary => (one.volume, one.amount),
+        }
+    }
+
     fn of(&mut self, kind: Kind) -> &mut Holding {
         match kind {
             Kind::Ordinary => &mut self.ordinary,
             Kind::Adjustment => &mut self.adjustments,
+        }
+    }
+}
+
+/// The strategies that a running total is kept up over.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Over {
+    All,
+    Ordinary,
+}
+
+/// The lines of the totals that a strategy leads: those of the instruments that it contributes first. Made at the first
+/// demand, and kept until one of them changes, so that a total after a push walks few lists.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lead {
+    all: OnceLock<Vec<TotalLine>>,
+    ordinary: OnceLock<Vec<TotalLine>>,
+}
+
+impl Lead {
+    pub(super) const fn lines(&self, over: Over) -> &OnceLock<Vec<TotalLine>> {
+        match over {
+            Over::All => &self.all,
+            Over::Ordinary => &self.ordinary,
         }
     }
 }
@@ -84,6 +127,7 @@ pub struct Book {
     pub(super) strategies: OrdMap<StrategyId, Arc<Strategy>>,
     ids: HashMap<StrategyName, StrategyId>,
     pub(super) holdings: HashMap<Instrument, Arc<Holdings>>,
+    pub(super) leads: OrdMap<StrategyId, Arc<Lead>>,
     pub(super) adjustments: usize,
     removed: HashMap<StrategyName, Mark>,
     newest: Option<Mark>,
@@ -138,10 +182,7 @@ impl Book {
 
     /// What is held of an instrument over all strategies: volume, and volume times cost.
     pub fn sum(&self, instrument: &Instrument) -> (Volume, Amount) {
-        self.holdings.get(instrument).map_or_else(Default::default, |holdings| {
-            let (one, two) = (&holdings.ordinary, &holdings.adjustments);
-            (one.volume + two.volume, one.amount + two.amount)
-        })
+        self.holdings.get(instrument).map_or_else(Default::default, |holdings| holdings.sums(Over::All))
     }
 
     /// The strategies whose lists hold an instrument, by creation.
@@ -182,11 +223,14 @@ impl Book {
     pub fn add(&mut self, strategy: Arc<Strategy>) {
         let kind = strategy.name.kind();
         for position in strategy.list.iter() {
-            let holding = self.holding(position.code().instrument(), kind);
+            let instrument = position.code().instrument();
+            self.forget_lead(&instrument);
+            let holding = self.holding(instrument, kind);
             holding.volume += position.volume().into();
             holding.amount += position.amount();
             holding.holders.insert(strategy.id);
         }
+        self.leads.insert(strategy.id, Arc::default());
         self.advance(kind, strategy.mark);
         self.removed.remove(&strategy.name);
         self.ids.insert(strategy.name.clone(), strategy.id);
@@ -210,6 +254,7 @@ impl Book {
         let changes = strategy.list.changes_to(&PositionList::default());
         let kind = name.kind();
         self.apply(strategy.id, kind, &changes);
+        self.leads.remove(&strategy.id);
         self.adjustments -= usize::from(kind == Kind::Adjustment);
         self.note_removal(name.clone(), mark);
         changes
@@ -233,8 +278,18 @@ impl Book {
         Arc::make_mut(self.holdings.entry(instrument).or_default()).of(kind)
     }
 
+    /// Forgets the line of an instrument, with the others of those who lead it.
+    fn forget_lead(&mut self, instrument: &Instrument) {
+        let Some(holdings) = self.holdings.get(instrument) else { return };
+        let leaders = [Over::All, Over::Ordinary].map(|over| holdings.leader(over));
+        for id in leaders.into_iter().flatten() {
+            self.leads.insert(id, Arc::default());
+        }
+    }
+
     fn apply(&mut self, id: StrategyId, kind: Kind, changes: &[InstrumentChange]) {
         for change in changes {
+            self.forget_lead(&change.instrument);
             let holding = self.holding(change.instrument.clone(), kind);
             let (old, new) = (sums(&change.before), sums(&change.after));
             holding.volume += new.0 - old.0;
@@ -247,6 +302,7 @@ impl Book {
             if self.holdings.get(&change.instrument).is_some_and(|holdings| holdings.is_empty()) {
                 self.holdings.remove(&change.instrument);
             }
+            self.forget_lead(&change.instrument);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The body of a push: JSON on the outside, a strategy's name and valid positions from here on.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -23,7 +26,7 @@ struct RawPush<'a> {
     #[serde(borrow)]
     strategy_name: Option<&'a RawValue>,
     #[serde(borrow)]
-    positions: Option<&'a RawValue>,
+    positions: Option<Vec<Element<'a>>>,
     #[serde(borrow)]
     sequence: Option<&'a RawValue>,
 }
@@ -47,26 +50,83 @@ fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+/// An element of the list of positions; None for whatever is no object. What is wrong is said in our own words, with
+/// the place in the list, which a parser that stops there could not.
+struct Element<'a>(Option<RawPosition<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Element<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectOrNot).map(Self)
+    }
+}
+
+/// Reads an object, and passes over anything else.
+struct ObjectOrNot;
+
+impl<'de> Visitor<'de> for ObjectOrNot {
+    type Value = Option<RawPosition<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a position")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        RawPosition::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
 impl PushBody {
-    /// Reads and checks a body.
+    /// Reads and checks a body, in one pass: the values are taken as texts, whose kind of list is known at its end.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Invalid> {
         let format = |error: serde_json::Error| Invalid::Format(error.to_string().into());
         if !body.trim_ascii_start().starts_with(b"{") {
             // Serde would take a JSON list for an object with its members in order.
             return Err(Invalid::Format("the body must be a JSON object".into()));
         }
-        let raw: RawPush = serde_json::from_slice(body).map_err(format)?;
+        // Checked once and not for each value.
+        let body = std::str::from_utf8(body).map_err(|error| Invalid::Format(error.to_string().into()))?;
+        let raw: RawPush = serde_json::from_str(body).map_err(format)?;
         let missing = |field: &'static str| Invalid::Format(format!("{field} is missing").into());
         let name = raw.strategy_name.ok_or_else(|| missing("strategy_name"))?;
         let list = raw.positions.ok_or_else(|| missing("positions"))?;
 
         let name = text(name).ok_or(Invalid::NameNotText)?;
         let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
-        let list: Vec<&RawValue> =
-            serde_json::from_str(list.get()).map_err(|_| Invalid::Format("positions must be a list".into()))?;
         let kind = strategy.kind();
-        let positions =
-            list.into_iter().enumerate().map(|(index, raw)| position(kind, index, raw)).collect::<Result<_, _>>()?;
+        let position = |(index, Element(raw))| match raw {
+            Some(raw) => position(kind, index, &raw),
+            None => Err(Invalid::PositionNotObject { index }),
+        };
+        let positions = list.into_iter().enumerate().map(position).collect::<Result<_, _>>()?;
         let sequence = match raw.sequence {
             Some(raw) => {
                 let sequence: i64 = raw.get().parse().map_err(|_| Invalid::Sequence)?;
@@ -84,13 +144,8 @@ fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(inner.into()) }
 }
 
-fn position(kind: Kind, index: usize, raw: &RawValue) -> Result<Position, Invalid> {
+fn position(kind: Kind, index: usize, raw: &RawPosition<'_>) -> Result<Position, Invalid> {
     let fault = |field, fault| Invalid::Position { index, field, fault };
-    if !raw.get().starts_with('{') {
-        return Err(Invalid::PositionNotObject { index });
-    }
-    let raw: RawPosition =
-        serde_json::from_str(raw.get()).map_err(|error| Invalid::Format(error.to_string().into()))?;
     let wrong_type = |field| fault(field, Fault::WrongType("string"));
     let number = |field, raw: Option<&RawValue>| {
         let raw = raw.ok_or(fault(field, Fault::Missing))?;
