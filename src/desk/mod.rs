@@ -1,0 +1,68 @@
+//! What people and programs do, once for API and pages. Whoever calls holds the right to it, as a value of
+//! [`auth::rights`](crate::auth::rights), and is named in the history.
+
+mod credentials;
+mod lists;
+
+pub use self::lists::{Preview, Proposal};
+use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyName;
+use crate::ledger::Rejected;
+use crate::store::{NotStored, Store, Unavailable};
+
+/// Where everything that changes something is done.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    store: Store,
+}
+
+/// Why something was not done; nothing has changed then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// The store did not take it.
+    #[error(transparent)]
+    NotStored(#[from] NotStored),
+    /// There is no such revision, or not yet.
+    #[error("there is no revision {0}")]
+    UnknownRevision(Revision),
+    /// The strategy did not exist at the revision that it is to go back to: to hold nothing is another wish.
+    #[error("strategy {:?} did not exist at revision {revision}", strategy.as_str())]
+    NothingToRestore {
+        /// The strategy.
+        strategy: StrategyName,
+        /// The revision.
+        revision: Revision,
+    },
+    /// An API key of that name is in use.
+    #[error("there is a key of that name already")]
+    KeyNameTaken,
+    /// A fault of the machine.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl From<Unavailable> for NotDone {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::NotStored(unavailable.into())
+    }
+}
+
+impl From<Rejected> for NotDone {
+    fn from(rejected: Rejected) -> Self {
+        Self::NotStored(rejected.into())
+    }
+}
+
+impl NotDone {
+    /// Whether somebody else was faster: the strategy is no longer at the revision that was expected.
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::NotStored(NotStored::Rejected(Rejected::RevisionMoved { .. })))
+    }
+}
+
+impl Desk {
+    /// The desk over a store.
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
