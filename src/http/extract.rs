@@ -56,7 +56,7 @@ async fn read_body(body: Body) -> Result<Bytes, AppError> {
 
 /// Takes in the rest of a refused request and throws it away: a sender who is still sending does not see the answer.
 async fn discard(state: &AppState, mut body: Body) {
-    let Some(_place) = state.guard.stranger() else { return };
+    let Some(_place) = state.capacity.stranger() else { return };
     let rest = async {
         let mut seen = 0;
         while let Some(Ok(frame)) = body.frame().await {
@@ -160,7 +160,7 @@ impl FromRequest<AppState> for OperatorRequest {
             }
         } else {
             // The password is in the body, if anywhere, so a stranger's body must be taken in; not many at a time.
-            let _place = state.guard.stranger().ok_or(AppError::Overloaded)?;
+            let _place = state.capacity.stranger().ok_or(AppError::Overloaded)?;
             let body = form_or_json(is_form, read_body(body).await?);
             let password = serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password);
             (state.gate.operator(password.as_deref(), address).await?, body)
@@ -179,7 +179,7 @@ pub(super) async fn body_of_form(parts: &Parts, body: Body, state: &AppState, kn
     if !has_content_type(parts, FORM) {
         return Err(AppError::UnsupportedMediaType(FORM));
     }
-    let _place = if known { None } else { Some(state.guard.stranger().ok_or(AppError::Overloaded)?) };
+    let _place = if known { None } else { Some(state.capacity.stranger().ok_or(AppError::Overloaded)?) };
     read_body(body).await
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn events(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, AppError> {
-    let place = state.guard.listener().ok_or(AppError::Overloaded)?;
+    let place = state.capacity.listener().ok_or(AppError::Overloaded)?;
     let stored = state.store.subscribe();
     let (seen, behind) = match last_seen(&headers, query.as_deref())? {
         Some(revision) => (revision, true),

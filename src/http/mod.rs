@@ -2,10 +2,10 @@
 
 pub mod api;
 mod cache;
+mod capacity;
 pub mod error;
 mod error_text;
 mod extract;
-mod guard;
 mod live;
 mod pages;
 
@@ -22,8 +22,8 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::cache::Answers;
+use self::capacity::Capacity;
 use self::error::AppError;
-use self::guard::Guard;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::store::Store;
@@ -46,7 +46,7 @@ pub struct Shared {
     clock: Clock,
     zone: Zone,
     answers: Answers,
-    guard: Guard,
+    capacity: Capacity,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
     /// Whether browsers reach the server by HTTPS.
@@ -59,8 +59,18 @@ impl AppState {
     /// Brings together what handlers need.
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool) -> Self {
         let answers = Answers::new(&zone);
-        let (guard, closing) = (Guard::default(), watch::Sender::new(false));
-        Self(Arc::new(Shared { store, gate, clock, zone, answers, guard, closing, is_tls, unbound: Mutex::default() }))
+        let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
+        Self(Arc::new(Shared {
+            store,
+            gate,
+            clock,
+            zone,
+            answers,
+            capacity,
+            closing,
+            is_tls,
+            unbound: Mutex::default(),
+        }))
     }
 
     /// Notes that a client's token was bound to nothing, for the operator to see.
@@ -112,9 +122,9 @@ pub fn app(state: AppState) -> Router {
         .fallback_service(pages::elsewhere(&state))
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         // Innermost: a panic becomes an answer before anything else sees it.
-        .layer(CatchPanicLayer::custom(guard::panicked))
+        .layer(CatchPanicLayer::custom(capacity::panicked))
         // Outermost: how many requests at a time, for how long, and the log, of panics and refusals too.
-        .layer(middleware::from_fn_with_state(state.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(state.clone(), capacity::bounded))
         .with_state(state)
 }
 

@@ -27,13 +27,13 @@ const MAX_LISTENERS: usize = 256;
 
 /// The places for requests, for the bodies of those who have not shown a credential, and for those who listen.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct Capacity {
     requests: Semaphore,
     strangers: Semaphore,
     listeners: Arc<Semaphore>,
 }
 
-impl Guard {
+impl Capacity {
     /// A place for the body of somebody who has not shown a credential.
     pub(super) fn stranger(&self) -> Option<SemaphorePermit<'_>> {
         self.strangers.try_acquire().ok()
@@ -45,7 +45,7 @@ impl Guard {
     }
 }
 
-impl Default for Guard {
+impl Default for Capacity {
     fn default() -> Self {
         Self {
             requests: Semaphore::new(MAX_CONCURRENT),
@@ -56,8 +56,8 @@ impl Default for Guard {
 }
 
 /// The layer around every request.
-pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Ok(_place) = state.guard.requests.try_acquire() else { return AppError::Overloaded.into_response() };
+pub(super) async fn bounded(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Ok(_place) = state.capacity.requests.try_acquire() else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let told = (request.method() != Method::GET).then(|| {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
