@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -34,6 +34,11 @@ pub(super) struct Capacity {
 }
 
 impl Capacity {
+    /// A place for a request, for as long as it is held.
+    pub(super) fn request(&self) -> Option<SemaphorePermit<'_>> {
+        self.requests.try_acquire().ok()
+    }
+
     /// A place for the body of somebody who has not shown a credential.
     pub(super) fn stranger(&self) -> Option<SemaphorePermit<'_>> {
         self.strangers.try_acquire().ok()
@@ -55,9 +60,9 @@ impl Default for Capacity {
     }
 }
 
-/// The layer around every request.
-pub(super) async fn bounded(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Ok(_place) = state.capacity.requests.try_acquire() else { return AppError::Overloaded.into_response() };
+/// Works on a request if there is a place, and only so long.
+pub(super) async fn bounded(state: &AppState, request: Request, next: Next) -> Response {
+    let Some(_place) = state.capacity.request() else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let told = (request.method() != Method::GET).then(|| {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());

@@ -1,5 +1,6 @@
 //! The HTTP interface: state, routes and layers.
 
+mod answer;
 pub mod api;
 mod cache;
 mod capacity;
@@ -100,6 +101,10 @@ impl Deref for AppState {
 ///
 /// Requests must carry the peer's address as [`ConnectInfo`].
 pub fn app(state: AppState) -> Router {
+    layered(routes().merge(pages::routes()), state)
+}
+
+fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/v1/positions/update", post(api::positions::update))
         .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
@@ -118,13 +123,17 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/internal/password/set", post(api::password::set))
         .route("/healthz", get(api::health::healthz))
         .route("/readyz", get(api::health::readyz))
-        .merge(pages::routes(&state))
-        .fallback_service(pages::elsewhere(&state))
+}
+
+/// Routes with what stands around all of them.
+fn layered(routes: Router<AppState>, state: AppState) -> Router {
+    routes
+        .fallback(async || AppError::NotFound)
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         // Innermost: a panic becomes an answer before anything else sees it.
         .layer(CatchPanicLayer::custom(capacity::panicked))
-        // Outermost: how many requests at a time, for how long, and the log, of panics and refusals too.
-        .layer(middleware::from_fn_with_state(state.clone(), capacity::bounded))
+        // Outermost: how many requests at a time, for how long, and the log; then errors are drawn and headers set.
+        .layer(middleware::from_fn_with_state(state.clone(), answer::around))
         .with_state(state)
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::super::AppState;
 use super::super::error::AppError;
-use super::form::{CheckedForm, Fields, OpenForm};
+use super::form::{CheckedForm, OpenForm, SessionEnded};
 use super::view::{View, own_path, parameter, query};
 use super::{html, see_other};
 use crate::auth::session::{SESSION_COOKIE, SessionSecret};
@@ -56,9 +56,9 @@ pub(super) fn redirect_to_login(uri: &Uri) -> Response {
 }
 
 /// The login page that keeps a form whose session has ended.
-pub(super) fn ask_to_go_on(v: View, path: &str, fields: &Fields) -> Response {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.without_token()).finish();
-    let pending = Some(Pending { path: path.to_owned(), body });
+pub(super) fn ask_to_go_on(v: View, ended: SessionEnded) -> Response {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&ended.fields).finish();
+    let pending = Some(Pending { path: ended.path, body });
     html(StatusCode::UNAUTHORIZED, &LoginPage { v, next: "/".to_owned(), pending, error: None })
 }
 
