@@ -8,12 +8,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
+use axum_extra::extract::CookieJar;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::error::{AppError, Invalid};
-use super::{AppState, MAX_BODY, Peer};
+use super::{AppState, MAX_BODY, Peer, cookies};
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
 use crate::auth::token::Bound;
 use crate::domain::book::Revision;
@@ -35,8 +36,8 @@ pub(super) fn peer_address(parts: &Parts) -> Result<IpAddr, AppError> {
     parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical()).ok_or(AppError::Internal)
 }
 
-fn sender(parts: &Parts) -> Result<Sender<'_>, AppError> {
-    Ok(Sender { headers: &parts.headers, query: parts.uri.query(), address: peer_address(parts)? })
+fn sender<'a>(parts: &'a Parts, session: Option<&'a str>) -> Result<Sender<'a>, AppError> {
+    Ok(Sender { headers: &parts.headers, session, query: parts.uri.query(), address: peer_address(parts)? })
 }
 
 /// Refuses a body whose announced length is beyond the limit.
@@ -78,7 +79,8 @@ impl FromRequestParts<AppState> for Reader {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
-        Ok(state.gate.reader(sender(parts)?).await?)
+        let jar = CookieJar::from_headers(&parts.headers);
+        Ok(state.gate.reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
     }
 }
 
@@ -95,7 +97,7 @@ impl FromRequest<AppState> for Pushed {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         let (parts, body) = request.into_parts();
         let claim = match check_length(&parts) {
-            Ok(()) => state.gate.pusher(sender(&parts)?).await.map_err(AppError::from),
+            Ok(()) => state.gate.pusher(sender(&parts, None)?).await.map_err(AppError::from),
             Err(too_large) => Err(too_large),
         };
         let claim = match claim {

@@ -4,6 +4,7 @@ mod answer;
 pub mod api;
 mod cache;
 mod capacity;
+mod cookies;
 pub mod error;
 mod error_text;
 mod extract;

@@ -120,6 +120,7 @@ pub(crate) struct App {
     pub(crate) state: AppState,
     router: Router,
     reads: Reads,
+    is_tls: bool,
 }
 
 impl App {
@@ -128,32 +129,41 @@ impl App {
     }
 
     pub(crate) async fn start_with(reads: Reads) -> Self {
+        Self::start_as(reads, false).await
+    }
+
+    /// A server that browsers reach by HTTPS.
+    pub(crate) async fn start_with_tls() -> Self {
+        Self::start_as(Reads::Open, true).await
+    }
+
+    async fn start_as(reads: Reads, is_tls: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
         std::fs::create_dir(&keys).unwrap();
         std::fs::write(keys.join("alice.pem"), ALICE.public_pem()).unwrap();
         std::fs::write(keys.join("default.pem"), DEFAULT.public_pem()).unwrap();
         let clock = Clock::manual(START);
-        let (store, state) = Self::open(dir.path(), reads, &clock).await;
+        let (store, state) = Self::open(dir.path(), reads, &clock, is_tls).await;
         let hash = NewPassword::parse(PASSWORD).unwrap().hash().unwrap();
         store.set_password_hash(hash).await.unwrap();
         let router = app(state.clone());
-        Self { dir, clock, store, state, router, reads }
+        Self { dir, clock, store, state, router, reads, is_tls }
     }
 
-    async fn open(dir: &Path, reads: Reads, clock: &Clock) -> (Store, AppState) {
+    async fn open(dir: &Path, reads: Reads, clock: &Clock, is_tls: bool) -> (Store, AppState) {
         let max_age = Duration::from_mins(5);
         let memory = max_age + Duration::from_mins(1);
         let store = Store::open(&dir.join("jq2qmt.db"), clock.clone(), memory).await.unwrap();
         let gate = Gate::new(&dir.join("keys"), reads, max_age, clock.clone(), store.clone()).unwrap();
         let zone = Zone::named("Asia/Shanghai").unwrap();
-        (store.clone(), AppState::new(store, gate, clock.clone(), zone, false))
+        (store.clone(), AppState::new(store, gate, clock.clone(), zone, is_tls))
     }
 
     /// Stops the server and starts it anew over the same folder.
     pub(crate) async fn restart(&mut self) {
         self.store.clone().close().await;
-        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock).await;
+        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock, self.is_tls).await;
         self.router = app(self.state.clone());
     }
 

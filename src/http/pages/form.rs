@@ -6,8 +6,10 @@ use axum::extract::{FromRequest, Request};
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
+use super::super::cookies;
 use super::super::error::AppError;
 use super::super::extract::{body_of_form, peer_address};
 use super::view::View;
@@ -94,7 +96,8 @@ impl FromRequest<AppState> for CheckedForm {
         let (parts, body) = request.into_parts();
         check_origin(&parts)?;
         let address = peer_address(&parts)?;
-        let session = state.gate.session(&parts.headers).await?;
+        let jar = CookieJar::from_headers(&parts.headers);
+        let session = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
         let fields = Fields::parse(&body_of_form(&parts, body, state, session.is_some()).await?);
         let Some(session) = session else {
             let path = parts.uri.path().to_owned();

@@ -2,16 +2,16 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
+use super::super::cookies::session_cookie;
 use super::super::error::AppError;
 use super::form::{CheckedForm, OpenForm, SessionEnded};
 use super::view::{View, own_path, parameter, query};
 use super::{html, see_other};
-use crate::auth::session::{SESSION_COOKIE, SessionSecret};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -63,7 +63,11 @@ pub(super) fn ask_to_go_on(v: View, ended: SessionEnded) -> Response {
 }
 
 /// `POST /login`
-pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Result<Response, AppError> {
+pub(super) async fn log_in(
+    State(state): State<AppState>,
+    jar: CookieJar,
+    form: OpenForm,
+) -> Result<Response, AppError> {
     let OpenForm { v, address, fields } = form;
     let next = own_path(fields.get("next")).to_owned();
     let pending = Some(fields.get("pending_path")).filter(|path| !path.is_empty());
@@ -87,7 +91,7 @@ pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Res
         }
     };
     tracing::info!(%address, "the operator logged in to the pages");
-    let mut response = match pending {
+    let response = match pending {
         Some(Pending { path, body }) => {
             let fields = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
             let v = v.member(&state.gate.known(&secret));
@@ -95,28 +99,13 @@ pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Res
         }
         None => see_other(&next),
     };
-    set_session(&mut response, &secret, state.is_tls);
-    Ok(response)
-}
-
-/// Gives the browser a session's cookie.
-pub(super) fn set_session(response: &mut Response, secret: &SessionSecret, is_tls: bool) {
-    let secure = if is_tls { "; Secure" } else { "" };
-    let cookie = format!("{SESSION_COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", secret.reveal());
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
+    Ok((jar.add(session_cookie(secret.reveal().to_owned(), state.is_tls)), response).into_response())
 }
 
 /// `POST /logout`
-pub(super) async fn log_out(State(state): State<AppState>, form: CheckedForm) -> Response {
+pub(super) async fn log_out(State(state): State<AppState>, jar: CookieJar, form: CheckedForm) -> Response {
     if let Err(error) = state.gate.log_out(&form.session).await {
         return AppError::from(error).into_response();
     }
-    let mut response = see_other("/");
-    let gone = format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
-    if let Ok(cookie) = HeaderValue::try_from(gone) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    response
+    (jar.remove(session_cookie(String::new(), state.is_tls)), see_other("/")).into_response()
 }

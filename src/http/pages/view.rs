@@ -4,26 +4,25 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{REFERER, SET_COOKIE};
+use axum::http::header::REFERER;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Uri};
-use axum::response::Response;
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
+use super::super::cookies;
 use super::super::error::AppError;
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::texts::{CHINESE, ENGLISH, Texts};
 use super::{format, see_other};
 use crate::auth::Refused;
 use crate::auth::rights::{LoggedIn, Reads};
-use crate::auth::session::cookie;
 use crate::clock::Zone;
 use crate::domain::book::{Book, Revision};
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::Amount;
 use crate::domain::moment::Moment;
-
-const LANGUAGE_COOKIE: &str = "jq2qmt_language";
 
 /// What a template is drawn with.
 pub(super) struct View {
@@ -41,7 +40,8 @@ pub(super) struct View {
 impl View {
     /// The view of a request.
     pub(super) async fn of(parts: &Parts, state: &AppState) -> Result<Self, AppError> {
-        let member = state.gate.session(&parts.headers).await?;
+        let jar = CookieJar::from_headers(&parts.headers);
+        let member = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
         let form_token = member.as_ref().map(|member| member.form_token().to_owned());
         let may_read = member.is_some() || state.gate.reads() == Reads::Open;
         Ok(Self { form_token, may_read, ..Self::stranger(parts, state) })
@@ -49,7 +49,7 @@ impl View {
 
     /// The view of somebody of whom nothing is known.
     pub(super) fn stranger(parts: &Parts, state: &AppState) -> Self {
-        let english = cookie(&parts.headers, LANGUAGE_COOKIE) == Some("en");
+        let english = cookies::is_english(&CookieJar::from_headers(&parts.headers));
         Self {
             t: if english { &ENGLISH } else { &CHINESE },
             here: here(parts),
@@ -225,13 +225,8 @@ pub(super) fn parameter<'a>(query: &'a [(String, String)], name: &str) -> &'a st
 }
 
 /// `GET /language`
-pub(super) async fn switch_language(uri: Uri) -> Response {
+pub(super) async fn switch_language(jar: CookieJar, uri: Uri) -> Response {
     let query = query(&uri);
     let language = if parameter(&query, "to") == "en" { "en" } else { "zh" };
-    let mut response = see_other(own_path(parameter(&query, "back")));
-    let cookie = format!("{LANGUAGE_COOKIE}={language}; Path=/; Max-Age=31536000; SameSite=Lax");
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    response
+    (jar.add(cookies::language_cookie(language)), see_other(own_path(parameter(&query, "back")))).into_response()
 }
