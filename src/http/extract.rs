@@ -10,8 +10,10 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use serde_path_to_error::Segment;
 
 use super::error::{AppError, Invalid};
 use super::{AppState, MAX_BODY, Peer, cookies};
@@ -221,5 +223,40 @@ impl FromRequestParts<AppState> for PathText {
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| AppError::NotFound)?;
         let text = params.iter().next().map(|(_, value)| value.to_owned());
         text.map(Self).ok_or(AppError::NotFound)
+    }
+}
+
+/// What a query asks for. Parameters that nobody knows are ignored.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, AppError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let understood = serde_path_to_error::deserialize(serde_html_form::Deserializer::from_bytes(query.as_bytes()));
+        understood.map(Self).map_err(|error| {
+            let parameter = match error.path().iter().next() {
+                Some(Segment::Map { key }) => key.clone(),
+                _ => "?".to_owned(),
+            };
+            Invalid::Query(parameter.into()).into()
+        })
+    }
+}
+
+/// A parameter of a program's, of which the last value counts; each must be understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Last<T>(pub(super) Option<T>);
+
+impl<T> Default for Last<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Last<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(|mut values| Self(values.pop()))
     }
 }

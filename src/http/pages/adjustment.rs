@@ -221,7 +221,7 @@ impl AdjustmentPage {
 pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
     let CheckedForm { v, operator, address, fields, .. } = form;
     let name = overlay_name(fields.get("overlay"))?;
-    let revision: Revision = fields.get("revision").parse().map_err(|_| Invalid::Query("revision"))?;
+    let revision: Revision = fields.get("revision").parse().map_err(|_| Invalid::Query("revision".into()))?;
     let mut rows = rows_of(&fields);
     let (action, spare) = (fields.get("action"), if fields.get("action") == "more" { MORE_ROWS } else { SPARE_ROWS });
     let book = state.store.book();

@@ -232,7 +232,7 @@ pub(super) async fn ask_restore(
     PathText(name): PathText,
     uri: Uri,
 ) -> Result<Response, AppError> {
-    let to: Revision = parameter(&query(&uri), "to").parse().map_err(|_| Invalid::Query("to"))?;
+    let to: Revision = parameter(&query(&uri), "to").parse().map_err(|_| Invalid::Query("to".into()))?;
     restore_page(&state, v, parse(&name)?, to, StatusCode::OK).await
 }
 
@@ -273,7 +273,7 @@ pub(super) async fn restore(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let name = parse(&name)?;
-    let to: Revision = form.fields.get("to").parse().map_err(|_| Invalid::Query("to"))?;
+    let to: Revision = form.fields.get("to").parse().map_err(|_| Invalid::Query("to".into()))?;
     let list = list_to_restore(&state.store, &name, to).await?;
     let deed = Deed::Restore { to, positions: list.iter().cloned().collect() };
     match submit(&state, &form, name.clone(), deed).await {
@@ -300,7 +300,7 @@ pub(super) async fn delete(
 }
 
 async fn submit(state: &AppState, form: &CheckedForm, name: StrategyName, deed: Deed) -> Result<Response, AppError> {
-    let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected"))?;
+    let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))?;
     let path = strategy_path(name.as_str());
     let change = Change::new(name, deed, form.operator.actor(), Some(form.address.to_string()));
     state.store.submit(Change { expected_revision: Some(expected), ..change }).await?;
