@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -258,5 +259,24 @@ impl<T> Default for Last<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Last<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(|mut values| Self(values.pop()))
+    }
+}
+
+/// A parameter of a page's, which somebody may have typed: the first value without the blanks around it, else empty.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Typed(String);
+
+impl Deref for Typed {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Typed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values: Vec<Cow<'de, str>> = Vec::deserialize(deserializer)?;
+        Ok(Self(values.first().map(|text| text.trim().to_owned()).unwrap_or_default()))
     }
 }

@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
+use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::cookies::session_cookie;
 use super::super::error::AppError;
+use super::super::extract::{Query, Typed};
 use super::form::{CheckedForm, OpenForm, SessionEnded};
-use super::view::{View, own_path, parameter, query};
-use super::{html, see_other};
+use super::links::own_path;
+use super::view::View;
+use super::{html, links, see_other};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -39,9 +42,16 @@ struct GoOnPage {
     fields: Vec<(String, String)>,
 }
 
+/// Where to go after the login.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LoginQuery {
+    next: Typed,
+}
+
 /// `GET /login`
-pub(super) async fn page(v: View, uri: Uri) -> Response {
-    let next = own_path(parameter(&query(&uri), "next")).to_owned();
+pub(super) async fn page(v: View, Query(asked): Query<LoginQuery>) -> Response {
+    let next = own_path(&asked.next).to_owned();
     if v.logged_in() {
         return see_other(&next);
     }
@@ -51,8 +61,7 @@ pub(super) async fn page(v: View, uri: Uri) -> Response {
 /// Sends a browser to the login, and from there back.
 pub(super) fn redirect_to_login(uri: &Uri) -> Response {
     let here = uri.path_and_query().map_or("/", |here| here.as_str());
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", here).finish();
-    see_other(&format!("/login?{query}"))
+    see_other(&format!("/login?{}", links::query([("next", here)])))
 }
 
 /// The login page that keeps a form whose session has ended.

@@ -4,11 +4,13 @@ mod adjustment;
 mod assets;
 mod changes;
 mod chart;
+mod csv;
 mod error;
 mod form;
 mod format;
 mod history;
 mod keys;
+mod links;
 mod login;
 mod overview;
 mod password;
@@ -70,17 +72,6 @@ fn see_other(path: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     if let Ok(path) = HeaderValue::try_from(path) {
         response.headers_mut().insert(LOCATION, path);
-    }
-    response
-}
-
-/// A file to be saved.
-fn download(name: &str, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
-        headers.insert(axum::http::header::CONTENT_DISPOSITION, value);
     }
     response
 }
