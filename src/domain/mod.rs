@@ -1,5 +1,6 @@
 //! Pure rules: what an instrument, a position, a strategy and a total are. No I/O, no clock, no SQL, no HTTP.
 
+pub mod board;
 pub mod book;
 pub mod code;
 pub mod decimal;
@@ -7,3 +8,4 @@ pub mod moment;
 pub mod position;
 pub mod strategy;
 pub mod total;
+pub mod watch;
