@@ -131,6 +131,8 @@ impl LoggedIn {
 pub struct Sender<'a> {
     /// Its headers.
     pub headers: &'a HeaderMap,
+    /// What the session's cookie holds, if there is one.
+    pub session: Option<&'a str>,
     /// Its query, raw.
     pub query: Option<&'a str>,
     /// Where it comes from.
@@ -234,12 +236,12 @@ impl Gate {
         LoggedIn { digest: secret.digest(), form_token: secret.form_token() }
     }
 
-    /// Who is logged in, by the request's cookie.
+    /// Who is logged in, by what the session's cookie holds.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn session(&self, headers: &HeaderMap) -> Result<Option<LoggedIn>, Refused> {
-        let Some(secret) = SessionSecret::from_headers(headers) else { return Ok(None) };
+    pub async fn session(&self, cookie: Option<&str>) -> Result<Option<LoggedIn>, Refused> {
+        let Some(secret) = cookie.map(SessionSecret::presented) else { return Ok(None) };
         let (digest, now) = (secret.digest(), self.clock.now());
         let found = self.store.session(&digest).await.map_err(|error| Refused::Unavailable(error.to_string()))?;
         let Some(found) = found.filter(|found| session::holds(found, now)) else { return Ok(None) };
@@ -270,7 +272,7 @@ impl Gate {
             let password = String::from_utf8_lossy(password.as_bytes());
             return self.operator(Some(&password), sender.address).await.map(|_| Reader(()));
         }
-        if self.session(sender.headers).await?.is_some() {
+        if self.session(sender.session).await?.is_some() {
             return Ok(Reader(()));
         }
         let presented = sender.api_key().ok_or(Refused::MissingReadCredential)?;

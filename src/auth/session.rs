@@ -4,14 +4,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{COOKIE, HeaderMap};
 use sha2::{Digest, Sha256};
 
 use crate::domain::moment::Moment;
 use crate::store::sessions::Session;
-
-/// The cookie's name.
-pub const SESSION_COOKIE: &str = "jq2qmt_session";
 
 /// A session ends when no page was asked for so long.
 const IDLE: Duration = Duration::from_hours(12);
@@ -37,9 +33,9 @@ impl SessionSecret {
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// What a request's cookies hold.
-    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        cookie(headers, SESSION_COOKIE).map(|value| Self(value.to_owned()))
+    /// What a request's cookie holds.
+    pub(super) fn presented(cookie: &str) -> Self {
+        Self(cookie.to_owned())
     }
 
     /// The cookie's value.
@@ -56,12 +52,6 @@ impl SessionSecret {
     pub(super) fn form_token(&self) -> String {
         hex::encode(Sha256::digest(format!("form {}", self.0)))
     }
-}
-
-/// A request's cookie.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Whether a session still holds.

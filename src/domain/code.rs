@@ -175,6 +175,18 @@ pub struct Instrument {
     exchange: Option<Exchange>,
 }
 
+impl Instrument {
+    /// What its exchange calls it: six digits, mostly.
+    pub fn symbol(&self) -> &str {
+        &self.symbol
+    }
+
+    /// Where it is listed; None for an opaque code.
+    pub const fn exchange(&self) -> Option<Exchange> {
+        self.exchange
+    }
+}
+
 impl fmt::Display for Instrument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let suffix = self.exchange.and_then(|exchange| exchange.suffix(Notation::Qmt));

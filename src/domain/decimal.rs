@@ -137,6 +137,16 @@ impl From<Decimal> for Volume {
 }
 
 impl Volume {
+    /// So many whole shares.
+    pub fn whole(shares: u32) -> Self {
+        Self(I256::from(shares) * I256::from(POWERS[MAX_DECIMALS as usize]))
+    }
+
+    /// Whether the sum is a whole number of so many shares, of which there must be one at least.
+    pub fn is_multiple_of(self, shares: u32) -> bool {
+        self.0 % Self::whole(shares).0 == I256::ZERO
+    }
+
     /// Whether the sum is zero.
     pub fn is_zero(self) -> bool {
         self.0 == I256::ZERO

@@ -1,5 +1,6 @@
 //! Pure rules: what an instrument, a position, a strategy, a revision and a total are. No I/O, no clock, no SQL, no HTTP.
 
+pub mod board;
 pub mod book;
 pub mod code;
 pub mod decimal;
@@ -8,3 +9,4 @@ pub mod position;
 pub mod revision;
 pub mod strategy;
 pub mod total;
+pub mod watch;

@@ -60,7 +60,7 @@ pub enum Invalid {
     /// `If-Match` is no revision.
     IfMatch,
     /// A query parameter cannot be understood.
-    Query(&'static str),
+    Query(Cow<'static, str>),
     /// The new password is missing.
     MissingNewPassword,
     /// The new password is too weak.

@@ -2,18 +2,22 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
+use axum_extra::extract::CookieJar;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use serde_path_to_error::Segment;
 
 use super::error::{AppError, Invalid};
-use super::{AppState, MAX_BODY, Peer};
+use super::{AppState, MAX_BODY, Peer, cookies};
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
 use crate::auth::token::Bound;
 use crate::domain::revision::Revision;
@@ -35,8 +39,8 @@ pub(super) fn peer_address(parts: &Parts) -> Result<IpAddr, AppError> {
     parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical()).ok_or(AppError::Internal)
 }
 
-fn sender(parts: &Parts) -> Result<Sender<'_>, AppError> {
-    Ok(Sender { headers: &parts.headers, query: parts.uri.query(), address: peer_address(parts)? })
+fn sender<'a>(parts: &'a Parts, session: Option<&'a str>) -> Result<Sender<'a>, AppError> {
+    Ok(Sender { headers: &parts.headers, session, query: parts.uri.query(), address: peer_address(parts)? })
 }
 
 /// Refuses a body whose announced length is beyond the limit.
@@ -56,7 +60,7 @@ async fn read_body(body: Body) -> Result<Bytes, AppError> {
 
 /// Takes in the rest of a refused request and throws it away: a sender who is still sending does not see the answer.
 async fn discard(state: &AppState, mut body: Body) {
-    let Some(_place) = state.guard.stranger() else { return };
+    let Some(_place) = state.capacity.stranger() else { return };
     let rest = async {
         let mut seen = 0;
         while let Some(Ok(frame)) = body.frame().await {
@@ -78,7 +82,8 @@ impl FromRequestParts<AppState> for Reader {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
-        Ok(state.gate.reader(sender(parts)?).await?)
+        let jar = CookieJar::from_headers(&parts.headers);
+        Ok(state.gate.reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
     }
 }
 
@@ -95,7 +100,7 @@ impl FromRequest<AppState> for Pushed {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         let (parts, body) = request.into_parts();
         let claim = match check_length(&parts) {
-            Ok(()) => state.gate.pusher(sender(&parts)?).await.map_err(AppError::from),
+            Ok(()) => state.gate.pusher(sender(&parts, None)?).await.map_err(AppError::from),
             Err(too_large) => Err(too_large),
         };
         let claim = match claim {
@@ -160,7 +165,7 @@ impl FromRequest<AppState> for OperatorRequest {
             }
         } else {
             // The password is in the body, if anywhere, so a stranger's body must be taken in; not many at a time.
-            let _place = state.guard.stranger().ok_or(AppError::Overloaded)?;
+            let _place = state.capacity.stranger().ok_or(AppError::Overloaded)?;
             let body = form_or_json(is_form, read_body(body).await?);
             let password = serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password);
             (state.gate.operator(password.as_deref(), address).await?, body)
@@ -179,7 +184,7 @@ pub(super) async fn body_of_form(parts: &Parts, body: Body, state: &AppState, kn
     if !has_content_type(parts, FORM) {
         return Err(AppError::UnsupportedMediaType(FORM));
     }
-    let _place = if known { None } else { Some(state.guard.stranger().ok_or(AppError::Overloaded)?) };
+    let _place = if known { None } else { Some(state.capacity.stranger().ok_or(AppError::Overloaded)?) };
     read_body(body).await
 }
 
@@ -219,5 +224,59 @@ impl FromRequestParts<AppState> for PathText {
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| AppError::NotFound)?;
         let text = params.iter().next().map(|(_, value)| value.to_owned());
         text.map(Self).ok_or(AppError::NotFound)
+    }
+}
+
+/// What a query asks for. Parameters that nobody knows are ignored.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, AppError> {
+        let query = parts.uri.query().unwrap_or_default();
+        let understood = serde_path_to_error::deserialize(serde_html_form::Deserializer::from_bytes(query.as_bytes()));
+        understood.map(Self).map_err(|error| {
+            let parameter = match error.path().iter().next() {
+                Some(Segment::Map { key }) => key.clone(),
+                _ => "?".to_owned(),
+            };
+            Invalid::Query(parameter.into()).into()
+        })
+    }
+}
+
+/// A parameter of a program's, of which the last value counts; each must be understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Last<T>(pub(super) Option<T>);
+
+impl<T> Default for Last<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Last<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(|mut values| Self(values.pop()))
+    }
+}
+
+/// A parameter of a page's, which somebody may have typed: the first value without the blanks around it, else empty.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Typed(String);
+
+impl Deref for Typed {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Typed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values: Vec<Cow<'de, str>> = Vec::deserialize(deserializer)?;
+        Ok(Self(values.first().map(|text| text.trim().to_owned()).unwrap_or_default()))
     }
 }

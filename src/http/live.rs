@@ -1,15 +1,14 @@
 //! Server-sent events: each revision told to whoever listens, as soon as reads show it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
+use axum::extract::State;
+use axum::http::header::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
-use serde::Serialize;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -17,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::AppState;
 use super::api::newest;
 use super::error::{AppError, Invalid};
+use super::extract::Query;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::revision::{Revision, Subject};
@@ -28,39 +28,45 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many missed revisions are read from the history at a time.
 const CATCH_UP: i64 = 500;
 
+/// How soon a browser that lost the connection is to come back.
+const COME_BACK: Duration = Duration::from_secs(2);
+
+/// From where on somebody listens.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct EventsQuery {
+    after: Vec<Revision>,
+}
+
 /// `GET /api/v1/events`
 pub(crate) async fn events(
     State(state): State<AppState>,
     _: Reader,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
+    Query(query): Query<EventsQuery>,
 ) -> Result<Response, AppError> {
-    let place = state.guard.listener().ok_or(AppError::Overloaded)?;
+    let place = state.capacity.listener().ok_or(AppError::Overloaded)?;
     let stored = state.store.subscribe();
-    let (seen, behind) = match last_seen(&headers, query.as_deref())? {
+    let (seen, behind) = match last_seen(&headers, &query)? {
         Some(revision) => (revision, true),
         None => (newest(&state.store), false),
     };
     let closing = state.closing.subscribe();
-    let listener = Listener { stored, closing, seen, behind, greeted: false, state, _place: place };
-    let body = stream::unfold(listener, |mut listener| async {
-        let chunk = listener.next().await?;
-        Some((chunk, listener))
-    });
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
-    Ok((headers, Body::from_stream(body)).into_response())
+    let listener = Listener { stored, closing, seen, behind, state, _place: place };
+    let batches = stream::unfold(listener, async |mut listener| Some((listener.next().await?, listener)));
+    // At once, so that a browser knows that it is connected, and how soon to come back.
+    let greeting = stream::iter([Ok(vec![Event::default().retry(COME_BACK)])]);
+    let events =
+        greeting.chain(batches).map_ok(|batch| stream::iter(batch.into_iter().map(Ok::<_, Unavailable>))).try_flatten();
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
 /// After which revision somebody wants to go on. A browser's first request cannot carry the header; its later ones
 /// do, and know better than the address.
-fn last_seen(headers: &HeaderMap, query: Option<&str>) -> Result<Option<Revision>, Invalid> {
-    if let Some(id) = headers.get("last-event-id") {
-        let id = id.to_str().ok().and_then(|text| text.parse().ok());
-        return id.map(Some).ok_or(Invalid::Query("Last-Event-ID"));
-    }
-    let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let after = pairs.find(|(name, _)| name == "after");
-    after.map(|(_, text)| text.parse().map_err(|_| Invalid::Query("after"))).transpose()
+fn last_seen(headers: &HeaderMap, query: &EventsQuery) -> Result<Option<Revision>, Invalid> {
+    let Some(id) = headers.get("last-event-id") else { return Ok(query.after.first().copied()) };
+    let id = id.to_str().ok().and_then(|text| text.parse().ok());
+    id.map(Some).ok_or(Invalid::Query("Last-Event-ID".into()))
 }
 
 /// Somebody who listens.
@@ -72,18 +78,12 @@ struct Listener {
     seen: Revision,
     /// Whether there may be revisions that only the history knows of.
     behind: bool,
-    greeted: bool,
     _place: OwnedSemaphorePermit,
 }
 
 impl Listener {
     /// What to send next; None when there is nothing more to come.
-    async fn next(&mut self) -> Option<Result<Bytes, Unavailable>> {
-        if !self.greeted {
-            self.greeted = true;
-            // At once, so that a browser knows that it is connected, and how soon to come back.
-            return Some(Ok(Bytes::from_static(b"retry: 2000\n\n")));
-        }
+    async fn next(&mut self) -> Option<Result<Vec<Event>, Unavailable>> {
         loop {
             if self.behind {
                 match self.state.store.stored_after(self.seen, CATCH_UP).await {
@@ -94,33 +94,30 @@ impl Listener {
                 }
             }
             let heard = tokio::select! {
-                heard = tokio::time::timeout(KEEP_ALIVE, self.stored.recv()) => heard,
+                heard = self.stored.recv() => heard,
                 _ = self.closing.wait_for(|closing| *closing) => return None,
             };
             match heard {
-                Err(_) => return Some(Ok(Bytes::from_static(b":\n\n"))),
-                Ok(Ok(batch)) if batch.last().is_some_and(|last| last.revision > self.seen) => {
-                    return Some(Ok(self.tell(&batch)));
-                }
-                Ok(Ok(_)) => {}
-                Ok(Err(RecvError::Lagged(_))) => self.behind = true,
-                Ok(Err(RecvError::Closed)) => return None,
+                Ok(batch) => return Some(Ok(self.tell(&batch))),
+                Err(RecvError::Lagged(_)) => self.behind = true,
+                Err(RecvError::Closed) => return None,
             }
         }
     }
 
     /// Those revisions that were not told before, as events.
-    fn tell(&mut self, stored: &[Stored]) -> Bytes {
-        let mut text = String::new();
-        for one in stored.iter().filter(|one| one.revision > self.seen) {
-            let event = EventDto::new(one, &self.state.zone);
-            // Neither serializing nor writing to memory can fail here.
-            let data = serde_json::to_string(&event).unwrap_or_default();
-            let _ = write!(text, "event: revision\nid: {}\ndata: {data}\n\n", one.revision);
-        }
-        self.seen = stored.last().map_or(self.seen, |last| last.revision);
-        text.into()
+    fn tell(&mut self, stored: &[Stored]) -> Vec<Event> {
+        let new = stored.iter().filter(|one| one.revision > self.seen);
+        let events = new.map(|one| event(one, &self.state.zone)).collect();
+        self.seen = stored.last().map_or(self.seen, |last| last.revision.max(self.seen));
+        events
     }
+}
+
+fn event(stored: &Stored, zone: &Zone) -> Event {
+    // Serializing cannot fail here; nor can an id or a line of JSON hold a line's end, which an event must not.
+    let data = serde_json::to_string(&EventDto::new(stored, zone)).unwrap_or_default();
+    Event::default().event("revision").id(stored.revision.to_string()).data(data)
 }
 
 #[derive(Serialize)]

@@ -1,11 +1,13 @@
 //! The HTTP interface: state, routes and layers.
 
+mod answer;
 pub mod api;
 mod cache;
+mod capacity;
+mod cookies;
 pub mod error;
 mod error_text;
 mod extract;
-mod guard;
 mod live;
 mod pages;
 
@@ -22,8 +24,8 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::cache::Answers;
+use self::capacity::Capacity;
 use self::error::AppError;
-use self::guard::Guard;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::lifecycle::Health;
@@ -47,7 +49,7 @@ pub struct Shared {
     clock: Clock,
     zone: Zone,
     answers: Answers,
-    guard: Guard,
+    capacity: Capacity,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
     health: Health,
@@ -61,14 +63,14 @@ impl AppState {
     /// Brings together what handlers need.
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool, health: Health) -> Self {
         let answers = Answers::new(&zone);
-        let (guard, closing) = (Guard::default(), watch::Sender::new(false));
+        let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
         Self(Arc::new(Shared {
             store,
             gate,
             clock,
             zone,
             answers,
-            guard,
+            capacity,
             closing,
             is_tls,
             health,
@@ -103,6 +105,10 @@ impl Deref for AppState {
 ///
 /// Requests must carry the peer's address as [`ConnectInfo`].
 pub fn app(state: AppState) -> Router {
+    layered(routes().merge(pages::routes()), state)
+}
+
+fn routes() -> Router<AppState> {
     Router::new()
         .route("/api/v1/positions/update", post(api::positions::update))
         .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
@@ -121,13 +127,17 @@ pub fn app(state: AppState) -> Router {
         .route("/api/v1/internal/password/set", post(api::password::set))
         .route("/healthz", get(api::health::healthz))
         .route("/readyz", get(api::health::readyz))
-        .merge(pages::routes(&state))
-        .fallback_service(pages::elsewhere(&state))
+}
+
+/// Routes with what stands around all of them.
+fn layered(routes: Router<AppState>, state: AppState) -> Router {
+    routes
+        .fallback(async || AppError::NotFound)
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         // Innermost: a panic becomes an answer before anything else sees it.
-        .layer(CatchPanicLayer::custom(guard::panicked))
-        // Outermost: how many requests at a time, for how long, and the log, of panics and refusals too.
-        .layer(middleware::from_fn_with_state(state.clone(), guard::guard))
+        .layer(CatchPanicLayer::custom(capacity::panicked))
+        // Outermost: how many requests at a time, for how long, and the log; then errors are drawn and headers set.
+        .layer(middleware::from_fn_with_state(state.clone(), answer::around))
         .with_state(state)
 }
 

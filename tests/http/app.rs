@@ -123,6 +123,7 @@ pub(crate) struct App {
     pub(crate) lifecycle: Lifecycle,
     router: Router,
     reads: Reads,
+    is_tls: bool,
 }
 
 impl App {
@@ -131,6 +132,15 @@ impl App {
     }
 
     pub(crate) async fn start_with(reads: Reads) -> Self {
+        Self::start_as(reads, false).await
+    }
+
+    /// A server that browsers reach by HTTPS.
+    pub(crate) async fn start_with_tls() -> Self {
+        Self::start_as(Reads::Open, true).await
+    }
+
+    async fn start_as(reads: Reads, is_tls: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
         std::fs::create_dir(&keys).unwrap();
@@ -138,27 +148,27 @@ impl App {
         std::fs::write(keys.join("default.pem"), DEFAULT.public_pem()).unwrap();
         let clock = Clock::manual(START);
         let lifecycle = Lifecycle::new();
-        let (store, state) = Self::open(dir.path(), reads, &clock, &lifecycle).await;
+        let (store, state) = Self::open(dir.path(), reads, &clock, is_tls, &lifecycle).await;
         let hash = NewPassword::parse(PASSWORD).unwrap().hash().unwrap();
         store.set_password_hash(hash).await.unwrap();
         let router = app(state.clone());
-        Self { dir, clock, store, state, lifecycle, router, reads }
+        Self { dir, clock, store, state, lifecycle, router, reads, is_tls }
     }
 
-    async fn open(dir: &Path, reads: Reads, clock: &Clock, lifecycle: &Lifecycle) -> (Store, AppState) {
+    async fn open(dir: &Path, reads: Reads, clock: &Clock, is_tls: bool, lifecycle: &Lifecycle) -> (Store, AppState) {
         let max_age = Duration::from_mins(5);
         let memory = max_age + Duration::from_mins(1);
         let (store, writer) = Store::open(&dir.join("jq2qmt.db"), clock.clone(), memory).await.unwrap();
         std::thread::spawn(|| writer.run());
         let gate = Gate::new(&dir.join("keys"), reads, max_age, clock.clone(), store.clone()).unwrap();
         let zone = Zone::named("Asia/Shanghai").unwrap();
-        (store.clone(), AppState::new(store, gate, clock.clone(), zone, false, lifecycle.health()))
+        (store.clone(), AppState::new(store, gate, clock.clone(), zone, is_tls, lifecycle.health()))
     }
 
     /// Stops the server and starts it anew over the same folder.
     pub(crate) async fn restart(&mut self) {
         self.store.clone().close().await;
-        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock, &self.lifecycle).await;
+        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock, self.is_tls, &self.lifecycle).await;
         self.router = app(self.state.clone());
     }
 

@@ -170,3 +170,48 @@ async fn an_answer_is_gzip_ed_for_those_who_ask() {
         );
     }
 }
+
+#[tokio::test]
+async fn of_a_repeated_parameter_the_last_counts_and_an_unknown_one_does_not() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.XSHE", 100, 10.0)])).await.ok();
+    app.edit("ADJUSTMENT_MAIN", json!([held("000001.XSHE", -50, 10.0)])).await.ok();
+    let line = async |query: &str| lines(&app.total(query).await).remove(0);
+    for (query, code, volume) in [
+        ("?code_format=jq&code_format=qmt", "000001.SZ", 50),
+        ("?include_adjustments=false&include_adjustments=true", "000001.XSHE", 50),
+        ("?include_adjustments=true&include_adjustments=False", "000001.XSHE", 100),
+        ("?strategies=alpha&strategies=&strategies=ADJUSTMENT_MAIN", "000001.XSHE", 50),
+        ("?strategies=alpha&strategy=ADJUSTMENT_MAIN", "000001.XSHE", 50),
+        ("?as_of=2&as_of=1", "000001.XSHE", 100),
+        ("?x=1&x=2&_=%ff&&=", "000001.XSHE", 50),
+        ("?strategies", "000001.XSHE", 50),
+    ] {
+        assert_eq!(line(query).await, (code.to_owned(), volume, 10.0), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_not_understood_is_named() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([])).await.ok();
+    for (path, parameter) in [
+        ("/api/v1/positions/total?strategies=,", "strategies"),
+        ("/api/v1/positions/total?strategy=", "strategy"),
+        ("/api/v1/positions/total?code_format=QMT", "code_format"),
+        ("/api/v1/positions/all?code_format=xx&code_format=jq", "code_format"),
+        ("/api/v1/positions/strategy/alpha?as_of=soon", "as_of"),
+        ("/api/v1/positions/total?as_of=", "as_of"),
+        ("/api/v1/strategies/alpha/revisions?limit=0", "limit"),
+        ("/api/v1/strategies/alpha/revisions?before=-1", "before"),
+        ("/api/v1/strategies/alpha/revisions?limit=5&before=x", "before"),
+        ("/api/v1/strategies/alpha/diff?from=1&to=soon", "to"),
+        ("/api/v1/events?after=1.5", "after"),
+    ] {
+        let answer = app.get(path).await;
+        let body = answer.json();
+        assert_eq!(body["message"], format!("the query parameter {parameter} cannot be understood"), "{path}");
+        assert_eq!(body["error"], format!("查询参数 {parameter} 无效"), "{path}");
+        assert_eq!(answer.refusal(), (400, "invalid_query".to_owned()), "{path}");
+    }
+}

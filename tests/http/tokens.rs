@@ -117,7 +117,8 @@ async fn what_is_forgotten_is_refused_even_when_tokens_live_longer_now() {
     let gate = jq2qmt::auth::rights::Gate::new(&app.keys(), reads, day, app.clock.clone(), patient.clone()).unwrap();
     let mut headers = axum::http::HeaderMap::new();
     headers.insert("x-auth-token", token.parse().unwrap());
-    let sender = jq2qmt::auth::rights::Sender { headers: &headers, query: None, address: [192, 0, 2, 1].into() };
+    let sender =
+        jq2qmt::auth::rights::Sender { headers: &headers, session: None, query: None, address: [192, 0, 2, 1].into() };
     let bound = Bound { method: "POST", path: UPDATE, body: BODY.as_bytes() };
     let name = jq2qmt::domain::strategy::StrategyName::parse("alpha").unwrap();
     let permit = gate.pusher(sender).await.unwrap().over(bound).unwrap().to(&name).unwrap();

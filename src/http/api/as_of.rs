@@ -1,6 +1,7 @@
 //! A point in the history, as a query names it.
 
-use super::super::error::AppError;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::Last;
 use crate::clock::Zone;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
@@ -15,11 +16,17 @@ pub(super) enum AsOf {
 
 impl AsOf {
     /// Reads a revision's number, RFC 3339, or a local time.
-    pub(super) fn parse(text: &str, zone: &Zone) -> Option<Self> {
+    fn parse(text: &str, zone: &Zone) -> Option<Self> {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().ok().map(Self::Revision);
         }
         zone.parse(text).map(Self::Moment)
+    }
+
+    /// The point that a query's parameter names.
+    pub(super) fn parameter(name: &'static str, text: &Last<String>, zone: &Zone) -> Result<Option<Self>, Invalid> {
+        let text = text.0.as_deref();
+        text.map(|text| Self::parse(text, zone).ok_or(Invalid::Query(name.into()))).transpose()
     }
 
     /// The revision that was the newest then; one that does not exist yet is an error, since what it will say is unknown.

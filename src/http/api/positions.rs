@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::super::AppState;
 use super::super::cache::{Common, Conditions, Prepared};
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{OperatorRequest, PathText, Pushed};
+use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query};
 use super::as_of::AsOf;
 use super::push_body::PushBody;
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
@@ -63,11 +63,11 @@ pub(crate) async fn strategy(
     State(state): State<AppState>,
     _: Reader,
     PathText(name): PathText,
-    RawQuery(query): RawQuery,
+    Query(query): Query<ReadQuery>,
     conditions: Conditions,
 ) -> Result<Response, AppError> {
     let name = StrategyName::parse(&name).map_err(Invalid::Name)?;
-    let question = Question::parse(query.as_deref(), &state.zone)?;
+    let question = Question::new(&query, &state.zone)?;
     if let Some(as_of) = question.as_of {
         let then = state.store.list_as_of(&name, as_of.revision(&state.store).await?).await?;
         return state.answers.respond(&conditions, then.as_ref().map(|then| then.mark), || {
@@ -87,10 +87,10 @@ pub(crate) async fn strategy(
 pub(crate) async fn all(
     State(state): State<AppState>,
     _: Reader,
-    RawQuery(query): RawQuery,
+    Query(query): Query<ReadQuery>,
     conditions: Conditions,
 ) -> Result<Response, AppError> {
-    let question = Question::parse(query.as_deref(), &state.zone)?;
+    let question = Question::new(&query, &state.zone)?;
     let book = state.store.book();
     let mark = book.newest();
     state.answers.respond(&conditions, mark, || {
@@ -104,10 +104,10 @@ pub(crate) async fn all(
 pub(crate) async fn total(
     State(state): State<AppState>,
     _: Reader,
-    RawQuery(query): RawQuery,
+    Query(query): Query<ReadQuery>,
     conditions: Conditions,
 ) -> Result<Response, AppError> {
-    let question = Question::parse(query.as_deref(), &state.zone)?;
+    let question = Question::new(&query, &state.zone)?;
     if let Some(as_of) = question.as_of {
         let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
         return state.answers.respond(&conditions, book.freshness(&question.selection)?, || {
@@ -127,6 +127,56 @@ pub(crate) async fn total(
     })
 }
 
+/// The parameters of a read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReadQuery {
+    /// Lists of names, with commas.
+    strategies: Vec<String>,
+    /// Single names, which may hold commas.
+    strategy: Vec<String>,
+    include_adjustments: Last<String>,
+    code_format: Last<CodeFormat>,
+    as_of: Last<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CodeFormat {
+    Jq,
+    Qmt,
+}
+
+impl ReadQuery {
+    fn selection(&self) -> Result<Selection, Invalid> {
+        // Existing pollers send an empty list when they want everything.
+        let lists = self.strategies.iter().filter(|list| !list.is_empty()).flat_map(|list| list.split(','));
+        let mut names = strategy_names("strategies", lists)?;
+        names.extend(strategy_names("strategy", self.strategy.iter().map(String::as_str))?);
+        let adjustments = self.include_adjustments.0.as_ref().is_none_or(|text| !text.eq_ignore_ascii_case("false"));
+        Ok(match (names.is_empty(), adjustments) {
+            (false, _) => Selection::Named(names),
+            (true, true) => Selection::All,
+            (true, false) => Selection::Ordinary,
+        })
+    }
+
+    const fn notation(&self) -> Notation {
+        match self.code_format.0 {
+            None => Notation::AsPushed,
+            Some(CodeFormat::Jq) => Notation::Jq,
+            Some(CodeFormat::Qmt) => Notation::Qmt,
+        }
+    }
+}
+
+fn strategy_names<'a>(
+    parameter: &'static str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<Vec<StrategyName>, Invalid> {
+    names.map(|name| StrategyName::parse(name).map_err(|_| Invalid::Query(parameter.into()))).collect()
+}
+
 /// What a read asks for.
 struct Question {
     selection: Selection,
@@ -135,37 +185,9 @@ struct Question {
 }
 
 impl Question {
-    fn parse(query: Option<&str>, zone: &Zone) -> Result<Self, Invalid> {
-        let mut names = Vec::new();
-        let (mut adjustments, mut notation, mut as_of) = (true, Notation::AsPushed, None);
-        for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            match &*parameter {
-                // Existing pollers send an empty list when they want everything.
-                "strategies" if value.is_empty() => {}
-                "strategies" => names.extend(value.split(',').map(|name| ("strategies", StrategyName::parse(name)))),
-                "strategy" => names.push(("strategy", StrategyName::parse(&value))),
-                "as_of" => as_of = Some(AsOf::parse(&value, zone).ok_or(Invalid::Query("as_of"))?),
-                "include_adjustments" => adjustments = !value.eq_ignore_ascii_case("false"),
-                "code_format" => {
-                    notation = match &*value {
-                        "jq" => Notation::Jq,
-                        "qmt" => Notation::Qmt,
-                        _ => return Err(Invalid::Query("code_format")),
-                    }
-                }
-                _ => {}
-            }
-        }
-        let names: Vec<StrategyName> = names
-            .into_iter()
-            .map(|(parameter, name)| name.map_err(|_| Invalid::Query(parameter)))
-            .collect::<Result<_, _>>()?;
-        let selection = match (names.is_empty(), adjustments) {
-            (false, _) => Selection::Named(names),
-            (true, true) => Selection::All,
-            (true, false) => Selection::Ordinary,
-        };
-        Ok(Self { selection, notation, as_of })
+    fn new(query: &ReadQuery, zone: &Zone) -> Result<Self, Invalid> {
+        let as_of = AsOf::parameter("as_of", &query.as_of, zone)?;
+        Ok(Self { selection: query.selection()?, notation: query.notation(), as_of })
     }
 }
 

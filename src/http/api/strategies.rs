@@ -1,12 +1,12 @@
 //! Strategies: which there are, what became of each, and back to what one was.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{OperatorRequest, PathText};
+use super::super::extract::{Last, OperatorRequest, PathText, Query};
 use super::as_of::{AsOf, newest};
 use super::revisions::{ChangeDto, RevisionDto};
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
@@ -60,23 +60,37 @@ struct RevisionsAnswer<'a> {
     next_before: Option<Revision>,
 }
 
+/// Which page of the revisions.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PageQuery {
+    limit: Last<Positive>,
+    before: Last<Positive>,
+}
+
+/// A whole number above zero.
+#[derive(Deserialize)]
+#[serde(try_from = "i64")]
+struct Positive(i64);
+
+impl TryFrom<i64> for Positive {
+    type Error = &'static str;
+
+    fn try_from(number: i64) -> Result<Self, Self::Error> {
+        if number > 0 { Ok(Self(number)) } else { Err("must be above zero") }
+    }
+}
+
 /// `GET /api/v1/strategies/{name}/revisions`
 pub(crate) async fn revisions(
     State(state): State<AppState>,
     _: Reader,
     PathText(name): PathText,
-    RawQuery(query): RawQuery,
+    Query(page): Query<PageQuery>,
 ) -> Result<Response, AppError> {
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
-    let (mut limit, mut before) = (USUAL_LIMIT, None);
-    for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        let number = value.parse::<i64>().ok().filter(|number| *number > 0);
-        match &*parameter {
-            "limit" => limit = number.ok_or(Invalid::Query("limit"))?.min(MAX_LIMIT),
-            "before" => before = Some(Revision::new(number.ok_or(Invalid::Query("before"))?)),
-            _ => {}
-        }
-    }
+    let limit = page.limit.0.map_or(USUAL_LIMIT, |Positive(limit)| limit.min(MAX_LIMIT));
+    let before = page.before.0.map(|Positive(before)| Revision::new(before));
     let filter = Filter { strategy: Some(strategy.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, limit + 1).await?;
     if revisions.is_empty() && state.store.list_as_of(&strategy, Revision::END).await?.is_none() {
@@ -100,23 +114,25 @@ struct DiffAnswer<'a> {
     changes: Vec<ChangeDto<'a>>,
 }
 
+/// Between which points of the history.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DiffQuery {
+    from: Last<String>,
+    to: Last<String>,
+}
+
 /// `GET /api/v1/strategies/{name}/diff`
 pub(crate) async fn diff(
     State(state): State<AppState>,
     _: Reader,
     PathText(name): PathText,
-    RawQuery(query): RawQuery,
+    Query(ends): Query<DiffQuery>,
 ) -> Result<Response, AppError> {
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
     // Before the first revision nothing was held.
-    let (mut from, mut to) = (AsOf::Revision(Revision::NONE), AsOf::Revision(newest(&state.store)));
-    for (parameter, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match &*parameter {
-            "from" => from = AsOf::parse(&value, &state.zone).ok_or(Invalid::Query("from"))?,
-            "to" => to = AsOf::parse(&value, &state.zone).ok_or(Invalid::Query("to"))?,
-            _ => {}
-        }
-    }
+    let from = AsOf::parameter("from", &ends.from, &state.zone)?.unwrap_or(AsOf::Revision(Revision::NONE));
+    let to = AsOf::parameter("to", &ends.to, &state.zone)?.unwrap_or(AsOf::Revision(newest(&state.store)));
     let (from, to) = (from.revision(&state.store).await?, to.revision(&state.store).await?);
     let (before, after) = (list_at(&state.store, &strategy, from).await?, list_at(&state.store, &strategy, to).await?);
     if before.is_none() && after.is_none() && state.store.list_as_of(&strategy, Revision::END).await?.is_none() {

@@ -4,18 +4,20 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::super::AppState;
 use super::super::error::{AppError, Fault, Invalid};
 use super::super::error_text::fault_texts;
+use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::html;
 use super::see_other;
-use super::view::{Reading, View, parameter, query};
+use super::view::{Reading, View};
 use crate::domain::book::Book;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
@@ -38,7 +40,7 @@ struct AdjustmentPage {
     v: View,
     name: StrategyName,
     overlays: Vec<String>,
-    rows: Vec<Row>,
+    rows: Vec<OverlayRow>,
     /// What the rows were read from, or last held against.
     revision: Revision,
     digest: String,
@@ -60,7 +62,7 @@ enum Notice {
 
 /// A row of the table as it was typed.
 #[derive(Default)]
-struct Row {
+struct OverlayRow {
     code: String,
     name: String,
     volume: String,
@@ -73,7 +75,7 @@ struct Row {
     faults: Vec<(Field, String)>,
 }
 
-impl Row {
+impl OverlayRow {
     fn of(position: &Position) -> Self {
         Self {
             code: position.code().to_string(),
@@ -134,26 +136,26 @@ impl Row {
 }
 
 /// The rows of a form that say something.
-fn rows_of(fields: &Fields) -> Vec<Row> {
+fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
     let column = |name: &'static str| fields.all(name).map(str::to_owned).collect::<Vec<_>>();
     let removed: Vec<usize> = fields.all("remove").filter_map(|row| row.parse().ok()).collect();
     let (names, volumes, costs, remarks) = (column("name"), column("volume"), column("cost"), column("remark"));
     let text = |column: &[String], n: usize| column.get(n).cloned().unwrap_or_default();
-    let row = |(n, code)| Row {
+    let row = |(n, code)| OverlayRow {
         code,
         name: text(&names, n),
         volume: text(&volumes, n),
         cost: text(&costs, n),
         remark: text(&remarks, n),
         removed: removed.contains(&n),
-        ..Row::default()
+        ..OverlayRow::default()
     };
     let rows = column("code").into_iter().enumerate().map(row);
     rows.filter(|row| !row.is_blank()).collect()
 }
 
 /// Stands for the rows that a preview showed: what is saved is what was seen.
-fn digest(rows: &[Row]) -> String {
+fn digest(rows: &[OverlayRow]) -> String {
     let mut hasher = Sha256::new();
     for row in rows.iter().filter(|row| !row.removed) {
         for text in [&row.code, &row.name, &row.volume, &row.cost, &row.remark] {
@@ -185,13 +187,23 @@ fn overlays(book: &Book) -> Vec<String> {
     names
 }
 
+/// Which overlay, and what became of it just now: the revision that saved it, or that it is the same as before.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AdjustmentQuery {
+    name: Typed,
+    saved: Typed,
+}
+
 /// `GET /adjustment`
-pub(super) async fn page(Reading { v, book }: Reading, uri: Uri) -> Result<Response, AppError> {
-    let query = query(&uri);
-    let name = overlay_name(parameter(&query, "name"))?;
+pub(super) async fn page(
+    Reading { v, book }: Reading,
+    Query(asked): Query<AdjustmentQuery>,
+) -> Result<Response, AppError> {
+    let name = overlay_name(&asked.name)?;
     let current = book.strategy(&name);
-    let rows = current.map(|strategy| strategy.list.iter().map(Row::of).collect()).unwrap_or_default();
-    let notice = match parameter(&query, "saved") {
+    let rows = current.map(|strategy| strategy.list.iter().map(OverlayRow::of).collect()).unwrap_or_default();
+    let notice = match &*asked.saved {
         "" => None,
         "same" => Some(Notice::Good(v.t.unchanged.to_owned())),
         revision => revision.parse::<Revision>().ok().map(|n| Notice::Good(format!("{} {n}", v.t.saved))),
@@ -213,7 +225,7 @@ pub(super) async fn page(Reading { v, book }: Reading, uri: Uri) -> Result<Respo
 impl AdjustmentPage {
     fn with_spare_rows(mut self, spare: usize) -> Self {
         if self.v.logged_in() {
-            self.rows.extend(std::iter::repeat_with(Row::default).take(spare));
+            self.rows.extend(std::iter::repeat_with(OverlayRow::default).take(spare));
         }
         self
     }
@@ -223,7 +235,7 @@ impl AdjustmentPage {
 pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
     let CheckedForm { v, operator, address, fields, .. } = form;
     let name = overlay_name(fields.get("overlay"))?;
-    let revision: Revision = fields.get("revision").parse().map_err(|_| Invalid::Query("revision"))?;
+    let revision: Revision = fields.get("revision").parse().map_err(|_| Invalid::Query("revision".into()))?;
     let mut rows = rows_of(&fields);
     let (action, spare) = (fields.get("action"), if fields.get("action") == "more" { MORE_ROWS } else { SPARE_ROWS });
     let book = state.store.book();

@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use super::super::answer::CachePolicy;
 use super::super::error::AppError;
 use super::super::extract::PathText;
 
@@ -46,8 +47,6 @@ pub(super) async fn asset(PathText(name): PathText) -> Result<Response, AppError
     let asset = found.ok_or(AppError::NotFound)?;
     let mut response = asset.text.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    // Another content has another name.
-    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
-    response.headers_mut().insert(CACHE_CONTROL, forever);
+    response.extensions_mut().insert(CachePolicy::Forever);
     Ok(response)
 }

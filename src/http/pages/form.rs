@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
+use super::super::cookies;
 use super::super::error::AppError;
 use super::super::extract::{body_of_form, peer_address};
-use super::login;
 use super::view::View;
 use crate::auth::Refused;
 use crate::auth::rights::{LoggedIn, Operator};
@@ -39,8 +39,44 @@ impl Fields {
     }
 
     /// What can be sent again under another session.
-    pub(super) fn without_token(&self) -> Vec<(String, String)> {
-        self.0.iter().filter(|(name, _)| name != TOKEN_FIELD).cloned().collect()
+    fn without_token(mut self) -> Vec<(String, String)> {
+        self.0.retain(|(name, _)| name != TOKEN_FIELD);
+        self.0
+    }
+}
+
+/// A form that came after its session had ended. It is kept, so that the login can offer it again.
+#[derive(Debug, Clone)]
+pub(super) struct SessionEnded {
+    /// Where it was sent to.
+    pub(super) path: String,
+    /// What is in it.
+    pub(super) fields: Vec<(String, String)>,
+}
+
+/// Why a form was not taken.
+pub(super) enum FormError {
+    Refused(AppError),
+    SessionEnded(SessionEnded),
+}
+
+impl<E: Into<AppError>> From<E> for FormError {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl IntoResponse for FormError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(error) => error.into_response(),
+            Self::SessionEnded(ended) => {
+                let mut response = AppError::from(Refused::NotLoggedIn).into_response();
+                // For who draws it as a page.
+                response.extensions_mut().insert(ended);
+                response
+            }
+        }
     }
 }
 
@@ -54,22 +90,21 @@ pub(super) struct CheckedForm {
 }
 
 impl FromRequest<AppState> for CheckedForm {
-    type Rejection = Response;
+    type Rejection = FormError;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, FormError> {
         let (parts, body) = request.into_parts();
-        let refuse = |error: AppError| error.into_response();
-        check_origin(&parts).map_err(refuse)?;
-        let address = peer_address(&parts).map_err(refuse)?;
-        let session = state.gate.session(&parts.headers).await.map_err(|error| refuse(error.into()))?;
-        let body: Bytes = body_of_form(&parts, body, state, session.is_some()).await.map_err(refuse)?;
-        let fields = Fields::parse(&body);
-        let v = View::stranger(&parts, state);
+        check_origin(&parts)?;
+        let address = peer_address(&parts)?;
+        let jar = CookieJar::from_headers(&parts.headers);
+        let session = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
+        let fields = Fields::parse(&body_of_form(&parts, body, state, session.is_some()).await?);
         let Some(session) = session else {
-            return Err(login::ask_to_go_on(v, parts.uri.path(), &fields));
+            let path = parts.uri.path().to_owned();
+            return Err(FormError::SessionEnded(SessionEnded { path, fields: fields.without_token() }));
         };
-        let v = v.member(&session);
-        let operator = session.over_form(fields.get(TOKEN_FIELD)).map_err(|error| refuse(error.into()))?;
+        let operator = session.over_form(fields.get(TOKEN_FIELD))?;
+        let v = View::stranger(&parts, state).member(&session);
         Ok(Self { v, operator, session, address, fields })
     }
 }

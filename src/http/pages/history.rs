@@ -2,15 +2,17 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::AppError;
+use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, Entry, entries};
-use super::strategy::Table;
-use super::view::{Reading, View, parameter, query};
-use super::{download, html};
+use super::csv::Table;
+use super::view::{Reading, View};
+use super::{html, links};
 use crate::domain::code::Code;
 use crate::domain::revision::{Revision, Subject};
 use crate::domain::strategy::StrategyName;
@@ -33,6 +35,18 @@ struct HistoryPage {
     at_newest: bool,
 }
 
+/// The filters, and from which revision back.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct HistoryQuery {
+    strategy: Typed,
+    instrument: Typed,
+    actor: Typed,
+    from: Typed,
+    to: Typed,
+    before: Typed,
+}
+
 /// The filters as they were typed.
 struct Asked {
     strategy: String,
@@ -45,14 +59,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn parse(query: &[(String, String)], v: &View) -> (Self, Filter) {
-        let text = |name| parameter(query, name).to_owned();
+    fn parse(query: &HistoryQuery, v: &View) -> (Self, Filter) {
         let mut asked = Self {
-            strategy: text("strategy"),
-            instrument: text("instrument"),
-            actor: text("actor"),
-            from: text("from"),
-            to: text("to"),
+            strategy: query.strategy.to_string(),
+            instrument: query.instrument.to_string(),
+            actor: query.actor.to_string(),
+            from: query.from.to_string(),
+            to: query.to.to_string(),
             faults: Vec::new(),
         };
         let mut faults = Vec::new();
@@ -79,15 +92,13 @@ impl Asked {
     }
 
     fn base(&self) -> String {
-        let pairs = [
-            ("strategy", &self.strategy),
+        links::query([
+            ("strategy", self.strategy.as_str()),
             ("instrument", &self.instrument),
             ("actor", &self.actor),
             ("from", &self.from),
             ("to", &self.to),
-        ];
-        let given = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+        ])
     }
 }
 
@@ -95,11 +106,10 @@ impl Asked {
 pub(super) async fn page(
     State(state): State<AppState>,
     Reading { v, .. }: Reading,
-    uri: Uri,
+    Query(query): Query<HistoryQuery>,
 ) -> Result<Response, AppError> {
-    let query = query(&uri);
     let (asked, filter) = Asked::parse(&query, &v);
-    let before: Option<Revision> = parameter(&query, "before").parse().ok();
+    let before: Option<Revision> = query.before.parse().ok();
     // A filter that is not understood must not show everything as if it matched.
     let mut revisions =
         if asked.faults.is_empty() { state.store.revisions(&filter, before, PAGE + 1).await? } else { Vec::new() };
@@ -117,9 +127,9 @@ pub(super) async fn page(
 pub(super) async fn csv(
     State(state): State<AppState>,
     Reading { v, .. }: Reading,
-    uri: Uri,
+    Query(query): Query<HistoryQuery>,
 ) -> Result<Response, AppError> {
-    let (asked, filter) = Asked::parse(&query(&uri), &v);
+    let (asked, filter) = Asked::parse(&query, &v);
     let found =
         if asked.faults.is_empty() { state.store.revisions(&filter, None, MAX_CSV + 1).await? } else { Vec::new() };
     let all = found.len();
@@ -174,5 +184,5 @@ pub(super) async fn csv(
         cut[1] = v.t.csv_cut;
         table.row(&cut);
     }
-    Ok(download("history.csv", table.finish()))
+    Ok(table.download("history.csv"))
 }

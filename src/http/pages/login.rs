@@ -2,16 +2,19 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
+use serde::Deserialize;
 
 use super::super::AppState;
+use super::super::cookies::session_cookie;
 use super::super::error::AppError;
-use super::form::{CheckedForm, Fields, OpenForm};
-use super::view::{View, own_path, parameter, query};
-use super::{html, see_other};
-use crate::auth::session::{SESSION_COOKIE, SessionSecret};
+use super::super::extract::{Query, Typed};
+use super::form::{CheckedForm, OpenForm, SessionEnded};
+use super::links::own_path;
+use super::view::View;
+use super::{html, links, see_other};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -39,9 +42,16 @@ struct GoOnPage {
     fields: Vec<(String, String)>,
 }
 
+/// Where to go after the login.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LoginQuery {
+    next: Typed,
+}
+
 /// `GET /login`
-pub(super) async fn page(v: View, uri: Uri) -> Response {
-    let next = own_path(parameter(&query(&uri), "next")).to_owned();
+pub(super) async fn page(v: View, Query(asked): Query<LoginQuery>) -> Response {
+    let next = own_path(&asked.next).to_owned();
     if v.logged_in() {
         return see_other(&next);
     }
@@ -51,19 +61,22 @@ pub(super) async fn page(v: View, uri: Uri) -> Response {
 /// Sends a browser to the login, and from there back.
 pub(super) fn redirect_to_login(uri: &Uri) -> Response {
     let here = uri.path_and_query().map_or("/", |here| here.as_str());
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", here).finish();
-    see_other(&format!("/login?{query}"))
+    see_other(&format!("/login?{}", links::query([("next", here)])))
 }
 
 /// The login page that keeps a form whose session has ended.
-pub(super) fn ask_to_go_on(v: View, path: &str, fields: &Fields) -> Response {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields.without_token()).finish();
-    let pending = Some(Pending { path: path.to_owned(), body });
+pub(super) fn ask_to_go_on(v: View, ended: SessionEnded) -> Response {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&ended.fields).finish();
+    let pending = Some(Pending { path: ended.path, body });
     html(StatusCode::UNAUTHORIZED, &LoginPage { v, next: "/".to_owned(), pending, error: None })
 }
 
 /// `POST /login`
-pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Result<Response, AppError> {
+pub(super) async fn log_in(
+    State(state): State<AppState>,
+    jar: CookieJar,
+    form: OpenForm,
+) -> Result<Response, AppError> {
     let OpenForm { v, address, fields } = form;
     let next = own_path(fields.get("next")).to_owned();
     let pending = Some(fields.get("pending_path")).filter(|path| !path.is_empty());
@@ -87,7 +100,7 @@ pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Res
         }
     };
     tracing::info!(%address, "the operator logged in to the pages");
-    let mut response = match pending {
+    let response = match pending {
         Some(Pending { path, body }) => {
             let fields = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
             let v = v.member(&state.gate.known(&secret));
@@ -95,28 +108,13 @@ pub(super) async fn log_in(State(state): State<AppState>, form: OpenForm) -> Res
         }
         None => see_other(&next),
     };
-    set_session(&mut response, &secret, state.is_tls);
-    Ok(response)
-}
-
-/// Gives the browser a session's cookie.
-pub(super) fn set_session(response: &mut Response, secret: &SessionSecret, is_tls: bool) {
-    let secure = if is_tls { "; Secure" } else { "" };
-    let cookie = format!("{SESSION_COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", secret.reveal());
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
+    Ok((jar.add(session_cookie(secret.reveal().to_owned(), state.is_tls)), response).into_response())
 }
 
 /// `POST /logout`
-pub(super) async fn log_out(State(state): State<AppState>, form: CheckedForm) -> Response {
+pub(super) async fn log_out(State(state): State<AppState>, jar: CookieJar, form: CheckedForm) -> Response {
     if let Err(error) = state.gate.log_out(&form.session).await {
         return AppError::from(error).into_response();
     }
-    let mut response = see_other("/");
-    let gone = format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
-    if let Ok(cookie) = HeaderValue::try_from(gone) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    response
+    (jar.remove(session_cookie(String::new(), state.is_tls)), see_other("/")).into_response()
 }

@@ -2,18 +2,20 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError};
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::AppError;
-use super::html;
-use super::view::{Reading, View, parameter, query};
+use super::super::extract::{Query, Typed};
+use super::links::strategy_path;
+use super::view::{Reading, View};
+use super::{html, links};
 use crate::domain::book::{Book, Strategy};
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::{Amount, Decimal, Volume};
@@ -80,6 +82,26 @@ struct Warning {
     link: String,
 }
 
+/// What is searched, how it is sorted, and which page of each table is wanted.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OverviewQuery {
+    q: Typed,
+    sort: Typed,
+    page: Typed,
+    strategies: Typed,
+}
+
+impl OverviewQuery {
+    /// The query without some parameters, ready for one more.
+    fn without(&self, names: &[&str]) -> String {
+        let all = [("q", &self.q), ("sort", &self.sort), ("page", &self.page), ("strategies", &self.strategies)];
+        let kept = all.into_iter().filter(|(name, _)| !names.contains(name));
+        let text = links::query(kept.map(|(name, value)| (name, &**value)));
+        if text.is_empty() { text } else { format!("{text}&") }
+    }
+}
+
 /// Which page of a table is shown.
 struct Pages {
     number: usize,
@@ -90,10 +112,10 @@ struct Pages {
 }
 
 impl Pages {
-    fn new(query: &[(String, String)], name: &'static str, lines: usize) -> Self {
+    fn new(query: &OverviewQuery, parameter: &'static str, asked: &str, lines: usize) -> Self {
         let count = lines.div_ceil(PAGE).max(1);
-        let number = parameter(query, name).parse().unwrap_or(1).clamp(1, count);
-        Self { number, count, lines, base: without(query, &[name]), parameter: name }
+        let number = asked.parse().unwrap_or(1).clamp(1, count);
+        Self { number, count, lines, base: query.without(&[parameter]), parameter }
     }
 
     fn of<T>(&self, all: Vec<T>) -> Vec<T> {
@@ -114,13 +136,6 @@ impl Pages {
     }
 }
 
-/// The query without some parameters, ready for one more.
-fn without(query: &[(String, String)], names: &[&str]) -> String {
-    let kept = query.iter().filter(|(name, value)| !names.contains(&name.as_str()) && !value.is_empty());
-    let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
-    if text.is_empty() { text } else { format!("{text}&") }
-}
-
 /// By which column the total is sorted, and which way.
 struct Sort {
     column: &'static str,
@@ -131,11 +146,10 @@ struct Sort {
 impl Sort {
     const COLUMNS: [&'static str; 6] = ["order", "code", "volume", "invested", "share", "holders"];
 
-    fn parse(query: &[(String, String)]) -> Self {
-        let text = parameter(query, "sort");
-        let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
+    fn parse(query: &OverviewQuery) -> Self {
+        let (descending, name) = query.sort.strip_prefix('-').map_or((false, &*query.sort), |name| (true, name));
         let column = Self::COLUMNS.into_iter().find(|column| *column == name).unwrap_or("order");
-        Self { column, descending, base: without(query, &["sort", "page"]) }
+        Self { column, descending, base: query.without(&["sort", "page"]) }
     }
 
     /// Where a column's heading leads: numbers begin with the largest, and a second time turns the order round.
@@ -169,10 +183,9 @@ impl Sort {
 pub(super) async fn page(
     State(state): State<AppState>,
     Reading { v, book }: Reading,
-    uri: Uri,
+    Query(query): Query<OverviewQuery>,
 ) -> Result<Response, AppError> {
-    let query = query(&uri);
-    let (search, sort) = (parameter(&query, "q").to_owned(), Sort::parse(&query));
+    let (search, sort) = (query.q.to_string(), Sort::parse(&query));
     let total = book.total(&Selection::All)?;
     let invested = total.lines.iter().fold(Amount::default(), |sum, line| sum + line.amount);
     let warnings = warnings(&state, &v, &book, &total.lines).await?;
@@ -187,14 +200,14 @@ pub(super) async fn page(
             || book.holders(&line.code.instrument()).iter().any(|holder| says(holder.name.as_str()))
     });
     sort.apply(&mut lines, &book);
-    let total_pages = Pages::new(&query, "page", lines.len());
+    let total_pages = Pages::new(&query, "page", &query.page, lines.len());
     let whole: f64 = invested.approximate();
     let rows = total_rows(&book, total_pages.of(lines), whole);
 
     let silent_since = state.zone.last_weekday_before(v.now);
     let found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
-    let strategy_pages = Pages::new(&query, "strategies", found.len());
+    let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
     let row = |strategy: &Arc<Strategy>| strategy_row(strategy, silent_since);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let known = total.known;
@@ -316,18 +329,4 @@ async fn warnings(state: &AppState, v: &View, book: &Book, lines: &[TotalLine]) 
         warnings.push(Warning { text: text.to_owned(), link: "/password".to_owned() });
     }
     Ok(warnings)
-}
-
-/// Where a strategy's page is.
-pub(super) fn strategy_path(name: &str) -> String {
-    let mut path = "/strategies/".to_owned();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            path.push(char::from(byte));
-        } else {
-            // Writing to memory cannot fail.
-            let _ = write!(path, "%{byte:02X}");
-        }
-    }
-    path
 }

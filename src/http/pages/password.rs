@@ -4,13 +4,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
 use super::super::api::password::hash;
+use super::super::cookies::session_cookie;
 use super::super::error::{AppError, Invalid};
 use super::form::CheckedForm;
 use super::html;
-use super::login::set_session;
 use super::view::{Member, View};
 use crate::auth::password::NewPassword;
 
@@ -29,7 +30,11 @@ pub(super) async fn page(Member(v): Member) -> Response {
 }
 
 /// `POST /password`
-pub(super) async fn set(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
+pub(super) async fn set(
+    State(state): State<AppState>,
+    jar: CookieJar,
+    form: CheckedForm,
+) -> Result<Response, AppError> {
     let CheckedForm { v, address, fields, .. } = form;
     let words = |error: &AppError| {
         let text = error.text();
@@ -58,7 +63,6 @@ pub(super) async fn set(State(state): State<AppState>, form: CheckedForm) -> Res
     let secret = state.gate.open_session().await?;
     let v = v.member(&state.gate.known(&secret));
     let page = PasswordPage { v, done: true, current_fault: None, new_fault: None };
-    let mut response = html(StatusCode::OK, &page).into_response();
-    set_session(&mut response, &secret, state.is_tls);
-    Ok(response)
+    let cookie = session_cookie(secret.reveal().to_owned(), state.is_tls);
+    Ok((jar.add(cookie), html(StatusCode::OK, &page)).into_response())
 }

@@ -2,19 +2,22 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::api::strategies::list_to_restore;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::PathText;
+use super::super::extract::{PathText, Query, Typed};
 use super::changes::{ChangeLine, Entry, TotalChange, entries};
 use super::chart::{BarChart, LineChart};
+use super::csv::Table;
 use super::form::CheckedForm;
-use super::overview::{invested, strategy_path};
-use super::view::{Member, Reading, View, parameter, query};
-use super::{download, html, see_other};
+use super::links::strategy_path;
+use super::overview::invested;
+use super::view::{Member, Reading, View};
+use super::{html, see_other};
 use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
@@ -70,15 +73,22 @@ fn parse(name: &str) -> Result<StrategyName, AppError> {
     Ok(StrategyName::parse(name).map_err(Invalid::Name)?)
 }
 
+/// Which part of the timeline.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TimelineQuery {
+    before: Typed,
+}
+
 /// `GET /strategies/{name}`
 pub(super) async fn page(
     State(state): State<AppState>,
     Reading { v, book }: Reading,
     PathText(name): PathText,
-    uri: Uri,
+    Query(place): Query<TimelineQuery>,
 ) -> Result<Response, AppError> {
     let name = parse(&name)?;
-    let before: Option<Revision> = parameter(&query(&uri), "before").parse().ok();
+    let before: Option<Revision> = place.before.parse().ok();
     let filter = Filter { strategy: Some(name.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, TIMELINE + 1).await?;
     let current = book.strategy(&name);
@@ -159,36 +169,7 @@ pub(super) async fn csv(Reading { book, .. }: Reading, PathText(name): PathText)
     for row in rows(strategy) {
         table.row(&[&row.code.to_string(), &row.name, &row.volume.to_string(), &row.cost.to_string(), &row.remark]);
     }
-    Ok(download("positions.csv", table.finish()))
-}
-
-/// A CSV file for people: with a mark by which Excel knows UTF-8, and nothing that Excel would take for a formula.
-pub(super) struct Table(csv::Writer<Vec<u8>>);
-
-impl Table {
-    pub(super) fn new(header: &[&str]) -> Self {
-        let mut table = Self(csv::Writer::from_writer(Vec::new()));
-        table.row(header);
-        table
-    }
-
-    pub(super) fn row(&mut self, fields: &[&str]) {
-        let harmless = fields.iter().map(|field| {
-            let numeric = Decimal::parse(field).is_ok();
-            if field.starts_with(['=', '+', '-', '@', '\t', '\r']) && !numeric {
-                format!("'{field}")
-            } else {
-                (*field).to_owned()
-            }
-        });
-        // Writing to memory cannot fail.
-        let _ = self.0.write_record(harmless);
-    }
-
-    pub(super) fn finish(self) -> String {
-        let bytes = self.0.into_inner().unwrap_or_default();
-        format!("\u{feff}{}", String::from_utf8_lossy(&bytes))
-    }
+    Ok(table.download("positions.csv"))
 }
 
 #[derive(Template)]
@@ -227,14 +208,21 @@ fn confirm(
     }
 }
 
+/// Back to which revision.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RestoreQuery {
+    to: Typed,
+}
+
 /// `GET /strategies/{name}/restore?to=REVISION`
 pub(super) async fn ask_restore(
     State(state): State<AppState>,
     Member(v): Member,
     PathText(name): PathText,
-    uri: Uri,
+    Query(asked): Query<RestoreQuery>,
 ) -> Result<Response, AppError> {
-    let to: Revision = parameter(&query(&uri), "to").parse().map_err(|_| Invalid::Query("to"))?;
+    let to: Revision = asked.to.parse().map_err(|_| Invalid::Query("to".into()))?;
     restore_page(&state, v, parse(&name)?, to, StatusCode::OK).await
 }
 
@@ -275,7 +263,7 @@ pub(super) async fn restore(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let name = parse(&name)?;
-    let to: Revision = form.fields.get("to").parse().map_err(|_| Invalid::Query("to"))?;
+    let to: Revision = form.fields.get("to").parse().map_err(|_| Invalid::Query("to".into()))?;
     let list = list_to_restore(&state.store, &name, to).await?;
     let deed = Deed::Restore { to, positions: list.iter().cloned().collect() };
     match submit(&state, &form, name.clone(), deed).await {
@@ -302,7 +290,7 @@ pub(super) async fn delete(
 }
 
 async fn submit(state: &AppState, form: &CheckedForm, name: StrategyName, deed: Deed) -> Result<Response, AppError> {
-    let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected"))?;
+    let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))?;
     let path = strategy_path(name.as_str());
     let change = Change::new(name, deed, form.operator.actor(), Some(form.address.to_string()));
     state.store.submit(Change { expected_revision: Some(expected), ..change }).await?;

@@ -4,27 +4,29 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{REFERER, SET_COOKIE};
+use axum::http::header::REFERER;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Uri};
-use axum::response::Response;
+use axum::http::{Method, Uri};
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
+use serde::Deserialize;
 
 use super::super::AppState;
+use super::super::cookies;
 use super::super::error::AppError;
+use super::super::extract::{Query, Typed};
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::links::own_path;
 use super::texts::{CHINESE, ENGLISH, Texts};
-use super::{format, see_other};
+use super::{format, links, see_other};
 use crate::auth::Refused;
 use crate::auth::rights::{LoggedIn, Reads};
-use crate::auth::session::cookie;
 use crate::clock::Zone;
 use crate::domain::book::Book;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::Amount;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
-
-const LANGUAGE_COOKIE: &str = "jq2qmt_language";
 
 /// What a template is drawn with.
 pub(super) struct View {
@@ -42,7 +44,8 @@ pub(super) struct View {
 impl View {
     /// The view of a request.
     pub(super) async fn of(parts: &Parts, state: &AppState) -> Result<Self, AppError> {
-        let member = state.gate.session(&parts.headers).await?;
+        let jar = CookieJar::from_headers(&parts.headers);
+        let member = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
         let form_token = member.as_ref().map(|member| member.form_token().to_owned());
         let may_read = member.is_some() || state.gate.reads() == Reads::Open;
         Ok(Self { form_token, may_read, ..Self::stranger(parts, state) })
@@ -50,7 +53,7 @@ impl View {
 
     /// The view of somebody of whom nothing is known.
     pub(super) fn stranger(parts: &Parts, state: &AppState) -> Self {
-        let english = cookie(&parts.headers, LANGUAGE_COOKIE) == Some("en");
+        let english = cookies::is_english(&CookieJar::from_headers(&parts.headers));
         Self {
             t: if english { &ENGLISH } else { &CHINESE },
             here: here(parts),
@@ -87,11 +90,7 @@ impl View {
     /// Where the other language is chosen.
     pub(super) fn language_link(&self) -> String {
         let to = if self.is_chinese() { "en" } else { "zh" };
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("to", to)
-            .append_pair("back", &self.here)
-            .finish();
-        format!("/language?{query}")
+        format!("/language?{}", links::query([("to", to), ("back", &self.here)]))
     }
 
     pub(super) fn other_lang(&self) -> &'static str {
@@ -209,30 +208,16 @@ fn here(parts: &Parts) -> String {
     uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
 }
 
-/// A path of ours, or the overview: a link must not lead the operator elsewhere.
-pub(super) fn own_path(path: &str) -> &str {
-    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
-    if ours && path.is_ascii() { path } else { "/" }
-}
-
-/// The values of a query's parameters.
-pub(super) fn query(uri: &Uri) -> Vec<(String, String)> {
-    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
-}
-
-/// The first value of a parameter, without the blanks around it.
-pub(super) fn parameter<'a>(query: &'a [(String, String)], name: &str) -> &'a str {
-    query.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
+/// Which language, and where to go back to.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LanguageQuery {
+    to: Typed,
+    back: Typed,
 }
 
 /// `GET /language`
-pub(super) async fn switch_language(uri: Uri) -> Response {
-    let query = query(&uri);
-    let language = if parameter(&query, "to") == "en" { "en" } else { "zh" };
-    let mut response = see_other(own_path(parameter(&query, "back")));
-    let cookie = format!("{LANGUAGE_COOKIE}={language}; Path=/; Max-Age=31536000; SameSite=Lax");
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    response
+pub(super) async fn switch_language(jar: CookieJar, Query(asked): Query<LanguageQuery>) -> Response {
+    let language = if &*asked.to == "en" { "en" } else { "zh" };
+    (jar.add(cookies::language_cookie(language)), see_other(own_path(&asked.back))).into_response()
 }

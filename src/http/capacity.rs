@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -27,13 +27,18 @@ const MAX_LISTENERS: usize = 256;
 
 /// The places for requests, for the bodies of those who have not shown a credential, and for those who listen.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct Capacity {
     requests: Semaphore,
     strangers: Semaphore,
     listeners: Arc<Semaphore>,
 }
 
-impl Guard {
+impl Capacity {
+    /// A place for a request, for as long as it is held.
+    pub(super) fn request(&self) -> Option<SemaphorePermit<'_>> {
+        self.requests.try_acquire().ok()
+    }
+
     /// A place for the body of somebody who has not shown a credential.
     pub(super) fn stranger(&self) -> Option<SemaphorePermit<'_>> {
         self.strangers.try_acquire().ok()
@@ -45,7 +50,7 @@ impl Guard {
     }
 }
 
-impl Default for Guard {
+impl Default for Capacity {
     fn default() -> Self {
         Self {
             requests: Semaphore::new(MAX_CONCURRENT),
@@ -55,9 +60,9 @@ impl Default for Guard {
     }
 }
 
-/// The layer around every request.
-pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Ok(_place) = state.guard.requests.try_acquire() else { return AppError::Overloaded.into_response() };
+/// Works on a request if there is a place, and only so long.
+pub(super) async fn bounded(state: &AppState, request: Request, next: Next) -> Response {
+    let Some(_place) = state.capacity.request() else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let told = (request.method() != Method::GET).then(|| {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());

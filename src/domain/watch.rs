@@ -1,0 +1,113 @@
+//! What deserves somebody's attention.
+
+use super::board::Board;
+use super::book::{Book, Strategy};
+use super::decimal::Volume;
+use super::moment::Moment;
+use super::strategy::Kind;
+use super::total::TotalLine;
+
+/// How many of a kind are told: where there are more, it is no single one that is wrong.
+const MOST_BELOW_ZERO: usize = 200;
+const MOST_SILENT: usize = 20;
+
+/// Something that deserves attention.
+#[derive(Debug, Clone)]
+pub enum Attention<'a> {
+    /// More of it is taken away than there is: terminals take it as zero.
+    BelowZero(&'a TotalLine),
+    /// These cannot be bought to the share: terminals trade whole lots. Never empty.
+    OddLots(Vec<&'a TotalLine>),
+    /// The strategy should have pushed by now.
+    Silent(&'a Strategy),
+}
+
+/// What deserves attention in a book, whose whole total is given.
+pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], silent_since: Moment) -> Vec<Attention<'a>> {
+    let below_zero = total.iter().filter(|line| line.volume < Volume::default()).map(Attention::BelowZero);
+    let odd: Vec<&TotalLine> = total.iter().filter(|line| is_odd_lot(line)).collect();
+    let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
+    let silent = book.strategies().map(|strategy| &**strategy).filter(|strategy| is_silent(strategy, silent_since));
+    let silent = silent.map(Attention::Silent);
+    below_zero.take(MOST_BELOW_ZERO).chain(odd_lots).chain(silent.take(MOST_SILENT)).collect()
+}
+
+/// Whether a strategy should have pushed by now; overlays are people's, and never late.
+pub fn is_silent(strategy: &Strategy, since: Moment) -> bool {
+    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at < since
+}
+
+/// Whether a target cannot be bought to the share. Below zero there is nothing to buy.
+fn is_odd_lot(line: &TotalLine) -> bool {
+    let board = Board::of(&line.code.instrument());
+    line.volume > Volume::default() && board.is_some_and(|board| !board.takes(line.volume))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::book::Mark;
+    use super::super::decimal::Decimal;
+    use super::super::position::{Position, PositionList};
+    use super::super::revision::Revision;
+    use super::super::strategy::{StrategyId, StrategyName};
+    use super::super::total::Selection;
+    use super::*;
+
+    /// A strategy that holds these and was last pushed then.
+    fn strategy(id: i64, name: &str, pushed_at: i64, holds: &[(&str, &str)]) -> Arc<Strategy> {
+        let name = StrategyName::parse(name).unwrap();
+        let (one, at) = (Decimal::parse("1").unwrap(), Moment::from_micros(pushed_at));
+        let position = |(code, volume): &(&str, &str)| {
+            Position::new(name.kind(), code, None, Decimal::parse(volume).unwrap(), one, None).unwrap()
+        };
+        let list = PositionList::default().followed_by(holds.iter().map(position).collect());
+        let mark = Mark { revision: Revision::new(id), chain: [0; 8], updated_at: at };
+        Arc::new(Strategy { id: StrategyId::new(id), name, list, mark, last_push_at: at, sequence: None })
+    }
+
+    /// What is told of a book whose strategies should have pushed since moment 10.
+    fn told(strategies: impl IntoIterator<Item = Arc<Strategy>>) -> Vec<String> {
+        let mut book = Book::default();
+        strategies.into_iter().for_each(|strategy| book.add(strategy));
+        let total = book.total(&Selection::All).unwrap().lines;
+        let words = |one: &Attention| match one {
+            Attention::BelowZero(line) => format!("{} below zero", line.code),
+            Attention::OddLots(lines) => {
+                lines.iter().map(|line| format!("{}={}", line.code, line.volume)).collect::<Vec<_>>().join(" ")
+            }
+            Attention::Silent(strategy) => format!("{} silent", strategy.name),
+        };
+        attention(&book, &total, Moment::from_micros(10)).iter().map(words).collect()
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_is_not_told() {
+        assert_eq!(told([]), [""; 0]);
+        let quiet = strategy(2, "ADJUSTMENT_MAIN", 1, &[("600000.SH", "-100")]);
+        assert_eq!(told([strategy(1, "alpha", 10, &[("600000.SH", "300"), ("IF2401.CCFX", "1")]), quiet]), [""; 0]);
+    }
+
+    #[test]
+    fn totals_below_zero_odd_lots_and_silence_are_told() {
+        let alpha = strategy(1, "alpha", 10, &[("600000.SH", "100"), ("688981.SH", "150"), ("000001.SZ", "50")]);
+        let beta = strategy(2, "beta", 9, &[("000001.XSHE", "50"), ("510300.SH", "1050")]);
+        let overlay = strategy(3, "ADJUSTMENT_MAIN", 1, &[("600000.SH", "-150")]);
+        // The odd halves of 000001 are a lot together: what counts is what terminals are told.
+        assert_eq!(
+            told([alpha, beta, overlay]),
+            ["600000.SH below zero", "688981.SH=150 510300.SH=1050", "beta silent"]
+        );
+    }
+
+    #[test]
+    fn not_every_one_of_very_many_is_told() {
+        let many: Vec<String> = (0..300).map(|n| format!("{n:06}.SZ")).collect();
+        let below: Vec<_> = many.iter().map(|code| (code.as_str(), "-1")).collect();
+        let silent = (2..40).map(|id| strategy(id, &format!("s{id}"), 1, &[]));
+        let told = told(silent.chain([strategy(1, "ADJUSTMENT_MAIN", 1, &below)]));
+        assert_eq!(told.iter().filter(|words| words.ends_with("below zero")).count(), 200);
+        assert_eq!(told.iter().filter(|words| words.ends_with("silent")).count(), 20);
+    }
+}

@@ -1,0 +1,211 @@
+//! What every answer passes on its way out: an error is drawn for who asked, and the headers are set, in this one place.
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::AppState;
+use super::capacity::bounded;
+use super::error::AppError;
+use super::pages;
+
+/// Nothing from elsewhere, nothing inline, no frame around us.
+const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Who may keep an answer, and for how long. A handler puts it into its answer's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum CachePolicy {
+    /// Nobody: it is about now, or about somebody.
+    #[default]
+    NoStore,
+    /// The asker, who must ask us each time whether it still holds: an old total is a wrong trade.
+    Revalidate,
+    /// Everybody, for ever: another content has another name.
+    Forever,
+}
+
+impl CachePolicy {
+    /// The value of `Cache-Control`.
+    const fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::NoStore => "no-store",
+            Self::Revalidate => "private, no-cache",
+            Self::Forever => "public, max-age=31536000, immutable",
+        })
+    }
+}
+
+/// The outermost layer: overloads, time-outs and panics pass it like every other answer.
+pub(super) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let for_programs = is_for_programs(request.uri().path());
+    let mut response = if for_programs {
+        // Polls are the many: nothing of their requests is cloned.
+        bounded(&state, request, next).await
+    } else {
+        for_people(&state, request, next).await
+    };
+    let policy = response.extensions().get::<CachePolicy>().copied().unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, policy.header());
+    harden(headers, state.is_tls);
+    if !for_programs {
+        harden_for_browsers(headers);
+    }
+    response
+}
+
+/// Whether errors at a path are JSON.
+fn is_for_programs(path: &str) -> bool {
+    path.starts_with("/api") || matches!(path, "/healthz" | "/readyz")
+}
+
+async fn for_people(state: &AppState, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = parts.clone();
+    let mut response = bounded(state, Request::from_parts(parts, body), next).await;
+    match response.extensions_mut().remove::<AppError>() {
+        Some(error) => pages::draw_error(state, &asked, &error, response).await,
+        None => response,
+    }
+}
+
+fn harden(headers: &mut HeaderMap, is_tls: bool) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
+    if is_tls {
+        headers.insert(STRICT_TRANSPORT_SECURITY, const { HeaderValue::from_static("max-age=31536000") });
+    }
+}
+
+fn harden_for_browsers(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    headers.insert(REFERRER_POLICY, const { HeaderValue::from_static("same-origin") });
+    headers.insert(OPENER_POLICY, const { HeaderValue::from_static("same-origin") });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::ConnectInfo;
+    use axum::routing::get;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::super::layered;
+    use super::*;
+    use crate::auth::rights::{Gate, Reads};
+    use crate::clock::{Clock, Zone};
+    use crate::domain::moment::Moment;
+    use crate::lifecycle::Health;
+    use crate::store::Store;
+
+    async fn state(dir: &tempfile::TempDir, is_tls: bool) -> AppState {
+        let clock = Clock::manual(Moment::from_micros(0));
+        let age = Duration::from_mins(5);
+        let (store, _) = Store::open(&dir.path().join("jq2qmt.db"), clock.clone(), age).await.unwrap();
+        let gate = Gate::new(dir.path(), Reads::Open, age, clock.clone(), store.clone()).unwrap();
+        AppState::new(store, gate, clock, Zone::named("Asia/Shanghai").unwrap(), is_tls, Health::default())
+    }
+
+    /// Handlers that fail, each as a page and as an endpoint.
+    fn failing(state: AppState) -> Router {
+        async fn panics() {
+            panic!("as it must")
+        }
+        let routes = ["/page", "/api/v1/x"].into_iter().fold(Router::new(), |routes, path| {
+            routes
+                .route(&format!("{path}/panic"), get(panics))
+                .route(&format!("{path}/sleep"), get(std::future::pending::<()>))
+        });
+        layered(routes, state)
+    }
+
+    async fn ask(router: &Router, path: &str, cookie: &str) -> (u16, HeaderMap, String) {
+        let request = Request::get(path)
+            .header("cookie", cookie)
+            .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 40_000))));
+        let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        (parts.status.as_u16(), parts.headers, text)
+    }
+
+    /// Asks for a page and for an endpoint that fail alike, and holds each against what it must look like.
+    async fn check(router: &Router, failure: &str, status: u16, code: &str, is_tls: bool) {
+        let transport = if is_tls { Some("max-age=31536000") } else { None };
+        let header =
+            |headers: &HeaderMap, name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+
+        let (answered, headers, text) = ask(router, &format!("/page/{failure}"), "").await;
+        assert_eq!((answered, header(&headers, "content-type").as_deref()), (status, Some("text/html; charset=utf-8")));
+        assert!(text.contains("<html") && text.contains(&format!("<code>{code}</code>")), "{text}");
+        assert_eq!(header(&headers, "content-security-policy").as_deref(), CONTENT_POLICY.to_str().ok());
+        assert_eq!(header(&headers, "cross-origin-opener-policy").as_deref(), Some("same-origin"));
+        assert_eq!(header(&headers, "referrer-policy").as_deref(), Some("same-origin"));
+
+        let (answered, json, text) = ask(router, &format!("/api/v1/x/{failure}"), "").await;
+        assert_eq!((answered, header(&json, "content-type").as_deref()), (status, Some("application/json")));
+        assert!(text.contains(&format!("\"code\":\"{code}\"")), "{text}");
+        assert_eq!(header(&json, "content-security-policy"), None);
+
+        for headers in [headers, json] {
+            assert_eq!(header(&headers, "x-content-type-options").as_deref(), Some("nosniff"));
+            assert_eq!(header(&headers, "cache-control").as_deref(), Some("no-store"));
+            assert_eq!(header(&headers, "strict-transport-security").as_deref(), transport);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_a_page_for_people_and_json_for_programs() {
+        let dir = tempfile::tempdir().unwrap();
+        for is_tls in [false, true] {
+            let state = state(&dir, is_tls).await;
+            let router = failing(state.clone());
+            check(&router, "panic", 500, "internal_error", is_tls).await;
+            check(&router, "nowhere", 404, "not_found", is_tls).await;
+            // Whoever draws these must not need the database: there is none any more.
+            state.store.clone().close().await;
+            tokio::time::pause();
+            check(&router, "sleep", 503, "timeout", is_tls).await;
+            let _places: Vec<_> = std::iter::from_fn(|| state.capacity.request()).collect();
+            check(&router, "panic", 503, "overloaded", is_tls).await;
+            tokio::time::resume();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asked_is_looked_up_for_their_mistakes_and_not_for_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = state(&dir, false).await;
+        let cookie = format!("jq2qmt_session={}", state.gate.open_session().await.unwrap().reveal());
+        let router = failing(state);
+        for (path, is_member) in [("/page/nowhere", true), ("/page/panic", false)] {
+            let (_, _, page) = ask(&router, path, &cookie).await;
+            assert_eq!(page.contains("action=\"/logout\""), is_member, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_policy_has_its_header() {
+        for (policy, header) in [
+            (CachePolicy::NoStore, "no-store"),
+            (CachePolicy::Revalidate, "private, no-cache"),
+            (CachePolicy::Forever, "public, max-age=31536000, immutable"),
+        ] {
+            assert_eq!(policy.header(), header);
+        }
+        assert_eq!(CachePolicy::default(), CachePolicy::NoStore, "what nobody thought of is not kept");
+    }
+}

@@ -1,0 +1,41 @@
+//! CSV files for people.
+
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::Response;
+
+use crate::domain::decimal::Decimal;
+
+/// A file with a mark by which Excel knows UTF-8, and nothing that Excel would take for a formula.
+pub(super) struct Table(csv::Writer<Vec<u8>>);
+
+impl Table {
+    pub(super) fn new(header: &[&str]) -> Self {
+        let mut table = Self(csv::Writer::from_writer(Vec::new()));
+        table.row(header);
+        table
+    }
+
+    pub(super) fn row(&mut self, fields: &[&str]) {
+        // Writing to memory cannot fail.
+        let _ = self.0.write_record(fields.iter().map(|field| harmless(field)));
+    }
+
+    /// The file, to be saved under a name.
+    pub(super) fn download(self, name: &str) -> Response {
+        let bytes = self.0.into_inner().unwrap_or_default();
+        let mut response = Response::new(Body::from([b"\xef\xbb\xbf", &*bytes].concat()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+        if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
+            headers.insert(CONTENT_DISPOSITION, value);
+        }
+        response
+    }
+}
+
+fn harmless(field: &str) -> String {
+    let looks_like_a_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']) && Decimal::parse(field).is_err();
+    if looks_like_a_formula { format!("'{field}") } else { field.to_owned() }
+}

@@ -1,0 +1,29 @@
+//! Links between pages.
+
+use std::fmt::Write as _;
+
+/// Where a strategy's page is.
+pub(super) fn strategy_path(name: &str) -> String {
+    let mut path = "/strategies/".to_owned();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            // Writing to memory cannot fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
+}
+
+/// A path of ours, or the overview: a link must not lead the operator elsewhere.
+pub(super) fn own_path(path: &str) -> &str {
+    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    if ours && path.is_ascii() { path } else { "/" }
+}
+
+/// A query of those parameters that say something.
+pub(super) fn query<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let telling = parameters.into_iter().filter(|(_, value)| !value.is_empty());
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(telling).finish()
+}
