@@ -8,6 +8,7 @@
 //! * [`lifecycle`]: the one owner of every task.
 //! * [`clock`]: the only reader of the wall clock.
 //! * [`http`]: routes, extractors, answers.
+//! * [`desk`]: what people and programs do, once for API and pages.
 //! * [`auth`]: who is it, and may they.
 //! * [`store`]: the book on disk; one writer, one transaction for a batch, answers after COMMIT.
 //! * [`ledger`]: pure; what a change is, what decides about it, and what it appends to the chain.
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod desk;
 pub mod domain;
 pub mod first_start;
 pub mod http;

@@ -42,6 +42,7 @@ pub struct Reader(());
 #[derive(Debug)]
 pub struct Pusher {
     actor: Actor,
+    address: IpAddr,
     token: Option<UsedToken>,
     strategies: Option<Vec<Pattern>>,
     unbound: bool,
@@ -70,8 +71,12 @@ impl Claim {
 /// May push a list to one strategy.
 #[derive(Debug)]
 pub struct Permit {
+    /// Which one.
+    pub strategy: StrategyName,
     /// Who pushes.
     pub actor: Actor,
+    /// From where.
+    pub address: IpAddr,
     /// The token that this uses up.
     pub token: Option<UsedToken>,
     /// Whether the token could be put over another body.
@@ -80,17 +85,19 @@ pub struct Permit {
 
 /// May correct the book and set the password.
 #[derive(Debug)]
-pub struct Operator(());
+pub struct Operator {
+    address: IpAddr,
+}
 
 impl Pusher {
     /// The right to push to one strategy.
     ///
     /// # Errors
     /// When the credential does not cover it.
-    pub fn to(self, strategy: &StrategyName) -> Result<Permit, Refused> {
-        let covered = |patterns: Vec<Pattern>| patterns.iter().any(|pattern| pattern.matches(strategy));
-        if self.strategies.is_none_or(covered) {
-            Ok(Permit { actor: self.actor, token: self.token, unbound: self.unbound })
+    pub fn to(self, strategy: StrategyName) -> Result<Permit, Refused> {
+        let Self { actor, address, token, strategies, unbound } = self;
+        if strategies.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(&strategy))) {
+            Ok(Permit { strategy, actor, address, token, unbound })
         } else {
             Err(Refused::StrategyForbidden(strategy.to_string()))
         }
@@ -101,6 +108,11 @@ impl Operator {
     /// Who the history names.
     pub const fn actor(&self) -> Actor {
         Actor::Operator
+    }
+
+    /// From where the operator works.
+    pub const fn address(&self) -> IpAddr {
+        self.address
     }
 }
 
@@ -121,8 +133,8 @@ impl LoggedIn {
     ///
     /// # Errors
     /// When another page made it.
-    pub fn over_form(&self, form_token: &str) -> Result<Operator, Refused> {
-        if form_token == self.form_token { Ok(Operator(())) } else { Err(Refused::ForeignForm) }
+    pub fn over_form(&self, form_token: &str, address: IpAddr) -> Result<Operator, Refused> {
+        if form_token == self.form_token { Ok(Operator { address }) } else { Err(Refused::ForeignForm) }
     }
 }
 
@@ -290,7 +302,7 @@ impl Gate {
     pub async fn pusher(&self, sender: Sender<'_>) -> Result<Claim, Refused> {
         if let Some(header) = sender.headers.get("x-auth-token") {
             let header = header.to_str().map_err(|_| Refused::MalformedToken("it is not ASCII"))?;
-            return self.signed_pusher(header).await;
+            return self.signed_pusher(header, sender.address).await;
         }
         let presented = sender.api_key().ok_or(Refused::MissingToken)?;
         let key = self.api_keys.check(&presented).await?;
@@ -298,11 +310,12 @@ impl Gate {
             return Err(Refused::WrongScope("write"));
         }
         let strategies = (!key.strategies.is_empty()).then_some(key.strategies);
-        let pusher = Pusher { actor: Actor::Key(key.name), token: None, strategies, unbound: false };
+        let (actor, address) = (Actor::Key(key.name), sender.address);
+        let pusher = Pusher { actor, address, token: None, strategies, unbound: false };
         Ok(Claim { token: None, pusher })
     }
 
-    async fn signed_pusher(&self, header: &str) -> Result<Claim, Refused> {
+    async fn signed_pusher(&self, header: &str, address: IpAddr) -> Result<Claim, Refused> {
         let token = Token::parse(header)?;
         token.check_age(self.clock.now(), self.token_max_age)?;
         if self.keyring.is_due() {
@@ -323,6 +336,7 @@ impl Gate {
         }
         let pusher = Pusher {
             actor: Actor::Client(token.client_id.clone()),
+            address,
             token: Some(token.used()),
             strategies: client.strategies,
             unbound: token.is_unbound(),
@@ -373,6 +387,6 @@ impl Gate {
             return Err(Refused::WrongPassword);
         }
         throttle.succeeded(address);
-        Ok(Operator(()))
+        Ok(Operator { address })
     }
 }

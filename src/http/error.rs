@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::auth::Refused;
 use crate::auth::password::WeakPassword;
+use crate::desk::NotDone;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
 use crate::domain::revision::Revision;
@@ -74,8 +75,6 @@ pub enum AppError {
     Invalid(Invalid),
     /// No right to it.
     Refused(Refused),
-    /// The store did not take it.
-    NotStored(NotStored),
     /// The selection names a strategy that does not exist.
     UnknownStrategy(UnknownStrategy),
     /// There is no such revision, or not yet.
@@ -87,6 +86,12 @@ pub enum AppError {
         /// The revision.
         revision: Revision,
     },
+    /// A condition of the change does not hold.
+    Rejected(Rejected),
+    /// The store cannot be read or written now.
+    Unavailable(Unavailable),
+    /// An API key of that name is in use.
+    KeyNameTaken,
     /// No such path.
     NotFound,
     /// No such method on this path.
@@ -119,15 +124,33 @@ impl From<Refused> for AppError {
     }
 }
 
+impl From<NotDone> for AppError {
+    fn from(not_done: NotDone) -> Self {
+        match not_done {
+            NotDone::NotStored(not_stored) => not_stored.into(),
+            NotDone::UnknownRevision(revision) => Self::UnknownRevision(revision),
+            NotDone::NothingToRestore { strategy, revision } => Self::NothingToRestore { strategy, revision },
+            NotDone::KeyNameTaken => Self::KeyNameTaken,
+            NotDone::Fault(cause) => {
+                tracing::error!(cause, "answered 500");
+                Self::Internal
+            }
+        }
+    }
+}
+
 impl From<NotStored> for AppError {
-    fn from(refused: NotStored) -> Self {
-        Self::NotStored(refused)
+    fn from(not_stored: NotStored) -> Self {
+        match not_stored {
+            NotStored::Rejected(rejected) => Self::Rejected(rejected),
+            NotStored::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
     }
 }
 
 impl From<Unavailable> for AppError {
     fn from(unavailable: Unavailable) -> Self {
-        Self::NotStored(unavailable.into())
+        Self::Unavailable(unavailable)
     }
 }
 
@@ -160,7 +183,7 @@ impl AppError {
             Self::Overloaded
             | Self::Failing(_)
             | Self::Timeout
-            | Self::NotStored(NotStored::Unavailable(_))
+            | Self::Unavailable(_)
             | Self::Refused(Refused::Unavailable(_)) => Some(Duration::from_secs(1)),
             _ => None,
         }
@@ -182,15 +205,11 @@ impl IntoResponse for AppError {
             Self::Invalid(Invalid::Position { index, field, .. }) => {
                 (body.position, body.field) = (Some(*index), Some(field.to_string()));
             }
-            Self::NotStored(NotStored::Rejected(Rejected::StaleSequence { last })) => body.last_sequence = Some(*last),
-            Self::NotStored(NotStored::Rejected(Rejected::RevisionMoved { current })) => {
-                body.current_revision = Some(*current);
-            }
+            Self::Rejected(Rejected::StaleSequence { last }) => body.last_sequence = Some(*last),
+            Self::Rejected(Rejected::RevisionMoved { current }) => body.current_revision = Some(*current),
             _ => {}
         }
-        if let Self::NotStored(NotStored::Unavailable(Unavailable(cause)))
-        | Self::Refused(Refused::Unavailable(cause)) = &self
-        {
+        if let Self::Unavailable(Unavailable(cause)) | Self::Refused(Refused::Unavailable(cause)) = &self {
             tracing::error!(cause, "answered 503");
         }
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));

@@ -12,7 +12,6 @@ use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
 use crate::domain::strategy::NameError;
 use crate::ledger::Rejected;
-use crate::store::NotStored;
 
 /// How an error reads to whoever gets it.
 pub(super) struct Text {
@@ -100,8 +99,8 @@ impl AppError {
         match self {
             Self::Invalid(invalid) => invalid.text(),
             Self::Refused(refused) => refused_text(refused),
-            Self::NotStored(NotStored::Rejected(rejected)) => rejected_text(rejected),
-            Self::NotStored(NotStored::Unavailable(_)) => Text::new(
+            Self::Rejected(rejected) => rejected_text(rejected),
+            Self::Unavailable(_) => Text::new(
                 S::SERVICE_UNAVAILABLE,
                 "store_unavailable",
                 "存储暂时不可用，未做任何更改，请稍后重试",
@@ -122,6 +121,9 @@ impl AppError {
                 format!("策略 {strategy} 在版本 {revision} 时不存在，无法恢复"),
                 format!("strategy {:?} did not exist at revision {revision}", strategy.as_str()),
             ),
+            Self::KeyNameTaken => {
+                Text::new(S::CONFLICT, "key_name_taken", "已有同名密钥", "there is a key of that name already")
+            }
             Self::NotFound => Text::new(S::NOT_FOUND, "not_found", "路径不存在", "there is nothing at this path"),
             Self::MethodNotAllowed => Text::new(
                 S::METHOD_NOT_ALLOWED,

@@ -21,8 +21,6 @@ use super::{AppState, MAX_BODY, Peer, cookies};
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
 use crate::auth::token::Bound;
 use crate::domain::revision::Revision;
-use crate::domain::strategy::StrategyName;
-use crate::ledger::{Change, Deed};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -87,10 +85,9 @@ impl FromRequestParts<AppState> for Reader {
     }
 }
 
-/// A push: who pushes, from where, and the JSON that the credential was checked against.
+/// A push: who pushes, and the JSON that the credential was checked against.
 pub(super) struct Pushed {
     pub(super) pusher: Pusher,
-    pub(super) address: IpAddr,
     pub(super) body: Bytes,
 }
 
@@ -115,24 +112,15 @@ impl FromRequest<AppState> for Pushed {
         if !has_content_type(&parts, JSON) {
             return Err(AppError::UnsupportedMediaType(JSON));
         }
-        Ok(Self { pusher, address: peer_address(&parts)?, body })
+        Ok(Self { pusher, body })
     }
 }
 
 /// The operator's request: JSON, or a form whose fields become the members of an object.
 pub(super) struct OperatorRequest {
     pub(super) operator: Operator,
-    pub(super) address: IpAddr,
     pub(super) body: Bytes,
     pub(super) if_match: Option<Revision>,
-}
-
-impl OperatorRequest {
-    /// A change by the operator, under the condition that the request carries.
-    pub(super) fn change(&self, strategy: StrategyName, deed: Deed) -> Change {
-        let change = Change::new(strategy, deed, self.operator.actor(), Some(self.address.to_string()));
-        Change { expected_revision: self.if_match, ..change }
-    }
 }
 
 /// Where the password may stand in a body.
@@ -174,7 +162,7 @@ impl FromRequest<AppState> for OperatorRequest {
         if !body.is_empty() && !is_form && !has_content_type(&parts, JSON) {
             return Err(AppError::UnsupportedMediaType(JSON));
         }
-        Ok(Self { operator, address, if_match: if_match(&parts)?, body })
+        Ok(Self { operator, if_match: if_match(&parts)?, body })
     }
 }
 

@@ -28,6 +28,7 @@ use self::capacity::Capacity;
 use self::error::AppError;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
+use crate::desk::Desk;
 use crate::lifecycle::Health;
 use crate::store::Store;
 
@@ -45,6 +46,7 @@ pub struct AppState(Arc<Shared>);
 #[derive(Debug)]
 pub struct Shared {
     store: Store,
+    desk: Desk,
     gate: Gate,
     clock: Clock,
     zone: Zone,
@@ -65,6 +67,7 @@ impl AppState {
         let answers = Answers::new(&zone);
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
         Self(Arc::new(Shared {
+            desk: Desk::new(store.clone()),
             store,
             gate,
             clock,

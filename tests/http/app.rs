@@ -168,7 +168,8 @@ impl App {
     /// Stops the server and starts it anew over the same folder.
     pub(crate) async fn restart(&mut self) {
         self.store.clone().close().await;
-        (self.store, self.state) = Self::open(self.dir.path(), self.reads, &self.clock, self.is_tls, &self.lifecycle).await;
+        (self.store, self.state) =
+            Self::open(self.dir.path(), self.reads, &self.clock, self.is_tls, &self.lifecycle).await;
         self.router = app(self.state.clone());
     }
 

@@ -121,7 +121,7 @@ async fn what_is_forgotten_is_refused_even_when_tokens_live_longer_now() {
         jq2qmt::auth::rights::Sender { headers: &headers, session: None, query: None, address: [192, 0, 2, 1].into() };
     let bound = Bound { method: "POST", path: UPDATE, body: BODY.as_bytes() };
     let name = jq2qmt::domain::strategy::StrategyName::parse("alpha").unwrap();
-    let permit = gate.pusher(sender).await.unwrap().over(bound).unwrap().to(&name).unwrap();
+    let permit = gate.pusher(sender).await.unwrap().over(bound).unwrap().to(name.clone()).unwrap();
     let deed = jq2qmt::ledger::Deed::Replace(Vec::new());
     let change = jq2qmt::ledger::Change::new(name, deed, permit.actor, None);
     let change = jq2qmt::ledger::Change { token: permit.token, ..change };

@@ -42,15 +42,6 @@ struct SetBody<'a> {
     new_password: Option<&'a RawValue>,
 }
 
-/// A password's hash, made on a blocking thread: it takes some 20 ms of CPU.
-pub(in crate::http) async fn hash(password: NewPassword) -> Result<String, AppError> {
-    let hashing = tokio::task::spawn_blocking(move || password.hash()).await.map_err(anyhow::Error::from).flatten();
-    hashing.map_err(|error| {
-        tracing::error!(%error, "a password could not be hashed");
-        AppError::Internal
-    })
-}
-
 /// `POST /api/v1/internal/password/set`
 pub(crate) async fn set(State(state): State<AppState>, request: OperatorRequest) -> Result<Response, AppError> {
     let body: SetBody =
@@ -61,7 +52,6 @@ pub(crate) async fn set(State(state): State<AppState>, request: OperatorRequest)
         .filter(|text: &String| !text.is_empty())
         .ok_or(Invalid::MissingNewPassword)?;
     let password = NewPassword::parse(&text).map_err(Invalid::WeakPassword)?;
-    state.store.set_password_hash(hash(password).await?).await?;
-    tracing::info!(address = %request.address, "the operator's password was set");
+    state.desk.set_password(&request.operator, password).await?;
     Ok(json(&json!({"message": "密码设置成功", "timestamp": state.zone.local(state.clock.now())})))
 }

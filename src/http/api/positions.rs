@@ -22,7 +22,6 @@ use crate::domain::position::{Position, PositionList};
 use crate::domain::revision::{Actor, Revision};
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::{Selection, TotalLine};
-use crate::ledger::{Change, Deed};
 
 const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上另一份持仓。请在 auth_data 中加入 body_sha256 \
      (the token is not bound to the body: add body_sha256 to auth_data)";
@@ -30,19 +29,18 @@ const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上�
 /// `POST /api/v1/positions/update`
 pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Result<Response, AppError> {
     let PushBody { strategy, positions, sequence } = PushBody::parse(&pushed.body)?;
-    let permit = pushed.pusher.to(&strategy)?;
-    let address = Some(pushed.address.to_string());
-    let change = Change::new(strategy.clone(), Deed::Replace(positions), permit.actor.clone(), address);
-    let receipt = state.store.submit(Change { token: permit.token, sequence, ..change }).await?;
-    let (auth_type, client_id) = match &permit.actor {
+    let permit = pushed.pusher.to(strategy.clone())?;
+    let (actor, unbound) = (permit.actor.clone(), permit.unbound);
+    let receipt = state.desk.push(permit, positions, sequence).await?;
+    let (auth_type, client_id) = match &actor {
         Actor::Key(name) => ("simple", name.as_str()),
         Actor::Client(name) | Actor::Import(name) => ("crypto", name.as_str()),
         Actor::Operator => (OPERATOR_AUTH, "operator"),
     };
-    if permit.unbound {
+    if unbound {
         state.note_unbound(client_id);
     }
-    let warning = permit.unbound.then_some(UNBOUND_WARNING);
+    let warning = unbound.then_some(UNBOUND_WARNING);
     let answer = ChangeAnswer::new("持仓更新成功", auth_type, &strategy, receipt);
     Ok(json(&ChangeAnswer { client_id: Some(client_id), warning, ..answer }))
 }
@@ -53,8 +51,8 @@ pub(crate) async fn update_internal(
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
     let PushBody { strategy, positions, sequence } = PushBody::parse(&request.body)?;
-    let change = request.change(strategy.clone(), Deed::Replace(positions));
-    let receipt = state.store.submit(Change { sequence, ..change }).await?;
+    let OperatorRequest { operator, if_match, .. } = &request;
+    let receipt = state.desk.correct(operator, strategy.clone(), positions, *if_match, sequence).await?;
     Ok(json(&ChangeAnswer::new("持仓更新成功（内部接口）", OPERATOR_AUTH, &strategy, receipt)))
 }
 

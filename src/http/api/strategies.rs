@@ -15,9 +15,8 @@ use crate::domain::position::PositionList;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
-use crate::ledger::Deed;
 use crate::store::Store;
-use crate::store::history::{Filter, ListAsOf};
+use crate::store::history::Filter;
 
 /// How many revisions a page holds when nothing is said, and at most.
 const USUAL_LIMIT: i64 = 50;
@@ -149,25 +148,7 @@ async fn list_at(store: &Store, strategy: &StrategyName, at: Revision) -> Result
 
 #[derive(Deserialize)]
 struct RestoreBody {
-    revision: i64,
-}
-
-/// The list that a strategy is to go back to.
-///
-/// # Errors
-/// When it did not exist then: to hold nothing is another wish, and has its own endpoint.
-pub(in crate::http) async fn list_to_restore(
-    store: &Store,
-    strategy: &StrategyName,
     revision: Revision,
-) -> Result<PositionList, AppError> {
-    if revision > newest(store) || revision <= Revision::NONE {
-        return Err(AppError::UnknownRevision(revision));
-    }
-    match store.list_as_of(strategy, revision).await? {
-        Some(ListAsOf { list: Some(list), .. }) => Ok(list),
-        _ => Err(AppError::NothingToRestore { strategy: strategy.clone(), revision }),
-    }
 }
 
 /// `POST /api/v1/strategies/{name}/restore`
@@ -179,10 +160,7 @@ pub(crate) async fn restore(
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
     let RestoreBody { revision } =
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
-    let revision = Revision::new(revision);
-    let list = list_to_restore(&state.store, &strategy, revision).await?;
-    let deed = Deed::Restore { to: revision, positions: list.iter().cloned().collect() };
-    let receipt = state.store.submit(request.change(strategy.clone(), deed)).await?;
+    let receipt = state.desk.restore(&request.operator, strategy.clone(), revision, request.if_match).await?;
     Ok(json(&ChangeAnswer::new("策略已恢复", OPERATOR_AUTH, &strategy, receipt)))
 }
 
@@ -193,6 +171,6 @@ pub(crate) async fn remove(
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
-    let receipt = state.store.submit(request.change(strategy.clone(), Deed::Remove)).await?;
+    let receipt = state.desk.remove(&request.operator, strategy.clone(), request.if_match).await?;
     Ok(json(&ChangeAnswer::new("策略已删除", OPERATOR_AUTH, &strategy, receipt)))
 }

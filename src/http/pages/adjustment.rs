@@ -1,31 +1,25 @@
 //! `/adjustment`: the overlays in a table, with the total before and after in view before anything is saved.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::super::AppState;
-use super::super::error::{AppError, Fault, Invalid};
-use super::super::error_text::fault_texts;
+use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
-use super::html;
-use super::see_other;
+use super::overlay_row::{OverlayRow, digest, rows_of};
 use super::view::{Reading, View};
+use super::{html, see_other};
+use crate::desk::{Desk, Proposal};
 use crate::domain::book::Book;
-use crate::domain::code::Code;
-use crate::domain::decimal::Decimal;
-use crate::domain::position::{Field, Position};
+use crate::domain::position::Position;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{ADJUSTMENT_PREFIX, Kind, StrategyName};
-use crate::ledger::{Change, Deed, Rejected};
-use crate::store::NotStored;
+use crate::ledger::Receipt;
 
 /// The overlay that there always is.
 const MAIN: &str = "ADJUSTMENT_MAIN";
@@ -44,13 +38,13 @@ struct AdjustmentPage {
     /// What the rows were read from, or last held against.
     revision: Revision,
     digest: String,
-    preview: Option<Preview>,
+    preview: Option<Difference>,
     notice: Option<Notice>,
     their_changes: Vec<ChangeLine>,
 }
 
 /// What saving would do.
-struct Preview {
+struct Difference {
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
 }
@@ -58,112 +52,6 @@ struct Preview {
 enum Notice {
     Good(String),
     Bad(&'static str),
-}
-
-/// A row of the table as it was typed.
-#[derive(Default)]
-struct OverlayRow {
-    code: String,
-    name: String,
-    volume: String,
-    cost: String,
-    remark: String,
-    removed: bool,
-    /// The code as it is understood, where that says more than what was typed.
-    understood: Option<String>,
-    /// What is wrong, by field.
-    faults: Vec<(Field, String)>,
-}
-
-impl OverlayRow {
-    fn of(position: &Position) -> Self {
-        Self {
-            code: position.code().to_string(),
-            name: position.name().unwrap_or_default().to_owned(),
-            volume: position.volume().to_string(),
-            cost: position.cost().to_string(),
-            remark: position.remark().unwrap_or_default().to_owned(),
-            ..Self::default()
-        }
-    }
-
-    fn is_blank(&self) -> bool {
-        [&self.code, &self.name, &self.volume, &self.cost, &self.remark].iter().all(|text| text.trim().is_empty())
-    }
-
-    fn fault(&self, field: &str) -> Option<&str> {
-        self.faults.iter().find(|(known, _)| known.to_string() == field).map(|(_, text)| text.as_str())
-    }
-
-    /// The position that the row describes; None when something is wrong, which is then noted. A code that the overlay
-    /// holds already, whatever it is, stays as it is.
-    fn read(&mut self, known: &HashMap<String, Code>, v: &View) -> Option<Position> {
-        let t = v.t;
-        let code = known.get(self.code.trim()).cloned().or_else(|| Code::infer(&self.code));
-        if self.code.trim().is_empty() {
-            self.faults.push((Field::Code, t.required.to_owned()));
-        } else if code.is_none() {
-            self.faults.push((Field::Code, t.code_unknown.to_owned()));
-        }
-        self.understood = code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
-        let volume = self.number(Field::Volume, v);
-        let cost = self.number(Field::Cost, v);
-        let (code, volume, cost) = (code?.to_string(), volume?, cost?);
-        let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let (name, remark) = (text(&self.name), text(&self.remark));
-        let position = Position::new(Kind::Adjustment, &code, name.as_deref(), volume, cost, remark.as_deref());
-        position.map_err(|breach| self.note(breach.field(), Fault::Breach(breach), v)).ok()
-    }
-
-    fn number(&mut self, field: Field, v: &View) -> Option<Decimal> {
-        let text = if field == Field::Volume { &self.volume } else { &self.cost };
-        // Thousands separators and full-width signs, as people paste them.
-        let text: String = text.trim().chars().filter(|letter| !matches!(letter, ',' | '，')).collect();
-        let text = text.replace(['－', '\u{2212}'], "-");
-        if text.is_empty() {
-            self.faults.push((field, v.t.required.to_owned()));
-            return None;
-        }
-        Decimal::parse(text.strip_prefix('+').unwrap_or(&text))
-            .map_err(|error| self.note(field, Fault::Number(error), v))
-            .ok()
-    }
-
-    fn note(&mut self, field: Field, fault: Fault, v: &View) {
-        let (chinese, english) = fault_texts(field, fault);
-        self.faults.push((field, if v.is_chinese() { chinese.to_owned() } else { english }));
-    }
-}
-
-/// The rows of a form that say something.
-fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
-    let column = |name: &'static str| fields.all(name).map(str::to_owned).collect::<Vec<_>>();
-    let removed: Vec<usize> = fields.all("remove").filter_map(|row| row.parse().ok()).collect();
-    let (names, volumes, costs, remarks) = (column("name"), column("volume"), column("cost"), column("remark"));
-    let text = |column: &[String], n: usize| column.get(n).cloned().unwrap_or_default();
-    let row = |(n, code)| OverlayRow {
-        code,
-        name: text(&names, n),
-        volume: text(&volumes, n),
-        cost: text(&costs, n),
-        remark: text(&remarks, n),
-        removed: removed.contains(&n),
-        ..OverlayRow::default()
-    };
-    let rows = column("code").into_iter().enumerate().map(row);
-    rows.filter(|row| !row.is_blank()).collect()
-}
-
-/// Stands for the rows that a preview showed: what is saved is what was seen.
-fn digest(rows: &[OverlayRow]) -> String {
-    let mut hasher = Sha256::new();
-    for row in rows.iter().filter(|row| !row.removed) {
-        for text in [&row.code, &row.name, &row.volume, &row.cost, &row.remark] {
-            hasher.update(text.trim().len().to_be_bytes());
-            hasher.update(text.trim());
-        }
-    }
-    hex::encode(hasher.finalize())
 }
 
 fn overlay_name(text: &str) -> Result<StrategyName, AppError> {
@@ -219,93 +107,91 @@ pub(super) async fn page(
         v,
         name,
     };
-    Ok(html(StatusCode::OK, &page.with_spare_rows(SPARE_ROWS)))
-}
-
-impl AdjustmentPage {
-    fn with_spare_rows(mut self, spare: usize) -> Self {
-        if self.v.logged_in() {
-            self.rows.extend(std::iter::repeat_with(OverlayRow::default).take(spare));
-        }
-        self
-    }
+    Ok(page.draw(StatusCode::OK, SPARE_ROWS))
 }
 
 /// `POST /adjustment`
 pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
-    let CheckedForm { v, operator, address, fields, .. } = form;
-    let name = overlay_name(fields.get("overlay"))?;
-    let revision: Revision = fields.get("revision").parse().map_err(|_| Invalid::Query("revision".into()))?;
-    let mut rows = rows_of(&fields);
-    let (action, spare) = (fields.get("action"), if fields.get("action") == "more" { MORE_ROWS } else { SPARE_ROWS });
+    let CheckedForm { v, operator, fields, .. } = form;
     let book = state.store.book();
-    let mut page = AdjustmentPage {
-        overlays: overlays(&book),
-        digest: digest(&rows),
-        rows: Vec::new(),
-        revision,
-        preview: None,
-        notice: None,
-        their_changes: Vec::new(),
-        v,
-        name,
-    };
+    let mut page = AdjustmentPage::sent(&book, v, &fields)?;
+    let action = fields.get("action");
     if action == "more" {
-        page.rows = rows;
-        return Ok(html(StatusCode::OK, &page.with_spare_rows(spare)));
+        return Ok(page.draw(StatusCode::OK, MORE_ROWS));
     }
-    let current = book.strategy(&page.name).into_iter().flat_map(|overlay| overlay.list.iter());
-    let known = current.map(|position| (position.code().to_string(), position.code().clone())).collect();
-    let kept = rows.iter_mut().filter(|row| !row.removed);
-    let read: Vec<Option<Position>> = kept.map(|row| row.read(&known, &page.v)).collect();
-    page.rows = rows;
-    let Some(positions) = read.into_iter().collect::<Option<Vec<Position>>>() else {
+    let Some(positions) = page.read_rows(&book) else {
         page.notice = Some(Notice::Bad(page.v.t.fix_errors));
-        return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, &page.with_spare_rows(spare)));
+        return Ok(page.draw(StatusCode::UNPROCESSABLE_ENTITY, SPARE_ROWS));
     };
-    let seen = fields.get("digest") == page.digest;
-    if action == "save" && seen {
-        let deed = Deed::Replace(positions.clone());
-        let change = Change::new(page.name.clone(), deed, operator.actor(), Some(address.to_string()));
-        match state.store.submit(Change { expected_revision: Some(revision), ..change }).await {
-            Ok(receipt) => {
-                let saved = if receipt.changed { receipt.revision.to_string() } else { "same".to_owned() };
-                let query = form_urlencoded::Serializer::new(String::new())
-                    .append_pair("name", page.name.as_str())
-                    .append_pair("saved", &saved)
-                    .finish();
-                return Ok(see_other(&format!("/adjustment?{query}")));
-            }
-            Err(NotStored::Rejected(Rejected::RevisionMoved { .. })) => {}
-            Err(refusal) => return Err(refusal.into()),
+    let saving = action == "save";
+    if saving && fields.get("digest") == page.digest {
+        let (name, positions) = (page.name.clone(), positions.clone());
+        match state.desk.correct(&operator, name, positions, Some(page.revision), None).await {
+            Ok(receipt) => return Ok(see_other(&saved_link(&page.name, receipt))),
+            Err(not_done) if not_done.is_conflict() => {}
+            Err(not_done) => return Err(not_done.into()),
         }
     }
     // A preview, also of what was to be saved and was not.
-    let book = state.store.book();
-    let newest = book.strategy(&page.name).map_or(Revision::NONE, |strategy| strategy.mark.revision);
-    let mut status = StatusCode::OK;
-    if newest != revision {
-        page.their_changes = their_changes(&state, &page.name, revision, &book).await?;
-        page.notice = Some(Notice::Bad(page.v.t.conflict));
-        page.revision = newest;
-        status = StatusCode::CONFLICT;
-    } else if action == "save" {
-        page.notice = Some(Notice::Bad(page.v.t.previewed_other));
-    }
-    let (supposed, changes) = book.supposing(&page.name, Some(positions));
-    page.preview =
-        Some(Preview { lines: ChangeLine::all(&changes), total: TotalChange::all(&book, &supposed, &changes) });
-    Ok(html(status, &page.with_spare_rows(spare)))
+    page.preview(&state.desk, positions, saving).await
 }
 
-/// What somebody else changed since a revision.
-async fn their_changes(
-    state: &AppState,
-    name: &StrategyName,
-    since: Revision,
-    book: &Book,
-) -> Result<Vec<ChangeLine>, AppError> {
-    let then = state.store.list_as_of(name, since).await?.and_then(|then| then.list).unwrap_or_default();
-    let now = book.strategy(name).map(|strategy| strategy.list.clone()).unwrap_or_default();
-    Ok(ChangeLine::all(&then.changes_to(&now)))
+impl AdjustmentPage {
+    /// The page as its form was sent.
+    fn sent(book: &Book, v: View, fields: &Fields) -> Result<Self, AppError> {
+        let rows = rows_of(fields);
+        Ok(Self {
+            overlays: overlays(book),
+            digest: digest(&rows),
+            rows,
+            revision: fields.get("revision").parse().map_err(|_| Invalid::Query("revision".into()))?,
+            preview: None,
+            notice: None,
+            their_changes: Vec::new(),
+            v,
+            name: overlay_name(fields.get("overlay"))?,
+        })
+    }
+
+    /// The positions that the rows describe; None when something is wrong in one of them, which is then noted.
+    fn read_rows(&mut self, book: &Book) -> Option<Vec<Position>> {
+        let current = book.strategy(&self.name).into_iter().flat_map(|overlay| overlay.list.iter());
+        let known = current.map(|position| (position.code().to_string(), position.code().clone())).collect();
+        let kept = self.rows.iter_mut().filter(|row| !row.removed);
+        // All of them are read, so that every fault is shown at once.
+        let read: Vec<Option<Position>> = kept.map(|row| row.read(&known, &self.v)).collect();
+        read.into_iter().collect()
+    }
+
+    /// Shows what saving would do, and what somebody else did meanwhile.
+    async fn preview(mut self, desk: &Desk, positions: Vec<Position>, saving: bool) -> Result<Response, AppError> {
+        let preview = desk.preview(&self.name, Proposal::Correct(positions)).await?;
+        let mut status = StatusCode::OK;
+        if preview.expected != self.revision {
+            self.their_changes = ChangeLine::all(&desk.changes_since(&self.name, self.revision).await?);
+            self.notice = Some(Notice::Bad(self.v.t.conflict));
+            self.revision = preview.expected;
+            status = StatusCode::CONFLICT;
+        } else if saving {
+            self.notice = Some(Notice::Bad(self.v.t.previewed_other));
+        }
+        let total = TotalChange::all(&preview.before, &preview.after, &preview.changes);
+        self.preview = Some(Difference { lines: ChangeLine::all(&preview.changes), total });
+        Ok(self.draw(status, SPARE_ROWS))
+    }
+
+    /// The page, with so many empty rows for who may fill them.
+    fn draw(mut self, status: StatusCode, spare: usize) -> Response {
+        if self.v.logged_in() {
+            self.rows.extend(std::iter::repeat_with(OverlayRow::default).take(spare));
+        }
+        html(status, &self)
+    }
+}
+
+/// Back to the overlay, which then says what was saved.
+fn saved_link(overlay: &StrategyName, receipt: Receipt) -> String {
+    let saved = if receipt.changed { receipt.revision.to_string() } else { "same".to_owned() };
+    let pairs = [("name", overlay.as_str()), ("saved", &saved)];
+    format!("/adjustment?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
 }

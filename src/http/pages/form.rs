@@ -85,7 +85,6 @@ pub(super) struct CheckedForm {
     pub(super) v: View,
     pub(super) operator: Operator,
     pub(super) session: LoggedIn,
-    pub(super) address: IpAddr,
     pub(super) fields: Fields,
 }
 
@@ -103,9 +102,9 @@ impl FromRequest<AppState> for CheckedForm {
             let path = parts.uri.path().to_owned();
             return Err(FormError::SessionEnded(SessionEnded { path, fields: fields.without_token() }));
         };
-        let operator = session.over_form(fields.get(TOKEN_FIELD))?;
+        let operator = session.over_form(fields.get(TOKEN_FIELD), address)?;
         let v = View::stranger(&parts, state).member(&session);
-        Ok(Self { v, operator, session, address, fields })
+        Ok(Self { v, operator, session, fields })
     }
 }
 

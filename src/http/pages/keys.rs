@@ -12,8 +12,8 @@ use super::view::{Member, View};
 use super::{html, see_other};
 use crate::auth::api_key::{KeyFault, KeyWish, Secret};
 use crate::auth::keyring::ClientInfo;
+use crate::desk::NotDone;
 use crate::domain::strategy::Pattern;
-use crate::store::Errand;
 use crate::store::api_keys::{ApiKey, Scope};
 
 #[derive(Template)]
@@ -74,21 +74,15 @@ pub(super) async fn create(State(state): State<AppState>, form: CheckedForm) -> 
             return draw(&state, v, refused, None, wish, Some(t.key_reader_narrowed)).await;
         }
     };
-    let secret = Secret::generate().map_err(|error| {
-        tracing::error!(%error, "a key could not be made");
-        AppError::Internal
-    })?;
-    if !state.store.run(Errand::AddKey(checked.with(&secret))).await? {
-        return draw(&state, v, refused, None, wish, Some(t.key_name_taken)).await;
+    match state.desk.make_key(&form.operator, checked).await {
+        Ok(secret) => draw(&state, v, StatusCode::OK, Some(secret), Wish::default(), None).await,
+        Err(NotDone::KeyNameTaken) => draw(&state, v, refused, None, wish, Some(t.key_name_taken)).await,
+        Err(not_done) => Err(not_done.into()),
     }
-    tracing::info!(address = %form.address, name = wish.name, "an API key was made");
-    draw(&state, v, StatusCode::OK, Some(secret), Wish::default(), None).await
 }
 
 /// `POST /keys/revoke`
 pub(super) async fn revoke(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
-    let name = form.fields.get("name").to_owned();
-    tracing::info!(address = %form.address, name, "an API key was revoked");
-    state.store.run(Errand::RevokeKey(name)).await?;
+    state.desk.revoke_key(&form.operator, form.fields.get("name").to_owned()).await?;
     Ok(see_other("/keys"))
 }

@@ -4,6 +4,7 @@ mod adjustment;
 mod assets;
 mod changes;
 mod chart;
+mod confirm;
 mod csv;
 mod error;
 mod form;
@@ -12,6 +13,7 @@ mod history;
 mod keys;
 mod links;
 mod login;
+mod overlay_row;
 mod overview;
 mod password;
 mod strategy;
@@ -35,8 +37,8 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/", get(overview::page))
         .route("/strategies/{name}", get(strategy::page))
         .route("/strategies/{name}/positions.csv", get(strategy::csv))
-        .route("/strategies/{name}/restore", get(strategy::ask_restore).post(strategy::restore))
-        .route("/strategies/{name}/delete", get(strategy::ask_delete).post(strategy::delete))
+        .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
+        .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
         .route("/adjustment", get(adjustment::page).post(adjustment::edit))
         .route("/history", get(history::page))
         .route("/history.csv", get(history::csv))

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
-use super::super::api::password::hash;
 use super::super::cookies::session_cookie;
 use super::super::error::{AppError, Invalid};
 use super::form::CheckedForm;
@@ -35,13 +34,13 @@ pub(super) async fn set(
     jar: CookieJar,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let CheckedForm { v, address, fields, .. } = form;
+    let CheckedForm { v, operator, fields, .. } = form;
     let words = |error: &AppError| {
         let text = error.text();
         if v.is_chinese() { text.chinese.into_owned() } else { text.english.into_owned() }
     };
     // The session alone is not enough: a browser may be left open.
-    if let Err(refused) = state.gate.operator(Some(fields.get("current")), address).await {
+    if let Err(refused) = state.gate.operator(Some(fields.get("current")), operator.address()).await {
         let error = AppError::from(refused);
         let (status, fault) = (error.text().status, words(&error));
         return Ok(html(status, &PasswordPage { v, done: false, current_fault: Some(fault), new_fault: None }));
@@ -50,7 +49,7 @@ pub(super) async fn set(
         Err(weak) => Some(words(&Invalid::WeakPassword(weak).into())),
         Ok(_) if fields.get("new") != fields.get("again") => Some(v.t.passwords_differ.to_owned()),
         Ok(password) => {
-            state.store.set_password_hash(hash(password).await?).await?;
+            state.desk.set_password(&operator, password).await?;
             None
         }
     };
@@ -58,7 +57,6 @@ pub(super) async fn set(
         let page = PasswordPage { v, done: false, current_fault: None, new_fault: fault };
         return Ok(html(StatusCode::UNPROCESSABLE_ENTITY, &page));
     }
-    tracing::info!(%address, "the operator's password was set");
     // Every session has ended, this one too: here is a new one.
     let secret = state.gate.open_session().await?;
     let v = v.member(&state.gate.known(&secret));

@@ -1,32 +1,28 @@
-//! One strategy: its list, what became of it, back to an earlier list, and out of the book.
+//! One strategy: its list, and what became of it.
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::super::AppState;
-use super::super::api::strategies::list_to_restore;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed};
-use super::changes::{ChangeLine, Entry, TotalChange, entries};
+use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart};
 use super::csv::Table;
-use super::form::CheckedForm;
+use super::html;
 use super::links::strategy_path;
 use super::overview::invested;
-use super::view::{Member, Reading, View};
-use super::{html, see_other};
-use crate::domain::book::{Book, Strategy, sums};
+use super::view::{Reading, View};
+use crate::domain::book::{Strategy, sums};
 use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
-use crate::ledger::{Change, Deed, Rejected};
-use crate::store::NotStored;
 use crate::store::history::{Filter, RevisionInfo, within};
 
 /// How many revisions a page of the timeline holds, and a chart at most.
@@ -69,7 +65,7 @@ struct PositionRow {
     remark: String,
 }
 
-fn parse(name: &str) -> Result<StrategyName, AppError> {
+pub(super) fn parse(name: &str) -> Result<StrategyName, AppError> {
     Ok(StrategyName::parse(name).map_err(Invalid::Name)?)
 }
 
@@ -170,129 +166,4 @@ pub(super) async fn csv(Reading { book, .. }: Reading, PathText(name): PathText)
         table.row(&[&row.code.to_string(), &row.name, &row.volume.to_string(), &row.cost.to_string(), &row.remark]);
     }
     Ok(table.download("positions.csv"))
-}
-
-#[derive(Template)]
-#[template(path = "confirm.html")]
-struct ConfirmPage {
-    v: View,
-    name: StrategyName,
-    path: String,
-    /// The revision to go back to; None to delete.
-    to: Option<Revision>,
-    /// What the strategy is at; the change is refused when it has moved on.
-    expected: Revision,
-    lines: Vec<ChangeLine>,
-    total: Vec<TotalChange>,
-    moved: bool,
-}
-
-fn confirm(
-    v: View,
-    book: &Book,
-    name: StrategyName,
-    to: Option<Revision>,
-    positions: Option<Vec<crate::domain::position::Position>>,
-    moved: bool,
-) -> ConfirmPage {
-    let (supposed, changes) = book.supposing(&name, positions);
-    ConfirmPage {
-        path: strategy_path(name.as_str()),
-        expected: book.strategy(&name).map_or(Revision::NONE, |strategy| strategy.mark.revision),
-        lines: ChangeLine::all(&changes),
-        total: TotalChange::all(book, &supposed, &changes),
-        v,
-        name,
-        to,
-        moved,
-    }
-}
-
-/// Back to which revision.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RestoreQuery {
-    to: Typed,
-}
-
-/// `GET /strategies/{name}/restore?to=REVISION`
-pub(super) async fn ask_restore(
-    State(state): State<AppState>,
-    Member(v): Member,
-    PathText(name): PathText,
-    Query(asked): Query<RestoreQuery>,
-) -> Result<Response, AppError> {
-    let to: Revision = asked.to.parse().map_err(|_| Invalid::Query("to".into()))?;
-    restore_page(&state, v, parse(&name)?, to, StatusCode::OK).await
-}
-
-async fn restore_page(
-    state: &AppState,
-    v: View,
-    name: StrategyName,
-    to: Revision,
-    status: StatusCode,
-) -> Result<Response, AppError> {
-    let list = list_to_restore(&state.store, &name, to).await?;
-    let positions = list.iter().cloned().collect();
-    let moved = status != StatusCode::OK;
-    Ok(html(status, &confirm(v, &state.store.book(), name, Some(to), Some(positions), moved)))
-}
-
-/// `GET /strategies/{name}/delete`
-pub(super) async fn ask_delete(
-    State(state): State<AppState>,
-    Member(v): Member,
-    PathText(name): PathText,
-) -> Result<Response, AppError> {
-    delete_page(&state, v, parse(&name)?, StatusCode::OK)
-}
-
-fn delete_page(state: &AppState, v: View, name: StrategyName, status: StatusCode) -> Result<Response, AppError> {
-    let book = state.store.book();
-    if book.strategy(&name).is_none() {
-        return Err(UnknownStrategy(name).into());
-    }
-    Ok(html(status, &confirm(v, &book, name, None, None, status != StatusCode::OK)))
-}
-
-/// `POST /strategies/{name}/restore`
-pub(super) async fn restore(
-    State(state): State<AppState>,
-    PathText(name): PathText,
-    form: CheckedForm,
-) -> Result<Response, AppError> {
-    let name = parse(&name)?;
-    let to: Revision = form.fields.get("to").parse().map_err(|_| Invalid::Query("to".into()))?;
-    let list = list_to_restore(&state.store, &name, to).await?;
-    let deed = Deed::Restore { to, positions: list.iter().cloned().collect() };
-    match submit(&state, &form, name.clone(), deed).await {
-        Err(AppError::NotStored(NotStored::Rejected(Rejected::RevisionMoved { .. }))) => {
-            restore_page(&state, form.v, name, to, StatusCode::CONFLICT).await
-        }
-        other => Ok(other?),
-    }
-}
-
-/// `POST /strategies/{name}/delete`
-pub(super) async fn delete(
-    State(state): State<AppState>,
-    PathText(name): PathText,
-    form: CheckedForm,
-) -> Result<Response, AppError> {
-    let name = parse(&name)?;
-    match submit(&state, &form, name.clone(), Deed::Remove).await {
-        Err(AppError::NotStored(NotStored::Rejected(Rejected::RevisionMoved { .. }))) => {
-            delete_page(&state, form.v, name, StatusCode::CONFLICT)
-        }
-        other => Ok(other?),
-    }
-}
-
-async fn submit(state: &AppState, form: &CheckedForm, name: StrategyName, deed: Deed) -> Result<Response, AppError> {
-    let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))?;
-    let path = strategy_path(name.as_str());
-    let change = Change::new(name, deed, form.operator.actor(), Some(form.address.to_string()));
-    state.store.submit(Change { expected_revision: Some(expected), ..change }).await?;
-    Ok(see_other(&path).into_response())
 }

@@ -1,0 +1,128 @@
+//! Back to an earlier list, and out of the book: what that would change is shown first, and done only if it still would.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::AppState;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{PathText, Query, Typed};
+use super::changes::{ChangeLine, TotalChange};
+use super::form::CheckedForm;
+use super::links::strategy_path;
+use super::strategy::parse;
+use super::view::{Member, View};
+use super::{html, see_other};
+use crate::desk::{NotDone, Proposal};
+use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyName;
+use crate::ledger::Receipt;
+
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage {
+    v: View,
+    name: StrategyName,
+    path: String,
+    /// The revision to go back to; None to delete.
+    to: Option<Revision>,
+    /// What the strategy is at; the change is refused when it has moved on.
+    expected: Revision,
+    lines: Vec<ChangeLine>,
+    total: Vec<TotalChange>,
+    moved: bool,
+}
+
+/// Draws what going back to a revision, or with None deleting, would change.
+async fn draw(
+    state: &AppState,
+    v: View,
+    name: StrategyName,
+    to: Option<Revision>,
+    status: StatusCode,
+) -> Result<Response, AppError> {
+    let preview = state.desk.preview(&name, to.map_or(Proposal::Remove, Proposal::Restore)).await?;
+    let page = ConfirmPage {
+        path: strategy_path(name.as_str()),
+        expected: preview.expected,
+        lines: ChangeLine::all(&preview.changes),
+        total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
+        moved: status != StatusCode::OK,
+        v,
+        name,
+        to,
+    };
+    Ok(html(status, &page))
+}
+
+/// Back to which revision.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RestoreQuery {
+    to: Typed,
+}
+
+/// `GET /strategies/{name}/restore?to=REVISION`
+pub(super) async fn ask_restore(
+    State(state): State<AppState>,
+    Member(v): Member,
+    PathText(name): PathText,
+    Query(asked): Query<RestoreQuery>,
+) -> Result<Response, AppError> {
+    let to = asked.to.parse().map_err(|_| Invalid::Query("to".into()))?;
+    draw(&state, v, parse(&name)?, Some(to), StatusCode::OK).await
+}
+
+/// `GET /strategies/{name}/delete`
+pub(super) async fn ask_delete(
+    State(state): State<AppState>,
+    Member(v): Member,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    draw(&state, v, parse(&name)?, None, StatusCode::OK).await
+}
+
+/// `POST /strategies/{name}/restore`
+pub(super) async fn restore(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    form: CheckedForm,
+) -> Result<Response, AppError> {
+    let (name, expected) = (parse(&name)?, expected(&form)?);
+    let to = form.fields.get("to").parse().map_err(|_| Invalid::Query("to".into()))?;
+    let done = state.desk.restore(&form.operator, name.clone(), to, Some(expected)).await;
+    answer(&state, form.v, name, Some(to), done).await
+}
+
+/// `POST /strategies/{name}/delete`
+pub(super) async fn delete(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    form: CheckedForm,
+) -> Result<Response, AppError> {
+    let (name, expected) = (parse(&name)?, expected(&form)?);
+    let done = state.desk.remove(&form.operator, name.clone(), Some(expected)).await;
+    answer(&state, form.v, name, None, done).await
+}
+
+/// What the page that was confirmed had seen.
+fn expected(form: &CheckedForm) -> Result<Revision, Invalid> {
+    form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))
+}
+
+/// On to the strategy; or, when somebody else was faster, what it would change now.
+async fn answer(
+    state: &AppState,
+    v: View,
+    name: StrategyName,
+    to: Option<Revision>,
+    done: Result<Receipt, NotDone>,
+) -> Result<Response, AppError> {
+    match done {
+        Ok(_) => Ok(see_other(&strategy_path(name.as_str()))),
+        Err(not_done) if not_done.is_conflict() => draw(state, v, name, to, StatusCode::CONFLICT).await,
+        Err(not_done) => Err(not_done.into()),
+    }
+}

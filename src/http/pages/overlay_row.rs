@@ -1,0 +1,120 @@
+//! The rows of an overlay as they are typed, and how they are understood.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::super::error::Fault;
+use super::super::error_text::fault_texts;
+use super::form::Fields;
+use super::view::View;
+use crate::domain::code::Code;
+use crate::domain::decimal::Decimal;
+use crate::domain::position::{Field, Position};
+use crate::domain::strategy::Kind;
+
+/// A row of the table as it was typed.
+#[derive(Default)]
+pub(super) struct OverlayRow {
+    pub(super) code: String,
+    pub(super) name: String,
+    pub(super) volume: String,
+    pub(super) cost: String,
+    pub(super) remark: String,
+    pub(super) removed: bool,
+    /// The code as it is understood, where that says more than what was typed.
+    pub(super) understood: Option<String>,
+    /// What is wrong, by field.
+    faults: Vec<(Field, String)>,
+}
+
+impl OverlayRow {
+    pub(super) fn of(position: &Position) -> Self {
+        Self {
+            code: position.code().to_string(),
+            name: position.name().unwrap_or_default().to_owned(),
+            volume: position.volume().to_string(),
+            cost: position.cost().to_string(),
+            remark: position.remark().unwrap_or_default().to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn is_blank(&self) -> bool {
+        [&self.code, &self.name, &self.volume, &self.cost, &self.remark].iter().all(|text| text.trim().is_empty())
+    }
+
+    pub(super) fn fault(&self, field: &str) -> Option<&str> {
+        self.faults.iter().find(|(known, _)| known.to_string() == field).map(|(_, text)| text.as_str())
+    }
+
+    /// The position that the row describes; None when something is wrong, which is then noted. A code that the overlay
+    /// holds already, whatever it is, stays as it is.
+    pub(super) fn read(&mut self, known: &HashMap<String, Code>, v: &View) -> Option<Position> {
+        let t = v.t;
+        let code = known.get(self.code.trim()).cloned().or_else(|| Code::infer(&self.code));
+        if self.code.trim().is_empty() {
+            self.faults.push((Field::Code, t.required.to_owned()));
+        } else if code.is_none() {
+            self.faults.push((Field::Code, t.code_unknown.to_owned()));
+        }
+        self.understood = code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
+        let volume = self.number(Field::Volume, v);
+        let cost = self.number(Field::Cost, v);
+        let (code, volume, cost) = (code?.to_string(), volume?, cost?);
+        let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let (name, remark) = (text(&self.name), text(&self.remark));
+        let position = Position::new(Kind::Adjustment, &code, name.as_deref(), volume, cost, remark.as_deref());
+        position.map_err(|breach| self.note(breach.field(), Fault::Breach(breach), v)).ok()
+    }
+
+    fn number(&mut self, field: Field, v: &View) -> Option<Decimal> {
+        let text = if field == Field::Volume { &self.volume } else { &self.cost };
+        // Thousands separators and full-width signs, as people paste them.
+        let text: String = text.trim().chars().filter(|letter| !matches!(letter, ',' | '，')).collect();
+        let text = text.replace(['－', '\u{2212}'], "-");
+        if text.is_empty() {
+            self.faults.push((field, v.t.required.to_owned()));
+            return None;
+        }
+        Decimal::parse(text.strip_prefix('+').unwrap_or(&text))
+            .map_err(|error| self.note(field, Fault::Number(error), v))
+            .ok()
+    }
+
+    fn note(&mut self, field: Field, fault: Fault, v: &View) {
+        let (chinese, english) = fault_texts(field, fault);
+        self.faults.push((field, if v.is_chinese() { chinese.to_owned() } else { english }));
+    }
+}
+
+/// The rows of a form that say something.
+pub(super) fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
+    let column = |name: &'static str| fields.all(name).map(str::to_owned).collect::<Vec<_>>();
+    let removed: Vec<usize> = fields.all("remove").filter_map(|row| row.parse().ok()).collect();
+    let (names, volumes, costs, remarks) = (column("name"), column("volume"), column("cost"), column("remark"));
+    let text = |column: &[String], n: usize| column.get(n).cloned().unwrap_or_default();
+    let row = |(n, code)| OverlayRow {
+        code,
+        name: text(&names, n),
+        volume: text(&volumes, n),
+        cost: text(&costs, n),
+        remark: text(&remarks, n),
+        removed: removed.contains(&n),
+        ..OverlayRow::default()
+    };
+    let rows = column("code").into_iter().enumerate().map(row);
+    rows.filter(|row| !row.is_blank()).collect()
+}
+
+/// Stands for the rows that a preview showed: what is saved is what was seen.
+pub(super) fn digest(rows: &[OverlayRow]) -> String {
+    let mut hasher = Sha256::new();
+    for row in rows.iter().filter(|row| !row.removed) {
+        for text in [&row.code, &row.name, &row.volume, &row.cost, &row.remark] {
+            hasher.update(text.trim().len().to_be_bytes());
+            hasher.update(text.trim());
+        }
+    }
+    hex::encode(hasher.finalize())
+}
