@@ -129,7 +129,7 @@ impl OverlayRow {
 
     fn note(&mut self, field: Field, fault: Fault, v: &View) {
         let (chinese, english) = fault_texts(field, fault);
-        self.faults.push((field, if v.is_chinese() { chinese.to_owned() } else { english }));
+        self.faults.push((field, v.t.pick(chinese.to_owned(), english)));
     }
 }
 
@@ -204,7 +204,7 @@ pub(super) async fn page(
     let notice = match &*asked.saved {
         "" => None,
         "same" => Some(Notice::Good(v.t.unchanged.to_owned())),
-        revision => revision.parse::<Revision>().ok().map(|n| Notice::Good(format!("{} {n}", v.t.saved))),
+        revision => revision.parse::<Revision>().ok().map(|n| Notice::Good(v.t.saved_as(n))),
     };
     let page = AdjustmentPage {
         overlays: overlays(&book),
