@@ -509,6 +509,28 @@ async fn the_overview_says_what_needs_attention() {
 }
 
 #[tokio::test]
+async fn targets_that_are_no_whole_lots_are_named_in_one_line() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("600000.XSHG", 300, 1.0), held("IF2401.CCFX", 1, 1.0)])).await.ok();
+    let mut browser = Browser::new(&app);
+    assert!(!browser.page("/").await.contains("整手"));
+    let odd = [held("000001.XSHE", 1150, 1.0), held("688981.SH", 199, 1.0), held("600000.XSHG", 300, 1.0)];
+    app.push(&ALICE, "alpha", json!(odd)).await.ok();
+    let page = browser.page("/").await;
+    let (_, line) = page.split_once("<li><a href=\"/#total\">").unwrap();
+    let words = "2 个目标数量不是整手：000001.SZ（1,150）、688981.SH（199）。终端按整手交易，无法正好达到。</a></li>";
+    assert!(line.starts_with(words), "{line}");
+    app.push(&ALICE, "beta", json!([held("510300.SH", 1, 1.0), held("113050.SH", 5, 1.0)])).await.ok();
+    browser.get("/language?to=en").await;
+    let page = browser.page("/").await;
+    let (_, line) = page.split_once("<li><a href=\"/#total\">").unwrap();
+    let words = "Targets that are no whole lots (4): 000001.SZ (1,150), 688981.SH (199), 510300.SH (1) and others. \
+                 Terminals trade whole lots and cannot reach them exactly.</a></li>";
+    assert!(line.starts_with(words), "{line}");
+    assert_eq!(page.matches("whole lots (").count(), 1);
+}
+
+#[tokio::test]
 async fn five_thousand_instruments_are_searched_sorted_and_paged() {
     let app = App::start().await;
     let many: Vec<_> = (0..5000).map(|n| held(&format!("{n:06}.SZ"), n + 1, 1.0)).collect();

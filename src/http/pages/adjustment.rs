@@ -94,7 +94,7 @@ pub(super) async fn page(
     let notice = match &*asked.saved {
         "" => None,
         "same" => Some(Notice::Good(v.t.unchanged.to_owned())),
-        revision => revision.parse::<Revision>().ok().map(|n| Notice::Good(format!("{} {n}", v.t.saved))),
+        revision => revision.parse::<Revision>().ok().map(|n| Notice::Good(v.t.saved_as(n))),
     };
     let page = AdjustmentPage {
         overlays: overlays(&book),

@@ -46,13 +46,9 @@ impl LineChart {
         let area = format!("{line}V{zero:.1}H0Z");
         let (first_time, last_time) = (v.time(&first.0), v.time(&v.now.max(last.0)));
         let yuan = |value: f64| super::format::grouped(&super::format::rounded(&format!("{value:.4}"), 0));
-        let now = yuan(last.1);
-        let summary = if v.is_chinese() {
-            format!("从 {first_time} 到 {last_time}：最低 {}，最高 {}，现在 {now} 元。", yuan(low), yuan(high))
-        } else {
-            format!("From {first_time} to {last_time}: lowest {}, highest {}, now {now} CNY.", yuan(low), yuan(high))
-        };
-        Some(Self { line, area, zero, highest: yuan(high), first_time, last_time, summary })
+        let highest = yuan(high);
+        let summary = v.t.invested_from_to(&first_time, &last_time, &yuan(low), &highest, &yuan(last.1));
+        Some(Self { line, area, zero, highest, first_time, last_time, summary })
     }
 }
 

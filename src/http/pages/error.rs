@@ -54,10 +54,9 @@ async fn whose_view(state: &AppState, asked: &Parts, status: StatusCode) -> View
 /// An error as a page, with the status and headers that it has anyway.
 fn draw(error: &AppError, v: View, as_json: &Response) -> Response {
     let text = error.text();
-    let (chinese, english) = (text.chinese.into_owned(), text.english.into_owned());
-    let (text_here, other) = if v.is_chinese() { (chinese, english) } else { (english, chinese) };
-    let page = ErrorPage { v, status: text.status.as_u16(), text: text_here, other, code: text.code };
-    let mut response = html(text.status, &page);
+    let other = v.t.pick(text.english.clone(), text.chinese.clone()).into_owned();
+    let (status, code, text) = (text.status, text.code, v.t.of_error(text));
+    let mut response = html(status, &ErrorPage { v, status: status.as_u16(), text, other, code });
     for (name, value) in as_json.headers() {
         if name != CONTENT_TYPE && name != CONTENT_LENGTH {
             response.headers_mut().insert(name.clone(), value.clone());

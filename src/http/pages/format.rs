@@ -48,15 +48,12 @@ pub(super) fn rounded(number: &str, decimals: usize) -> String {
 
 /// How long ago, in the largest unit that fits.
 pub(super) fn age(span: Duration, t: &Texts) -> String {
-    let seconds = span.as_secs();
-    let chinese = t.html_lang != "en";
-    let (number, zh, en) = match seconds {
-        0..60 => (seconds, "秒", "s"),
-        60..3600 => (seconds / 60, "分钟", "min"),
-        3600..86_400 => (seconds / 3600, "小时", "h"),
-        _ => (seconds / 86_400, "天", "d"),
-    };
-    if chinese { format!("{number} {zh}前") } else { format!("{number} {en} ago") }
+    match span.as_secs() {
+        seconds @ 0..60 => t.seconds_ago(seconds),
+        seconds @ 60..3600 => t.minutes_ago(seconds / 60),
+        seconds @ 3600..86_400 => t.hours_ago(seconds / 3600),
+        seconds => t.days_ago(seconds / 86_400),
+    }
 }
 
 #[cfg(test)]

@@ -87,9 +87,8 @@ pub(super) async fn log_in(
         Err(refused) => {
             let error = AppError::from(refused);
             let text = error.text();
-            let shown = if v.is_chinese() { text.chinese } else { text.english };
-            let status = text.status;
-            let page = LoginPage { v, next, pending, error: Some(shown.into_owned()) };
+            let (status, shown) = (text.status, v.t.of_error(text));
+            let page = LoginPage { v, next, pending, error: Some(shown) };
             let mut response = html(status, &page);
             if let Some(wait) = error.retry_after() {
                 response

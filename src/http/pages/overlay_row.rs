@@ -84,7 +84,7 @@ impl OverlayRow {
 
     fn note(&mut self, field: Field, fault: Fault, v: &View) {
         let (chinese, english) = fault_texts(field, fault);
-        self.faults.push((field, if v.is_chinese() { chinese.to_owned() } else { english }));
+        self.faults.push((field, v.t.pick(chinese.to_owned(), english)));
     }
 }
 

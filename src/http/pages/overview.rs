@@ -22,9 +22,13 @@ use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Kind;
 use crate::domain::total::{Selection, TotalLine};
+use crate::domain::watch::{Attention, attention, is_silent};
 
 /// How many lines of a table stand on one page.
 const PAGE: usize = 200;
+
+/// How many targets that are no whole lots are named.
+const ODD_LOTS_NAMED: usize = 3;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -188,7 +192,8 @@ pub(super) async fn page(
     let (search, sort) = (query.q.to_string(), Sort::parse(&query));
     let total = book.total(&Selection::All)?;
     let invested = total.lines.iter().fold(Amount::default(), |sum, line| sum + line.amount);
-    let warnings = warnings(&state, &v, &book, &total.lines).await?;
+    let silent_since = state.zone.last_weekday_before(v.now);
+    let warnings = warnings(&state, &v, &book, &total.lines, silent_since).await?;
 
     let wanted = search.to_lowercase();
     let says = |text: &str| text.to_lowercase().contains(&wanted);
@@ -204,7 +209,6 @@ pub(super) async fn page(
     let whole: f64 = invested.approximate();
     let rows = total_rows(&book, total_pages.of(lines), whole);
 
-    let silent_since = state.zone.last_weekday_before(v.now);
     let found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
@@ -276,57 +280,53 @@ fn strategy_row(strategy: &Strategy, silent_since: Moment) -> StrategyRow {
     }
 }
 
-/// Whether a strategy should have pushed by now; overlays are people's, and never late.
-fn is_silent(strategy: &Strategy, since: Moment) -> bool {
-    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at < since
-}
-
 /// What a strategy's list cost: CNY.
 pub(super) fn invested(strategy: &Strategy) -> Amount {
     strategy.list.iter().fold(Amount::default(), |sum, position| sum + position.amount())
 }
 
-async fn warnings(state: &AppState, v: &View, book: &Book, lines: &[TotalLine]) -> Result<Vec<Warning>, AppError> {
-    let chinese = v.is_chinese();
-    let mut warnings = Vec::new();
-    for line in lines.iter().filter(|line| line.volume < Volume::default()).take(PAGE) {
-        let (code, volume) = (line.code.to(Notation::Qmt), v.number(&line.volume));
-        let text = if chinese {
-            format!("{code} 的合并持仓为负（{volume} 股），终端按零处理。")
-        } else {
-            format!("The total of {code} is below zero ({volume} shares); terminals take it as zero.")
-        };
-        warnings.push(Warning { text, link: "/adjustment".to_owned() });
-    }
-    let silent_since = state.zone.last_weekday_before(v.now);
-    for strategy in book.strategies().filter(|strategy| is_silent(strategy, silent_since)).take(20) {
-        let (name, age) = (&strategy.name, v.age(&strategy.last_push_at));
-        let text = if chinese {
-            format!("策略 {name} 自上个交易日以来没有推送（最近：{age}）。")
-        } else {
-            format!("Strategy {name} has not pushed since the last weekday (last: {age}).")
-        };
-        warnings.push(Warning { text, link: strategy_path(name.as_str()) });
-    }
+/// What deserves attention: in the book, at the door, and of the operator's.
+async fn warnings(
+    state: &AppState,
+    v: &View,
+    book: &Book,
+    total: &[TotalLine],
+    silent_since: Moment,
+) -> Result<Vec<Warning>, AppError> {
+    let mut warnings: Vec<Warning> =
+        attention(book, total, silent_since).iter().map(|one| Warning::of(one, v)).collect();
     let unbound: Vec<String> = state.unbound.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
-    for client in unbound {
-        let text = if chinese {
-            format!("客户端 {client} 的令牌未绑定请求体，截获者可以换上另一份持仓。请升级客户端脚本。")
-        } else {
-            format!(
-                "Client {client} sends tokens that are bound to no body; whoever intercepts one could put another list under it."
-            )
-        };
-        warnings.push(Warning { text, link: "/keys".to_owned() });
-    }
+    warnings.extend(unbound.iter().map(|client| Warning::new(v.t.client_is_unbound(client), "/keys")));
     let operator = state.store.operator().await?;
     if operator.is_some_and(|operator| operator.created_at == operator.updated_at) {
-        let text = if chinese {
-            "操作员密码自首次启动以来没有修改过。"
-        } else {
-            "The operator's password is still that of the first start."
-        };
-        warnings.push(Warning { text: text.to_owned(), link: "/password".to_owned() });
+        warnings.push(Warning::new(v.t.first_password, "/password"));
     }
     Ok(warnings)
+}
+
+impl Warning {
+    fn new(text: impl Into<String>, link: impl Into<String>) -> Self {
+        Self { text: text.into(), link: link.into() }
+    }
+
+    fn of(attention: &Attention<'_>, v: &View) -> Self {
+        match attention {
+            Attention::BelowZero(line) => {
+                let text = v.t.total_below_zero(&v.qmt(&line.code), &v.number(&line.volume));
+                Self::new(text, "/adjustment")
+            }
+            Attention::OddLots(lines) => Self::new(odd_lots(lines, v), "/#total"),
+            Attention::Silent(strategy) => {
+                let text = v.t.strategy_is_silent(&strategy.name, &v.age(&strategy.last_push_at));
+                Self::new(text, strategy_path(strategy.name.as_str()))
+            }
+        }
+    }
+}
+
+fn odd_lots(lines: &[&TotalLine], v: &View) -> String {
+    let named = lines.iter().take(ODD_LOTS_NAMED);
+    let named: Vec<String> = named.map(|line| v.t.odd_lot(&v.qmt(&line.code), &v.number(&line.volume))).collect();
+    let rest = if lines.len() > named.len() { v.t.and_others } else { "" };
+    v.t.odd_lots(lines.len(), &(named.join(v.t.comma) + rest))
 }

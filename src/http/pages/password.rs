@@ -35,10 +35,7 @@ pub(super) async fn set(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
-    let words = |error: &AppError| {
-        let text = error.text();
-        if v.is_chinese() { text.chinese.into_owned() } else { text.english.into_owned() }
-    };
+    let words = |error: &AppError| v.t.of_error(error.text());
     // The session alone is not enough: a browser may be left open.
     if let Err(refused) = state.gate.operator(Some(fields.get("current")), operator.address()).await {
         let error = AppError::from(refused);

@@ -1,24 +1,85 @@
 //! Every text of the pages in both languages, side by side: one that is missing does not compile.
 
+use super::super::error_text::Text;
+use crate::domain::code::Code;
+use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyName;
+
+/// What a page is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    Chinese,
+    English,
+}
+
 macro_rules! texts {
     ($($name:ident: $chinese:literal, $english:literal;)*) => {
         /// The texts of one language.
         #[derive(Debug)]
         pub(super) struct Texts {
+            pub(super) language: Language,
             $(pub(super) $name: &'static str,)*
         }
 
         /// Chinese.
-        pub(super) static CHINESE: Texts = Texts { $($name: $chinese,)* };
+        pub(super) static CHINESE: Texts = Texts { language: Language::Chinese, $($name: $chinese,)* };
 
         /// English.
-        pub(super) static ENGLISH: Texts = Texts { $($name: $english,)* };
+        pub(super) static ENGLISH: Texts = Texts { language: Language::English, $($name: $english,)* };
     };
+}
+
+/// Sentences with something to fill in.
+macro_rules! sentences {
+    ($($name:ident($($argument:ident: $type:ty),*): $chinese:literal, $english:literal;)*) => {
+        impl Texts {
+            $(pub(super) fn $name(&self, $($argument: $type),*) -> String {
+                match self.language {
+                    Language::Chinese => format!($chinese),
+                    Language::English => format!($english),
+                }
+            })*
+        }
+    };
+}
+
+impl Texts {
+    /// What is there in both languages already, in this one.
+    pub(super) fn pick<T>(&self, chinese: T, english: T) -> T {
+        match self.language {
+            Language::Chinese => chinese,
+            Language::English => english,
+        }
+    }
+
+    /// An error's text.
+    pub(super) fn of_error(&self, text: Text) -> String {
+        self.pick(text.chinese, text.english).into_owned()
+    }
+}
+
+sentences! {
+    seconds_ago(n: u64): "{n} 秒前", "{n} s ago";
+    minutes_ago(n: u64): "{n} 分钟前", "{n} min ago";
+    hours_ago(n: u64): "{n} 小时前", "{n} h ago";
+    days_ago(n: u64): "{n} 天前", "{n} d ago";
+
+    total_below_zero(code: &Code, volume: &str): "{code} 的合并持仓为负（{volume} 股），终端按零处理。", "The total of {code} is below zero ({volume} shares); terminals take it as zero.";
+    odd_lots(count: usize, some: &str): "{count} 个目标数量不是整手：{some}。终端按整手交易，无法正好达到。", "Targets that are no whole lots ({count}): {some}. Terminals trade whole lots and cannot reach them exactly.";
+    odd_lot(code: &Code, volume: &str): "{code}（{volume}）", "{code} ({volume})";
+    strategy_is_silent(name: &StrategyName, age: &str): "策略 {name} 自上个交易日以来没有推送（最近：{age}）。", "Strategy {name} has not pushed since the last weekday (last: {age}).";
+    client_is_unbound(client: &str): "客户端 {client} 的令牌未绑定请求体，截获者可以换上另一份持仓。请升级客户端脚本。", "Client {client} sends tokens that are bound to no body; whoever intercepts one could put another list under it.";
+
+    invested_from_to(from: &str, to: &str, low: &str, high: &str, now: &str): "从 {from} 到 {to}：最低 {low}，最高 {high}，现在 {now} 元。", "From {from} to {to}: lowest {low}, highest {high}, now {now} CNY.";
+
+    saved_as(revision: Revision): "已保存，版本 {revision}", "Saved as revision {revision}";
 }
 
 texts! {
     html_lang: "zh-CN", "en";
     other_language: "English", "中文";
+    other_html_lang: "en", "zh-CN";
+    other_in_link: "en", "zh";
     skip: "跳到正文", "Skip to content";
     overview: "总览", "Overview";
     adjustments: "手工调整", "Adjustments";
@@ -57,6 +118,9 @@ texts! {
     search_label: "代码、名称或策略", "Code, name or strategy";
     clear: "清除", "Clear";
     attention: "需要注意", "Needs attention";
+    first_password: "操作员密码自首次启动以来没有修改过。", "The operator's password is still that of the first start.";
+    comma: "、", ", ";
+    and_others: "等", " and others";
     previous_page: "上一页", "Previous page";
     next_page: "下一页", "Next page";
     newer: "较新", "Newer";
@@ -111,7 +175,6 @@ texts! {
     preview: "预览", "Preview";
     save: "保存", "Save";
     preview_title: "保存前后对比", "Before and after";
-    saved: "已保存，版本", "Saved as revision";
     unchanged: "内容没有变化，未产生新版本。", "Nothing changed; there is no new revision.";
     code_hint: "如 600000、600000.SH 或 600000.XSHG", "Such as 600000, 600000.SH or 600000.XSHG";
     code_unknown: "无法判断交易所，请写成 600000.SH 的形式", "the exchange cannot be inferred; write it as 600000.SH";

@@ -70,10 +70,6 @@ impl View {
         Self { form_token: Some(member.form_token().to_owned()), may_read: true, ..self }
     }
 
-    pub(super) fn is_chinese(&self) -> bool {
-        std::ptr::eq(self.t, &raw const CHINESE)
-    }
-
     pub(super) const fn logged_in(&self) -> bool {
         self.form_token.is_some()
     }
@@ -89,12 +85,7 @@ impl View {
 
     /// Where the other language is chosen.
     pub(super) fn language_link(&self) -> String {
-        let to = if self.is_chinese() { "en" } else { "zh" };
-        format!("/language?{}", links::query([("to", to), ("back", &self.here)]))
-    }
-
-    pub(super) fn other_lang(&self) -> &'static str {
-        if self.is_chinese() { "en" } else { "zh-CN" }
+        format!("/language?{}", links::query([("to", self.t.other_in_link), ("back", &self.here)]))
     }
 
     pub(super) fn style(&self) -> &'static str {
