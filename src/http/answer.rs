@@ -114,7 +114,8 @@ mod tests {
     async fn state(dir: &tempfile::TempDir, is_tls: bool) -> AppState {
         let clock = Clock::manual(Moment::from_micros(0));
         let age = Duration::from_mins(5);
-        let (store, _) = Store::open(&dir.path().join("jq2qmt.db"), clock.clone(), age).await.unwrap();
+        let (store, writer) = Store::open(&dir.path().join("jq2qmt.db"), clock.clone(), age).await.unwrap();
+        std::thread::spawn(|| writer.run());
         let gate = Gate::new(dir.path(), Reads::Open, age, clock.clone(), store.clone()).unwrap();
         AppState::new(store, gate, clock, Zone::named("Asia/Shanghai").unwrap(), is_tls, Health::default())
     }
