@@ -36,11 +36,11 @@ pub(super) enum CachePolicy {
 impl CachePolicy {
     /// The value of `Cache-Control`.
     const fn header(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::NoStore => "no-store",
-            Self::Revalidate => "private, no-cache",
-            Self::Forever => "public, max-age=31536000, immutable",
-        })
+        match self {
+            Self::NoStore => const { HeaderValue::from_static("no-store") },
+            Self::Revalidate => const { HeaderValue::from_static("private, no-cache") },
+            Self::Forever => const { HeaderValue::from_static("public, max-age=31536000, immutable") },
+        }
     }
 }
 

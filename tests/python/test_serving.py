@@ -131,7 +131,9 @@ def test_https_and_a_certificate_that_changes(tmp_path):
         assert requests.get(server.url + TOTAL, verify=trusted, timeout=10).status_code == 200
         form = {"password": PASSWORD}
         login = requests.post(server.url + "/login", data=form, verify=trusted, timeout=10, allow_redirects=False)
-        assert login.headers["Set-Cookie"].endswith("; HttpOnly; SameSite=Strict; Secure")
+        name, *attributes = login.headers["Set-Cookie"].split("; ")
+        assert name.startswith("__Host-jq2qmt_session=")
+        assert sorted(attributes) == ["HttpOnly", "Path=/", "SameSite=Strict", "Secure"]
         assert login.headers["Strict-Transport-Security"] == "max-age=31536000"
 
         def shown():
