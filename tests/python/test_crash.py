@@ -45,7 +45,7 @@ def test_acknowledged_pushes_survive_kill_9(tmp_path, quick_key):
     server = Server(tmp_path, JQ2QMT_LOG="error").start()
     stored, sent = [0] * STRATEGIES, [0] * STRATEGIES
     random_moment = random.Random(7)
-    acknowledged = 0
+    acknowledged = replays = 0
     for crash in range(CRASHES):
         pushers = [Pusher(server, quick_key, f"strategy-{n}", stored[n], sent[n]) for n in range(STRATEGIES)]
         for pusher in pushers:
@@ -74,8 +74,11 @@ def test_acknowledged_pushes_survive_kill_9(tmp_path, quick_key):
             for token, body in pusher.tokens[-1:]:
                 replayed = server.post(UPDATE, body, X_Auth_Token=token)
                 assert (replayed.status_code, replayed.json()["code"]) == (401, "token_replayed")
+                replays += 1
         assert server.run("verify").stdout.startswith("unbroken: ")
+    # Everybody was in it, and was held against what is on disk.
     assert server.total()["revision"] >= acknowledged >= CRASHES * 5
+    assert min(stored) > 0 and replays >= CRASHES
     assert server.stop() == 0
 
 

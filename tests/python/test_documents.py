@@ -1,5 +1,6 @@
 """The documents do what they say."""
 
+import json
 import os
 import pathlib
 import re
@@ -11,13 +12,35 @@ from conftest import BINARY, PASSWORD, ROOT, clean_environment
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+def shape(value):
+    """What an answer looks like, whatever its values."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else type(value).__name__
+
+
+def json_in(text):
+    """Every JSON object that stands in a text, one after the other."""
+    found, decoder, at = [], json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        value, end = decoder.raw_decode(text, at)
+        found.append(value)
+        at = text.find("{", end)
+    return found
+
+
 def test_api_usage_works_as_printed(server):
-    script = ["set -euo pipefail"]
+    # A refusal fails the script, also where a call forgets to ask for that.
+    script = ["set -euo pipefail; curl() { command curl --fail-with-body \"$@\"; }"]
+    answers = []
     for language, text in FENCE.findall((ROOT / "API_USAGE.md").read_text(encoding="utf-8")):
         if language == "python":
             (server.folder / "push.py").write_text(text, encoding="utf-8")
         elif language == "sh":
             script.append(text.replace("http://127.0.0.1:5366", server.url))
+        else:
+            assert language == "json"
+            answers.append(json.loads(text))
     assert f"PASSWORD={PASSWORD} " in script[1] and len(script) > 8
     search = [str(BINARY.parent), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]
     done = subprocess.run(
@@ -26,6 +49,10 @@ def test_api_usage_works_as_printed(server):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\n304\n" in done.stdout
+    # What is printed as an answer looks as the real ones do.
+    refused = server.push("alpha", [{"code": "X", "volume": 1, "cost": 1}, {"code": "Y", "volume": -1, "cost": 1}])
+    real = [shape(answer) for answer in [*json_in(done.stdout), refused.json()]]
+    assert len(answers) == 3 and [answer for answer in answers if shape(answer) not in real] == []
     assert server.total()["positions"] == [
         {"code": "000001.XSHE", "name": "平安银行", "total_volume": 1500, "avg_cost": 12.7},
         {"code": "600000.XSHG", "name": "浦发银行", "total_volume": 500, "avg_cost": 9.02},
@@ -47,6 +74,7 @@ def test_both_readmes_say_the_same():
 def test_every_error_code_is_documented():
     source = (ROOT / "src/http/error_text.rs").read_text(encoding="utf-8")
     codes = set(re.findall(r'"([a-z]+(?:_[a-z0-9]+)+)"', source))
+    assert len(codes) > 30
     codes |= {"overloaded", "timeout", "unavailable"}
     documented = set(re.findall(r"`([a-z_]+)`", (ROOT / "API_USAGE.md").read_text(encoding="utf-8")))
     assert codes - documented == set()

@@ -45,7 +45,7 @@ def server(tmp_path):
 
 
 class Tab:
-    """A page of a browser of its own; whatever goes wrong in it is kept."""
+    """A page of a browser of its own; whatever goes wrong in it, or in another tab of that browser, is kept."""
 
     def __init__(self, chromium, server, javascript=True, language="zh", **options):
         options = {"viewport": DESKTOP, "java_script_enabled": javascript, **options}
@@ -55,11 +55,16 @@ class Tab:
         self.page = self.context.new_page()
         self.page.set_default_timeout(10_000)
         self.trouble = []
-        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.trouble.append(dialog.message))
-        self.page.on("request", self.check_host)
-        self.page.on("console", self.check_console)
+        self.context.on("weberror", lambda error: self.trouble.append(str(error.error)))
+        self.context.on("dialog", self.dismiss)
+        self.context.on("request", self.check_host)
+        self.context.on("console", self.check_console)
         self.url = server.url
+
+    def dismiss(self, dialog):
+        """Left open, it would hold the page up for ever."""
+        self.trouble.append(dialog.message)
+        dialog.dismiss()
 
     def check_host(self, request):
         if not request.url.startswith(self.url):
@@ -320,6 +325,7 @@ def test_what_strangers_write_is_only_text(tab, server):
     for path in ["/", "/strategies/alpha", "/history", "/adjustment", "/keys", "/strategies/alpha/delete"]:
         one.open(path)
         assert page.locator("main img, main script").count() == 0, path
+        assert "onerror=alert(1)" in page.content(), f"{path} does not show it at all"
     page.goto("/")
     page.locator("[data-live=strategies]").get_by_role("link", name=EVIL).click()
     expect(page.locator("h1")).to_have_text(EVIL)

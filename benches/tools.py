@@ -1,0 +1,210 @@
+"""What `speed.py` measures with: programs built and run, requests signed beforehand, loads that check their answers."""
+
+import base64
+import contextlib
+import hashlib
+import http.client
+import io
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+
+ROOT = pathlib.Path(__file__).parents[1]
+# The release before this one.
+BEFORE = "e76d024"
+UPDATE = "/api/v1/positions/update"
+PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MAX_LENGTH)
+
+
+def build(kind, name, *options, folder=ROOT):
+    """Let cargo build a program, and give the file that it names: an older one may lie beside it."""
+    done = subprocess.run(
+        ["cargo", "build", "--quiet", "--message-format=json-render-diagnostics", kind, name, *map(str, options)],
+        cwd=folder, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    # A bench brings the server with it.
+    built = (message for message in messages if message.get("executable") and message["target"]["name"] == name)
+    (program,) = (message["executable"] for message in built)
+    return pathlib.Path(program)
+
+
+def build_before():
+    """The server of the release before, built once; None where the clone does not reach back to it."""
+    target = ROOT / "target/bench/before"
+    binary, source = target / "release/jq2qmt", ROOT / f"target/bench/{BEFORE}"
+    if binary.exists():
+        return binary
+    archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True)
+    if archive.returncode != 0:
+        return None
+    shutil.rmtree(source, ignore_errors=True)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(source, filter="data")
+    return build("--bin", "jq2qmt", "--release", "--locked", "--target-dir", target, folder=source)
+
+
+@contextlib.contextmanager
+def running(*command, **environment):
+    """Start a program that prints `listening on URL`, and give its port, its process and how long that took."""
+    with tempfile.TemporaryFile("w+") as log:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment}
+        )
+        try:
+            line = process.stdout.readline()
+            if line.startswith("listening on "):
+                yield int(line.strip().rsplit(":", 1)[1]), process, time.perf_counter() - start
+            if process.poll() is not None or not line:
+                log.seek(0)
+                sys.exit(f"{command[0]} ended by itself: {log.read()}")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+            process.stdout.close()
+
+
+def serve(binary, folder):
+    return running(
+        binary, "--listen", "127.0.0.1:0", "--data-dir", folder / "data", "--keys-dir", folder / "keys",
+        "--token-max-age", "3600", JQ2QMT_LOG="error", JQ2QMT_PASSWORD="correct-horse-battery",
+    )  # fmt: skip
+
+
+def prepare(binary, folder):
+    """Let a first start create its files, and make an API key for writing."""
+    folder.mkdir()
+    with serve(binary, folder):
+        pass
+    made = subprocess.check_output(
+        [binary, "--data-dir", folder / "data", "key", "add", "bench", "--scope", "write"], text=True
+    )
+    return made.split()[-1]
+
+
+def positions(strategy, push):
+    """Fifty positions; from one push to the next five volumes change."""
+    changed = {(push * 5 + n) % 50 for n in range(5)}
+    return [
+        {
+            "code": f"{600000 + (strategy * 37 + n) % 4000}.XSHG",
+            "name": f"股票{(strategy * 37 + n) % 4000}",
+            "volume": 1000 + (100 * (push % 7 + 1) if n in changed else 0),
+            "cost": 12.345678901234567 + n,
+        }
+        for n in range(50)
+    ]
+
+
+def body_of(strategy, push):
+    body = {"strategy_name": f"strategy-{strategy}", "positions": positions(strategy, push)}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def push(connection, api_key, body):
+    connection.request("POST", UPDATE, body, {"Content-Type": "application/json", "X-API-Key": api_key})
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != 200:
+        sys.exit(f"a push was refused: {text.decode()}")
+
+
+def seed(port, api_key, strategies):
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for strategy in range(strategies):
+        push(connection, api_key, body_of(strategy, 0))
+
+
+def get(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != 200:
+        sys.exit(f"{path} answered {answer.status}: {text.decode()}")
+    return text, answer.headers
+
+
+def sign(task):
+    """One raw HTTP request: a push of 50 positions with a token bound to it."""
+    pem, number = task
+    body = body_of(number % 20, number // 20)
+    data = {
+        "client_id": "bench", "timestamp": int(time.time()), "method": "POST", "path": UPDATE,
+        "body_sha256": hashlib.sha256(body).hexdigest(), "nonce": secrets.token_hex(16),
+    }  # fmt: skip
+    key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+    # Sent as it was signed, for the bare server, which cuts it out.
+    message = json.dumps(data, sort_keys=True)
+    signature = base64.b64encode(key.sign(message.encode(), PSS, hashes.SHA256())).decode()
+    token = f'{{"auth_data": {message}, "signature": "{signature}"}}'
+    head = (
+        f"POST {UPDATE} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"X-Auth-Token: {base64.b64encode(token.encode()).decode()}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def private_pem(key):
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, plain)
+
+
+def public(key, encoding=serialization.Encoding.PEM):
+    return key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def write_requests(file, requests):
+    file.write_bytes(b"".join(struct.pack(">I", len(request)) + request for request in requests))
+    return file
+
+
+class Load:
+    """The sender of requests, `limits`. It fails unless every answer has the expected status."""
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def replay(self, port, file, connections):
+        """Send each request of the file once."""
+        return self._report(self._start("replay", file, port, connections))
+
+    @contextlib.contextmanager
+    def polling(self, port, path, connections, *options):
+        """Poll while something else is done; the report is there afterwards."""
+        report = {}
+        process = self._start("poll", path, port, connections, *options)
+        try:
+            yield report
+        finally:
+            report |= self._report(process)
+
+    def poll(self, port, path, connections, seconds, *options):
+        with self.polling(port, path, connections, *options) as report:
+            time.sleep(seconds)
+        return report
+
+    def _start(self, what, of, port, connections, *options):
+        command = [self.binary, what, of, "--address", f"127.0.0.1:{port}", "--connections", connections, *options]
+        return subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def _report(self, process):
+        # The end of its input ends a poll.
+        output, _ = process.communicate()
+        if process.returncode != 0:
+            sys.exit(f"the load failed: {output}")
+        return json.loads(output)

@@ -1,0 +1,221 @@
+"""The bench itself: what must make it fail does, and its limit for pushes does the work that it stands for."""
+
+import contextlib
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+from conftest import ROOT, TOTAL, private_pem, public_pem
+from cryptography.hazmat.primitives.serialization import Encoding
+
+sys.path.append(str(ROOT / "benches"))
+import speed
+import tools
+
+
+@pytest.fixture(scope="module")
+def limits():
+    return tools.build("--bench", "limits")
+
+
+@pytest.fixture
+def run(limits):
+    def run(*arguments):
+        done = subprocess.run(
+            [limits, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+        )
+        report = json.loads(done.stdout) if done.stdout else None
+        return done.returncode, report, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def requests_file(tmp_path, quick_key):
+    """Twenty pushes, signed by a key that a server has yet to be told."""
+    requests = [tools.sign((private_pem(quick_key), number)) for number in range(20)]
+    return tools.write_requests(tmp_path / "requests", requests)
+
+
+def address(server):
+    return server.url.removeprefix("http://")
+
+
+@contextlib.contextmanager
+def wire(behave):
+    """Somebody who listens and does with each connection what is said."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        kept = []
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    kept.append(connection)
+                    threading.Thread(target=talk, args=(connection, len(kept)), daemon=True).start()
+
+        def talk(connection, number):
+            with contextlib.suppress(OSError):
+                behave(connection, number)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        for connection in kept:
+            connection.close()
+
+
+def answer(connection, times=10**6, status=b"200 OK"):
+    for _ in range(times):
+        if not connection.recv(1 << 20):
+            return
+        connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
+
+
+def test_pushes_that_are_taken_are_counted(run, server, requests_file, quick_key):
+    (server.folder / "keys/bench.pem").write_bytes(public_pem(quick_key))
+    code, report, message = run("replay", requests_file, "--address", address(server), "--connections", 4)
+    assert (code, report["answers"]) == (0, {"200": 20}), message
+    assert report["rate"] > 0 and report["p99_ms"] >= report["p50_ms"] > 0
+    assert server.total()["revision"] == 20
+    # The same again is refused, each of them: those are no pushes.
+    code, report, message = run("replay", requests_file, "--address", address(server), "--connections", 4)
+    assert (code, report["answers"]) == (1, {"401": 20})
+    assert "not every answer is 200: {401: 20}" in message
+
+
+def test_one_refusal_among_many_is_enough(run, server, requests_file, quick_key):
+    (server.folder / "keys/bench.pem").write_bytes(public_pem(quick_key))
+    requests_file.write_bytes(requests_file.read_bytes().replace(b"strategy-7", b"strategy-8"))
+    code, report, _ = run("replay", requests_file, "--address", address(server))
+    assert (code, report["answers"]) == (1, {"200": 19, "401": 1})
+
+
+@pytest.mark.parametrize("times", [0, 3])
+def test_a_server_that_hangs_up_fails_the_load(run, requests_file, times):
+    def behave(connection, _):
+        answer(connection, times)
+        connection.close()
+
+    with wire(behave) as listening:
+        code, report, message = run("replay", requests_file, "--address", listening)
+    assert (code, report["answers"]) == (1, {"200": times} if times else {})
+    assert "the server hung up" in message or "reset" in message
+
+
+def test_a_single_connection_that_gets_no_answer_fails_the_load(run, requests_file):
+    def behave(connection, number):
+        if number > 1:
+            answer(connection)
+
+    with wire(behave) as listening:
+        code, report, message = run(
+            "replay", requests_file, "--address", listening, "--connections", 3, "--patience", 1
+        )
+    assert (code, report["answers"]) == (1, {"200": 19})
+    assert "the server fell silent" in message
+
+
+def test_a_load_of_nothing_or_to_nobody_fails(run, requests_file, tmp_path):
+    assert run("replay", requests_file, "--address", "127.0.0.1:1")[0] == 1
+    with wire(lambda connection, _: answer(connection)) as listening:
+        assert run("replay", requests_file, "--address", listening)[0] == 0
+        whole = requests_file.read_bytes()
+        for content, words in ((b"", "nothing was asked"), (whole[:-1], "cut off"), (b"\0\0", "cut off")):
+            requests_file.write_bytes(content)
+            code, _, message = run("replay", requests_file, "--address", listening)
+            assert code == 1 and words in message
+    assert run("replay", tmp_path / "missing", "--address", "127.0.0.1:1")[0] == 1
+    assert run("replay")[0] == 2 and run()[0] == 2
+
+
+def test_an_answer_that_is_none_fails_the_load(run, requests_file):
+    for said in (
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nx",
+    ):
+
+        def behave(connection, _, said=said):
+            connection.recv(1 << 20)
+            connection.sendall(said)
+            connection.recv(1)
+
+        with wire(behave) as listening:
+            assert run("replay", requests_file, "--address", listening)[0] == 1, said
+
+
+def test_a_poll_counts_what_it_expects_and_nothing_else(limits, server):
+    load, port = tools.Load(limits), int(server.url.rsplit(":", 1)[1])
+    report = load.poll(port, TOTAL, 4, 0.3)
+    assert list(report["answers"]) == ["200"] and report["answers"]["200"] > 4
+    tag = server.get(TOTAL).headers["ETag"]
+    unchanged = ("--header", f"If-None-Match: {tag}", "--expect", "304")
+    assert list(load.poll(port, TOTAL, 4, 0.3, *unchanged)["answers"]) == ["304"]
+    for path, options in (("/nowhere", ()), (TOTAL, ("--expect", "304"))):
+        with pytest.raises(SystemExit, match="the load failed"):
+            load.poll(port, path, 4, 0.1, *options)
+
+
+def test_the_limit_for_pushes_verifies_and_stores_each(run, limits, requests_file, tmp_path, quick_key):
+    (tmp_path / "key.der").write_bytes(tools.public(quick_key, Encoding.DER))
+    with tools.running(limits, "pushes", tmp_path / "key.der", tmp_path / "bare.db") as (port, _, _):
+        code, report, message = run("replay", requests_file, "--address", f"127.0.0.1:{port}", "--connections", 4)
+        assert (code, report["answers"]) == (0, {"200": 20}), message
+        stored = sqlite3.connect(tmp_path / "bare.db")
+        assert stored.execute("SELECT count(*), min(length) > 1000 FROM pushes").fetchone() == (20, 1)
+        assert stored.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        # One letter of one token is another one.
+        content = requests_file.read_bytes()
+        at = content.index(b"X-Auth-Token: ") + 500
+        requests_file.write_bytes(content[:at] + (b"A" if content[at : at + 1] != b"A" else b"B") + content[at + 1 :])
+        code, report, _ = run("replay", requests_file, "--address", f"127.0.0.1:{port}")
+        assert (code, report["answers"]) == (1, {"200": 19, "401": 1})
+        assert stored.execute("SELECT count(*) FROM pushes").fetchone() == (39,)
+
+
+def test_a_program_that_ends_while_it_is_measured_fails_the_bench(limits, tmp_path):
+    (tmp_path / "bytes").write_bytes(b"{}")
+    with (
+        pytest.raises(SystemExit, match="ended by itself"),
+        tools.running(limits, "bytes", tmp_path / "bytes") as (_, process, _),
+    ):
+        process.kill()
+        process.wait(10)
+    with pytest.raises(SystemExit, match="ended by itself"), tools.running(limits, "bytes", tmp_path / "missing"):
+        pass
+
+
+def row(work, here, direction, goal, limit=None):
+    return speed.Row(work, here, "ms", direction, goal, "the limit" if limit else "", limit)
+
+
+def test_a_missed_goal_fails_the_bench_and_is_named(capsys):
+    met = [row("a", 90, ">=", 0.9, 100), row("b", 1.3, "<=", 1.3, 1), row("c", 299, "<=", 300)]
+    speed.finish(met, report=False)
+    assert "MISSED" not in capsys.readouterr().out
+    missed = [row("slow", 89, ">=", 0.9, 100), row("late", 1.4, "<=", 1.3, 1), row("large", 301, "<=", 300)]
+    for one in missed:
+        with pytest.raises(SystemExit, match=f"^goals missed: {one.work}") as ended:
+            speed.finish([*met, one], report=False)
+        # What is no number ends the program with 1.
+        assert isinstance(ended.value.code, str)
+        assert capsys.readouterr().out.count("MISSED") == 1
+    speed.finish(missed, report=True)
+    assert capsys.readouterr().out.count("MISSED") == 3
+
+
+def test_measurements_are_taken_in_turns_and_the_middle_pair_counts():
+    order, ours, limit = [], iter([1, 5, 2, 4, 3]), iter([1] * 5)
+    measures = (lambda: order.append("ours") or next(ours), lambda: order.append("limit") or next(limit))
+    assert speed.side_by_side(*measures) == [(3, 1)]
+    assert order == ["ours", "limit"] * 5
+
+
+def test_the_release_before_is_left_out_where_the_clone_does_not_reach_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(tools, "ROOT", tmp_path)
+    assert tools.build_before() is None
