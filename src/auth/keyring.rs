@@ -77,7 +77,7 @@ const fn allowed() -> bool {
 }
 
 /// A client: who verifies, and what it may.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Client {
     pub(super) keys: Vec<VerifyingKey<Sha256>>,
     pub(super) strategies: Option<Vec<Pattern>>,
@@ -100,7 +100,7 @@ pub struct ClientInfo {
 /// Everything in the folder at one moment.
 #[derive(Debug, Default)]
 struct Clients {
-    by_id: HashMap<String, Client>,
+    by_id: HashMap<String, Arc<Client>>,
     rules: BTreeMap<String, Rules>,
     default_pem: Option<String>,
 }
@@ -141,7 +141,7 @@ impl Keyring {
     }
 
     /// The client that a token names: the one with keys of its own, or else the default one.
-    pub(super) fn client(&self, client_id: &str) -> Option<Client> {
+    pub(super) fn client(&self, client_id: &str) -> Option<Arc<Client>> {
         let clients = self.clients.load();
         clients.by_id.get(client_id).or_else(|| clients.by_id.get(DEFAULT_CLIENT)).cloned()
     }
@@ -245,6 +245,7 @@ fn list(dir: &Path) -> Result<Listing, KeyringError> {
 /// Reads what is listed. Rules that cannot be read stay as they were: a typing error must not widen anybody.
 fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<KeyringError>) {
     let mut clients = Clients { rules: old_rules, ..Clients::default() };
+    let mut by_id = HashMap::<String, Client>::new();
     let mut problems = Vec::new();
     if !listing.keys().any(|path| path.ends_with(RULES_FILE)) {
         clients.rules.clear();
@@ -267,7 +268,7 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
         }
         // A client whose file is unusable, or cannot even be read, is still not the default client.
         let unlimited = || Client { keys: Vec::new(), strategies: None, unbound: true };
-        let client = clients.by_id.entry(client_id.to_owned()).or_insert_with(unlimited);
+        let client = by_id.entry(client_id.to_owned()).or_insert_with(unlimited);
         match text.and_then(|text| Ok((read_key(path, &text)?, text))) {
             Ok((key, text)) => {
                 client.keys.push(key);
@@ -279,13 +280,14 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
         }
     }
     for (id, rules) in &clients.rules {
-        let Some(client) = clients.by_id.get_mut(id) else {
+        let Some(client) = by_id.get_mut(id) else {
             tracing::warn!(client = id, "clients.toml narrows a client that has no key in the folder");
             continue;
         };
         client.strategies = rules.strategies.as_ref().map(|patterns| patterns.iter().map(Pattern::new).collect());
         client.unbound = rules.unbound;
     }
+    clients.by_id = by_id.into_iter().map(|(id, client)| (id, Arc::new(client))).collect();
     (clients, problems)
 }
 

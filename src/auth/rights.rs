@@ -320,7 +320,7 @@ impl Gate {
         let pusher = Pusher {
             actor: Actor::Client(token.client_id.clone()),
             token: Some(token.used()),
-            strategies: client.strategies,
+            strategies: client.strategies.clone(),
             unbound: token.is_unbound(),
         };
         Ok(Claim { token: Some(token), pusher })
@@ -330,7 +330,7 @@ impl Gate {
     ///
     /// Found out right here and not on a blocking thread: it takes 0.1 to 1 ms of CPU, and handing it over and back was
     /// measured to cost a quarter of the pushes per second.
-    fn verified(&self, token: &Token) -> Result<Client, Refused> {
+    fn verified(&self, token: &Token) -> Result<Arc<Client>, Refused> {
         let client =
             self.keyring.client(&token.client_id).ok_or_else(|| Refused::UnknownClient(token.client_id.clone()))?;
         token.check_signature(&client.keys)?;
