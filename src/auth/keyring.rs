@@ -8,13 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use rsa::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
-use rsa::pss::VerifyingKey;
-use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, RsaPublicKey};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
+use super::signature::VerifyingKey;
 use crate::clock::Clock;
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
@@ -24,9 +20,6 @@ pub const DEFAULT_CLIENT: &str = "default";
 
 /// The file that narrows clients.
 const RULES_FILE: &str = "clients.toml";
-
-/// The sizes of keys that are accepted, in bits.
-pub const KEY_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 
 /// How often the folder is looked at while pushes come in.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -79,7 +72,7 @@ const fn allowed() -> bool {
 /// A client: who verifies, and what it may.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) keys: Vec<VerifyingKey<Sha256>>,
+    pub(super) keys: Vec<VerifyingKey>,
     pub(super) strategies: Option<Vec<Pattern>>,
     pub(super) unbound: bool,
 }
@@ -155,7 +148,7 @@ impl Keyring {
             .iter()
             .map(|(id, client)| ClientInfo {
                 id: id.clone(),
-                fingerprints: client.keys.iter().filter_map(fingerprint).collect(),
+                fingerprints: client.keys.iter().map(VerifyingKey::fingerprint).collect(),
                 strategies: client
                     .strategies
                     .as_ref()
@@ -291,10 +284,6 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
     (clients, problems)
 }
 
-fn fingerprint(key: &VerifyingKey<Sha256>) -> Option<String> {
-    Some(hex::encode(Sha256::digest(key.as_ref().to_public_key_der().ok()?.as_bytes())))
-}
-
 fn bad_file(path: &Path, reason: &str) -> KeyringError {
     KeyringError::BadFile { path: path.to_owned(), reason: reason.to_owned() }
 }
@@ -309,17 +298,9 @@ fn read_file(path: &Path, length: u64) -> Result<String, KeyringError> {
     })
 }
 
-fn read_key(path: &Path, text: &str) -> Result<VerifyingKey<Sha256>, KeyringError> {
+fn read_key(path: &Path, text: &str) -> Result<VerifyingKey, KeyringError> {
     if text.contains("PRIVATE KEY-----") {
         return Err(KeyringError::PrivateKey(path.to_owned()));
     }
-    let key = RsaPublicKey::from_public_key_pem(text.trim()).map_err(|error| {
-        bad_file(path, &format!("it is not an RSA public key in PEM form (-----BEGIN PUBLIC KEY-----): {error}"))
-    })?;
-    let bits = BoxedUint::bits(key.n());
-    if !KEY_BITS.contains(&bits) {
-        return Err(bad_file(path, &format!("the key has {bits} bits; 2048 to 8192 are accepted")));
-    }
-    // The salt may have any length: clients use the maximum, some libraries the digest's.
-    Ok(VerifyingKey::new_with_auto_salt_len(key))
+    VerifyingKey::from_pem(text).map_err(|error| bad_file(path, &error.to_string()))
 }
