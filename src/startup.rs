@@ -181,7 +181,7 @@ async fn set_password(store: &Store, given: Option<&str>) -> anyhow::Result<Opti
 /// Reads the certificate, and again whenever its files change.
 async fn load_tls(files: &Tls, lifecycle: &Lifecycle) -> anyhow::Result<RustlsConfig> {
     // Only fails when another provider is installed already, which then serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let config = RustlsConfig::from_pem_file(&files.cert, &files.key).await.with_context(|| {
         format!("the certificate {} with its key {} cannot be used", files.cert.display(), files.key.display())
     })?;

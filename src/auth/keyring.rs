@@ -8,13 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use rsa::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
-use rsa::pss::VerifyingKey;
-use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, RsaPublicKey};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
+use super::signature::VerifyingKey;
 use crate::clock::Clock;
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
@@ -24,9 +20,6 @@ pub const DEFAULT_CLIENT: &str = "default";
 
 /// The file that narrows clients.
 const RULES_FILE: &str = "clients.toml";
-
-/// The sizes of keys that are accepted, in bits.
-pub const KEY_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 
 /// How often the folder is looked at while pushes come in.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -77,9 +70,9 @@ const fn allowed() -> bool {
 }
 
 /// A client: who verifies, and what it may.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Client {
-    pub(super) keys: Vec<VerifyingKey<Sha256>>,
+    pub(super) keys: Vec<VerifyingKey>,
     pub(super) strategies: Option<Vec<Pattern>>,
     pub(super) unbound: bool,
 }
@@ -100,7 +93,7 @@ pub struct ClientInfo {
 /// Everything in the folder at one moment.
 #[derive(Debug, Default)]
 struct Clients {
-    by_id: HashMap<String, Client>,
+    by_id: HashMap<String, Arc<Client>>,
     rules: BTreeMap<String, Rules>,
     default_pem: Option<String>,
 }
@@ -141,7 +134,7 @@ impl Keyring {
     }
 
     /// The client that a token names: the one with keys of its own, or else the default one.
-    pub(super) fn client(&self, client_id: &str) -> Option<Client> {
+    pub(super) fn client(&self, client_id: &str) -> Option<Arc<Client>> {
         let clients = self.clients.load();
         clients.by_id.get(client_id).or_else(|| clients.by_id.get(DEFAULT_CLIENT)).cloned()
     }
@@ -155,7 +148,7 @@ impl Keyring {
             .iter()
             .map(|(id, client)| ClientInfo {
                 id: id.clone(),
-                fingerprints: client.keys.iter().filter_map(fingerprint).collect(),
+                fingerprints: client.keys.iter().map(VerifyingKey::fingerprint).collect(),
                 strategies: client
                     .strategies
                     .as_ref()
@@ -245,6 +238,7 @@ fn list(dir: &Path) -> Result<Listing, KeyringError> {
 /// Reads what is listed. Rules that cannot be read stay as they were: a typing error must not widen anybody.
 fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<KeyringError>) {
     let mut clients = Clients { rules: old_rules, ..Clients::default() };
+    let mut by_id = HashMap::<String, Client>::new();
     let mut problems = Vec::new();
     if !listing.keys().any(|path| path.ends_with(RULES_FILE)) {
         clients.rules.clear();
@@ -267,7 +261,7 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
         }
         // A client whose file is unusable, or cannot even be read, is still not the default client.
         let unlimited = || Client { keys: Vec::new(), strategies: None, unbound: true };
-        let client = clients.by_id.entry(client_id.to_owned()).or_insert_with(unlimited);
+        let client = by_id.entry(client_id.to_owned()).or_insert_with(unlimited);
         match text.and_then(|text| Ok((read_key(path, &text)?, text))) {
             Ok((key, text)) => {
                 client.keys.push(key);
@@ -279,18 +273,15 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
         }
     }
     for (id, rules) in &clients.rules {
-        let Some(client) = clients.by_id.get_mut(id) else {
+        let Some(client) = by_id.get_mut(id) else {
             tracing::warn!(client = id, "clients.toml narrows a client that has no key in the folder");
             continue;
         };
         client.strategies = rules.strategies.as_ref().map(|patterns| patterns.iter().map(Pattern::new).collect());
         client.unbound = rules.unbound;
     }
+    clients.by_id = by_id.into_iter().map(|(id, client)| (id, Arc::new(client))).collect();
     (clients, problems)
-}
-
-fn fingerprint(key: &VerifyingKey<Sha256>) -> Option<String> {
-    Some(hex::encode(Sha256::digest(key.as_ref().to_public_key_der().ok()?.as_bytes())))
 }
 
 fn bad_file(path: &Path, reason: &str) -> KeyringError {
@@ -307,17 +298,9 @@ fn read_file(path: &Path, length: u64) -> Result<String, KeyringError> {
     })
 }
 
-fn read_key(path: &Path, text: &str) -> Result<VerifyingKey<Sha256>, KeyringError> {
+fn read_key(path: &Path, text: &str) -> Result<VerifyingKey, KeyringError> {
     if text.contains("PRIVATE KEY-----") {
         return Err(KeyringError::PrivateKey(path.to_owned()));
     }
-    let key = RsaPublicKey::from_public_key_pem(text.trim()).map_err(|error| {
-        bad_file(path, &format!("it is not an RSA public key in PEM form (-----BEGIN PUBLIC KEY-----): {error}"))
-    })?;
-    let bits = BoxedUint::bits(key.n());
-    if !KEY_BITS.contains(&bits) {
-        return Err(bad_file(path, &format!("the key has {bits} bits; 2048 to 8192 are accepted")));
-    }
-    // The salt may have any length: clients use the maximum, some libraries the digest's.
-    Ok(VerifyingKey::new_with_auto_salt_len(key))
+    VerifyingKey::from_pem(text).map_err(|error| bad_file(path, &error.to_string()))
 }

@@ -6,6 +6,7 @@ pub mod keyring;
 pub mod password;
 pub mod rights;
 pub mod session;
+mod signature;
 mod throttle;
 pub mod token;
 

@@ -8,8 +8,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rsa::RsaPrivateKey;
-use rsa::pss::{Signature, SigningKey, VerifyingKey};
-use rsa::signature::hazmat::PrehashVerifier as _;
+use rsa::pss::SigningKey;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use rsa::traits::PublicKeyParts as _;
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::Refused;
 use super::canonical_json::canonical;
+use super::signature::VerifyingKey;
 use crate::domain::moment::Moment;
 use crate::ledger::UsedToken;
 
@@ -114,11 +114,10 @@ impl Token {
         Ok(())
     }
 
-    /// Whether one of the keys made the signature. Costs 0.1 to 1 ms for each key.
-    pub(super) fn check_signature(&self, keys: &[VerifyingKey<Sha256>]) -> Result<(), Refused> {
-        let signature = Signature::try_from(self.signature.as_slice()).map_err(|_| Refused::BadSignature)?;
-        let digest = Sha256::digest(&self.message);
-        let verified = keys.iter().any(|key| key.verify_prehash(&digest, &signature).is_ok());
+    /// Whether one of the keys made the signature. Costs 16 µs for a key of 2048 bits, 57 for 4096 and 220 for 8192; twice
+    /// as much for each key that did not, or with the shorter salt.
+    pub(super) fn check_signature(&self, keys: &[VerifyingKey]) -> Result<(), Refused> {
+        let verified = keys.iter().any(|key| key.verify(self.message.as_bytes(), &self.signature));
         verified.then_some(()).ok_or(Refused::BadSignature)
     }
 

@@ -36,6 +36,8 @@ pub(super) fn run(options: &PushOptions, clock: &Clock) -> anyhow::Result<()> {
     let body = serde_json::to_vec(&body)?;
     let token = sign(&key, &options.client, clock.now(), Bound { method: "POST", path: PATH, body: &body })?;
 
+    // ureq brings no cryptography of its own. Only fails when some is installed already, which then serves as well.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(30)))
         .http_status_as_error(false)

@@ -28,11 +28,15 @@ async fn a_token_that_existing_clients_send_is_good_and_warned_about() {
 }
 
 #[tokio::test]
-async fn both_salt_lengths_are_good() {
+async fn two_lengths_of_salt_are_good() {
     let app = App::start().await;
     let data = format!(r#"{{"client_id": "alice", "timestamp": {}}}"#, seconds(&app));
     for salt in [32, 222] {
         push(&app, &ALICE.token_over(&data, salt)).await.ok();
+    }
+    for salt in [0, 20, 31, 33, 64, 221] {
+        let refused = push(&app, &ALICE.token_over(&data, salt)).await.refusal();
+        assert_eq!(refused, (401, "bad_signature".to_owned()), "{salt}");
     }
 }
 

@@ -133,6 +133,9 @@ def test_https_and_a_certificate_that_changes(tmp_path):
         assert server.url.startswith("https://")
         trusted = str(tmp_path / "cert.pem")
         assert requests.get(server.url + TOTAL, verify=trusted, timeout=10).status_code == 200
+        signed = ("--key", "data/default_private.pem", "--client", "default", "--strategy", "alpha")
+        unknown = server.run("push", "--server", server.url, *signed, "-", stdin="[]", check=False)
+        assert unknown.returncode == 1 and "UnknownIssuer" in unknown.stderr, unknown.stderr
         form = {"password": PASSWORD}
         login = requests.post(server.url + "/login", data=form, verify=trusted, timeout=10, allow_redirects=False)
         name, *attributes = login.headers["Set-Cookie"].split("; ")
