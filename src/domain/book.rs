@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use imbl::{HashMap, OrdMap, OrdSet};
+use imbl::shared_ptr::DefaultSharedPtr;
+use imbl::{GenericHashMap, OrdMap, OrdSet};
 
 use super::code::Instrument;
 use super::decimal::{Amount, Volume};
@@ -14,6 +15,10 @@ use super::position::{InstrumentChange, Placed, Position, PositionList};
 use super::revision::Revision;
 use super::strategy::{Kind, StrategyId, StrategyName};
 use super::total::TotalLine;
+
+/// Names and instruments come from clients that have shown a credential: speed counts for more here than a hash that
+/// withstands every stranger.
+type HashMap<K, V> = GenericHashMap<K, V, foldhash::fast::RandomState, DefaultSharedPtr>;
 
 /// The state of something at its newest revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

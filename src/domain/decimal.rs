@@ -108,6 +108,11 @@ impl Decimal {
     }
 }
 
+/// A number below 10^12 in a machine word.
+fn word(small: u128) -> u64 {
+    u64::try_from(small).unwrap_or_default()
+}
+
 fn parse_exponent(text: &str) -> Result<i64, DecimalError> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -120,9 +125,25 @@ fn parse_exponent(text: &str) -> Result<i64, DecimalError> {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = 10_u128.pow(MAX_DECIMALS);
+        // Two halves of the decimals fit into a machine word each; a number is written with every change of it.
+        const HALF: u128 = 10_u128.pow(MAX_DECIMALS / 2);
         let magnitude = self.0.unsigned_abs();
-        write_fixed(f, self.0 < 0, &(magnitude / unit), &(magnitude % unit), MAX_DECIMALS)
+        let (head, low) = (magnitude / HALF, magnitude % HALF);
+        let (whole, high) = (head / HALF, head % HALF);
+        let sign = if self.0 < 0 { "-" } else { "" };
+        if high == 0 && low == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        let mut decimals = [b'0'; MAX_DECIMALS as usize];
+        let mut rest = [word(high), word(low)];
+        for (half, rest) in decimals.chunks_exact_mut(MAX_DECIMALS as usize / 2).zip(&mut rest) {
+            for digit in half.iter_mut().rev() {
+                *digit += u8::try_from(*rest % 10).unwrap_or_default();
+                *rest /= 10;
+            }
+        }
+        let text = std::str::from_utf8(&decimals).unwrap_or_default();
+        write!(f, "{sign}{whole}.{}", text.trim_end_matches('0'))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The single writer: takes what is queued, writes it in one transaction, publishes the book, then answers.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::error::{NotStored, OpenError, Unavailable};
-use super::sqlite::{self, api_keys, operator, sessions, upkeep, used_tokens};
+use super::sqlite::{self, api_keys, batch, operator, sessions, upkeep, used_tokens};
 use super::{Errand, Stored};
 use crate::clock::Clock;
 use crate::domain::book::Book;
@@ -113,6 +113,7 @@ impl Writer {
             Ok(done) => answers.send(done),
             Err(error) => {
                 tracing::error!(%error, "a batch could not be stored");
+                batch::roll_back(&mut self.connection).await;
                 self.in_doubt = true;
                 answers.refuse(&error)
             }
@@ -120,31 +121,25 @@ impl Writer {
     }
 
     /// One transaction. On an error nothing is published and nobody is told that anything was kept.
-    async fn commit(&mut self, batch: Batch) -> Result<Done, Unavailable> {
+    async fn commit(&mut self, work: Batch) -> Result<Done, Unavailable> {
         if self.in_doubt {
             self.reload().await?;
         }
         let now = self.clock.now();
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         let forgotten_before = self.ledger.tokens_forgotten_before;
-        let tokens = batch.changes.iter().filter_map(|change| change.token);
+        let tokens = work.changes.iter().filter_map(|change| change.token);
         let tokens: Vec<UsedToken> = tokens.filter(|token| token.signed_at >= forgotten_before).collect();
-        let unused =
-            if tokens.is_empty() { HashSet::new() } else { used_tokens::take(&mut transaction, &tokens).await? };
+        let unused = batch::begin(&mut self.connection, &tokens).await?;
         let mut draft = self.ledger.draft(now, unused);
-        let outcomes = batch.changes.into_iter().map(|change| draft.take(change)).collect();
+        let outcomes = work.changes.into_iter().map(|change| draft.take(change)).collect();
         let (mut ledger, appended, unspent) = draft.finish();
-        sqlite::append(&mut transaction, &appended).await?;
-        if !unspent.is_empty() {
-            used_tokens::give_back(&mut transaction, unspent).await?;
-        }
-        let ran = batch.rest.write(&mut transaction, now).await?;
+        let ran = work.rest.write(&mut self.connection, now).await?;
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY;
         if sweep {
             ledger.tokens_forgotten_before =
-                used_tokens::forget(&mut transaction, now.minus(self.token_memory)).await?;
+                used_tokens::forget(&mut self.connection, now.minus(self.token_memory)).await?;
         }
-        transaction.commit().await?;
+        batch::commit(&mut self.connection, &appended, &unspent).await?;
 
         if sweep {
             self.last_sweep = now;

@@ -1,7 +1,18 @@
 //! The tables in SQLite: a file for each, with its SQL; functions over a connection, so that whoever calls owns the
 //! transaction.
 
+/// A statement over rows as one JSON text. It is described when compiling, like every query, and there as text too, so
+/// that several go to the thread that SQLite works on in one trip.
+macro_rules! statement {
+    ($(#[$about:meta])* $name:ident = $sql:literal) => {
+        $(#[$about])*
+        pub(super) const $name: &str = concat!($sql, ";\n");
+        const _: fn(String) = |rows| drop(sqlx::query!($sql, rows));
+    };
+}
+
 pub(super) mod api_keys;
+pub(super) mod batch;
 pub(super) mod history;
 pub(super) mod operator;
 mod positions;
@@ -22,7 +33,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 
 use super::error::OpenError;
-use crate::ledger::{Appended, Ledger};
+use crate::ledger::Ledger;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -83,13 +94,6 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Ledger, Op
     let head = revisions::head(connection).await?;
     let tokens_forgotten_before = used_tokens::forgotten_before(connection).await?;
     Ok(Ledger { book, head, next_strategy, tokens_forgotten_before })
-}
-
-/// Writes what a batch appends.
-pub(super) async fn append(connection: &mut SqliteConnection, appended: &Appended) -> Result<(), sqlx::Error> {
-    strategies::write(connection, &appended.strategies).await?;
-    positions::write(connection, &appended.places).await?;
-    revisions::append(connection, &appended.entries).await
 }
 
 /// Rows as the JSON array that a statement unfolds again with `jsonb_each`: one statement for any number of rows.

@@ -46,32 +46,30 @@ impl<'a> From<&'a Entry> for RevisionRecord<'a> {
     }
 }
 
-/// Appends revisions and their changes.
-pub(super) async fn append(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), sqlx::Error> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let revisions = json(&entries.iter().map(RevisionRecord::from).collect::<Vec<_>>());
-    sqlx::query!(
-        "INSERT INTO revisions (id, strategy_id, kind, at, actor_kind, actor, address, note, parent_hash, hash)
-         SELECT value ->> 'id', value ->> 'strategy_id', value ->> 'kind', value ->> 'at', value ->> 'actor_kind',
-                value ->> 'actor', value ->> 'address', value ->> 'note',
-                unhex(value ->> 'parent_hash'), unhex(value ->> 'hash')
-         FROM jsonb_each(?)",
-        revisions
-    )
-    .execute(&mut *connection)
-    .await?;
-    let changes = json(&entries.iter().flat_map(items).collect::<Vec<_>>());
-    sqlx::query!(
-        "INSERT INTO changes (revision_id, item, before, after)
-         SELECT value ->> 0, value ->> '$[1].item', value ->> '$[1].before', value ->> '$[1].after'
-         FROM jsonb_each(?)",
-        changes
-    )
-    .execute(&mut *connection)
-    .await?;
-    Ok(())
+statement! {
+    /// Appends revisions.
+    APPEND = "INSERT INTO revisions (id, strategy_id, kind, at, actor_kind, actor, address, note, parent_hash, hash)
+              SELECT value ->> 'id', value ->> 'strategy_id', value ->> 'kind', value ->> 'at', value ->> 'actor_kind',
+                     value ->> 'actor', value ->> 'address', value ->> 'note',
+                     unhex(value ->> 'parent_hash'), unhex(value ->> 'hash')
+              FROM jsonb_each(?)"
+}
+
+statement! {
+    /// Appends what revisions changed.
+    APPEND_CHANGES = "INSERT INTO changes (revision_id, item, before, after)
+                      SELECT value ->> 0, value ->> '$[1].item', value ->> '$[1].before', value ->> '$[1].after'
+                      FROM jsonb_each(?)"
+}
+
+/// The rows of revisions.
+pub(super) fn rows(entries: &[Entry]) -> String {
+    json(&entries.iter().map(RevisionRecord::from).collect::<Vec<_>>())
+}
+
+/// The rows of what revisions changed.
+pub(super) fn change_rows(entries: &[Entry]) -> String {
+    json(&entries.iter().flat_map(items).collect::<Vec<_>>())
 }
 
 /// The items that a revision changed.

@@ -43,31 +43,22 @@ impl<'a> From<&'a StrategyState> for StrategyRecord<'a> {
     }
 }
 
-/// Writes strategies as they stand now.
-pub(super) async fn write(
-    connection: &mut SqliteConnection,
-    strategies: &BTreeMap<StrategyId, StrategyState>,
-) -> Result<(), sqlx::Error> {
-    if strategies.is_empty() {
-        return Ok(());
-    }
+statement! {
+    /// Writes strategies as they stand now.
+    WRITE = "INSERT INTO strategies (id, name, revision, updated_at, last_push_at, sequence, removed)
+             SELECT value ->> 'id', value ->> 'name', value ->> 'revision', value ->> 'updated_at',
+                    value ->> 'last_push_at', value ->> 'sequence', value ->> 'removed'
+             FROM jsonb_each(?) WHERE true
+             ON CONFLICT (id) DO UPDATE SET
+                 revision = excluded.revision, updated_at = excluded.updated_at,
+                 last_push_at = excluded.last_push_at, sequence = excluded.sequence, removed = excluded.removed"
+}
+
+/// The rows of strategies as they stand now.
+pub(super) fn rows(strategies: &BTreeMap<StrategyId, StrategyState>) -> String {
     // Those that are gone first: they free their names.
     let (gone, here) = strategies.values().partition::<Vec<_>, _>(|state| state.removed);
-    let rows: Vec<StrategyRecord> = gone.into_iter().chain(here).map(StrategyRecord::from).collect();
-    let rows = json(&rows);
-    sqlx::query!(
-        "INSERT INTO strategies (id, name, revision, updated_at, last_push_at, sequence, removed)
-         SELECT value ->> 'id', value ->> 'name', value ->> 'revision', value ->> 'updated_at',
-                value ->> 'last_push_at', value ->> 'sequence', value ->> 'removed'
-         FROM jsonb_each(?) WHERE true
-         ON CONFLICT (id) DO UPDATE SET
-             revision = excluded.revision, updated_at = excluded.updated_at,
-             last_push_at = excluded.last_push_at, sequence = excluded.sequence, removed = excluded.removed",
-        rows
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+    json(&gone.into_iter().chain(here).map(StrategyRecord::from).collect::<Vec<_>>())
 }
 
 /// Builds the book from the current state, and says the number that the next strategy gets.

@@ -1,51 +1,28 @@
 //! The tables `used_tokens` and `upkeep`: a signed token is good once, also after a restart.
 
-use std::collections::HashSet;
-
 use sqlx::SqliteConnection;
 
 use super::json;
 use crate::domain::moment::Moment;
 use crate::ledger::UsedToken;
 
-fn rows<'a>(tokens: impl IntoIterator<Item = &'a UsedToken>) -> String {
+statement! {
+    /// Records tokens as used, and gives those that were not used before.
+    TAKE = "INSERT INTO used_tokens (signed_at, digest)
+            SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?) WHERE true
+            ON CONFLICT DO NOTHING RETURNING signed_at, digest"
+}
+
+statement! {
+    /// Takes back the record of tokens whose changes were rejected: they allowed nothing.
+    GIVE_BACK = "DELETE FROM used_tokens
+                 WHERE (signed_at, digest) IN (SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?))"
+}
+
+/// The rows of tokens.
+pub(super) fn rows<'a>(tokens: impl IntoIterator<Item = &'a UsedToken>) -> String {
     let row = |token: &UsedToken| (token.signed_at.as_micros(), hex::encode_upper(token.digest));
     json(&tokens.into_iter().map(row).collect::<Vec<_>>())
-}
-
-/// Records tokens as used, and says which of them were not used before.
-pub(in crate::store) async fn take(
-    connection: &mut SqliteConnection,
-    tokens: &[UsedToken],
-) -> Result<HashSet<UsedToken>, sqlx::Error> {
-    let tokens = rows(tokens);
-    let taken = sqlx::query!(
-        "INSERT INTO used_tokens (signed_at, digest) SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?) WHERE true
-         ON CONFLICT DO NOTHING RETURNING signed_at, digest",
-        tokens
-    )
-    .fetch_all(connection)
-    .await?;
-    let understood = |signed_at, digest: Vec<u8>| {
-        Some(UsedToken { signed_at: Moment::from_micros(signed_at), digest: digest.try_into().ok()? })
-    };
-    Ok(taken.into_iter().filter_map(|row| understood(row.signed_at, row.digest)).collect())
-}
-
-/// Takes back the record of tokens whose changes were rejected: they allowed nothing.
-pub(in crate::store) async fn give_back(
-    connection: &mut SqliteConnection,
-    tokens: HashSet<UsedToken>,
-) -> Result<(), sqlx::Error> {
-    let tokens = rows(&tokens);
-    sqlx::query!(
-        "DELETE FROM used_tokens
-         WHERE (signed_at, digest) IN (SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?))",
-        tokens
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Before which moment of signing it is no longer known whether a token was used.
