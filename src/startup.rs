@@ -73,6 +73,7 @@ pub async fn serve(
     if gate.keyring().is_empty() {
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }
+    lifecycle.task("the watcher of the keys folder", gate.watch_keys());
     let tls = match &config.tls {
         Some(files) => Some(load_tls(files, &lifecycle).await?),
         None => None,

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::Refused;
+use super::Denied;
 use crate::clock::Clock;
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
@@ -125,7 +125,7 @@ impl ApiKeys {
     }
 
     /// The key that somebody presents.
-    pub(super) async fn check(&self, presented: &str) -> Result<ApiKey, Refused> {
+    pub(super) async fn check(&self, presented: &str) -> Result<ApiKey, Denied> {
         let (digest, now) = (digest(presented), self.clock.now());
         let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         let recorded = known.as_ref().and_then(|found| found.recorded);
@@ -135,9 +135,9 @@ impl ApiKeys {
                 Ok(Some(key)) => (key, now),
                 Ok(None) => {
                     self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
-                    return Err(Refused::UnknownApiKey);
+                    return Err(Denied::UnknownApiKey);
                 }
-                Err(error) => return Err(Refused::Unavailable(error.to_string())),
+                Err(error) => return Err(Denied::Unavailable(error.to_string())),
             },
         };
         let due = recorded.is_none_or(|recorded| now.since(recorded) >= USE_RECORDED_EVERY);

@@ -21,8 +21,8 @@ pub const DEFAULT_CLIENT: &str = "default";
 /// The file that narrows clients.
 const RULES_FILE: &str = "clients.toml";
 
-/// How often the folder is looked at while pushes come in.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often the folder is looked at.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// No file in the folder is read beyond this.
 const MAX_FILE_BYTES: u64 = 1 << 20;

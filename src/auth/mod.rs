@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// Why somebody may not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum Denied {
     /// A push came with no credential.
     #[error("no X-Auth-Token header and no API key")]
     MissingToken,

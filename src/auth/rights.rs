@@ -9,10 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap};
 use tokio::sync::Mutex;
+use tokio::task::JoinError;
+use tokio::time::MissedTickBehavior;
 
-use super::Refused;
+use super::Denied;
 use super::api_key::ApiKeys;
-use super::keyring::{Client, Keyring, KeyringError};
+use super::keyring::{Client, Keyring, KeyringError, LOOK_EVERY};
 use super::password::verify;
 use super::session::{self, SessionSecret};
 use super::throttle::Throttle;
@@ -60,7 +62,7 @@ impl Claim {
     ///
     /// # Errors
     /// When the token was signed for another one.
-    pub fn over(self, request: Bound<'_>) -> Result<Pusher, Refused> {
+    pub fn over(self, request: Bound<'_>) -> Result<Pusher, Denied> {
         match self.token {
             Some(token) => token.check_binding(request).map(|()| self.pusher),
             None => Ok(self.pusher),
@@ -94,12 +96,12 @@ impl Pusher {
     ///
     /// # Errors
     /// When the credential does not cover it.
-    pub fn to(self, strategy: StrategyName) -> Result<Permit, Refused> {
+    pub fn to(self, strategy: StrategyName) -> Result<Permit, Denied> {
         let Self { actor, address, token, strategies, unbound } = self;
         if strategies.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(&strategy))) {
             Ok(Permit { strategy, actor, address, token, unbound })
         } else {
-            Err(Refused::StrategyForbidden(strategy.to_string()))
+            Err(Denied::StrategyForbidden(strategy.to_string()))
         }
     }
 }
@@ -133,8 +135,8 @@ impl LoggedIn {
     ///
     /// # Errors
     /// When another page made it.
-    pub fn over_form(&self, form_token: &str, address: IpAddr) -> Result<Operator, Refused> {
-        if form_token == self.form_token { Ok(Operator { address }) } else { Err(Refused::ForeignForm) }
+    pub fn over_form(&self, form_token: &str, address: IpAddr) -> Result<Operator, Denied> {
+        if form_token == self.form_token { Ok(Operator { address }) } else { Err(Denied::ForeignForm) }
     }
 }
 
@@ -226,7 +228,7 @@ impl Gate {
     ///
     /// # Errors
     /// As [`Self::operator`], and when the store cannot write.
-    pub async fn log_in(&self, password: &str, address: IpAddr) -> Result<SessionSecret, Refused> {
+    pub async fn log_in(&self, password: &str, address: IpAddr) -> Result<SessionSecret, Denied> {
         self.operator(Some(password), address).await?;
         self.open_session().await
     }
@@ -235,11 +237,11 @@ impl Gate {
     ///
     /// # Errors
     /// When the store cannot write.
-    pub(crate) async fn open_session(&self) -> Result<SessionSecret, Refused> {
-        let secret = SessionSecret::generate().map_err(|error| Refused::Unavailable(error.to_string()))?;
+    pub(crate) async fn open_session(&self) -> Result<SessionSecret, Denied> {
+        let secret = SessionSecret::generate().map_err(|error| Denied::Unavailable(error.to_string()))?;
         let useless_before = self.clock.now().minus(session::LONGEST);
         let errand = Errand::OpenSession { digest: secret.digest(), useless_before };
-        self.store.run(errand).await.map_err(|error| Refused::Unavailable(error.to_string()))?;
+        self.store.run(errand).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         Ok(secret)
     }
 
@@ -252,10 +254,10 @@ impl Gate {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn session(&self, cookie: Option<&str>) -> Result<Option<LoggedIn>, Refused> {
+    pub async fn session(&self, cookie: Option<&str>) -> Result<Option<LoggedIn>, Denied> {
         let Some(secret) = cookie.map(SessionSecret::presented) else { return Ok(None) };
         let (digest, now) = (secret.digest(), self.clock.now());
-        let found = self.store.session(&digest).await.map_err(|error| Refused::Unavailable(error.to_string()))?;
+        let found = self.store.session(&digest).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         let Some(found) = found.filter(|found| session::holds(found, now)) else { return Ok(None) };
         if session::is_due(&found, now) {
             self.store.note_session_use(digest, now);
@@ -267,16 +269,16 @@ impl Gate {
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn log_out(&self, session: &LoggedIn) -> Result<(), Refused> {
+    pub async fn log_out(&self, session: &LoggedIn) -> Result<(), Denied> {
         let ended = self.store.run(Errand::CloseSession(session.digest)).await;
-        ended.map(|_| ()).map_err(|error| Refused::Unavailable(error.to_string()))
+        ended.map(|_| ()).map_err(|error| Denied::Unavailable(error.to_string()))
     }
 
     /// Whether somebody may read.
     ///
     /// # Errors
     /// When reading needs a credential and this is none.
-    pub async fn reader(&self, sender: Sender<'_>) -> Result<Reader, Refused> {
+    pub async fn reader(&self, sender: Sender<'_>) -> Result<Reader, Denied> {
         if self.reads == Reads::Open {
             return Ok(Reader(()));
         }
@@ -287,10 +289,10 @@ impl Gate {
         if self.session(sender.session).await?.is_some() {
             return Ok(Reader(()));
         }
-        let presented = sender.api_key().ok_or(Refused::MissingReadCredential)?;
+        let presented = sender.api_key().ok_or(Denied::MissingReadCredential)?;
         match self.api_keys.check(&presented).await?.scope {
             Scope::Read => Ok(Reader(())),
-            Scope::Write => Err(Refused::WrongScope("read")),
+            Scope::Write => Err(Denied::WrongScope("read")),
         }
     }
 
@@ -299,15 +301,15 @@ impl Gate {
     ///
     /// # Errors
     /// When there is no credential, or it is not good.
-    pub async fn pusher(&self, sender: Sender<'_>) -> Result<Claim, Refused> {
+    pub async fn pusher(&self, sender: Sender<'_>) -> Result<Claim, Denied> {
         if let Some(header) = sender.headers.get("x-auth-token") {
-            let header = header.to_str().map_err(|_| Refused::MalformedToken("it is not ASCII"))?;
+            let header = header.to_str().map_err(|_| Denied::MalformedToken("it is not ASCII"))?;
             return self.signed_pusher(header, sender.address).await;
         }
-        let presented = sender.api_key().ok_or(Refused::MissingToken)?;
+        let presented = sender.api_key().ok_or(Denied::MissingToken)?;
         let key = self.api_keys.check(&presented).await?;
         if key.scope != Scope::Write {
-            return Err(Refused::WrongScope("write"));
+            return Err(Denied::WrongScope("write"));
         }
         let strategies = (!key.strategies.is_empty()).then_some(key.strategies);
         let (actor, address) = (Actor::Key(key.name), sender.address);
@@ -315,7 +317,7 @@ impl Gate {
         Ok(Claim { token: None, pusher })
     }
 
-    async fn signed_pusher(&self, header: &str, address: IpAddr) -> Result<Claim, Refused> {
+    async fn signed_pusher(&self, header: &str, address: IpAddr) -> Result<Claim, Denied> {
         let token = Token::parse(header)?;
         token.check_age(self.clock.now(), self.token_max_age)?;
         if self.keyring.is_due() {
@@ -332,7 +334,7 @@ impl Gate {
         }
         let client = client?;
         if token.is_unbound() && !client.unbound {
-            return Err(Refused::UnboundToken);
+            return Err(Denied::UnboundToken);
         }
         let pusher = Pusher {
             actor: Actor::Client(token.client_id.clone()),
@@ -348,11 +350,25 @@ impl Gate {
     ///
     /// Found out right here and not on a blocking thread: it takes 16 to 220 µs of CPU, and handing it over and back was
     /// measured to cost a quarter of the pushes per second when it took several times as long.
-    fn verified(&self, token: &Token) -> Result<Arc<Client>, Refused> {
+    fn verified(&self, token: &Token) -> Result<Arc<Client>, Denied> {
         let client =
-            self.keyring.client(&token.client_id).ok_or_else(|| Refused::UnknownClient(token.client_id.clone()))?;
+            self.keyring.client(&token.client_id).ok_or_else(|| Denied::UnknownClient(token.client_id.clone()))?;
         token.check_signature(&client.keys)?;
         Ok(client)
+    }
+
+    /// Looks at the keys folder again and again, for ever, so that a key that was taken away is gone though nobody pushes.
+    pub fn watch_keys(&self) -> impl Future<Output = Result<(), JoinError>> + Send + 'static {
+        let keyring = Arc::clone(&self.keyring);
+        async move {
+            let mut ticks = tokio::time::interval(LOOK_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                let keyring = Arc::clone(&keyring);
+                tokio::task::spawn_blocking(move || keyring.look_again()).await?;
+            }
+        }
     }
 
     /// Looks at the keys folder. Files are for a blocking thread.
@@ -367,13 +383,13 @@ impl Gate {
     ///
     /// # Errors
     /// When the password is missing or wrong, or its address is locked out.
-    pub async fn operator(&self, password: Option<&str>, address: IpAddr) -> Result<Operator, Refused> {
-        let password = password.ok_or(Refused::MissingPassword)?.to_owned();
+    pub async fn operator(&self, password: Option<&str>, address: IpAddr) -> Result<Operator, Denied> {
+        let password = password.ok_or(Denied::MissingPassword)?.to_owned();
         let mut throttle = self.throttle.lock().await;
         if let Some(retry_after) = throttle.locked_for(address, self.clock.now()) {
-            return Err(Refused::LockedOut { retry_after });
+            return Err(Denied::LockedOut { retry_after });
         }
-        let unavailable = |error: &dyn std::error::Error| Refused::Unavailable(error.to_string());
+        let unavailable = |error: &dyn std::error::Error| Denied::Unavailable(error.to_string());
         let stored = self.store.operator().await.map_err(|error| unavailable(&error))?;
         let right = match stored {
             Some(stored) => tokio::task::spawn_blocking(move || verify(&password, &stored.password_hash))
@@ -384,7 +400,7 @@ impl Gate {
         if !right {
             throttle.failed(address, self.clock.now());
             tracing::warn!(%address, "a wrong operator's password");
-            return Err(Refused::WrongPassword);
+            return Err(Denied::WrongPassword);
         }
         throttle.succeeded(address);
         Ok(Operator { address })

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::Refused;
+use super::Denied;
 use super::canonical_json::canonical;
 use super::signature::VerifyingKey;
 use crate::domain::moment::Moment;
@@ -80,8 +80,8 @@ struct AuthData<'a> {
 
 impl Token {
     /// Reads the header.
-    pub(super) fn parse(header: &str) -> Result<Self, Refused> {
-        let malformed = Refused::MalformedToken;
+    pub(super) fn parse(header: &str) -> Result<Self, Denied> {
+        let malformed = Denied::MalformedToken;
         let text = BASE64.decode(header.trim()).map_err(|_| malformed("it is not base64"))?;
         let envelope: Envelope = serde_json::from_slice(&text)
             .map_err(|_| malformed("it is not a JSON object with auth_data and signature"))?;
@@ -104,35 +104,35 @@ impl Token {
     }
 
     /// Whether the token was signed in a window around now.
-    pub(super) fn check_age(&self, now: Moment, max_age: Duration) -> Result<(), Refused> {
+    pub(super) fn check_age(&self, now: Moment, max_age: Duration) -> Result<(), Denied> {
         if self.signed_at < now.minus(max_age) {
-            return Err(Refused::TokenExpired);
+            return Err(Denied::TokenExpired);
         }
         if self.signed_at > now.plus(MAX_AHEAD) {
-            return Err(Refused::TokenFromFuture);
+            return Err(Denied::TokenFromFuture);
         }
         Ok(())
     }
 
     /// Whether one of the keys made the signature. Costs 16 µs for a key of 2048 bits, 57 for 4096 and 220 for 8192; twice
     /// as much for each key that did not, or with the shorter salt.
-    pub(super) fn check_signature(&self, keys: &[VerifyingKey]) -> Result<(), Refused> {
+    pub(super) fn check_signature(&self, keys: &[VerifyingKey]) -> Result<(), Denied> {
         let verified = keys.iter().any(|key| key.verify(self.message.as_bytes(), &self.signature));
-        verified.then_some(()).ok_or(Refused::BadSignature)
+        verified.then_some(()).ok_or(Denied::BadSignature)
     }
 
     /// Whether the token was signed for this request, as far as it says.
-    pub(super) fn check_binding(&self, request: Bound<'_>) -> Result<(), Refused> {
+    pub(super) fn check_binding(&self, request: Bound<'_>) -> Result<(), Denied> {
         let differs = |field: &Option<String>, actual: &str| field.as_ref().is_some_and(|field| field != actual);
         if differs(&self.binding.method, request.method) {
-            return Err(Refused::TokenMismatch("method"));
+            return Err(Denied::TokenMismatch("method"));
         }
         if differs(&self.binding.path, request.path) {
-            return Err(Refused::TokenMismatch("path"));
+            return Err(Denied::TokenMismatch("path"));
         }
         match &self.binding.body_sha256 {
             Some(hash) if !hash.eq_ignore_ascii_case(&hex::encode(Sha256::digest(request.body))) => {
-                Err(Refused::TokenMismatch("body_sha256"))
+                Err(Denied::TokenMismatch("body_sha256"))
             }
             _ => Ok(()),
         }

@@ -9,6 +9,7 @@ mod verify;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -37,7 +38,12 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
     let clock = Clock::system();
     let runtime = tokio::runtime::Runtime::new()?;
     match &line.command {
-        None | Some(Command::Serve(_)) => runtime.block_on(serve::run(line.config()?, clock))?,
+        None | Some(Command::Serve(_)) => {
+            let served = runtime.block_on(serve::run(line.config()?, clock));
+            // After a failure something may still wait for a disk that does not answer.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            served?;
+        }
         Some(Command::Keygen(options)) => keygen::run(&line.places()?, options)?,
         Some(Command::Key(command)) => runtime.block_on(key::run(&line.places()?, command, &clock))?,
         Some(Command::Password(PasswordCommand::Set)) => runtime.block_on(password::set(&line.places()?, &clock))?,

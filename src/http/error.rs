@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::auth::Refused;
+use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::desk::NotDone;
 use crate::domain::decimal::DecimalError;
@@ -74,7 +74,7 @@ pub enum AppError {
     /// The request cannot be understood or breaks a rule.
     Invalid(Invalid),
     /// No right to it.
-    Refused(Refused),
+    Denied(Denied),
     /// The selection names a strategy that does not exist.
     UnknownStrategy(UnknownStrategy),
     /// There is no such revision, or not yet.
@@ -118,9 +118,9 @@ impl From<Invalid> for AppError {
     }
 }
 
-impl From<Refused> for AppError {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
+impl From<Denied> for AppError {
+    fn from(refused: Denied) -> Self {
+        Self::Denied(refused)
     }
 }
 
@@ -179,12 +179,12 @@ struct ErrorBody<'a> {
 impl AppError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(Refused::LockedOut { retry_after }) => Some(*retry_after),
+            Self::Denied(Denied::LockedOut { retry_after }) => Some(*retry_after),
             Self::Overloaded
             | Self::Failing(_)
             | Self::Timeout
             | Self::Unavailable(_)
-            | Self::Refused(Refused::Unavailable(_)) => Some(Duration::from_secs(1)),
+            | Self::Denied(Denied::Unavailable(_)) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
@@ -209,7 +209,7 @@ impl IntoResponse for AppError {
             Self::Rejected(Rejected::RevisionMoved { current }) => body.current_revision = Some(*current),
             _ => {}
         }
-        if let Self::Unavailable(Unavailable(cause)) | Self::Refused(Refused::Unavailable(cause)) = &self {
+        if let Self::Unavailable(Unavailable(cause)) | Self::Denied(Denied::Unavailable(cause)) = &self {
             tracing::error!(cause, "answered 503");
         }
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
@@ -219,7 +219,7 @@ impl IntoResponse for AppError {
         if let Some(wait) = self.retry_after() {
             headers.insert(RETRY_AFTER, whole_seconds(wait).into());
         }
-        if self == Self::Refused(Refused::MissingReadCredential) {
+        if self == Self::Denied(Denied::MissingReadCredential) {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"jq2qmt\", charset=\"UTF-8\""));
         }
         // For who draws it as a page.

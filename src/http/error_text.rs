@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 
 use super::error::{AppError, Fault, Invalid, whole_seconds};
-use crate::auth::Refused;
+use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::domain::code::CodeError;
 use crate::domain::decimal::DecimalError;
@@ -98,7 +98,7 @@ impl AppError {
         use StatusCode as S;
         match self {
             Self::Invalid(invalid) => invalid.text(),
-            Self::Refused(refused) => refused_text(refused),
+            Self::Denied(refused) => denied_text(refused),
             Self::Rejected(rejected) => rejected_text(rejected),
             Self::Unavailable(_) => Text::new(
                 S::SERVICE_UNAVAILABLE,
@@ -213,42 +213,42 @@ pub(super) fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) 
     }
 }
 
-fn refused_text(refused: &Refused) -> Text {
+fn denied_text(refused: &Denied) -> Text {
     use StatusCode as S;
     let (status, code, chinese): (S, &str, Cow<'static, str>) = match refused {
-        Refused::MissingToken => (S::UNAUTHORIZED, "missing_token", "缺少认证令牌".into()),
-        Refused::MalformedToken(_) => (S::UNAUTHORIZED, "malformed_token", "认证令牌格式错误".into()),
-        Refused::TokenExpired => (S::UNAUTHORIZED, "token_expired", "认证失败: 令牌已过期".into()),
-        Refused::TokenFromFuture => {
+        Denied::MissingToken => (S::UNAUTHORIZED, "missing_token", "缺少认证令牌".into()),
+        Denied::MalformedToken(_) => (S::UNAUTHORIZED, "malformed_token", "认证令牌格式错误".into()),
+        Denied::TokenExpired => (S::UNAUTHORIZED, "token_expired", "认证失败: 令牌已过期".into()),
+        Denied::TokenFromFuture => {
             (S::UNAUTHORIZED, "token_from_future", "认证失败: 令牌时间超前，请校准签名机器的时钟".into())
         }
-        Refused::UnknownClient(_) => (S::UNAUTHORIZED, "unknown_client", "认证失败: 未知的客户端".into()),
-        Refused::BadSignature => (S::UNAUTHORIZED, "bad_signature", "认证失败: 签名验证失败".into()),
-        Refused::TokenMismatch(field) => {
+        Denied::UnknownClient(_) => (S::UNAUTHORIZED, "unknown_client", "认证失败: 未知的客户端".into()),
+        Denied::BadSignature => (S::UNAUTHORIZED, "bad_signature", "认证失败: 签名验证失败".into()),
+        Denied::TokenMismatch(field) => {
             (S::UNAUTHORIZED, "token_mismatch", format!("认证失败: 令牌与本次请求不符 ({field})").into())
         }
-        Refused::UnboundToken => (S::FORBIDDEN, "unbound_token", "该客户端的令牌必须绑定请求体 (body_sha256)".into()),
-        Refused::StrategyForbidden(name) => {
+        Denied::UnboundToken => (S::FORBIDDEN, "unbound_token", "该客户端的令牌必须绑定请求体 (body_sha256)".into()),
+        Denied::StrategyForbidden(name) => {
             (S::FORBIDDEN, "strategy_forbidden", format!("该凭证无权推送策略: {name}").into())
         }
-        Refused::MissingPassword => (S::UNAUTHORIZED, "missing_password", "缺少内部密码".into()),
-        Refused::WrongPassword => (S::UNAUTHORIZED, "wrong_password", "密码验证失败".into()),
-        Refused::LockedOut { retry_after } => (
+        Denied::MissingPassword => (S::UNAUTHORIZED, "missing_password", "缺少内部密码".into()),
+        Denied::WrongPassword => (S::UNAUTHORIZED, "wrong_password", "密码验证失败".into()),
+        Denied::LockedOut { retry_after } => (
             S::TOO_MANY_REQUESTS,
             "locked_out",
             format!("密码错误次数过多，请在 {} 秒后重试", whole_seconds(*retry_after)).into(),
         ),
-        Refused::NotLoggedIn => (S::UNAUTHORIZED, "not_logged_in", "未登录或登录已过期".into()),
-        Refused::ForeignForm => (S::FORBIDDEN, "foreign_form", "表单已失效，请重新打开页面后再提交".into()),
-        Refused::MissingReadCredential => (S::UNAUTHORIZED, "missing_api_key", "缺少 API 密钥".into()),
-        Refused::UnknownApiKey => (S::UNAUTHORIZED, "unknown_api_key", "API 密钥无效或已吊销".into()),
-        Refused::WrongScope(scope) => {
+        Denied::NotLoggedIn => (S::UNAUTHORIZED, "not_logged_in", "未登录或登录已过期".into()),
+        Denied::ForeignForm => (S::FORBIDDEN, "foreign_form", "表单已失效，请重新打开页面后再提交".into()),
+        Denied::MissingReadCredential => (S::UNAUTHORIZED, "missing_api_key", "缺少 API 密钥".into()),
+        Denied::UnknownApiKey => (S::UNAUTHORIZED, "unknown_api_key", "API 密钥无效或已吊销".into()),
+        Denied::WrongScope(scope) => {
             (S::FORBIDDEN, "wrong_scope", format!("API 密钥权限不足: 需要 {scope} 权限").into())
         }
-        Refused::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "暂时无法验证凭证，请稍后重试".into()),
+        Denied::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "暂时无法验证凭证，请稍后重试".into()),
     };
     let english = match refused {
-        Refused::Unavailable(_) => "credentials cannot be checked now; try again shortly".into(),
+        Denied::Unavailable(_) => "credentials cannot be checked now; try again shortly".into(),
         other => other.to_string(),
     };
     Text::new(status, code, chinese, english)
@@ -272,6 +272,6 @@ fn rejected_text(rejected: &Rejected) -> Text {
         Rejected::TokenReplayed => {
             Text::new(S::UNAUTHORIZED, "token_replayed", "认证失败: 令牌已被使用", rejected.to_string())
         }
-        Rejected::TokenForgotten => refused_text(&Refused::TokenExpired),
+        Rejected::TokenForgotten => denied_text(&Denied::TokenExpired),
     }
 }

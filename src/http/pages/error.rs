@@ -11,7 +11,7 @@ use super::super::error::AppError;
 use super::form::SessionEnded;
 use super::view::View;
 use super::{html, login};
-use crate::auth::Refused;
+use crate::auth::Denied;
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -33,7 +33,7 @@ pub(in crate::http) async fn draw_error(
     if let Some(ended) = as_json.extensions_mut().remove::<SessionEnded>() {
         return login::ask_to_go_on(View::stranger(asked, state), ended);
     }
-    if *error == AppError::Refused(Refused::NotLoggedIn) && asked.method == Method::GET {
+    if *error == AppError::Denied(Denied::NotLoggedIn) && asked.method == Method::GET {
         return login::redirect_to_login(&asked.uri);
     }
     let v = whose_view(state, asked, as_json.status()).await;

@@ -13,7 +13,7 @@ use super::super::cookies;
 use super::super::error::AppError;
 use super::super::extract::{body_of_form, peer_address};
 use super::view::View;
-use crate::auth::Refused;
+use crate::auth::Denied;
 use crate::auth::rights::{LoggedIn, Operator};
 
 /// The name of the field that shows where a form comes from.
@@ -56,22 +56,22 @@ pub(super) struct SessionEnded {
 
 /// Why a form was not taken.
 pub(super) enum FormError {
-    Refused(AppError),
+    Denied(AppError),
     SessionEnded(SessionEnded),
 }
 
 impl<E: Into<AppError>> From<E> for FormError {
     fn from(error: E) -> Self {
-        Self::Refused(error.into())
+        Self::Denied(error.into())
     }
 }
 
 impl IntoResponse for FormError {
     fn into_response(self) -> Response {
         match self {
-            Self::Refused(error) => error.into_response(),
+            Self::Denied(error) => error.into_response(),
             Self::SessionEnded(ended) => {
-                let mut response = AppError::from(Refused::NotLoggedIn).into_response();
+                let mut response = AppError::from(Denied::NotLoggedIn).into_response();
                 // For who draws it as a page.
                 response.extensions_mut().insert(ended);
                 response
@@ -132,6 +132,6 @@ impl FromRequest<AppState> for OpenForm {
 fn check_origin(parts: &Parts) -> Result<(), AppError> {
     match parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
         None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => Err(Refused::ForeignForm.into()),
+        Some(_) => Err(Denied::ForeignForm.into()),
     }
 }

@@ -19,7 +19,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::links::own_path;
 use super::texts::{CHINESE, ENGLISH, Texts};
 use super::{format, links, see_other};
-use crate::auth::Refused;
+use crate::auth::Denied;
 use crate::auth::rights::{LoggedIn, Reads};
 use crate::clock::Zone;
 use crate::domain::book::Book;
@@ -173,7 +173,7 @@ impl FromRequestParts<AppState> for Reading {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
         let v = View::of(parts, state).await?;
         if !v.may_read() {
-            return Err(Refused::NotLoggedIn.into());
+            return Err(Denied::NotLoggedIn.into());
         }
         Ok(Self { v, book: state.store.book() })
     }
@@ -187,7 +187,7 @@ impl FromRequestParts<AppState> for Member {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
         let v = View::of(parts, state).await?;
-        if v.logged_in() { Ok(Self(v)) } else { Err(Refused::NotLoggedIn.into()) }
+        if v.logged_in() { Ok(Self(v)) } else { Err(Denied::NotLoggedIn.into()) }
     }
 }
 

@@ -27,8 +27,8 @@ statement! {
 /// What became of places in lists: the rows to clear, and those to write.
 pub(super) fn rows(changes: &BTreeMap<(StrategyId, i64), Option<Position>>) -> (String, String) {
     let gone = changes.iter().filter(|(_, position)| position.is_none()).map(|(key, _)| key);
-    let kept = changes.iter().filter_map(|((strategy, place), position)| {
-        Some((strategy, WrittenPosition::new(*place, position.as_ref()?)))
-    });
+    let kept = changes
+        .iter()
+        .filter_map(|((strategy, place), position)| Some((strategy, WrittenPosition::new(*place, position.as_ref()?))));
     (json(&gone.collect::<Vec<_>>()), json(&kept.collect::<Vec<_>>()))
 }
