@@ -208,7 +208,7 @@ def main():
     parser.add_argument("--report", action="store_true", help="only print, also when a goal is missed")
     report = parser.parse_args().report
     print(f"building this release, the tools and the release before ({BEFORE}): minutes at the first time", flush=True)
-    server, limits = tools.build("--bin", "jq2qmt", "--release"), tools.build("--bench", "limits", "--release")
+    limits, server = tools.build_both("--release")
     before = tools.build_before()
     if before is None:
         print(f"commit {BEFORE} is not in this clone: nothing is held against the release before")

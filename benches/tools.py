@@ -35,10 +35,19 @@ def build(kind, name, *options, folder=ROOT):
         cwd=folder, stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     messages = [json.loads(line) for line in done.stdout.splitlines()]
-    # A bench brings the server with it.
+    # A bench brings a server with it.
     built = (message for message in messages if message.get("executable") and message["target"]["name"] == name)
     (program,) = (message["executable"] for message in built)
     return pathlib.Path(program)
+
+
+def build_both(*options):
+    """The sender of requests, and the server.
+
+    In this order: with a bench cargo also builds a server with the features that only tests need, and leaves it in the
+    place of the real one.
+    """
+    return build("--bench", "limits", *options), build("--bin", "jq2qmt", *options)
 
 
 def build_before():

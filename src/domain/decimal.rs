@@ -371,12 +371,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_double_that_python_prints_comes_back(bits in any::<u64>()) {
-            let double = f64::from_bits(bits);
-            prop_assume!(double.is_finite());
-            if let Ok(parsed) = Decimal::parse(&format!("{double:?}")) {
-                prop_assert_eq!(parsed.to_string().parse::<f64>().unwrap(), double);
-            }
+        fn a_double_that_python_prints_comes_back(
+            mantissa in 0..1_u64 << 52,
+            // From 2^-24, below which there are more than 24 decimals, to 2^39.
+            exponent in 1023 - 24..1023_u64 + 39,
+            negative: bool,
+        ) {
+            let double = f64::from_bits(u64::from(negative) << 63 | exponent << 52 | mantissa);
+            let parsed = Decimal::parse(&format!("{double:?}")).unwrap();
+            prop_assert_eq!(parsed.to_string().parse::<f64>().unwrap(), double);
         }
 
         #[test]

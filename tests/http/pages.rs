@@ -717,5 +717,7 @@ async fn texts_from_elsewhere_stay_texts() {
         let answer = browser.get(&path).await;
         let page = text(&answer);
         assert!(!page.contains("<script>") && !page.contains("<img") && !page.contains("<i>"), "{path}: {page}");
+        let repeats_nothing = ["/login", "/nowhere"].iter().any(|start| path.starts_with(start));
+        assert!(repeats_nothing || page.contains("&#60;"), "{path} does not show it at all: {page}");
     }
 }

@@ -19,7 +19,7 @@ import tools
 
 @pytest.fixture(scope="module")
 def limits():
-    return tools.build("--bench", "limits")
+    return tools.build_both()[0]
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def json_in(text):
 
 def test_api_usage_works_as_printed(server):
     # A refusal fails the script, also where a call forgets to ask for that.
-    script = ["set -euo pipefail; curl() { command curl --fail-with-body \"$@\"; }"]
+    script = ['set -euo pipefail; curl() { command curl --fail-with-body "$@"; }']
     answers = []
     for language, text in FENCE.findall((ROOT / "API_USAGE.md").read_text(encoding="utf-8")):
         if language == "python":

@@ -369,6 +369,16 @@ def test_rejections_are_retried_ever_more_seldom(desk, fake):
     fake.refusals.clear()
 
 
+def test_a_trade_makes_up_for_the_rejections_before_it(desk, fake):
+    refusals = iter(["not now"] * 2)
+    fake.refuse = lambda _order: next(refusals, None)
+    assert desk.trade({MAIN: 500}, 600) == {MAIN: 500}
+    fake.refuse = lambda _order: "not now"
+    desk.trade({MAIN: 1000}, 60)
+    assert "连续第 2 次" in desk.output and "连续第 3 次" not in desk.output
+    fake.refusals.clear()
+
+
 def test_a_terminal_that_silently_places_nothing_is_named(desk, fake):
     fake.lose = lambda _order: True
     desk.trade({MAIN: 1000}, 100)
@@ -489,3 +499,15 @@ def test_limits_of_value_stop_with_a_message(fake):
     assert desk.trade({OTHER: 500, ETF: 2000}) == {OTHER: 500}
     fake.next_day("09:31")
     assert desk.trade({OTHER: 500, ETF: 2000}) == {OTHER: 500, ETF: 2000}
+
+
+def test_the_turnover_is_what_was_traded_and_what_still_may_be(fake):
+    desk = Desk(fake, MAX_DAILY_TURNOVER=15_000)
+    fake.fill = lambda _order: 0
+    # Each would take 10,000: while one of them rests there is no room for the other.
+    desk.trade({MAIN: 1000, OTHER: 500}, 25)
+    assert len(fake.placed) == 1
+    # One that was cancelled without a trade takes nothing.
+    desk.trade({MAIN: 1000}, 300)
+    fake.fill = lambda order: order.rest
+    assert desk.trade({MAIN: 1000}) == {MAIN: 1000}

@@ -1,0 +1,122 @@
+-- What a server of release 0.1.0 had on disk: pushes, an edit, a restore, a removed strategy, an API key.
+BEGIN TRANSACTION;
+CREATE TABLE _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+);
+INSERT INTO "_sqlx_migrations" VALUES(1,'ledger','2026-11-22 19:42:39',1,X'2CDBA46215574F1E52CC8E9EACC8DB70AD294495D08B85DC418A6C2E09B206E321448B02DC298ED0603B7BBAAA0D1002',1838641);
+INSERT INTO "_sqlx_migrations" VALUES(2,'sessions','2026-11-22 19:42:39',1,X'AC97692D842FB01FFDEDDC0A9714CED1D98406EC397CBCDF0593EFAEA11723D67C0636E07B4786427629A00F8892146E',629295);
+CREATE TABLE api_keys (
+    id           INTEGER PRIMARY KEY NOT NULL,
+    name         TEXT    NOT NULL CONSTRAINT api_key_name CHECK (length(name) BETWEEN 1 AND 100),
+    scope        TEXT    NOT NULL CONSTRAINT api_key_scope CHECK (scope IN ('read', 'write')),
+    strategies   TEXT    NOT NULL, -- JSON array of patterns; [] for every strategy
+    prefix       TEXT    NOT NULL,
+    digest       BLOB    NOT NULL UNIQUE CONSTRAINT api_key_digest_length CHECK (length(digest) = 32),
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER,
+    revoked_at   INTEGER
+) STRICT;
+INSERT INTO "api_keys" VALUES(1,'qmt','read','[]','jq2qmt_OO5-1K',X'E440B09E98ACD329F7914DF5E480A376C64322A23EDF8338EAA0B8812086E433',1795376560379513,NULL,NULL);
+CREATE TABLE changes (
+    revision_id INTEGER NOT NULL REFERENCES revisions (id),
+    instrument  TEXT    NOT NULL,
+    before      TEXT,
+    after       TEXT,
+    PRIMARY KEY (revision_id, instrument)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "changes" VALUES(1,'000001.SZ',NULL,'[[1048576,"000001.XSHE","平安银行","100","12.345678901234567",null]]');
+INSERT INTO "changes" VALUES(1,'600000.SH',NULL,'[[2097152,"600000.SH",null,"200","12.345678901234567",null]]');
+INSERT INTO "changes" VALUES(2,'000001.SZ','[[1048576,"000001.XSHE","平安银行","100","12.345678901234567",null]]','[[1048576,"000001.SZ","平安银行","150","12.345678901234567","备注"]]');
+INSERT INTO "changes" VALUES(3,'X',NULL,'[[1048576,"X",null,"7","1",null]]');
+INSERT INTO "changes" VALUES(4,'600000.SH',NULL,'[[1048576,"600000.XSHG",null,"-50","8.5","手工"]]');
+INSERT INTO "changes" VALUES(5,'000001.SZ','[[1048576,"000001.SZ","平安银行","150","12.345678901234567","备注"]]','[[1048576,"000001.XSHE","平安银行","100","12.345678901234567",null]]');
+INSERT INTO "changes" VALUES(6,'X','[[1048576,"X",null,"7","1",null]]',NULL);
+CREATE TABLE operator (
+    id            INTEGER PRIMARY KEY NOT NULL CONSTRAINT operator_is_one_row CHECK (id = 1),
+    password_hash TEXT    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL
+) STRICT;
+INSERT INTO "operator" VALUES(1,'$argon2id$v=19$m=19456,t=2,p=1$AtLEOFwUUTUMwrcrauPS/Q$xO8UotNaSVaYro6f76bdVQocZ1Hf6wssPLZJp+yJoA8',1795376559921663,1795376559921663);
+CREATE TABLE positions (
+    strategy_id INTEGER NOT NULL REFERENCES strategies (id),
+    place       INTEGER NOT NULL, -- grows along the list, with gaps
+    code        TEXT    NOT NULL CONSTRAINT code_not_empty CHECK (code <> ''),
+    name        TEXT,
+    volume      TEXT    NOT NULL,
+    cost        TEXT    NOT NULL,
+    remark      TEXT,
+    PRIMARY KEY (strategy_id, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "positions" VALUES(1,1048576,'000001.XSHE','平安银行','100','12.345678901234567',NULL);
+INSERT INTO "positions" VALUES(1,2097152,'600000.SH',NULL,'200','12.345678901234567',NULL);
+INSERT INTO "positions" VALUES(3,1048576,'600000.XSHG',NULL,'-50','8.5','手工');
+CREATE TABLE revisions (
+    id          INTEGER PRIMARY KEY NOT NULL,
+    strategy_id INTEGER NOT NULL REFERENCES strategies (id),
+    kind        TEXT    NOT NULL CONSTRAINT revision_kind CHECK (kind IN ('push', 'edit', 'restore', 'remove', 'import')),
+    at          INTEGER NOT NULL CONSTRAINT one_change_a_moment UNIQUE,
+    actor_kind  TEXT    NOT NULL CONSTRAINT revision_actor CHECK (actor_kind IN ('client', 'key', 'operator', 'import')),
+    actor       TEXT    NOT NULL, -- client id, key name, 'operator', or where an import came from
+    address     TEXT, -- where the request came from
+    note        TEXT,
+    parent_hash BLOB    NOT NULL CONSTRAINT parent_hash_length CHECK (length(parent_hash) = 32),
+    hash        BLOB    NOT NULL CONSTRAINT hash_length CHECK (length(hash) = 32)
+) STRICT;
+INSERT INTO "revisions" VALUES(1,1,'push',1795376560113583,'client','client1','127.0.0.1',NULL,X'0000000000000000000000000000000000000000000000000000000000000000',X'29D3AE35F0AD7600108E17E1B50A8720673FEB98CB5F39F944E50C5FC4D711A9');
+INSERT INTO "revisions" VALUES(2,1,'push',1795376560127088,'client','client1','127.0.0.1',NULL,X'29D3AE35F0AD7600108E17E1B50A8720673FEB98CB5F39F944E50C5FC4D711A9',X'38CB40D7912F2E9880DF5AD8BD15FE7BC159A235F7AB34B39EF76FF2B0EF776A');
+INSERT INTO "revisions" VALUES(3,2,'push',1795376560136469,'client','client1','127.0.0.1',NULL,X'38CB40D7912F2E9880DF5AD8BD15FE7BC159A235F7AB34B39EF76FF2B0EF776A',X'925C1B0D77FEF9647620A31B052C7B8A6A411BCDA40C1D1586E6CE481F3CAA4F');
+INSERT INTO "revisions" VALUES(4,3,'edit',1795376560211513,'operator','operator','127.0.0.1',NULL,X'925C1B0D77FEF9647620A31B052C7B8A6A411BCDA40C1D1586E6CE481F3CAA4F',X'6DFC6815797291664A9DF93EA33370DF0A8823E520900BD4E242825CD8D091BC');
+INSERT INTO "revisions" VALUES(5,1,'restore',1795376560288113,'operator','operator','127.0.0.1','1',X'6DFC6815797291664A9DF93EA33370DF0A8823E520900BD4E242825CD8D091BC',X'3D86556D3C5F9D3A217FEE98F8A632CD5E2EB8BC8A0CCBCAEA1A8E4D93D125AB');
+INSERT INTO "revisions" VALUES(6,2,'remove',1795376560353804,'operator','operator','127.0.0.1',NULL,X'3D86556D3C5F9D3A217FEE98F8A632CD5E2EB8BC8A0CCBCAEA1A8E4D93D125AB',X'AB742087723FCB867483887E1191C6F606ED583DF9AC7E18E67011BDE6138BA8');
+INSERT INTO "revisions" VALUES(7,4,'push',1795376560363212,'client','client1','127.0.0.1',NULL,X'AB742087723FCB867483887E1191C6F606ED583DF9AC7E18E67011BDE6138BA8',X'EB7B47BD9A5292233F86B6FAAF6F7979071295483DA64EA7F16B7FBEC229BE15');
+CREATE TABLE sessions (
+    digest       BLOB    PRIMARY KEY NOT NULL CONSTRAINT session_digest_length CHECK (length(digest) = 32),
+    created_at   INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL -- to the minute
+) STRICT, WITHOUT ROWID;
+CREATE TABLE strategies (
+    id           INTEGER PRIMARY KEY NOT NULL, -- also the order of the strategies: by creation
+    name         TEXT    NOT NULL CONSTRAINT strategy_name CHECK (length(name) BETWEEN 1 AND 100),
+    revision     INTEGER NOT NULL, -- the newest
+    updated_at   INTEGER NOT NULL, -- when a poller last saw something change
+    last_push_at INTEGER NOT NULL, -- changed or not
+    sequence     INTEGER CONSTRAINT sequence_not_negative CHECK (sequence >= 0),
+    removed      INTEGER NOT NULL DEFAULT 0 CONSTRAINT removed_is_bool CHECK (removed IN (0, 1))
+) STRICT;
+INSERT INTO "strategies" VALUES(1,'alpha',5,1795376560288113,1795376560127088,NULL,0);
+INSERT INTO "strategies" VALUES(2,'beta',6,1795376560353804,1795376560136469,NULL,1);
+INSERT INTO "strategies" VALUES(3,'ADJUSTMENT_MAIN',4,1795376560211513,1795376560211513,NULL,0);
+INSERT INTO "strategies" VALUES(4,'gamma',7,1795376560363212,1795376560363212,NULL,0);
+CREATE TABLE upkeep (
+    id                      INTEGER PRIMARY KEY NOT NULL CONSTRAINT upkeep_is_one_row CHECK (id = 1),
+    tokens_forgotten_before INTEGER NOT NULL,
+    probed_at               INTEGER NOT NULL
+) STRICT;
+INSERT INTO "upkeep" VALUES(1,0,0);
+CREATE TABLE used_tokens (
+    signed_at INTEGER NOT NULL,
+    digest    BLOB    NOT NULL CONSTRAINT digest_length CHECK (length(digest) = 32),
+    PRIMARY KEY (signed_at, digest)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "used_tokens" VALUES(1795376560104734,X'EACC5A7EE439BEF4B42439619C22284090528A1B0DF77DBFEE8A1F720C97256B');
+INSERT INTO "used_tokens" VALUES(1795376560118940,X'40BA1052FEBBB31240B9A31EE09978D81B4E839AE455E47299AD98B986EEF11F');
+INSERT INTO "used_tokens" VALUES(1795376560130235,X'AC80F2F796AEFEA75FB6F91BF1F6F00F83F1BF7A5DEDB4AA826AC251E4539F2F');
+INSERT INTO "used_tokens" VALUES(1795376560359107,X'5B1ED2F923A96D5F1952D3D75043C99B021CF2351E2B2F793AF8AD9C7AA745A0');
+CREATE UNIQUE INDEX strategies_by_name ON strategies (name) WHERE removed = 0;
+CREATE INDEX revisions_by_strategy ON revisions (strategy_id, id);
+CREATE TRIGGER revisions_are_not_updated BEFORE UPDATE ON revisions
+BEGIN SELECT RAISE (ABORT, 'revisions are append-only'); END;
+CREATE TRIGGER revisions_are_not_deleted BEFORE DELETE ON revisions
+BEGIN SELECT RAISE (ABORT, 'revisions are append-only'); END;
+CREATE TRIGGER changes_are_not_updated BEFORE UPDATE ON changes
+BEGIN SELECT RAISE (ABORT, 'changes are append-only'); END;
+CREATE TRIGGER changes_are_not_deleted BEFORE DELETE ON changes
+BEGIN SELECT RAISE (ABORT, 'changes are append-only'); END;
+CREATE UNIQUE INDEX api_keys_by_name ON api_keys (name) WHERE revoked_at IS NULL;
+COMMIT;
