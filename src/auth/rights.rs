@@ -358,6 +358,9 @@ impl Gate {
     }
 
     /// Looks at the keys folder again and again, for ever, so that a key that was taken away is gone though nobody pushes.
+    ///
+    /// # Errors
+    /// When a look panicked.
     pub fn watch_keys(&self) -> impl Future<Output = Result<(), JoinError>> + Send + 'static {
         let keyring = Arc::clone(&self.keyring);
         async move {

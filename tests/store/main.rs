@@ -266,27 +266,6 @@ async fn a_database_that_is_none_of_ours_is_refused() {
     assert!(error.to_string().contains("not a database"), "{error}");
 }
 
-/// The newest schema must hold what older releases stored; each leaves a file here.
-#[tokio::test]
-async fn what_older_releases_stored_is_kept() {
-    for dump in [include_str!("stored_by_0_1.sql")] {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("db");
-        let older = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(false);
-        let mut older = older.connect().await.unwrap();
-        older.execute(dump).await.unwrap();
-        let before = history(&path).await;
-        let store = open(&path).await;
-        assert_eq!(history(&path).await, before);
-        let total = store.book().total(&Selection::All).unwrap();
-        let held: Vec<String> = total.lines.iter().map(|line| format!("{} {}", line.code, line.volume)).collect();
-        assert_eq!(held, ["000001.XSHE 100", "600000.SH 150"]);
-        store.close().await;
-        let verdict = verify(&open_read_only(&path).unwrap()).await.unwrap();
-        assert!(matches!(verdict, Verdict::Whole { revisions: 7, .. }), "{verdict:?}");
-    }
-}
-
 #[tokio::test]
 async fn migrations_run_twice_change_nothing() {
     let dir = tempfile::tempdir().unwrap();

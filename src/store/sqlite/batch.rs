@@ -32,12 +32,12 @@ pub(in crate::store) async fn begin(
     tokens: &[UsedToken],
 ) -> Result<HashSet<UsedToken>, sqlx::Error> {
     let taken = sqlx::query(BEGIN.as_str()).bind(used_tokens::rows(tokens)).fetch_all(connection).await?;
-    let token = |row: sqlx::sqlite::SqliteRow| {
+    let understood = |row: sqlx::sqlite::SqliteRow| {
         let (signed_at, digest): (i64, Vec<u8>) = (row.try_get("signed_at")?, row.try_get("digest")?);
         let digest = digest.try_into().map_err(|_| sqlx::Error::Decode("a digest has 32 bytes".into()))?;
         Ok(UsedToken { signed_at: Moment::from_micros(signed_at), digest })
     };
-    taken.into_iter().map(token).collect()
+    taken.into_iter().map(understood).collect()
 }
 
 /// Writes what a batch appends, takes back the record of tokens that allowed nothing, and commits.
