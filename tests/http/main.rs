@@ -13,4 +13,5 @@ mod polls;
 mod pushes;
 mod readers;
 mod requests;
+mod serving;
 mod tokens;
