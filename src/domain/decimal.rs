@@ -108,6 +108,28 @@ impl Decimal {
     }
 }
 
+/// Units of 10^-24 in plain notation. Numbers are written with every change of them, so it works on machine words: half of
+/// the decimals fit into one.
+fn write_narrow(f: &mut fmt::Formatter<'_>, negative: bool, units: u128) -> fmt::Result {
+    const HALF: u128 = 10_u128.pow(MAX_DECIMALS / 2);
+    let (head, low) = (units / HALF, units % HALF);
+    let (whole, high) = (head / HALF, head % HALF);
+    let sign = if negative { "-" } else { "" };
+    if high == 0 && low == 0 {
+        return write!(f, "{sign}{whole}");
+    }
+    let mut decimals = [b'0'; MAX_DECIMALS as usize];
+    let halves = decimals.chunks_exact_mut(MAX_DECIMALS as usize / 2);
+    for (half, mut rest) in halves.zip([word(high), word(low)]) {
+        for digit in half.iter_mut().rev() {
+            *digit += u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+    }
+    let text = std::str::from_utf8(&decimals).unwrap_or_default();
+    write!(f, "{sign}{whole}.{}", text.trim_end_matches('0'))
+}
+
 /// A number below 10^12 in a machine word.
 fn word(small: u128) -> u64 {
     u64::try_from(small).unwrap_or_default()
@@ -125,25 +147,7 @@ fn parse_exponent(text: &str) -> Result<i64, DecimalError> {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Two halves of the decimals fit into a machine word each; a number is written with every change of it.
-        const HALF: u128 = 10_u128.pow(MAX_DECIMALS / 2);
-        let magnitude = self.0.unsigned_abs();
-        let (head, low) = (magnitude / HALF, magnitude % HALF);
-        let (whole, high) = (head / HALF, head % HALF);
-        let sign = if self.0 < 0 { "-" } else { "" };
-        if high == 0 && low == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        let mut decimals = [b'0'; MAX_DECIMALS as usize];
-        let mut rest = [word(high), word(low)];
-        for (half, rest) in decimals.chunks_exact_mut(MAX_DECIMALS as usize / 2).zip(&mut rest) {
-            for digit in half.iter_mut().rev() {
-                *digit += u8::try_from(*rest % 10).unwrap_or_default();
-                *rest /= 10;
-            }
-        }
-        let text = std::str::from_utf8(&decimals).unwrap_or_default();
-        write!(f, "{sign}{whole}.{}", text.trim_end_matches('0'))
+        write_narrow(f, self.0 < 0, self.0.unsigned_abs())
     }
 }
 
@@ -176,7 +180,11 @@ impl Volume {
 
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_wide(f, self.0, MAX_DECIMALS)
+        match u128::try_from(self.0.unsigned_abs()) {
+            Ok(units) => write_narrow(f, self.0.is_negative(), units),
+            // Only a sum of very many of the largest numbers comes here.
+            Err(_) => write_wide(f, self.0, MAX_DECIMALS),
+        }
     }
 }
 
@@ -370,6 +378,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn numbers_are_written_with_the_decimals_they_have(units in -(10_i128.pow(36))..10_i128.pow(36), zeros in 0..30_u32) {
+            let units = units / 10_i128.pow(zeros) * 10_i128.pow(zeros);
+            let magnitude = units.unsigned_abs();
+            let unit = 10_u128.pow(MAX_DECIMALS);
+            let plain = format!("{}.{:024}", magnitude / unit, magnitude % unit);
+            let sign = if units < 0 { "-" } else { "" };
+            let expected = format!("{sign}{}", plain.trim_end_matches('0').trim_end_matches('.'));
+            prop_assert_eq!(Decimal(units).to_string(), expected.clone());
+            prop_assert_eq!(Volume::from(Decimal(units)).to_string(), expected);
+        }
+
         #[test]
         fn a_double_that_python_prints_comes_back(
             mantissa in 0..1_u64 << 52,

@@ -37,6 +37,8 @@ pub struct TotalLine {
     pub volume: Volume,
     /// The sum of volumes times costs: CNY.
     pub amount: Amount,
+    /// The amount over the volume, the double nearest to the exact quotient: CNY per share.
+    pub average: f64,
 }
 
 /// What a selection amounts to.
@@ -119,7 +121,8 @@ impl Book {
             }
             let (volume, amount) = holdings.sums(over);
             let (code, name) = (position.code().clone(), position.name().map(SmolStr::from));
-            (!volume.is_zero()).then_some(TotalLine { code, name, volume, amount })
+            let average = amount.per(volume)?;
+            Some(TotalLine { code, name, volume, amount, average })
         };
         strategy.list.iter().filter_map(line).collect()
     }
@@ -136,13 +139,18 @@ pub fn merge<'a>(strategies: impl Iterator<Item = &'a Strategy>) -> Vec<TotalLin
                 name: position.name().map(SmolStr::from),
                 volume: Volume::default(),
                 amount: Amount::default(),
+                average: 0.0,
             });
             lines.len() - 1
         });
         lines[place].volume += position.volume().into();
         lines[place].amount += position.amount();
     }
-    lines.retain(|line| !line.volume.is_zero());
+    lines.retain_mut(|line| {
+        let average = line.amount.per(line.volume);
+        line.average = average.unwrap_or_default();
+        average.is_some()
+    });
     lines
 }
 
@@ -277,7 +285,7 @@ mod tests {
             let sums = |events: &[Event]| {
                 let lines = replay(events).total(&Selection::All).unwrap().lines;
                 let sum = |line: &TotalLine| {
-                    (line.code.instrument(), (line.volume, line.amount, line.amount.per(line.volume).map(f64::to_bits)))
+                    (line.code.instrument(), (line.volume, line.amount, line.average.to_bits()))
                 };
                 lines.iter().map(sum).collect::<BTreeMap<_, _>>()
             };

@@ -78,7 +78,7 @@ impl Prepared {
 #[derive(Debug, Default)]
 struct Kept {
     mark: Option<Mark>,
-    answers: [OnceLock<Arc<Prepared>>; Common::COUNT],
+    answers: [OnceLock<Result<Arc<Prepared>, AppError>>; Common::COUNT],
 }
 
 /// What a poller has already, and what it can unpack.
@@ -110,24 +110,34 @@ impl Answers {
         Self { kept: ArcSwap::default(), seal: u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8])) }
     }
 
-    /// The answer to a common question about the state `mark`; `make` is asked at most once for each state.
+    /// The answer to a common question about the state `mark`; `make` is asked once for each state, also when pollers come
+    /// together: the others wait for the one who makes it.
     pub(super) fn common(
         &self,
         question: Common,
         mark: Option<Mark>,
         make: impl FnOnce() -> Result<Prepared, AppError>,
     ) -> Result<Arc<Prepared>, AppError> {
-        let mut kept = self.kept.load_full();
-        if kept.mark != mark {
-            kept = Arc::new(Kept { mark, ..Kept::default() });
-            self.kept.store(Arc::clone(&kept));
+        let kept = self.kept_of(mark);
+        let answer = kept.answers[question.slot()].get_or_init(|| make().map(Arc::new));
+        answer.clone()
+    }
+
+    /// The kept answers of a state.
+    fn kept_of(&self, mark: Option<Mark>) -> Arc<Kept> {
+        let newest = |mark: Option<Mark>| mark.map(|mark| mark.revision);
+        let kept = self.kept.load_full();
+        if kept.mark == mark {
+            return kept;
         }
-        let slot = &kept.answers[question.slot()];
-        if let Some(answer) = slot.get() {
-            return Ok(Arc::clone(answer));
+        let fresh = Arc::new(Kept { mark, ..Kept::default() });
+        if newest(kept.mark) > newest(mark) {
+            // Whoever holds an older book must not take its answers away from the others.
+            return fresh;
         }
-        let answer = Arc::new(make()?);
-        Ok(Arc::clone(slot.get_or_init(|| answer)))
+        let found = self.kept.compare_and_swap(&kept, Arc::clone(&fresh));
+        // Somebody may have been here first, with the same state.
+        if found.mark == mark { Arc::clone(&found) } else { fresh }
     }
 
     /// Answers a read of the state `mark`: 304 when the asker has it, else what `make` prepares.
@@ -185,4 +195,54 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         let refused = parts.any(|part| matches!(part.strip_prefix("q=").map(str::parse::<f32>), Some(Ok(0.0))));
         gzip && !refused
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::domain::moment::Moment;
+    use crate::domain::revision::Revision;
+
+    fn mark(revision: i64) -> Option<Mark> {
+        Some(Mark { revision: Revision::new(revision), chain: [0; 8], updated_at: Moment::from_micros(revision) })
+    }
+
+    #[test]
+    fn who_comes_together_is_answered_by_one_making() {
+        let answers = Answers::new(&Zone::named("UTC").unwrap());
+        let (made, rounds, pollers) = (AtomicUsize::new(0), 200, 4);
+        let ready = Barrier::new(pollers);
+        let make = || {
+            made.fetch_add(1, Ordering::Relaxed);
+            // Long enough that the others come meanwhile.
+            Prepared::new(&vec![0; 50_000])
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..pollers {
+                scope.spawn(|| {
+                    for revision in 1..=rounds {
+                        ready.wait();
+                        answers.common(Common::Total { notation: 0 }, mark(revision), make).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(made.into_inner(), usize::try_from(rounds).unwrap());
+    }
+
+    #[test]
+    fn an_older_book_takes_nothing_away_from_a_newer_one() {
+        let answers = Answers::new(&Zone::named("UTC").unwrap());
+        let total = Common::Total { notation: 0 };
+        let ask = |revision, answer: &str| {
+            let prepared = answers.common(total, mark(revision), || Prepared::new(&answer)).unwrap();
+            String::from_utf8(prepared.plain.to_vec()).unwrap()
+        };
+        assert_eq!(ask(2, "new"), "\"new\"");
+        assert_eq!(ask(1, "old"), "\"old\"");
+        assert_eq!(ask(2, "made again"), "\"new\"");
+    }
 }

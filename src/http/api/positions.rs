@@ -308,7 +308,7 @@ struct TotalPosition {
     code: String,
     name: String,
     total_volume: Number<crate::domain::decimal::Volume>,
-    avg_cost: Option<f64>,
+    avg_cost: f64,
 }
 
 impl TotalAnswer {
@@ -319,7 +319,7 @@ impl TotalAnswer {
             TotalPosition {
                 name: line.name.map_or_else(|| code.clone(), String::from),
                 code,
-                avg_cost: line.amount.per(line.volume),
+                avg_cost: line.average,
                 total_volume: Number(line.volume),
             }
         };

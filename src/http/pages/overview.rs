@@ -258,7 +258,7 @@ fn total_rows(book: &Book, lines: Vec<TotalLine>, whole: f64) -> Vec<TotalRow> {
 fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64) -> TotalRow {
     TotalRow {
         name: line.name.map(String::from).unwrap_or_default(),
-        average: line.amount.per(line.volume).unwrap_or_default(),
+        average: line.average,
         share: if whole == 0.0 { 0.0 } else { line.amount.approximate() / whole },
         parts,
         code: line.code,
