@@ -19,6 +19,18 @@ pub const MAX_AMOUNT_DIGITS: u32 = 18;
 /// How many digits a number may have in all.
 const MAX_DIGITS: i64 = 36;
 
+/// How many digits a machine word is sure to hold, and the powers of ten that move them in it.
+const WORD_DIGITS: i64 = 18;
+const WORD_POWERS: [u64; 19] = {
+    let mut powers = [1; 19];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 /// The powers of ten that a number's digits are moved by.
 const POWERS: [i128; 37] = {
     let mut powers = [1; 37];
@@ -68,7 +80,8 @@ impl Decimal {
         }
 
         // The digits without the zeros around them, and how far the last of them stands from the point.
-        let (mut units, mut digits, mut zeros) = (0_i128, 0_i64, 0_i64);
+        // A machine word holds as many as a double ever has; only what is longer is worth wide arithmetic.
+        let (mut word, mut wide, mut digits, mut zeros) = (0_u64, 0_i128, 0_i64, 0_i64);
         for byte in whole.bytes().chain(fraction.bytes()) {
             match byte {
                 b'0' => zeros += 1,
@@ -76,8 +89,12 @@ impl Decimal {
                     let step = if digits > 0 { zeros + 1 } else { 1 };
                     digits += step;
                     zeros = 0;
-                    if digits <= MAX_DIGITS {
-                        units = units * POWERS[usize::try_from(step).unwrap_or(0)] + i128::from(byte - b'0');
+                    let (step, digit) = (usize::try_from(step).unwrap_or(0), byte - b'0');
+                    if digits <= WORD_DIGITS {
+                        word = word * WORD_POWERS[step] + u64::from(digit);
+                        wide = i128::from(word);
+                    } else if digits <= MAX_DIGITS {
+                        wide = wide * POWERS[step] + i128::from(digit);
                     }
                 }
                 _ => return Err(DecimalError::NotANumber),
@@ -93,7 +110,7 @@ impl Decimal {
         }
         // With at most 12 digits before the point and 24 behind it, no digit was left out above.
         let scale = usize::try_from(last_place.saturating_add(i64::from(MAX_DECIMALS)));
-        let units = units * POWERS[scale.map_err(|_| DecimalError::TooFine)?];
+        let units = wide * POWERS[scale.map_err(|_| DecimalError::TooFine)?];
         Ok(Self(if negative { -units } else { units }))
     }
 
