@@ -206,17 +206,17 @@ mod tests {
     use crate::domain::moment::Moment;
     use crate::domain::revision::Revision;
 
-    fn mark(revision: i64) -> Option<Mark> {
-        Some(Mark { revision: Revision::new(revision), chain: [0; 8], updated_at: Moment::from_micros(revision) })
+    fn mark(revision: i64) -> Mark {
+        Mark { revision: Revision::new(revision), chain: [0; 8], updated_at: Moment::from_micros(revision) }
     }
 
     #[test]
     fn who_comes_together_is_answered_by_one_making() {
         let answers = Answers::new(&Zone::named("UTC").unwrap());
-        let (made, rounds, pollers) = (AtomicUsize::new(0), 200, 4);
+        let (count, rounds, pollers) = (AtomicUsize::new(0), 200, 4);
         let ready = Barrier::new(pollers);
         let make = || {
-            made.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
             // Long enough that the others come meanwhile.
             Prepared::new(&vec![0; 50_000])
         };
@@ -225,12 +225,12 @@ mod tests {
                 scope.spawn(|| {
                     for revision in 1..=rounds {
                         ready.wait();
-                        answers.common(Common::Total { notation: 0 }, mark(revision), make).unwrap();
+                        answers.common(Common::Total { notation: 0 }, Some(mark(revision)), make).unwrap();
                     }
                 });
             }
         });
-        assert_eq!(made.into_inner(), usize::try_from(rounds).unwrap());
+        assert_eq!(count.into_inner(), usize::try_from(rounds).unwrap());
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         let answers = Answers::new(&Zone::named("UTC").unwrap());
         let total = Common::Total { notation: 0 };
         let ask = |revision, answer: &str| {
-            let prepared = answers.common(total, mark(revision), || Prepared::new(&answer)).unwrap();
+            let prepared = answers.common(total, Some(mark(revision)), || Prepared::new(&answer)).unwrap();
             String::from_utf8(prepared.plain.to_vec()).unwrap()
         };
         assert_eq!(ask(2, "new"), "\"new\"");

@@ -98,25 +98,22 @@ impl AppError {
         use StatusCode as S;
         match self {
             Self::Invalid(invalid) => invalid.text(),
-            Self::Denied(refused) => denied_text(refused),
+            Self::Denied(denied) => denied_text(denied),
             Self::Rejected(rejected) => rejected_text(rejected),
-            Self::Unavailable(_) => Text::new(
-                S::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) => later(
                 "store_unavailable",
                 "存储暂时不可用，未做任何更改，请稍后重试",
                 "the store is unavailable now, nothing was changed; try again shortly",
             ),
             Self::UnknownStrategy(unknown) => {
-                Text::new(S::NOT_FOUND, "unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
+                missing("unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
             }
-            Self::UnknownRevision(revision) => Text::new(
-                S::NOT_FOUND,
+            Self::UnknownRevision(revision) => missing(
                 "unknown_revision",
                 format!("版本不存在: {revision}"),
                 format!("there is no revision {revision}"),
             ),
-            Self::NothingToRestore { strategy, revision } => Text::new(
-                S::NOT_FOUND,
+            Self::NothingToRestore { strategy, revision } => missing(
                 "nothing_to_restore",
                 format!("策略 {strategy} 在版本 {revision} 时不存在，无法恢复"),
                 format!("strategy {:?} did not exist at revision {revision}", strategy.as_str()),
@@ -124,7 +121,7 @@ impl AppError {
             Self::KeyNameTaken => {
                 Text::new(S::CONFLICT, "key_name_taken", "已有同名密钥", "there is a key of that name already")
             }
-            Self::NotFound => Text::new(S::NOT_FOUND, "not_found", "路径不存在", "there is nothing at this path"),
+            Self::NotFound => missing("not_found", "路径不存在", "there is nothing at this path"),
             Self::MethodNotAllowed => Text::new(
                 S::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
@@ -149,20 +146,15 @@ impl AppError {
                 format!("不支持的内容类型: 需要 Content-Type: {wanted}"),
                 format!("the Content-Type must be {wanted}"),
             ),
-            Self::Overloaded => Text::new(
-                S::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "服务器繁忙，请稍后重试",
-                "too many requests at a time; try again shortly",
-            ),
-            Self::Timeout => Text::new(
-                S::SERVICE_UNAVAILABLE,
+            Self::Overloaded => {
+                later("overloaded", "服务器繁忙，请稍后重试", "too many requests at a time; try again shortly")
+            }
+            Self::Timeout => later(
                 "timeout",
                 "处理超时，结果未知，请重新推送",
                 "the answer took too long; whether the request took effect is unknown, so send it again",
             ),
-            Self::Failing(task) => Text::new(
-                S::SERVICE_UNAVAILABLE,
+            Self::Failing(task) => later(
                 "failing",
                 "服务器的必要任务已停止，进程即将退出，未做任何更改",
                 format!("{task} has stopped and the server is about to exit; nothing was changed"),
@@ -175,6 +167,16 @@ impl AppError {
             ),
         }
     }
+}
+
+/// What may go better in a moment.
+fn later(code: &'static str, chinese: &'static str, english: impl Into<Cow<'static, str>>) -> Text {
+    Text::new(StatusCode::SERVICE_UNAVAILABLE, code, chinese, english)
+}
+
+/// What is not there.
+fn missing(code: &'static str, chinese: impl Into<Cow<'static, str>>, english: impl Into<Cow<'static, str>>) -> Text {
+    Text::new(StatusCode::NOT_FOUND, code, chinese, english)
 }
 
 fn name_error_zh(error: NameError) -> &'static str {

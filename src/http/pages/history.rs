@@ -13,10 +13,11 @@ use super::changes::{ChangeLine, Entry, entries};
 use super::csv::Table;
 use super::view::{Reading, View};
 use super::{html, links};
-use crate::domain::code::Code;
+use crate::domain::code::{Code, Instrument};
+use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Revision, Subject};
 use crate::domain::strategy::StrategyName;
-use crate::store::history::{Filter, within};
+use crate::store::history::{Filter, RevisionInfo, within};
 
 /// How many revisions stand on a page; how many of them, and of their changes, a CSV file holds at most.
 const PAGE: i64 = 50;
@@ -136,53 +137,64 @@ pub(super) async fn csv(
     let mut revisions = within(found, MAX_CSV_CHANGES);
     revisions.truncate(usize::try_from(MAX_CSV).unwrap_or(usize::MAX));
     let changes = state.store.changes(&revisions, i64::MAX).await?;
-    let mut table = Table::new(&[
-        "revision",
-        "time",
-        "strategy",
-        "kind",
-        "actor_kind",
-        "actor",
-        "address",
-        "code",
-        "name",
-        "volume_before",
-        "volume_after",
-        "cost_before",
-        "cost_after",
-    ]);
-    let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string()).unwrap_or_default();
+    let mut table = Table::new(&COLUMNS);
     for revision in &revisions {
-        let (id, time) = (revision.id.to_string(), v.iso(&revision.at));
-        let Subject::Strategy(strategy) = &revision.subject;
-        let head = [
-            id.as_str(),
-            &time,
-            strategy.as_str(),
-            revision.kind.as_str(),
-            revision.actor.kind().as_str(),
-            revision.actor.name(),
-            revision.address.as_deref().unwrap_or_default(),
-        ];
-        let lines = ChangeLine::all(changes.get(&revision.id).map_or(&[][..], Vec::as_slice));
-        if lines.is_empty() {
-            table.row(&[&head[..], &[""; 6]].concat());
-        }
-        for line in lines {
-            let wanted = filter.instrument.as_ref();
-            if wanted.is_some_and(|wanted| *wanted != line.code.instrument()) {
-                continue;
-            }
-            let (code, before, after) = (line.code.to_string(), line.before.to_string(), line.after.to_string());
-            let (cost_before, cost_after) = (cost(line.cost_before), cost(line.cost_after));
-            let tail = [code.as_str(), &line.name, &before, &after, &cost_before, &cost_after];
-            table.row(&[&head[..], &tail].concat());
-        }
+        let changes = changes.get(&revision.id).map_or(&[][..], Vec::as_slice);
+        add_rows(&mut table, &v, revision, changes, filter.instrument.as_ref());
     }
     if revisions.len() < all {
-        let mut cut = [""; 13];
+        let mut cut = [""; COLUMNS.len()];
         cut[1] = v.t.csv_cut;
         table.row(&cut);
     }
     Ok(table.download("history.csv"))
+}
+
+/// The columns of a CSV file: what every row says of its revision, and of an instrument.
+const COLUMNS: [&str; 13] = [
+    "revision",
+    "time",
+    "strategy",
+    "kind",
+    "actor_kind",
+    "actor",
+    "address",
+    "code",
+    "name",
+    "volume_before",
+    "volume_after",
+    "cost_before",
+    "cost_after",
+];
+
+/// A row for each instrument that a revision changed, or for the wanted one; one row for a revision that changed none.
+fn add_rows(
+    table: &mut Table,
+    v: &View,
+    revision: &RevisionInfo,
+    changes: &[InstrumentChange],
+    wanted: Option<&Instrument>,
+) {
+    let (id, time) = (revision.id.to_string(), v.iso(&revision.at));
+    let Subject::Strategy(strategy) = &revision.subject;
+    let head = [
+        id.as_str(),
+        &time,
+        strategy.as_str(),
+        revision.kind.as_str(),
+        revision.actor.kind().as_str(),
+        revision.actor.name(),
+        revision.address.as_deref().unwrap_or_default(),
+    ];
+    let lines = ChangeLine::all(changes);
+    if lines.is_empty() {
+        table.row(&[&head[..], &[""; 6]].concat());
+    }
+    let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string()).unwrap_or_default();
+    for line in lines.iter().filter(|line| wanted.is_none_or(|wanted| *wanted == line.code.instrument())) {
+        let (code, before, after) = (line.code.to_string(), line.before.to_string(), line.after.to_string());
+        let (cost_before, cost_after) = (cost(line.cost_before), cost(line.cost_after));
+        let tail = [code.as_str(), &line.name, &before, &after, &cost_before, &cost_after];
+        table.row(&[&head[..], &tail].concat());
+    }
 }
