@@ -234,7 +234,7 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     }
 }
 
-/// A parameter of a program's, of which the last value counts; each must be understood.
+/// A parameter of a program's, of which the last value counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Last<T>(pub(super) Option<T>);
 

@@ -42,6 +42,11 @@ pub enum OpenError {
     /// A newer program wrote it.
     #[error("the database was written by a newer version of jq2qmt (migration {0} is unknown here); use that version")]
     Newer(i64),
+    /// An older program wrote it, and nothing may be changed in it here.
+    #[error(
+        "the database is of an older version of jq2qmt; start the server on it once (or on a copy), which brings it up to date"
+    )]
+    Older,
     /// There is no such file.
     #[error("there is no database at {0}; start the server once to create it")]
     Missing(String),

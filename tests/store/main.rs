@@ -18,7 +18,7 @@ use jq2qmt::ledger::{Change, Deed, Receipt, Rejected, UsedToken};
 use jq2qmt::store::history::Filter;
 use jq2qmt::store::verify::{Verdict, verify};
 use jq2qmt::store::{Beside, NotStored, OpenError, Store, Unavailable, Writer};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
 
 const START: Moment = Moment::from_micros(1_767_595_800_000_000);
@@ -288,9 +288,11 @@ async fn what_the_first_release_stored_is_all_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(false);
-    let mut old = options.connect().await.unwrap();
+    let mut old = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
     old.execute(include_str!("first_release.sql")).await.unwrap();
     old.close().await.unwrap();
+    // Looking does not touch, and says what to do.
+    assert!(matches!(verify(&path).await, Err(OpenError::Older)));
 
     let store = open(&path).await;
     let book = store.book();

@@ -3,7 +3,7 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::revisions::{actor, chain_hash, subject};
-use super::{parsed, strategies};
+use super::{MIGRATIONS, parsed, strategies};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::ledger::chain::{Entry, ItemChange, Record};
@@ -17,6 +17,12 @@ const PAGE: i64 = 1000;
 /// Walks the whole chain.
 pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenError> {
     let mut connection = pool.acquire().await?;
+    // Whoever looks and does not touch cannot bring it up to date, and would stumble over what is not there yet.
+    let version: Option<i64> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut *connection).await?;
+    if version < MIGRATIONS.iter().map(|migration| migration.version).max() {
+        return Err(OpenError::Older);
+    }
     // One read transaction, so that a server which goes on writing is seen at one moment.
     let mut snapshot = sqlx::Connection::begin_with(&mut *connection, "BEGIN DEFERRED").await?;
     let mut replay = Replay::default();
