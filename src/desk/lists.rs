@@ -79,8 +79,7 @@ impl Desk {
         to: Revision,
         expected: Option<Revision>,
     ) -> Result<Receipt, NotDone> {
-        let list = self.list_to_restore(&strategy, to).await?;
-        let deed = Deed::Restore { to, positions: list.iter().cloned().collect() };
+        let deed = Deed::Restore { to, positions: self.positions_to_restore(&strategy, to).await? };
         Ok(self.store.submit(by_hand(by, strategy, deed, expected)).await?)
     }
 
@@ -105,7 +104,7 @@ impl Desk {
         let before = self.store.book();
         let list = match proposal {
             Proposal::Correct(positions) => Some(positions),
-            Proposal::Restore(to) => Some(self.list_to_restore(strategy, to).await?.iter().cloned().collect()),
+            Proposal::Restore(to) => Some(self.positions_to_restore(strategy, to).await?),
             Proposal::Remove if before.strategy(strategy).is_none() => {
                 return Err(Rejected::UnknownStrategy(strategy.clone()).into());
             }
@@ -131,12 +130,16 @@ impl Desk {
         Ok(then.changes_to(book.strategy(strategy).map_or(&nothing, |strategy| &strategy.list)))
     }
 
-    async fn list_to_restore(&self, strategy: &StrategyName, revision: Revision) -> Result<PositionList, NotDone> {
+    async fn positions_to_restore(
+        &self,
+        strategy: &StrategyName,
+        revision: Revision,
+    ) -> Result<Vec<Position>, NotDone> {
         if revision > self.store.book().revision() || revision <= Revision::NONE {
             return Err(NotDone::UnknownRevision(revision));
         }
         match self.store.list_as_of(strategy, revision).await? {
-            Some(ListAsOf { list: Some(list), .. }) => Ok(list),
+            Some(ListAsOf { list: Some(list), .. }) => Ok(list.iter().cloned().collect()),
             _ => Err(NotDone::NothingToRestore { strategy: strategy.clone(), revision }),
         }
     }

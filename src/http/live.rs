@@ -14,7 +14,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::AppState;
-use super::api::newest;
 use super::error::{AppError, Invalid};
 use super::extract::Query;
 use crate::auth::rights::Reader;
@@ -49,7 +48,7 @@ pub(crate) async fn events(
     let stored = state.store.subscribe();
     let (seen, behind) = match last_seen(&headers, &query)? {
         Some(revision) => (revision, true),
-        None => (newest(&state.store), false),
+        None => (state.store.book().revision(), false),
     };
     let closing = state.closing.subscribe();
     let listener = Listener { stored, closing, seen, behind, state, _place: place };

@@ -31,15 +31,3 @@ pub struct Ledger {
     /// Whether a token signed before this was used is no longer known.
     pub tokens_forgotten_before: Moment,
 }
-
-impl Ledger {
-    /// The ledger before the first change.
-    pub fn empty() -> Self {
-        Self {
-            book: Book::default(),
-            head: Head::START,
-            next_strategy: StrategyId::FIRST,
-            tokens_forgotten_before: Moment::from_micros(0),
-        }
-    }
-}

@@ -76,6 +76,17 @@ struct World {
 }
 
 impl World {
+    /// Before the first change.
+    fn new() -> Self {
+        let ledger = Ledger {
+            book: Book::default(),
+            head: chain::Head::START,
+            next_strategy: StrategyId::FIRST,
+            tokens_forgotten_before: Moment::from_micros(0),
+        };
+        Self { ledger, used: HashSet::new(), chain: Vec::new() }
+    }
+
     /// Takes a batch at a moment, and says of each wish what became of it.
     fn take(&mut self, wishes: &[Wish], now: i64) -> Vec<Result<Receipt, Rejected>> {
         let tokens: HashSet<UsedToken> = wishes.iter().filter_map(|wish| wish.token.map(token)).collect();
@@ -93,7 +104,7 @@ impl World {
 proptest! {
     #[test]
     fn the_chain_leads_to_the_book(batches in prop::collection::vec((prop::collection::vec(wish(), 0..6), 0..50_i64), 0..12)) {
-        let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+        let mut world = World::new();
         for (wishes, now) in &batches {
             let before = (world.ledger.clone(), world.chain.len());
             let outcomes = world.take(wishes, *now);
@@ -114,7 +125,7 @@ proptest! {
 
     #[test]
     fn a_token_allows_one_change_however_it_is_sent(wishes in prop::collection::vec(wish(), 1..40), cut in 1..5_usize) {
-        let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+        let mut world = World::new();
         let mut allowed = HashSet::new();
         for batch in wishes.chunks(cut) {
             for (wish, outcome) in batch.iter().zip(world.take(batch, 1)) {
@@ -135,7 +146,7 @@ proptest! {
         at in any::<prop::sample::Index>(),
         how in 0..9_usize,
     ) {
-        let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+        let mut world = World::new();
         for wish in &wishes {
             world.take(std::slice::from_ref(wish), 7);
         }
@@ -161,7 +172,7 @@ proptest! {
 
 #[test]
 fn times_grow_though_the_clock_goes_back() {
-    let mut world = World { ledger: Ledger::empty(), used: HashSet::new(), chain: Vec::new() };
+    let mut world = World::new();
     let wish = |volume| Wish {
         strategy: "alpha",
         list: Some(vec![("X", volume)]),

@@ -33,13 +33,8 @@ impl AsOf {
     pub(super) async fn revision(self, store: &Store) -> Result<Revision, AppError> {
         match self {
             Self::Moment(moment) => Ok(store.revision_at(moment).await?),
-            Self::Revision(revision) if revision > newest(store) => Err(AppError::UnknownRevision(revision)),
+            Self::Revision(revision) if revision > store.book().revision() => Err(AppError::UnknownRevision(revision)),
             Self::Revision(revision) => Ok(revision),
         }
     }
-}
-
-/// The newest revision there is; 0 before the first.
-pub(in crate::http) fn newest(store: &Store) -> Revision {
-    store.book().revision()
 }

@@ -15,7 +15,6 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-pub(super) use self::as_of::newest;
 use super::error::AppError;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;

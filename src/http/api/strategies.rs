@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Query};
-use super::as_of::{AsOf, newest};
+use super::as_of::AsOf;
 use super::revisions::{ChangeDto, RevisionDto};
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;
@@ -131,7 +131,7 @@ pub(crate) async fn diff(
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
     // Before the first revision nothing was held.
     let from = AsOf::parameter("from", &ends.from, &state.zone)?.unwrap_or(AsOf::Revision(Revision::NONE));
-    let to = AsOf::parameter("to", &ends.to, &state.zone)?.unwrap_or(AsOf::Revision(newest(&state.store)));
+    let to = AsOf::parameter("to", &ends.to, &state.zone)?.unwrap_or(AsOf::Revision(state.store.book().revision()));
     let (from, to) = (from.revision(&state.store).await?, to.revision(&state.store).await?);
     let (before, after) = (list_at(&state.store, &strategy, from).await?, list_at(&state.store, &strategy, to).await?);
     if before.is_none() && after.is_none() && state.store.list_as_of(&strategy, Revision::END).await?.is_none() {

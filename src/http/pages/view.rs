@@ -58,7 +58,7 @@ impl View {
             t: if english { &ENGLISH } else { &CHINESE },
             here: here(parts),
             now: state.clock.now(),
-            revision: super::super::api::newest(&state.store),
+            revision: state.store.book().revision(),
             form_token: None,
             may_read: state.gate.reads() == Reads::Open,
             zone: state.zone.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::revisions::{actor, chain_hash, subject};
+use super::revisions::{actor, chain_hash, strategy_name, subject};
 use super::{json, parsed};
 use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::moment::Moment;
@@ -49,10 +49,6 @@ impl TryFrom<RevisionRecord> for RevisionInfo {
             parent_hash: chain_hash(&row.parent_hash)?,
         })
     }
-}
-
-fn name(text: &str) -> Result<StrategyName, sqlx::Error> {
-    StrategyName::parse(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 fn placed(strategy: &StrategyName, text: &str) -> Result<Vec<Placed>, sqlx::Error> {
@@ -228,7 +224,7 @@ pub(in crate::store) async fn book_as_of(
     }
     let mut book = Book::default();
     for state in states {
-        let (id, name) = (StrategyId::new(state.id), name(&state.name)?);
+        let (id, name) = (StrategyId::new(state.id), strategy_name(&state.name)?);
         let mark = mark(state.revision, &state.hash, state.at);
         if parsed::<RevisionKind>(&state.kind)? == RevisionKind::Remove {
             book.note_removal(name, mark);

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 use sqlx::SqliteConnection;
-use sqlx::error::BoxDynError;
 
 use super::{json, parsed};
 use crate::domain::moment::Moment;
@@ -93,10 +92,13 @@ pub(super) fn chain_hash(bytes: &[u8]) -> Result<ChainHash, sqlx::Error> {
 
 /// What a revision is about, by the name of its strategy.
 pub(super) fn subject(strategy: Option<&str>) -> Result<Subject, sqlx::Error> {
-    let unknown = || BoxDynError::from("it is about something that this version does not know");
-    let name = strategy.ok_or_else(|| sqlx::Error::Decode(unknown()))?;
-    let name = StrategyName::parse(name).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Subject::Strategy(name))
+    let unknown = || sqlx::Error::Decode("it is about something that this version does not know".into());
+    strategy_name(strategy.ok_or_else(unknown)?).map(Subject::Strategy)
+}
+
+/// A strategy's name as it is written.
+pub(super) fn strategy_name(text: &str) -> Result<StrategyName, sqlx::Error> {
+    StrategyName::parse(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 /// Who made a revision.
