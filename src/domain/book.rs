@@ -50,6 +50,8 @@ pub struct Strategy {
     pub list: PositionList,
     /// Its newest revision.
     pub mark: Mark,
+    /// How many revisions it has.
+    pub revisions: u64,
     /// When it was last pushed, changed or not.
     pub last_push_at: Moment,
     /// The last `sequence` accepted.
@@ -214,7 +216,8 @@ impl Book {
                 let list = PositionList::default().followed_by(positions);
                 let changes = PositionList::default().changes_to(&list);
                 let last_push_at = mark.updated_at;
-                book.add(Arc::new(Strategy { id, name: name.clone(), list, mark, last_push_at, sequence: None }));
+                let name = name.clone();
+                book.add(Arc::new(Strategy { id, name, list, mark, revisions: 0, last_push_at, sequence: None }));
                 (book, changes)
             }
             (_, None) => {

@@ -181,16 +181,25 @@ impl Instrument {
         &self.symbol
     }
 
+    /// Its code as strategies on `JoinQuant` spell it.
+    pub fn jq_code(&self) -> Code {
+        self.code(Notation::Jq)
+    }
+
     /// Where it is listed; None for an opaque code.
     pub const fn exchange(&self) -> Option<Exchange> {
         self.exchange
+    }
+
+    fn code(&self, notation: Notation) -> Code {
+        let suffix = self.exchange.and_then(|exchange| exchange.suffix(notation));
+        Code { symbol: self.symbol.clone(), suffix }
     }
 }
 
 impl fmt::Display for Instrument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let suffix = self.exchange.and_then(|exchange| exchange.suffix(Notation::Qmt));
-        Code { symbol: self.symbol.clone(), suffix }.fmt(f)
+        self.code(Notation::Qmt).fmt(f)
     }
 }
 

@@ -184,6 +184,14 @@ pub struct InstrumentChange {
     pub after: Vec<Placed>,
 }
 
+impl InstrumentChange {
+    /// Whether a poller sees it; remarks are for people.
+    pub fn is_seen(&self) -> bool {
+        let same = |one: &Placed, two: &Placed| one.place == two.place && one.position.same_target(&two.position);
+        self.before.len() != self.after.len() || !self.before.iter().zip(&self.after).all(|(one, two)| same(one, two))
+    }
+}
+
 impl PositionList {
     /// The gap left between two places, for positions that come in between later.
     const GAP: i64 = 1 << 20;
@@ -224,6 +232,11 @@ impl PositionList {
         instruments.map(&mut keep).collect()
     }
 
+    /// The positions at their places, in order.
+    pub fn placed(&self) -> &[Placed] {
+        &self.0
+    }
+
     /// The positions, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Position> {
         self.0.iter().map(|entry| &entry.position)
@@ -237,11 +250,6 @@ impl PositionList {
     /// Whether the list is empty: on purpose, since somebody pushed it so.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Whether a poller would see the same in both lists: codes, names, volumes and costs, in the same order.
-    pub fn same_targets(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().zip(other.iter()).all(|(one, two)| one.same_target(two))
     }
 
     /// Whether both lists hold the same positions in the same order, remarks included.
@@ -372,8 +380,8 @@ mod tests {
     fn another_notation_is_a_change_of_the_same_instrument() {
         let first = PositionList::default().followed_by(list(&["000001.XSHE"]));
         let second = first.followed_by(list(&["000001.SZ"]));
-        assert_eq!(first.changes_to(&second).len(), 1);
-        assert!(!first.same_targets(&second));
+        let changes = first.changes_to(&second);
+        assert!(changes.len() == 1 && changes[0].is_seen());
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Revision {
         self.0
     }
 
+    /// The one before this.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// The one after this.
     #[must_use]
     pub const fn next(self) -> Self {

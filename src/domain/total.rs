@@ -209,7 +209,15 @@ mod tests {
         let name = name(to);
         let positions = positions(name.kind(), entries);
         let (mark, last_push_at) = (mark(at), Moment::from_micros(at));
-        let strategy = |id, list| super::Strategy { id, name: name.clone(), list, mark, last_push_at, sequence: None };
+        let strategy = |id, list| super::Strategy {
+            id,
+            name: name.clone(),
+            list,
+            mark,
+            revisions: 1,
+            last_push_at,
+            sequence: None,
+        };
         match book.strategy(&name).cloned() {
             Some(current) => {
                 let list = current.list.followed_by(positions);

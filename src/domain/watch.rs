@@ -64,7 +64,7 @@ mod tests {
         };
         let list = PositionList::default().followed_by(holds.iter().map(position).collect());
         let mark = Mark { revision: Revision::new(id), chain: [0; 8], updated_at: at };
-        Arc::new(Strategy { id: StrategyId::new(id), name, list, mark, last_push_at: at, sequence: None })
+        Arc::new(Strategy { id: StrategyId::new(id), name, list, mark, revisions: 1, last_push_at: at, sequence: None })
     }
 
     /// What is told of a book whose strategies should have pushed since moment 10.

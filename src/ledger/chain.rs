@@ -1,9 +1,7 @@
 //! The chain: every revision carries a hash over itself and over the hash of the one before it.
 
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-
-use super::written::write_placed;
+use super::fields::Fields;
+use super::written::hashed;
 use crate::domain::book::Mark;
 use crate::domain::moment::Moment;
 use crate::domain::position::InstrumentChange;
@@ -38,27 +36,6 @@ pub fn beginning(hash: &[u8]) -> [u8; 8] {
     hash.first_chunk().copied().unwrap_or_default()
 }
 
-/// What happened to one item of a subject, as it is written; for a strategy's list the items are its instruments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ItemChange {
-    /// Which one.
-    pub item: String,
-    /// What there was of it before.
-    pub before: Option<String>,
-    /// What there is of it now.
-    pub after: Option<String>,
-}
-
-impl From<&InstrumentChange> for ItemChange {
-    fn from(change: &InstrumentChange) -> Self {
-        Self {
-            item: change.instrument.to_string(),
-            before: write_placed(&change.before),
-            after: write_placed(&change.after),
-        }
-    }
-}
-
 /// What a revision records, wherever it comes to stand in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -74,8 +51,8 @@ pub struct Record {
     pub address: Option<String>,
     /// For a restore the revision that it went back to.
     pub note: Option<String>,
-    /// What changed, in the order of the items.
-    pub changes: Vec<ItemChange>,
+    /// What changed, in the order of what the instruments are called.
+    pub changes: Vec<InstrumentChange>,
 }
 
 /// A revision as it stands in the chain.
@@ -102,34 +79,25 @@ impl Record {
     }
 
     /// The chain hash of this record at its place: over its parent's, each of its fields and each of its changes.
-    ///
-    /// Every field goes in behind its length, so no two revisions look alike.
     fn hash(&self, revision: Revision, at: Moment, parent: &ChainHash) -> ChainHash {
-        let mut hasher = Sha256::new();
-        let mut put = |field: Option<&[u8]>| match field {
-            Some(bytes) => {
-                hasher.update([1]);
-                hasher.update((bytes.len() as u64).to_be_bytes());
-                hasher.update(bytes);
-            }
-            None => hasher.update([0]),
-        };
-        put(Some(parent));
+        let mut fields = Fields::default();
+        fields.put(parent);
         for number in [revision.get(), self.subject_id, at.as_micros()] {
-            put(Some(&number.to_be_bytes()));
+            fields.put(&number.to_be_bytes());
         }
         for text in [self.subject.name(), self.kind.as_str(), self.actor.kind().as_str(), self.actor.name()] {
-            put(Some(text.as_bytes()));
+            fields.put(text.as_bytes());
         }
         for text in [&self.address, &self.note] {
-            put(text.as_deref().map(str::as_bytes));
+            fields.put_or_none(text.as_deref().map(str::as_bytes));
         }
         for change in &self.changes {
-            for text in [Some(&change.item), change.before.as_ref(), change.after.as_ref()] {
-                put(text.map(String::as_bytes));
+            fields.put(change.instrument.to_string().as_bytes());
+            for side in [&change.before, &change.after] {
+                fields.put_or_none(hashed(side).as_deref().map(str::as_bytes));
             }
         }
-        hasher.finalize().into()
+        fields.digest()
     }
 }
 

@@ -3,22 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::chain::{Entry, ItemChange, Record};
-use super::{Change, Deed, Ledger, Receipt, Rejected, UsedToken};
+use super::chain::{Entry, Record};
+use super::{Change, Deed, Ledger, Receipt, Rejected, StrategyState, UsedToken};
 use crate::domain::book::{Mark, Strategy};
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject};
 use crate::domain::strategy::{StrategyId, StrategyName};
 
-/// A strategy as it stands after a batch.
-#[derive(Debug, Clone)]
-pub struct StrategyState {
-    /// The strategy; with an empty list when it is gone.
-    pub strategy: Arc<Strategy>,
-    /// Whether it was taken out of lists and totals.
-    pub removed: bool,
-}
+/// A strategy's list is kept once in so many of its revisions.
+pub const KEPT_EVERY: u64 = 64;
 
 /// What a batch adds to what is stored.
 #[derive(Debug, Default)]
@@ -27,8 +21,6 @@ pub struct Appended {
     pub entries: Vec<Entry>,
     /// Strategies that are not as they were.
     pub strategies: BTreeMap<StrategyId, StrategyState>,
-    /// What is to become of places in lists: a position, or nothing.
-    pub places: BTreeMap<(StrategyId, i64), Option<Position>>,
 }
 
 /// Who does something, and how the history calls it.
@@ -127,22 +119,26 @@ impl Draft {
         let id = current.map_or(self.ledger.next_strategy, |current| current.id);
         // A restore is the operator's doing; the strategy itself has not been heard of.
         let heard = current.filter(|_| origin.kind == RevisionKind::Restore).map(|current| current.last_push_at);
-        let mark = match current.map(|current| current.mark) {
-            Some(mark) if !differs => mark,
-            kept => {
-                let mark = self.append((id, &name), &changes, origin);
+        let known = current.map(|current| (current.mark, current.revisions));
+        let (mark, revisions) = match known {
+            Some(known) if !differs => known,
+            _ => {
                 // Remarks are for people: a change of theirs alone must not send the terminals trading.
-                let seen = kept.filter(|_| before.same_targets(&list)).map_or(mark.updated_at, |kept| kept.updated_at);
-                Mark { updated_at: seen, ..mark }
+                let is_seen = changes.iter().any(InstrumentChange::is_seen);
+                let mark = self.append((id, &name), changes, origin);
+                let (kept, revisions) = known.unzip();
+                let updated_at = kept.filter(|_| !is_seen).map_or(mark.updated_at, |kept| kept.updated_at);
+                (Mark { updated_at, ..mark }, revisions.unwrap_or(0) + 1)
             }
         };
         let receipt = Receipt { revision: mark.revision, changed: differs, positions: list.len() };
         let sequence = sequence.or_else(|| current.and_then(|current| current.sequence));
         let last_push_at = heard.unwrap_or(self.now);
-        let strategy = Arc::new(Strategy { id, name, list, mark, last_push_at, sequence });
-        self.appended.strategies.insert(id, StrategyState { strategy: Arc::clone(&strategy), removed: false });
+        let strategy = Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence });
+        self.note(&strategy, false, differs);
         if current.is_some() {
-            self.ledger.book.replace(strategy, &changes);
+            let newest = self.appended.entries.last().filter(|_| differs);
+            self.ledger.book.replace(strategy, newest.map_or(&[], |entry| &entry.record.changes));
         } else {
             self.ledger.next_strategy = id.next();
             self.ledger.book.add(strategy);
@@ -153,24 +149,31 @@ impl Draft {
     /// Takes a strategy out of lists and totals.
     fn remove(&mut self, current: &Strategy, origin: Origin) -> Receipt {
         let changes = current.list.changes_to(&PositionList::default());
-        let mark = self.append((current.id, &current.name), &changes, Origin { kind: RevisionKind::Remove, ..origin });
+        let mark = self.append((current.id, &current.name), changes, Origin { kind: RevisionKind::Remove, ..origin });
         self.ledger.book.remove(&current.name, mark);
-        let gone = Arc::new(Strategy { list: PositionList::default(), mark, ..current.clone() });
-        self.appended.strategies.insert(current.id, StrategyState { strategy: gone, removed: true });
+        let revisions = current.revisions + 1;
+        let gone = Strategy { list: PositionList::default(), mark, revisions, ..current.clone() };
+        self.note(&Arc::new(gone), true, true);
         Receipt { revision: mark.revision, changed: true, positions: 0 }
     }
 
+    /// Notes how a strategy stands now.
+    fn note(&mut self, strategy: &Arc<Strategy>, removed: bool, is_new: bool) {
+        let was_kept = self.appended.strategies.get(&strategy.id).is_some_and(|state| state.is_kept);
+        let is_kept = was_kept || is_new && strategy.revisions.is_multiple_of(KEPT_EVERY);
+        let state = StrategyState { strategy: Arc::clone(strategy), removed, is_kept };
+        self.appended.strategies.insert(strategy.id, state);
+    }
+
     /// Appends a revision to the chain.
-    fn append(&mut self, (id, name): (StrategyId, &StrategyName), changes: &[InstrumentChange], by: Origin) -> Mark {
-        for change in changes {
-            self.appended.places.extend(change.before.iter().map(|placed| ((id, placed.place), None)));
-        }
-        for placed in changes.iter().flat_map(|change| &change.after) {
-            self.appended.places.insert((id, placed.place), Some(placed.position.clone()));
-        }
+    fn append(
+        &mut self,
+        (id, name): (StrategyId, &StrategyName),
+        mut changes: Vec<InstrumentChange>,
+        by: Origin,
+    ) -> Mark {
         let Origin { kind, actor, address, note } = by;
-        let mut changes: Vec<ItemChange> = changes.iter().map(ItemChange::from).collect();
-        changes.sort_by(|one, two| one.item.cmp(&two.item));
+        changes.sort_by_cached_key(|change| change.instrument.to_string());
         let subject = Subject::Strategy(name.clone());
         let record = Record { subject, subject_id: id.get(), kind, actor, address, note, changes };
         let entry = record.follow(&self.ledger.head, self.now);

@@ -6,14 +6,19 @@
 pub mod chain;
 mod change;
 mod draft;
+mod fields;
 pub mod replay;
+mod state;
 #[cfg(test)]
 mod tests;
+mod unfold;
 mod written;
 
 pub use self::change::{Change, Deed, Receipt, Rejected, UsedToken};
-pub use self::draft::{Appended, Draft, StrategyState};
-pub use self::written::{WrittenPosition, read_placed, write_placed};
+pub use self::draft::{Appended, Draft, KEPT_EVERY};
+pub use self::state::{StrategyState, seal};
+pub use self::unfold::Unfolded;
+pub use self::written::{read_changes, read_list, write_changes, write_list};
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
 use crate::domain::strategy::StrategyId;

@@ -1,11 +1,10 @@
 //! The chain walked from its beginning: whether every link holds, and where it leads.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use super::Unfolded;
 use super::chain::{Entry, Head};
-use super::read_placed;
 use crate::domain::book::{Book, Strategy};
-use crate::domain::position::PositionList;
 use crate::domain::revision::{Revision, Subject};
 use crate::domain::strategy::{StrategyId, StrategyName};
 
@@ -13,13 +12,14 @@ use crate::domain::strategy::{StrategyId, StrategyName};
 #[derive(Debug)]
 struct Replayed {
     name: StrategyName,
-    /// What it holds of each instrument, as it is written.
-    holdings: BTreeMap<String, String>,
+    list: Unfolded,
     revision: Revision,
+    revisions: u64,
 }
 
 /// The current state of a strategy, where it is not the one that the chain leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("strategy {strategy:?}: {reason}")]
 pub struct Astray {
     /// The strategy.
     pub strategy: String,
@@ -62,22 +62,11 @@ impl Replay {
         self.length += 1;
         let Subject::Strategy(name) = entry.record.subject;
         let id = StrategyId::new(entry.record.subject_id);
-        let strategy = self.strategies.entry(id).or_insert_with(|| Replayed {
-            name,
-            holdings: BTreeMap::new(),
-            revision: Revision::NONE,
-        });
+        let new = || Replayed { name, list: Unfolded::default(), revision: Revision::NONE, revisions: 0 };
+        let strategy = self.strategies.entry(id).or_insert_with(new);
         strategy.revision = entry.revision;
-        for change in entry.record.changes {
-            let before = match change.after {
-                Some(after) => strategy.holdings.insert(change.item, after),
-                None => strategy.holdings.remove(&change.item),
-            };
-            if before != change.before {
-                return Err("a change does not start from what was there before it");
-            }
-        }
-        Ok(())
+        strategy.revisions += 1;
+        strategy.list.follow(entry.record.kind, entry.at, entry.record.changes)
     }
 
     fn check_link(&self, entry: &Entry) -> Result<(), &'static str> {
@@ -105,16 +94,12 @@ impl Replay {
 
 impl Replayed {
     fn compare(&self, current: Option<&Strategy>) -> Result<(), String> {
-        let mut placed = Vec::new();
-        for text in self.holdings.values() {
-            placed.extend(read_placed(self.name.kind(), text)?);
-        }
-        let expected = PositionList::from_placed(placed);
+        let expected = self.list.clone().list();
         match current {
             Some(strategy) if strategy.list != expected => {
                 Err("its positions are not those that the history leads to".to_owned())
             }
-            Some(strategy) if strategy.mark.revision != self.revision => {
+            Some(strategy) if (strategy.mark.revision, strategy.revisions) != (self.revision, self.revisions) => {
                 Err("its revision is not the newest of the history".to_owned())
             }
             None if !expected.is_empty() => Err("it is gone, and the history does not say so".to_owned()),

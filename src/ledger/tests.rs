@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use super::chain::Entry;
 use super::replay::Replay;
 use super::*;
+use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
-use crate::domain::position::Position;
+use crate::domain::position::{InstrumentChange, Position};
 use crate::domain::revision::{Actor, Revision};
 use crate::domain::strategy::StrategyName;
 
@@ -162,7 +163,11 @@ proptest! {
             5 => entry.hash[31] ^= 1,
             6 => entry.parent[0] ^= 1,
             7 => entry.record.kind = crate::domain::revision::RevisionKind::Import,
-            _ => entry.record.changes.push(chain::ItemChange { item: "Y".to_owned(), before: None, after: None }),
+            _ => entry.record.changes.push(InstrumentChange {
+                instrument: Code::parse("Y").unwrap().instrument(),
+                before: Vec::new(),
+                after: Vec::new(),
+            }),
         }
         let mut replay = Replay::default();
         let broken = world.chain.into_iter().position(|entry| replay.follow(entry).is_err());

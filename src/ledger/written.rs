@@ -1,57 +1,306 @@
-//! The form in which placed positions are written down, in the history and so in the chain's hashes.
+//! How lists and what changed in them are written down.
+//!
+//! In the chain's hashes a position is `[place, code, name, volume, cost, remark]`, as the first release wrote it. What is
+//! stored is shorter: `[volume, cost, place, name, code, remark]`, without what follows from elsewhere at its end: a
+//! remark that there is none of, and in a change what is as it was before. All numbers are text, so that they stay exact.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
-use crate::domain::position::{Placed, Position};
+use crate::domain::position::{InstrumentChange, Placed, Position, PositionList};
 use crate::domain::strategy::Kind;
 
-/// A placed position as JSON: `[place, code, name, volume, cost, remark]`, the numbers as text so that they stay exact.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct WrittenPosition<'a>(
-    i64,
-    #[serde(borrow)] Cow<'a, str>,
-    #[serde(borrow)] Option<Cow<'a, str>>,
-    #[serde(borrow)] Cow<'a, str>,
-    #[serde(borrow)] Cow<'a, str>,
-    #[serde(borrow)] Option<Cow<'a, str>>,
-);
+/// A displayed value as JSON text.
+struct Text<T>(T);
 
-impl<'a> WrittenPosition<'a> {
-    /// A position at its place.
-    pub fn new(place: i64, position: &'a Position) -> Self {
-        Self(
-            place,
-            position.code().to_string().into(),
-            position.name().map(Cow::from),
-            position.volume().to_string().into(),
-            position.cost().to_string().into(),
-            position.remark().map(Cow::from),
-        )
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
-/// Placed positions as text; None for none.
-pub fn write_placed(placed: &[Placed]) -> Option<String> {
-    let written: Vec<WrittenPosition> =
-        placed.iter().map(|entry| WrittenPosition::new(entry.place, &entry.position)).collect();
-    // Numbers and texts in a list can always be written.
-    (!written.is_empty()).then(|| serde_json::to_string(&written).unwrap_or_default())
+/// A placed position as the chain's hashes have it.
+struct Hashed<'a>(&'a Placed);
+
+impl Serialize for Hashed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Placed { place, position } = self.0;
+        let (code, volume, cost) = (Text(position.code()), Text(position.volume()), Text(position.cost()));
+        (place, code, position.name(), volume, cost, position.remark()).serialize(serializer)
+    }
 }
 
-/// Reads what [`write_placed`] wrote.
+/// Placed positions as the chain's hashes have them; None for none.
+pub(super) fn hashed(placed: &[Placed]) -> Option<String> {
+    // Numbers and texts in a list can always be written.
+    (!placed.is_empty()).then(|| json(&placed.iter().map(Hashed).collect::<Vec<_>>()))
+}
+
+/// What a row says that leaves a field out.
+#[derive(Clone, Copy)]
+enum Base<'a> {
+    /// In a list: neither name nor remark.
+    Nothing,
+    /// In a change, where nothing stood before: neither name nor remark, and the instrument's code as most spell it.
+    Instrument(&'a Code),
+    /// In a change: what stood before.
+    Before(&'a Placed),
+}
+
+/// A placed position as it is stored.
+struct Stored<'a>(&'a Placed, Base<'a>);
+
+impl Stored<'_> {
+    /// How many fields at the end say nothing new.
+    fn left_out(&self) -> usize {
+        let Self(Placed { place, position }, base) = self;
+        let as_base = match base {
+            Base::Nothing => [position.remark().is_none(), false, false, false, false, false],
+            Base::Instrument(own) => {
+                [position.remark().is_none(), position.code() == *own, position.name().is_none(), false, false, false]
+            }
+            Base::Before(before) => {
+                let Placed { place: old_place, position: old } = before;
+                [
+                    position.remark() == old.remark(),
+                    position.code() == old.code(),
+                    position.name() == old.name(),
+                    place == old_place,
+                    position.cost() == old.cost(),
+                    position.volume() == old.volume(),
+                ]
+            }
+        };
+        as_base.into_iter().take_while(|same| *same).count()
+    }
+}
+
+impl Serialize for Stored<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Placed { place, position } = self.0;
+        let kept = 6 - self.left_out();
+        let mut row = serializer.serialize_seq(Some(kept))?;
+        for field in 0..kept {
+            match field {
+                0 => row.serialize_element(&Text(position.volume()))?,
+                1 => row.serialize_element(&Text(position.cost()))?,
+                2 => row.serialize_element(place)?,
+                3 => row.serialize_element(&position.name())?,
+                4 => row.serialize_element(&Text(position.code()))?,
+                _ => row.serialize_element(&position.remark())?,
+            }
+        }
+        row.end()
+    }
+}
+
+/// A text in a row that was read, or null.
+#[derive(Deserialize)]
+struct Field<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
+
+/// A row as it was read; what was left out is None.
+struct Row<'a> {
+    volume: Option<Field<'a>>,
+    cost: Option<Field<'a>>,
+    place: Option<i64>,
+    name: Option<Field<'a>>,
+    code: Option<Field<'a>>,
+    remark: Option<Field<'a>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Row<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a stored position")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Row<'de>, A::Error> {
+                let row = Row {
+                    volume: fields.next_element()?,
+                    cost: fields.next_element()?,
+                    place: fields.next_element()?,
+                    name: fields.next_element()?,
+                    code: fields.next_element()?,
+                    remark: fields.next_element()?,
+                };
+                match fields.next_element::<de::IgnoredAny>()? {
+                    None => Ok(row),
+                    Some(_) => Err(de::Error::invalid_length(7, &self)),
+                }
+            }
+        }
+        deserializer.deserialize_seq(Fields)
+    }
+}
+
+impl Row<'_> {
+    fn placed(self, kind: Kind, base: Base) -> Result<Placed, String> {
+        let before = match base {
+            Base::Before(placed) => Some(placed),
+            Base::Nothing | Base::Instrument(_) => None,
+        };
+        let number =
+            |field: Option<Field>, old: fn(&Position) -> Decimal| match (field.and_then(|field| field.0), before) {
+                (Some(text), _) => Decimal::parse(&text).map_err(|error| format!("{text:?} {error}")),
+                (None, Some(before)) => Ok(old(&before.position)),
+                (None, None) => Err("a position without a number".to_owned()),
+            };
+        let (volume, cost) = (number(self.volume, Position::volume)?, number(self.cost, Position::cost)?);
+        let place = self.place.or(before.map(|before| before.place)).ok_or("a position without a place")?;
+        let old = before.map(|before| &before.position);
+        let name = self.name.map_or_else(|| old.and_then(Position::name).map(Cow::from), |field| field.0);
+        let remark = self.remark.map_or_else(|| old.and_then(Position::remark).map(Cow::from), |field| field.0);
+        let code = match (self.code.and_then(|field| field.0), base) {
+            (Some(code), _) => code,
+            (None, Base::Instrument(own)) => own.to_string().into(),
+            (None, Base::Before(before)) => before.position.code().to_string().into(),
+            (None, Base::Nothing) => return Err("a position without a code".to_owned()),
+        };
+        let position = Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref());
+        Ok(Placed { place, position: position.map_err(|breach| breach.to_string())? })
+    }
+}
+
+/// A list as it is stored.
+pub fn write_list(list: &PositionList) -> String {
+    json(&list.placed().iter().map(|placed| Stored(placed, Base::Nothing)).collect::<Vec<_>>())
+}
+
+/// Reads what [`write_list`] wrote.
 ///
 /// # Errors
 /// What is wrong with a text that it did not write.
-pub fn read_placed(kind: Kind, text: &str) -> Result<Vec<Placed>, String> {
-    let written: Vec<WrittenPosition> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let read = |WrittenPosition(place, code, name, volume, cost, remark)| {
-        let number = |text: &str| Decimal::parse(text).map_err(|error| format!("{text:?} {error}"));
-        let (volume, cost) = (number(&volume)?, number(&cost)?);
-        let position = Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref());
-        Ok(Placed { place, position: position.map_err(|breach| breach.to_string())? })
+pub fn read_list(kind: Kind, text: &str) -> Result<PositionList, String> {
+    let rows: Vec<Row> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let placed: Result<Vec<Placed>, String> = rows.into_iter().map(|row| row.placed(kind, Base::Nothing)).collect();
+    Ok(PositionList::from_placed(placed?))
+}
+
+/// What changed, as it is stored: `[instrument, before, after]` for each, with null for nothing.
+pub fn write_changes(changes: &[InstrumentChange]) -> String {
+    let codes: Vec<Code> = changes.iter().map(|change| change.instrument.jq_code()).collect();
+    let rows = changes.iter().zip(&codes).map(|(change, own)| {
+        let before = change.before.iter().map(|placed| Stored(placed, Base::Instrument(own)));
+        let after = change.after.iter().enumerate().map(|(n, placed)| Stored(placed, base(own, &change.before, n)));
+        (Text(&change.instrument), or_null(before), or_null(after))
+    });
+    json(&rows.collect::<Vec<_>>())
+}
+
+/// The rows of a side, or null for nothing.
+fn or_null<'a>(rows: impl Iterator<Item = Stored<'a>>) -> Option<Vec<Stored<'a>>> {
+    let rows: Vec<Stored> = rows.collect();
+    (!rows.is_empty()).then_some(rows)
+}
+
+/// What a row of an instrument leaves out where it is as the row of that number before it.
+fn base<'a>(own: &'a Code, before: &'a [Placed], number: usize) -> Base<'a> {
+    before.get(number).map_or(Base::Instrument(own), Base::Before)
+}
+
+/// Reads what [`write_changes`] wrote.
+///
+/// # Errors
+/// What is wrong with a text that it did not write.
+pub fn read_changes(kind: Kind, text: &str) -> Result<Vec<InstrumentChange>, String> {
+    #[derive(Deserialize)]
+    struct Change<'a>(
+        #[serde(borrow)] Cow<'a, str>,
+        #[serde(borrow)] Option<Vec<Row<'a>>>,
+        #[serde(borrow)] Option<Vec<Row<'a>>>,
+    );
+    let changes: Vec<Change> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let read = |Change(instrument, before, after): Change| {
+        let instrument = Code::parse(&instrument).map_err(|error| error.to_string())?.instrument();
+        let own = instrument.jq_code();
+        let before = before.unwrap_or_default().into_iter().map(|row| row.placed(kind, Base::Instrument(&own)));
+        let before: Vec<Placed> = before.collect::<Result<_, _>>()?;
+        let after = after.unwrap_or_default().into_iter().enumerate();
+        let after = after.map(|(n, row)| row.placed(kind, base(&own, &before, n)));
+        let after: Vec<Placed> = after.collect::<Result<_, _>>()?;
+        let is_of = |placed: &Placed| placed.position.code().instrument() == instrument;
+        if before.is_empty() && after.is_empty() || !before.iter().chain(&after).all(is_of) {
+            return Err("a change of another instrument, or of none".to_owned());
+        }
+        Ok(InstrumentChange { instrument, before, after })
     };
-    written.into_iter().map(read).collect()
+    changes.into_iter().map(read).collect()
+}
+
+/// Numbers and texts in lists can always be written.
+fn json(rows: &impl Serialize) -> String {
+    serde_json::to_string(rows).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn placed() -> impl Strategy<Value = Vec<Placed>> {
+        let code = prop::sample::select(vec!["000001.XSHE", "000001.SZ", "\"X\\", "名"]);
+        let text = || prop::option::of(prop::sample::select(vec!["a", "平安\"银行", "\\n"]));
+        let row = (code, 0..3_u32, 1..3_u32, text(), text(), 1..4_i64);
+        prop::collection::vec(row, 0..4).prop_map(|rows| {
+            let position =
+                |(code, volume, cost, name, remark, place): (&str, u32, u32, Option<&str>, Option<&str>, i64)| {
+                    let number = |number: u32| Decimal::parse(&format!("{number}.50")).unwrap();
+                    let position =
+                        Position::new(Kind::Ordinary, code, name, number(volume), number(cost), remark).unwrap();
+                    Placed { place, position }
+                };
+            rows.into_iter().map(position).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(before in placed(), after in placed()) {
+            let (one, two) = (PositionList::from_placed(before), PositionList::from_placed(after));
+            prop_assert_eq!(&read_list(Kind::Ordinary, &write_list(&one)).unwrap(), &one);
+            let changes = one.changes_to(&two);
+            prop_assert_eq!(read_changes(Kind::Ordinary, &write_changes(&changes)).unwrap(), changes);
+        }
+    }
+
+    #[test]
+    fn what_stays_is_not_written_again() {
+        let list = |volume: &str| {
+            let number = |text| Decimal::parse(text).unwrap();
+            let position =
+                Position::new(Kind::Ordinary, "000001.XSHE", Some("平安银行"), number(volume), number("10.5"), None);
+            PositionList::default().followed_by(vec![position.unwrap()])
+        };
+        let (one, two, none) = (list("100"), list("200"), PositionList::default());
+        assert_eq!(write_list(&one), r#"[["100","10.5",1048576,"平安银行","000001.XSHE"]]"#);
+        assert_eq!(
+            write_changes(&one.changes_to(&two)),
+            r#"[["000001.SZ",[["100","10.5",1048576,"平安银行"]],[["200"]]]]"#
+        );
+        assert_eq!(
+            write_changes(&one.changes_to(&none)),
+            r#"[["000001.SZ",[["100","10.5",1048576,"平安银行"]],null]]"#
+        );
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_refused() {
+        for text in ["", "{}", "[[]]", r#"[["1"]]"#, r#"[["1","1",1]]"#, r#"[["1","1",1,null,"X",null,1]]"#] {
+            assert!(read_list(Kind::Ordinary, text).is_err(), "{text}");
+        }
+        for text in ["[[]]", r#"[["X",null,null]]"#, r#"[["X",[["-1","1",1]],null]]"#, r#"[["X",null,[["1"]]]]"#] {
+            assert!(read_changes(Kind::Ordinary, text).is_err(), "{text}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Why the store does not do what it is asked.
 
 use crate::ledger::Rejected;
+use crate::ledger::replay::Astray;
 
 /// The store cannot be read or written now; the cause is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,10 @@ pub enum NotStored {
     Unavailable(#[from] Unavailable),
 }
 
+/// What to do with a database that does not hold together.
+const ADVICE: &str = "Nothing is served from it, and nothing in it was changed: keep it, put the newest copy that you have in \
+its place, and see with `jq2qmt verify` how far the history of each holds";
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -50,8 +55,11 @@ pub enum OpenError {
     /// There is no such file.
     #[error("there is no database at {0}; start the server once to create it")]
     Missing(String),
-    /// A row does not say what it should.
-    #[error("the database does not hold together: {0}")]
+    /// What stands now is not what the history leads to, or not what was written.
+    #[error("the database does not hold together: {0}. {ADVICE}")]
+    Astray(#[from] Astray),
+    /// Something that was written is gone, or is not what was written.
+    #[error("the database does not hold together: {0}. {ADVICE}")]
     Corrupt(String),
     /// A migration could not be carried out.
     #[error("the database cannot be brought up to date: {0}")]

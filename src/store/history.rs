@@ -85,7 +85,8 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<RevisionInfo>, Unavailable> {
         let before = before.unwrap_or(Revision::END);
-        Ok(history::revisions(&self.historians, filter, before, limit).await?)
+        let mut connection = self.historians.acquire().await?;
+        Ok(history::revisions(&mut connection, filter, before, limit).await?)
     }
 
     /// One revision.
@@ -104,7 +105,7 @@ impl Store {
     pub async fn changes(
         &self,
         of: &[RevisionInfo],
-        most: i64,
+        most: usize,
     ) -> Result<HashMap<Revision, Vec<InstrumentChange>>, Unavailable> {
         Ok(history::changes(&self.historians, of, most).await?)
     }

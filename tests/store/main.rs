@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jq2qmt::clock::Clock;
+use jq2qmt::domain::code::Code;
 use jq2qmt::domain::decimal::Decimal;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::position::Position;
@@ -65,13 +66,29 @@ async fn history(path: &Path) -> Vec<String> {
     let rows = raw(path)
         .await
         .fetch_all(
-            "SELECT r.id || ' ' || r.kind || ' ' || r.actor_kind || ':' || r.actor || ' ' || coalesce(r.address, '-')
-                 || ' ' || c.item || ' ' || coalesce(c.before, '-') || ' > ' || coalesce(c.after, '-') AS line
-             FROM revisions AS r LEFT JOIN changes AS c ON c.revision_id = r.id ORDER BY r.id, c.item",
+            "SELECT id || ' ' || kind || ' ' || actor_kind || ':' || actor || ' ' || coalesce(address, '-') || ' ' || changes
+                 AS line
+             FROM revisions ORDER BY id",
         )
         .await
         .unwrap();
-    rows.iter().map(|row| row.try_get::<Option<String>, _>("line").unwrap().unwrap_or_default()).collect()
+    rows.iter().map(|row| row.try_get::<String, _>("line").unwrap()).collect()
+}
+
+/// Lets statements through that the database itself would refuse.
+fn forced(statement: &str) -> sqlx::AssertSqlSafe<String> {
+    sqlx::AssertSqlSafe(format!(
+        "DROP TRIGGER revisions_are_not_updated; DROP TRIGGER revisions_are_not_deleted; {statement}"
+    ))
+}
+
+/// A database of two strategies and four revisions, closed.
+async fn two_strategies(path: &Path) {
+    let store = open(path).await;
+    for (strategy, volume) in [("alpha", "100"), ("beta", "200"), ("alpha", "300"), ("beta", "400")] {
+        store.submit(change(strategy, &[("X", volume)])).await.unwrap();
+    }
+    store.close().await;
 }
 
 #[tokio::test]
@@ -91,12 +108,7 @@ async fn the_database_refuses_to_rewrite_history() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     open(&path).await.submit(change("alpha", &[("X", "1")])).await.unwrap();
-    for statement in [
-        "UPDATE revisions SET actor = 'bob'",
-        "DELETE FROM revisions",
-        "UPDATE changes SET after = NULL",
-        "DELETE FROM changes",
-    ] {
+    for statement in ["UPDATE revisions SET actor = 'bob'", "DELETE FROM revisions"] {
         let error = raw(&path).await.execute(statement).await.unwrap_err().to_string();
         assert!(error.contains("append-only"), "{statement}: {error}");
     }
@@ -104,23 +116,21 @@ async fn the_database_refuses_to_rewrite_history() {
 
 #[tokio::test]
 async fn verify_names_the_first_broken_link() {
-    let with_triggers_off = |statement: &str| {
-        format!(
-            "DROP TRIGGER revisions_are_not_updated; DROP TRIGGER revisions_are_not_deleted;
-             DROP TRIGGER changes_are_not_updated; DROP TRIGGER changes_are_not_deleted; {statement}"
-        )
-    };
     let cases = [
         ("SELECT 1", None),
         ("UPDATE revisions SET actor = 'bob' WHERE id = 2", Some(2)),
         ("UPDATE revisions SET address = NULL WHERE id = 3", Some(3)),
         ("UPDATE revisions SET at = at + 1 WHERE id = 4", Some(4)),
         ("UPDATE revisions SET note = '' WHERE id = 1", Some(1)),
-        ("UPDATE changes SET after = replace(after, '200', '999') WHERE revision_id = 2", Some(2)),
-        ("DELETE FROM changes WHERE revision_id = 3", Some(3)),
-        ("DELETE FROM changes WHERE revision_id = 2; DELETE FROM revisions WHERE id = 2", Some(3)),
+        ("UPDATE revisions SET changes = replace(changes, '200', '999') WHERE id = 2", Some(2)),
+        ("UPDATE revisions SET changes = '[]' WHERE id = 3", Some(3)),
+        ("UPDATE revisions SET changes = 'none' WHERE id = 3", Some(3)),
+        ("DELETE FROM revisions WHERE id = 2", Some(3)),
         ("UPDATE strategies SET name = 'omega'", Some(1)),
-        ("INSERT INTO changes VALUES (2, 'NEW', NULL, '[[1,\"NEW\",null,\"1\",\"1\",null]]')", Some(2)),
+        (
+            "UPDATE revisions SET changes = json_insert(changes, '$[#]', json('[\"NEW\",null,[[\"1\",\"1\",1]]]')) WHERE id = 2",
+            Some(2),
+        ),
     ];
     for (statement, broken) in cases {
         let dir = tempfile::tempdir().unwrap();
@@ -130,8 +140,7 @@ async fn verify_names_the_first_broken_link() {
             store.submit(change("alpha", &[("X", volume)])).await.unwrap();
         }
         store.close().await;
-        let statements = with_triggers_off(statement);
-        raw(&path).await.execute(sqlx::AssertSqlSafe(statements)).await.unwrap();
+        raw(&path).await.execute(forced(statement)).await.unwrap();
         let verdict = verify(&path).await.unwrap();
         match broken {
             None => assert!(matches!(verdict, Verdict::Whole { revisions: 4, .. }), "{verdict:?}"),
@@ -148,25 +157,56 @@ async fn verify_names_the_first_broken_link() {
 #[tokio::test]
 async fn verify_holds_the_current_state_against_the_history() {
     for statement in [
-        "UPDATE positions SET volume = '999'",
-        "DELETE FROM positions",
-        "INSERT INTO positions SELECT strategy_id, place + 1, 'NEW', NULL, '1', '1', NULL FROM positions",
+        "UPDATE strategies SET list = replace(list, '300', '999')",
+        "UPDATE strategies SET list = '[]'",
         "UPDATE strategies SET removed = 1",
         "UPDATE strategies SET revision = 1",
+        "UPDATE strategies SET revisions = 3",
     ] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
-        let store = open(&path).await;
-        for volume in ["100", "200"] {
-            store.submit(change("alpha", &[("X", volume)])).await.unwrap();
-        }
-        store.close().await;
-        raw(&path).await.execute(statement).await.unwrap();
+        two_strategies(&path).await;
+        raw(&path).await.execute(sqlx::AssertSqlSafe(format!("{statement} WHERE name = 'alpha'"))).await.unwrap();
         let verdict = verify(&path).await.unwrap();
         assert!(
             matches!(&verdict, Verdict::Astray(Astray { strategy, .. }) if strategy == "alpha"),
             "{statement}: {verdict:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_hold_together_is_not_served() {
+    let cases = [
+        ("DELETE FROM revisions WHERE id = 3", r#"strategy "alpha": its newest revision, 3, is not in the history"#),
+        ("DELETE FROM revisions WHERE id = 4", r#"strategy "beta": its newest revision, 4, is not in the history"#),
+        ("DELETE FROM revisions", r#"strategy "alpha": its newest revision, 3, is not in the history"#),
+        ("DELETE FROM strategies WHERE id = 1", "the strategies have 2 revisions, and the newest is 4"),
+        ("DELETE FROM strategies WHERE id = 2", "the strategies have 2 revisions, and the newest is 4"),
+        ("DELETE FROM strategies", "the strategies have 0 revisions, and the newest is 4"),
+        ("UPDATE revisions SET strategy_id = 2 WHERE id = 3", r#"strategy "alpha": its newest revision, 3, is not"#),
+        ("UPDATE revisions SET hash = randomblob(32) WHERE id = 3", r#"strategy "alpha": what is stored of it is not"#),
+        ("UPDATE revisions SET actor = 'bob' WHERE id = 4", "revision 4, the newest, is not what was written"),
+        (
+            "UPDATE strategies SET list = replace(list, '300', '301')",
+            r#"strategy "alpha": what is stored of it is not"#,
+        ),
+        ("UPDATE strategies SET list = '[]'", r#"strategy "alpha": what is stored of it is not"#),
+        ("UPDATE strategies SET list = '{' WHERE id = 2", r#"strategy "beta": "#),
+        ("UPDATE strategies SET name = 'omega' WHERE id = 2", r#"strategy "omega": what is stored of it is not"#),
+        ("UPDATE strategies SET removed = 1 WHERE id = 2", r#"strategy "beta": what is stored of it is not"#),
+        ("UPDATE strategies SET sequence = 7 WHERE id = 2", r#"strategy "beta": what is stored of it is not"#),
+        ("UPDATE strategies SET updated_at = 7 WHERE id = 2", r#"strategy "beta": what is stored of it is not"#),
+        ("UPDATE strategies SET last_push_at = 7 WHERE id = 2", r#"strategy "beta": what is stored of it is not"#),
+        ("UPDATE strategies SET seal = x'' WHERE id = 2", r#"strategy "beta": what is stored of it is not"#),
+    ];
+    for (statement, reason) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        two_strategies(&path).await;
+        raw(&path).await.execute(forced(statement)).await.unwrap();
+        let error = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.unwrap_err().to_string();
+        assert!(error.contains(reason) && error.contains("put the newest copy"), "{statement}: {error}");
     }
 }
 
@@ -180,7 +220,7 @@ async fn what_cannot_be_written_changes_nothing_and_writing_goes_on_afterwards()
     // A trigger stands in for a disk that fails in the middle of a transaction.
     raw(&path)
         .await
-        .execute("CREATE TRIGGER full BEFORE INSERT ON changes BEGIN SELECT RAISE (ABORT, 'disk full'); END")
+        .execute("CREATE TRIGGER full BEFORE INSERT ON revisions BEGIN SELECT RAISE (ABORT, 'disk full'); END")
         .await
         .unwrap();
     let refused = store.submit(change("alpha", &[("X", "200")])).await.unwrap_err();
@@ -314,7 +354,7 @@ async fn what_the_first_release_stored_is_all_there() {
     assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 9, .. }));
     let mut connection = raw(&path).await;
     assert!(connection.fetch_all("PRAGMA foreign_key_check").await.unwrap().is_empty());
-    for statement in ["UPDATE revisions SET actor = 'bob'", "DELETE FROM revisions", "DELETE FROM changes"] {
+    for statement in ["UPDATE revisions SET actor = 'bob'", "DELETE FROM revisions"] {
         let error = connection.execute(statement).await.unwrap_err().to_string();
         assert!(error.contains("append-only"), "{statement}: {error}");
     }
@@ -341,4 +381,82 @@ async fn a_name_is_freed_and_taken_again_in_one_batch() {
     let held: Vec<String> = store.book().strategy(&alpha).unwrap().list.iter().map(|p| p.code().to_string()).collect();
     assert_eq!(held, ["Z"]);
     assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 5, .. }));
+}
+
+#[tokio::test]
+async fn the_past_is_as_it_was_at_every_revision() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    let names = ["alpha", "beta", "ADJUSTMENT_MAIN"].map(|name| StrategyName::parse(name).unwrap());
+    let mut books = vec![store.book()];
+    // Several kept lists of each strategy, and removals.
+    for n in 0..300_u32 {
+        let rows =
+            [("000001.SZ", (n % 7).to_string()), ("X", (n % 31 / 30).to_string()), ("600000.SH", (n / 90).to_string())];
+        let rows: Vec<(&str, &str)> = rows.iter().map(|(code, volume)| (*code, volume.as_str())).collect();
+        let alpha = change("alpha", &rows[..(n % 4) as usize]);
+        let beta = match n {
+            100 | 230 => Change { deed: Deed::Remove, ..change("beta", &[]) },
+            _ => change("beta", &rows),
+        };
+        store.submit(alpha).await.unwrap();
+        books.push(store.book());
+        store.submit(beta).await.unwrap();
+        books.push(store.book());
+    }
+    books.dedup_by_key(|book| book.revision());
+    let newest = store.book().revision().get();
+    assert_eq!(books.len(), usize::try_from(newest).unwrap() + 1);
+    for book in &books {
+        let revision = book.revision();
+        let then = store.book_as_of(revision).await.unwrap();
+        assert_eq!(then.newest(), book.newest(), "{revision}");
+        assert_eq!(then.total(&Selection::All), book.total(&Selection::All), "{revision}");
+        for name in &names {
+            let (then, now) = (store.list_as_of(name, revision).await.unwrap(), book.strategy(name));
+            let list = then.as_ref().and_then(|then| then.list.as_ref());
+            assert_eq!(list, now.map(|strategy| &strategy.list), "{name} at {revision}");
+            assert_eq!(then.map(|then| then.mark), now.map(|now| now.mark).or_else(|| book.removal(name)));
+        }
+    }
+    for code in ["X", "000001.SZ"] {
+        let instrument = Some(Code::parse(code).unwrap().instrument());
+        for (strategy, before) in [(None, None), (Some(names[0].clone()), Some(Revision::new(newest - 70)))] {
+            let filter = Filter { instrument: instrument.clone(), strategy, ..Filter::default() };
+            let found = store.revisions(&filter, before, 1000).await.unwrap();
+            let found: Vec<i64> = found.iter().map(|revision| revision.id.get()).collect();
+            let all = Filter { instrument: None, ..filter.clone() };
+            let all = store.revisions(&all, before, 1000).await.unwrap();
+            let changes = store.changes(&all, usize::MAX).await.unwrap();
+            let touched =
+                |id: &Revision| changes[id].iter().any(|change| Some(&change.instrument) == filter.instrument.as_ref());
+            let expected: Vec<i64> =
+                all.iter().map(|revision| revision.id).filter(touched).map(Revision::get).collect();
+            assert_eq!(found, expected, "{code}");
+            assert!(!found.is_empty() && found.len() < all.len());
+        }
+    }
+    // A migration makes the same of the history alone.
+    store.close().await;
+    let derived = "SELECT group_concat(strategy_id || ' ' || revision || ' ' || updated_at || list) FROM kept_lists";
+    let blocks = "SELECT group_concat(item || ' ' || block) FROM item_blocks";
+    let look = async || {
+        let mut connection = raw(&path).await;
+        let kept: Option<String> = connection.fetch_one(derived).await.unwrap().get(0);
+        let blocks: Option<String> = connection.fetch_one(blocks).await.unwrap().get(0);
+        (kept.unwrap(), blocks.unwrap())
+    };
+    let before = look().await;
+    raw(&path)
+        .await
+        .execute(
+            "DELETE FROM kept_lists; DELETE FROM item_blocks; UPDATE upkeep SET is_unfolded = 0;
+             UPDATE strategies SET revisions = 0, seal = x''",
+        )
+        .await
+        .unwrap();
+    let store = open(&path).await;
+    assert_eq!(look().await, before);
+    assert_eq!(store.book().total(&Selection::All), books.last().unwrap().total(&Selection::All));
 }

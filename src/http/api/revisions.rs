@@ -86,7 +86,7 @@ pub(crate) async fn revision(
 ) -> Result<Response, AppError> {
     let id = id.parse().map_err(|_| AppError::NotFound)?;
     let info = state.store.revision(id).await?.ok_or(AppError::UnknownRevision(id))?;
-    let of: HashMap<_, _> = state.store.changes(std::slice::from_ref(&info), i64::MAX).await?;
+    let of: HashMap<_, _> = state.store.changes(std::slice::from_ref(&info), usize::MAX).await?;
     Ok(json(&WholeRevision {
         revision: RevisionDto::new(&info, &state.zone),
         parent_hash: hex::encode(info.parent_hash),

@@ -219,8 +219,7 @@ pub(super) async fn entries(
     store: &crate::store::Store,
     revisions: Vec<RevisionInfo>,
 ) -> Result<Vec<Entry>, crate::store::Unavailable> {
-    let most = i64::try_from(SHOWN).unwrap_or(i64::MAX);
-    let mut changes = store.changes(&revisions, most).await?;
+    let mut changes = store.changes(&revisions, SHOWN).await?;
     let entry = |revision: RevisionInfo| {
         let lines = ChangeLine::all(&changes.remove(&revision.id).unwrap_or_default());
         Entry { revision, lines }

@@ -136,7 +136,7 @@ pub(super) async fn csv(
     let all = found.len();
     let mut revisions = within(found, MAX_CSV_CHANGES);
     revisions.truncate(usize::try_from(MAX_CSV).unwrap_or(usize::MAX));
-    let changes = state.store.changes(&revisions, i64::MAX).await?;
+    let changes = state.store.changes(&revisions, usize::MAX).await?;
     let mut table = Table::new(&COLUMNS);
     for revision in &revisions {
         let changes = changes.get(&revision.id).map_or(&[][..], Vec::as_slice);

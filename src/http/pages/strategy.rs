@@ -143,7 +143,7 @@ async fn invested_over_time(
     current: Option<&Strategy>,
     revisions: Vec<RevisionInfo>,
 ) -> Result<Vec<(Moment, f64)>, AppError> {
-    let changes = state.store.changes(&revisions, i64::MAX).await?;
+    let changes = state.store.changes(&revisions, usize::MAX).await?;
     let mut then = current.map(invested).unwrap_or_default();
     let mut points = Vec::with_capacity(revisions.len());
     for revision in &revisions {

@@ -6,25 +6,37 @@ use std::sync::LazyLock;
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{positions, revisions, strategies, used_tokens};
+use super::{item_blocks, json, kept_lists, revisions, strategies, used_tokens};
 use crate::domain::moment::Moment;
 use crate::ledger::{Appended, UsedToken};
 
 /// A plain BEGIN that reads and then writes could find that the command line has written in between.
 static BEGIN: LazyLock<String> = LazyLock::new(|| ["BEGIN IMMEDIATE;\n", used_tokens::TAKE].concat());
 
+/// Its statements share their parameters: each names by number those that it takes.
 static COMMIT: LazyLock<String> = LazyLock::new(|| {
-    [
-        strategies::WRITE,
-        positions::CLEAR,
-        positions::WRITE,
-        revisions::APPEND,
-        revisions::APPEND_CHANGES,
-        used_tokens::GIVE_BACK,
-        "COMMIT;\n",
-    ]
-    .concat()
+    [strategies::WRITE, revisions::APPEND, kept_lists::KEEP, item_blocks::NOTE, used_tokens::GIVE_BACK, "COMMIT;\n"]
+        .concat()
 });
+
+/// The long texts and digests of a batch, one behind the other. Rows of numbers and short texts go to SQLite as JSON and
+/// say where theirs begin: JSON within JSON would be escaped here and understood there for nothing.
+#[derive(Debug, Default)]
+pub(super) struct Bytes(Vec<u8>);
+
+impl Bytes {
+    /// Adds some, and says where they begin, from 1, and how long they are.
+    pub(super) fn put(&mut self, bytes: &[u8]) -> (usize, usize) {
+        let begin = self.0.len() + 1;
+        self.0.extend_from_slice(bytes);
+        (begin, bytes.len())
+    }
+
+    /// All of them.
+    pub(super) fn into_inner(self) -> Vec<u8> {
+        self.0
+    }
+}
 
 /// Begins a transaction that writes, records tokens as used, and says which of them were not used before.
 pub(in crate::store) async fn begin(
@@ -46,13 +58,16 @@ pub(in crate::store) async fn commit(
     appended: &Appended,
     unspent: &HashSet<UsedToken>,
 ) -> Result<(), sqlx::Error> {
-    let (gone, kept) = positions::rows(&appended.places);
+    let mut bytes = Bytes::default();
+    let strategies = strategies::rows(appended.strategies.values(), &mut bytes);
+    let revisions = revisions::rows(&appended.entries, &mut bytes);
+    let kept = appended.strategies.iter().filter(|(_, state)| state.is_kept).map(|(id, _)| id);
     sqlx::query(COMMIT.as_str())
-        .bind(strategies::rows(&appended.strategies))
-        .bind(gone)
-        .bind(kept)
-        .bind(revisions::rows(&appended.entries))
-        .bind(revisions::change_rows(&appended.entries))
+        .bind(bytes.into_inner())
+        .bind(strategies)
+        .bind(revisions)
+        .bind(json(&kept.collect::<Vec<_>>()))
+        .bind(item_blocks::rows(&appended.entries))
         .bind(used_tokens::rows(unspent))
         .execute(connection)
         .await?;

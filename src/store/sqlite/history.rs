@@ -1,19 +1,22 @@
 //! What was: revisions, their changes, and the book as of an earlier one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::TryStreamExt as _;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::revisions::{actor, chain_hash, strategy_name, subject};
+use super::item_blocks::{BLOCK, block};
+use super::revisions::{self, actor, chain_hash, strategy_name, subject};
 use super::{json, parsed};
 use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::moment::Moment;
-use crate::domain::position::{InstrumentChange, Placed, PositionList};
+use crate::domain::position::{InstrumentChange, PositionList};
 use crate::domain::revision::{Revision, RevisionKind, Subject};
 use crate::domain::strategy::{StrategyId, StrategyName};
-use crate::ledger::chain::beginning;
-use crate::ledger::read_placed;
+use crate::ledger::chain::{Head, beginning};
+use crate::ledger::{Unfolded, read_list};
 use crate::store::Stored;
 use crate::store::history::{Filter, ListAsOf, RevisionInfo};
 
@@ -28,7 +31,7 @@ struct RevisionRecord {
     address: Option<String>,
     note: Option<String>,
     hash: Vec<u8>,
-    parent_hash: Vec<u8>,
+    parent_hash: Option<Vec<u8>>,
     changes: i64,
 }
 
@@ -46,114 +49,127 @@ impl TryFrom<RevisionRecord> for RevisionInfo {
             note: row.note,
             changes: row.changes,
             hash: chain_hash(&row.hash)?,
-            parent_hash: chain_hash(&row.parent_hash)?,
+            parent_hash: row.parent_hash.map_or(Ok(Head::START.hash), |hash| chain_hash(&hash))?,
         })
     }
 }
 
-fn placed(strategy: &StrategyName, text: &str) -> Result<Vec<Placed>, sqlx::Error> {
-    read_placed(strategy.kind(), text).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-fn mark(revision: i64, hash: &[u8], at: i64) -> Mark {
-    Mark { revision: Revision::new(revision), chain: beginning(hash), updated_at: Moment::from_micros(at) }
-}
-
 /// The newest revisions before one.
 pub(in crate::store) async fn revisions(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     filter: &Filter,
     before: Revision,
     limit: i64,
 ) -> Result<Vec<RevisionInfo>, sqlx::Error> {
-    let instrument = filter.instrument.as_ref().map(ToString::to_string);
-    let (from, to) = (filter.from.map(Moment::as_micros), filter.to.map(Moment::as_micros));
-    let (actor, before) = (filter.actor.as_deref(), before.get());
-    let rows =
-        match &filter.strategy {
-            // Apart, so that the index over a strategy's revisions serves.
-            Some(strategy) => {
-                let strategy = strategy.as_str();
-                sqlx::query_as!(
-                RevisionRecord,
-                r#"SELECT r.id, s.name AS "strategy?", r.kind, r.at, r.actor_kind, r.actor, r.address, r.note, r.hash,
-                          r.parent_hash,
-                          (SELECT count(*) FROM changes AS c WHERE c.revision_id = r.id) AS "changes!: i64"
-                   FROM revisions AS r JOIN strategies AS s ON s.id = r.strategy_id
-                   WHERE r.strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND r.id < ?2
-                     AND (?3 IS NULL OR EXISTS (SELECT 1 FROM changes WHERE revision_id = r.id AND item = ?3))
-                     AND (?4 IS NULL OR r.actor = ?4) AND (?5 IS NULL OR r.at >= ?5) AND (?6 IS NULL OR r.at < ?6)
-                   ORDER BY r.id DESC LIMIT ?7"#,
-                strategy,
-                before,
-                instrument,
-                actor,
-                from,
-                to,
-                limit
-            )
-            .fetch_all(executor)
-            .await?
-            }
-            None => sqlx::query_as!(
-                RevisionRecord,
-                r#"SELECT r.id, s.name AS "strategy?", r.kind, r.at, r.actor_kind, r.actor, r.address, r.note, r.hash,
-                          r.parent_hash,
-                          (SELECT count(*) FROM changes AS c WHERE c.revision_id = r.id) AS "changes!: i64"
-                   FROM revisions AS r LEFT JOIN strategies AS s ON s.id = r.strategy_id
-                   WHERE r.id < ?1
-                     AND (?2 IS NULL OR EXISTS (SELECT 1 FROM changes WHERE revision_id = r.id AND item = ?2))
-                     AND (?3 IS NULL OR r.actor = ?3) AND (?4 IS NULL OR r.at >= ?4) AND (?5 IS NULL OR r.at < ?5)
-                   ORDER BY r.id DESC LIMIT ?6"#,
-                before,
-                instrument,
-                actor,
-                from,
-                to,
-                limit
-            )
-            .fetch_all(executor)
-            .await?,
-        };
+    let ids = json(&numbers(connection, filter, before, limit).await?);
+    let rows = sqlx::query_as!(
+        RevisionRecord,
+        r#"SELECT r.id, s.name AS "strategy?", r.kind, r.at, r.actor_kind, r.actor, r.address, r.note, r.hash,
+                  p.hash AS "parent_hash?: Vec<u8>", json_array_length(r.changes) AS "changes!: i64"
+           FROM revisions AS r LEFT JOIN strategies AS s ON s.id = r.strategy_id
+                LEFT JOIN revisions AS p ON p.id = r.id - 1
+           WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.id DESC"#,
+        ids
+    )
+    .fetch_all(connection)
+    .await?;
     rows.into_iter().map(RevisionInfo::try_from).collect()
+}
+
+/// The numbers of the newest revisions before one: where to look first depends on what is asked for.
+async fn numbers(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    before: Revision,
+    limit: i64,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let strategy = filter.strategy.as_ref().map(StrategyName::as_str);
+    let actor = filter.actor.as_deref();
+    let after = match filter.from {
+        Some(from) => last_before(connection, from).await?.get(),
+        None => Revision::NONE.get(),
+    };
+    let before = match filter.to {
+        Some(to) => last_before(connection, to).await?.next().min(before).get(),
+        None => before.get(),
+    };
+    if let Some(instrument) = &filter.instrument {
+        let instrument = instrument.to_string();
+        let (first, last) = (block(Revision::new(after)), block(Revision::new(before)));
+        return sqlx::query_scalar!(
+            "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
+             WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
+               AND (?7 IS NULL OR r.strategy_id IN (SELECT id FROM strategies WHERE name = ?7))
+               AND (?8 IS NULL OR r.actor = ?8)
+               AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?2)
+             ORDER BY b.block DESC, r.id DESC LIMIT ?9",
+            BLOCK,
+            instrument,
+            first,
+            last,
+            after,
+            before,
+            strategy,
+            actor,
+            limit
+        )
+        .fetch_all(connection)
+        .await;
+    }
+    if strategy.is_some() {
+        return sqlx::query_scalar!(
+            "SELECT id FROM revisions
+             WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
+               AND (?4 IS NULL OR actor = ?4)
+             ORDER BY id DESC LIMIT ?5",
+            strategy,
+            after,
+            before,
+            actor,
+            limit
+        )
+        .fetch_all(connection)
+        .await;
+    }
+    sqlx::query_scalar!(
+        "SELECT id FROM revisions WHERE id > ?1 AND id < ?2 AND (?3 IS NULL OR actor = ?3) ORDER BY id DESC LIMIT ?4",
+        after,
+        before,
+        actor,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The last revision before a moment.
+async fn last_before(connection: &mut SqliteConnection, moment: Moment) -> Result<Revision, sqlx::Error> {
+    revision_at(connection, moment.minus(Duration::from_micros(1))).await
 }
 
 /// What revisions changed, by instrument.
 pub(in crate::store) async fn changes(
     executor: impl SqliteExecutor<'_>,
     of: &[RevisionInfo],
-    most: i64,
+    most: usize,
 ) -> Result<HashMap<Revision, Vec<InstrumentChange>>, sqlx::Error> {
-    let names: HashMap<Revision, &StrategyName> = of
-        .iter()
-        .map(|revision| {
-            let Subject::Strategy(name) = &revision.subject;
-            (revision.id, name)
-        })
-        .collect();
+    let name = |revision: &RevisionInfo| {
+        let Subject::Strategy(name) = &revision.subject;
+        (revision.id.get(), name.clone())
+    };
+    let names: HashMap<i64, StrategyName> = of.iter().map(name).collect();
     let ids = json(&names.keys().collect::<Vec<_>>());
-    let rows = sqlx::query!(
-        r#"SELECT revision_id AS "revision_id!: i64", item AS "item!: String",
-                  before AS "before?: String", after AS "after?: String"
-           FROM (SELECT revision_id, item, before, after,
-                        row_number() OVER (PARTITION BY revision_id ORDER BY item) AS number
-                 FROM changes WHERE revision_id IN (SELECT value FROM json_each(?1)))
-           WHERE number <= ?2 ORDER BY revision_id, item"#,
-        ids,
-        most
-    )
-    .fetch_all(executor)
-    .await?;
-    let mut changes: HashMap<Revision, Vec<InstrumentChange>> = HashMap::new();
+    let rows = sqlx::query!("SELECT id, changes FROM revisions WHERE id IN (SELECT value FROM json_each(?))", ids)
+        .fetch_all(executor)
+        .await?;
+    let mut all = HashMap::with_capacity(rows.len());
     for row in rows {
-        let Some(strategy) = names.get(&Revision::new(row.revision_id)) else { continue };
-        let side = |text: Option<String>| text.map_or(Ok(Vec::new()), |text| placed(strategy, &text));
-        let (before, after) = (side(row.before)?, side(row.after)?);
-        let Some(first) = after.first().or(before.first()) else { continue };
-        let instrument = first.position.code().instrument();
-        changes.entry(Revision::new(row.revision_id)).or_default().push(InstrumentChange { instrument, before, after });
+        let Some(name) = names.get(&row.id) else { continue };
+        let mut changes = revisions::changes(name, &row.changes)?;
+        changes.truncate(most);
+        all.insert(Revision::new(row.id), changes);
     }
-    Ok(changes)
+    Ok(all)
 }
 
 /// A strategy as of a revision.
@@ -162,36 +178,8 @@ pub(in crate::store) async fn list_as_of(
     strategy: &StrategyName,
     revision: Revision,
 ) -> Result<Option<ListAsOf>, sqlx::Error> {
-    let (name, revision) = (strategy.as_str(), revision.get());
-    let newest = sqlx::query!(
-        "SELECT id, strategy_id, kind, at, hash FROM revisions
-         WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?) AND id <= ? ORDER BY id DESC LIMIT 1",
-        name,
-        revision
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some(newest) = newest else { return Ok(None) };
-    let mark = mark(newest.id, &newest.hash, newest.at);
-    if parsed::<RevisionKind>(&newest.kind)? == RevisionKind::Remove {
-        return Ok(Some(ListAsOf { mark, list: None }));
-    }
-    let rows = sqlx::query!(
-        r#"SELECT after AS "after!: String"
-           FROM (SELECT c.after, row_number() OVER (PARTITION BY c.item ORDER BY c.revision_id DESC) AS number
-                 FROM changes AS c JOIN revisions AS r ON r.id = c.revision_id
-                 WHERE r.strategy_id = ?1 AND r.id <= ?2)
-           WHERE number = 1 AND after IS NOT NULL"#,
-        newest.strategy_id,
-        newest.id
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut entries = Vec::new();
-    for row in rows {
-        entries.extend(placed(strategy, &row.after)?);
-    }
-    Ok(Some(ListAsOf { mark, list: Some(PositionList::from_placed(entries)) }))
+    let states = states_as_of(connection, Some(strategy), revision).await?;
+    Ok(states.into_iter().next_back().map(|state| ListAsOf { mark: state.mark(), list: state.kept_list() }))
 }
 
 /// The whole book as of a revision.
@@ -199,45 +187,83 @@ pub(in crate::store) async fn book_as_of(
     connection: &mut SqliteConnection,
     revision: Revision,
 ) -> Result<Book, sqlx::Error> {
-    let revision = revision.get();
-    let states = sqlx::query!(
-        r#"SELECT s.id AS "id!: i64", s.name, r.id AS "revision!: i64", r.kind, r.at, r.hash
-           FROM revisions AS r JOIN strategies AS s ON s.id = r.strategy_id
-           WHERE r.id IN (SELECT max(id) FROM revisions WHERE id <= ?1 GROUP BY strategy_id) ORDER BY s.id"#,
-        revision
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let rows = sqlx::query!(
-        r#"SELECT strategy_id AS "strategy_id!: i64", after AS "after!: String"
-           FROM (SELECT r.strategy_id, c.after,
-                        row_number() OVER (PARTITION BY r.strategy_id, c.item ORDER BY c.revision_id DESC) AS number
-                 FROM changes AS c JOIN revisions AS r ON r.id = c.revision_id WHERE r.id <= ?1)
-           WHERE number = 1 AND after IS NOT NULL"#,
-        revision
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut written: BTreeMap<StrategyId, Vec<String>> = BTreeMap::new();
-    for row in rows {
-        written.entry(StrategyId::new(row.strategy_id)).or_default().push(row.after);
-    }
     let mut book = Book::default();
-    for state in states {
-        let (id, name) = (StrategyId::new(state.id), strategy_name(&state.name)?);
-        let mark = mark(state.revision, &state.hash, state.at);
-        if parsed::<RevisionKind>(&state.kind)? == RevisionKind::Remove {
-            book.note_removal(name, mark);
-            continue;
+    for state in states_as_of(connection, None, revision).await? {
+        let (id, name, mark, revisions) = (state.id, state.name.clone(), state.mark(), 0);
+        match state.kept_list() {
+            None => book.note_removal(name, mark),
+            Some(list) => {
+                let last_push_at = mark.updated_at;
+                book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence: None }));
+            }
         }
-        let mut entries = Vec::new();
-        for text in written.remove(&id).unwrap_or_default() {
-            entries.extend(placed(&name, &text)?);
-        }
-        let list = PositionList::from_placed(entries);
-        book.add(Arc::new(Strategy { id, name, list, mark, last_push_at: mark.updated_at, sequence: None }));
     }
     Ok(book)
+}
+
+/// A strategy on its way to a revision.
+struct StateAsOf {
+    id: StrategyId,
+    name: StrategyName,
+    list: Unfolded,
+    revision: Revision,
+    hash: Vec<u8>,
+    kind: RevisionKind,
+}
+
+impl StateAsOf {
+    fn mark(&self) -> Mark {
+        let updated_at = self.list.updated_at().unwrap_or(Moment::from_micros(0));
+        Mark { revision: self.revision, chain: beginning(&self.hash), updated_at }
+    }
+
+    /// The list, unless the strategy was removed.
+    fn kept_list(self) -> Option<PositionList> {
+        (self.kind != RevisionKind::Remove).then(|| self.list.list())
+    }
+}
+
+/// How strategies stood as of a revision, by creation: from the last list that was kept by then, change by change.
+async fn states_as_of(
+    connection: &mut SqliteConnection,
+    strategy: Option<&StrategyName>,
+    revision: Revision,
+) -> Result<Vec<StateAsOf>, sqlx::Error> {
+    let (strategy, revision) = (strategy.map(StrategyName::as_str), revision.get());
+    let mut rows = sqlx::query!(
+        r#"WITH subject AS (
+               SELECT s.id, s.name,
+                      coalesce((SELECT max(revision) FROM kept_lists
+                                WHERE strategy_id = s.id AND revision <= ?1), 0) AS since
+               FROM strategies AS s WHERE s.id IN (SELECT id FROM strategies WHERE ?2 IS NULL OR name = ?2)
+           )
+           SELECT s.id AS "strategy_id!: i64", s.name, r.id AS "id!: i64", r.kind, r.at, r.hash, r.changes,
+                  k.updated_at AS "updated_at?: i64", k.list AS "list?: String"
+           FROM subject AS s CROSS JOIN revisions AS r ON r.strategy_id = s.id AND r.id BETWEEN s.since AND ?1
+                LEFT JOIN kept_lists AS k ON k.strategy_id = s.id AND k.revision = r.id
+           ORDER BY s.id, r.id"#,
+        revision,
+        strategy
+    )
+    .fetch(connection);
+    let mut states: Vec<StateAsOf> = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        let (id, kind, at) = (StrategyId::new(row.strategy_id), parsed(&row.kind)?, Moment::from_micros(row.at));
+        if states.last().is_none_or(|state| state.id != id) {
+            let (name, list) = (strategy_name(&row.name)?, Unfolded::default());
+            states.push(StateAsOf { id, name, list, revision: Revision::NONE, hash: Vec::new(), kind });
+        }
+        let Some(state) = states.last_mut() else { continue };
+        if let Some((list, updated_at)) = row.list.zip(row.updated_at) {
+            let list = read_list(state.name.kind(), &list).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            state.list = Unfolded::from_list(&list, Moment::from_micros(updated_at));
+        } else {
+            let changes = revisions::changes(&state.name, &row.changes)?;
+            state.list.follow(kind, at, changes).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        }
+        (state.revision, state.hash, state.kind) = (Revision::new(row.id), row.hash, kind);
+    }
+    Ok(states)
 }
 
 /// The revisions after one, oldest first.

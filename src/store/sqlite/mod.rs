@@ -1,24 +1,27 @@
 //! The tables in SQLite: a file for each, with its SQL; functions over a connection, so that whoever calls owns the
 //! transaction.
 
-/// A statement over rows as one JSON text. It is described when compiling, like every query, and there as text too, so
-/// that several go to the thread that SQLite works on in one trip.
+/// A statement of a batch, which takes its parameters by their numbers in the batch. It is described when compiling, like
+/// every query, and there as text too, so that several go to the thread that SQLite works on in one trip.
 macro_rules! statement {
-    ($(#[$about:meta])* $name:ident = $sql:literal) => {
+    ($(#[$about:meta])* $name:ident($($parameter:ident),+) = $sql:literal) => {
         $(#[$about])*
         pub(super) const $name: &str = concat!($sql, ";\n");
-        const _: fn(String) = |rows| drop(sqlx::query!($sql, rows));
+        const _: fn($(statement!(@ $parameter)),+) = |$($parameter),+| drop(sqlx::query!($sql, $($parameter),+));
     };
+    (@ $parameter:ident) => { String };
 }
 
 pub(super) mod api_keys;
 pub(super) mod batch;
 pub(super) mod history;
+mod item_blocks;
+mod kept_lists;
 pub(super) mod operator;
-mod positions;
 mod revisions;
 pub(super) mod sessions;
 mod strategies;
+mod unfolding;
 pub(super) mod upkeep;
 pub(super) mod used_tokens;
 pub(super) mod verify;
@@ -32,6 +35,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 
+use self::strategies::Loaded;
 use super::error::OpenError;
 use crate::ledger::Ledger;
 
@@ -63,6 +67,7 @@ pub(super) async fn create_or_migrate(path: &Path) -> Result<(), OpenError> {
         MigrateError::VersionMissing(version) => OpenError::Newer(version),
         other => OpenError::Migration(other.to_string()),
     })?;
+    unfolding::unfold(&mut connection).await?;
     Ok(sqlx::Connection::close(connection).await?)
 }
 
@@ -88,12 +93,18 @@ fn must_exist(path: &Path) -> Result<(), OpenError> {
     if path.exists() { Ok(()) } else { Err(OpenError::Missing(path.display().to_string())) }
 }
 
-/// Reads all that decides about the next change.
+/// Reads all that decides about the next change, where it is what was written.
 pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Ledger, OpenError> {
-    let (book, next_strategy) = strategies::load(connection).await?;
-    let head = revisions::head(connection).await?;
+    let Loaded { book, next, revisions } = strategies::load(connection).await?;
+    let newest = revisions::newest(connection).await?;
+    if revisions != newest.get().unsigned_abs() {
+        return Err(OpenError::Corrupt(format!(
+            "the strategies have {revisions} revisions, and the newest is {newest}: strategies or revisions are missing"
+        )));
+    }
+    let head = verify::head(connection, newest).await?;
     let tokens_forgotten_before = used_tokens::forgotten_before(connection).await?;
-    Ok(Ledger { book, head, next_strategy, tokens_forgotten_before })
+    Ok(Ledger { book, head, next_strategy: next, tokens_forgotten_before })
 }
 
 /// Rows as the JSON array that a statement unfolds again with `jsonb_each`: one statement for any number of rows.

@@ -1,88 +1,47 @@
-//! The tables `revisions` and `changes`: append-only, each revision chained to the one before it by its hash.
+//! The table `revisions`: append-only, each chained to the one before it by its hash.
 
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
+use super::batch::Bytes;
 use super::{json, parsed};
-use crate::domain::moment::Moment;
+use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Actor, ActorKind, Revision, Subject};
 use crate::domain::strategy::StrategyName;
-use crate::ledger::chain::{ChainHash, Entry, Head, ItemChange};
-
-/// A revision's row, with its hashes in hexadecimal, which JSON can carry.
-#[derive(Debug, Serialize)]
-struct RevisionRecord<'a> {
-    id: Revision,
-    strategy_id: Option<i64>,
-    kind: &'a str,
-    at: i64,
-    actor_kind: &'a str,
-    actor: &'a str,
-    address: Option<&'a str>,
-    note: Option<&'a str>,
-    parent_hash: String,
-    hash: String,
-}
-
-impl<'a> From<&'a Entry> for RevisionRecord<'a> {
-    fn from(entry: &'a Entry) -> Self {
-        let record = &entry.record;
-        let strategy_id = match record.subject {
-            Subject::Strategy(_) => Some(record.subject_id),
-        };
-        Self {
-            id: entry.revision,
-            strategy_id,
-            kind: record.kind.as_str(),
-            at: entry.at.as_micros(),
-            actor_kind: record.actor.kind().as_str(),
-            actor: record.actor.name(),
-            address: record.address.as_deref(),
-            note: record.note.as_deref(),
-            parent_hash: hex::encode_upper(entry.parent),
-            hash: hex::encode_upper(entry.hash),
-        }
-    }
-}
+use crate::ledger::chain::{ChainHash, Entry};
+use crate::ledger::{read_changes, write_changes};
 
 statement! {
     /// Appends revisions.
-    APPEND = "INSERT INTO revisions (id, strategy_id, kind, at, actor_kind, actor, address, note, parent_hash, hash)
-              SELECT value ->> 'id', value ->> 'strategy_id', value ->> 'kind', value ->> 'at', value ->> 'actor_kind',
-                     value ->> 'actor', value ->> 'address', value ->> 'note',
-                     unhex(value ->> 'parent_hash'), unhex(value ->> 'hash')
-              FROM jsonb_each(?)"
-}
-
-statement! {
-    /// Appends what revisions changed.
-    APPEND_CHANGES = "INSERT INTO changes (revision_id, item, before, after)
-                      SELECT value ->> 0, value ->> '$[1].item', value ->> '$[1].before', value ->> '$[1].after'
-                      FROM jsonb_each(?)"
+    APPEND(bytes, rows) = "INSERT INTO revisions
+                              (id, strategy_id, kind, at, actor_kind, actor, address, note, hash, changes)
+                          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+                                 value ->> 6, value ->> 7,
+                                 substr($1, value ->> '$[8][0]', value ->> '$[8][1]'),
+                                 CAST(substr($1, value ->> '$[9][0]', value ->> '$[9][1]') AS TEXT)
+                          FROM jsonb_each($3)"
 }
 
 /// The rows of revisions.
-pub(super) fn rows(entries: &[Entry]) -> String {
-    json(&entries.iter().map(RevisionRecord::from).collect::<Vec<_>>())
+pub(super) fn rows(entries: &[Entry], bytes: &mut Bytes) -> String {
+    json(&entries.iter().map(|entry| row(entry, bytes)).collect::<Vec<_>>())
 }
 
-/// The rows of what revisions changed.
-pub(super) fn change_rows(entries: &[Entry]) -> String {
-    json(&entries.iter().flat_map(items).collect::<Vec<_>>())
+fn row<'a>(entry: &'a Entry, bytes: &mut Bytes) -> impl Serialize + use<'a> {
+    let record = &entry.record;
+    let strategy_id = match record.subject {
+        Subject::Strategy(_) => Some(record.subject_id),
+    };
+    let (kind, actor_kind, actor) = (record.kind.as_str(), record.actor.kind().as_str(), record.actor.name());
+    let (address, note) = (record.address.as_deref(), record.note.as_deref());
+    let (hash, changes) = (bytes.put(&entry.hash), bytes.put(write_changes(&record.changes).as_bytes()));
+    (entry.revision, strategy_id, kind, entry.at.as_micros(), actor_kind, actor, address, note, hash, changes)
 }
 
-/// The items that a revision changed.
-fn items(entry: &Entry) -> impl Iterator<Item = (Revision, &ItemChange)> {
-    entry.record.changes.iter().map(|change| (entry.revision, change))
-}
-
-/// Where the chain ends.
-pub(super) async fn head(connection: &mut SqliteConnection) -> Result<Head, sqlx::Error> {
-    let newest =
-        sqlx::query!("SELECT id, at, hash FROM revisions ORDER BY id DESC LIMIT 1").fetch_optional(connection).await?;
-    newest.map_or(Ok(Head::START), |row| {
-        Ok(Head { revision: Revision::new(row.id), at: Moment::from_micros(row.at), hash: chain_hash(&row.hash)? })
-    })
+/// The newest revision.
+pub(super) async fn newest(connection: &mut SqliteConnection) -> Result<Revision, sqlx::Error> {
+    let newest = sqlx::query_scalar!(r#"SELECT max(id) AS "id?: i64" FROM revisions"#).fetch_one(connection).await?;
+    Ok(newest.map_or(Revision::NONE, Revision::new))
 }
 
 /// A hash as it is written.
@@ -104,4 +63,9 @@ pub(super) fn strategy_name(text: &str) -> Result<StrategyName, sqlx::Error> {
 /// Who made a revision.
 pub(super) fn actor(kind: &str, name: String) -> Result<Actor, sqlx::Error> {
     Ok(Actor::new(parsed::<ActorKind>(kind)?, name))
+}
+
+/// What a revision changed in a strategy's list.
+pub(super) fn changes(strategy: &StrategyName, text: &str) -> Result<Vec<InstrumentChange>, sqlx::Error> {
+    read_changes(strategy.kind(), text).map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -1,12 +1,12 @@
-//! The table `strategies`, and loading the book.
+//! The table `strategies`: each as it stands now, with its list, under a seal.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::TryStreamExt as _;
+use futures::{Stream, TryStreamExt as _};
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
+use super::batch::Bytes;
 use super::json;
 use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::moment::Moment;
@@ -14,83 +14,134 @@ use crate::domain::position::PositionList;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{StrategyId, StrategyName};
 use crate::ledger::chain::beginning;
-use crate::ledger::{StrategyState, read_placed};
+use crate::ledger::replay::Astray;
+use crate::ledger::{StrategyState, read_list, seal, write_list};
 use crate::store::error::OpenError;
-
-/// A strategy's row.
-#[derive(Debug, Serialize)]
-struct StrategyRecord<'a> {
-    id: StrategyId,
-    name: &'a str,
-    revision: Revision,
-    updated_at: i64,
-    last_push_at: i64,
-    sequence: Option<i64>,
-    removed: u8,
-}
-
-impl<'a> From<&'a StrategyState> for StrategyRecord<'a> {
-    fn from(StrategyState { strategy, removed }: &'a StrategyState) -> Self {
-        Self {
-            id: strategy.id,
-            name: strategy.name.as_str(),
-            revision: strategy.mark.revision,
-            updated_at: strategy.mark.updated_at.as_micros(),
-            last_push_at: strategy.last_push_at.as_micros(),
-            sequence: strategy.sequence,
-            removed: (*removed).into(),
-        }
-    }
-}
 
 statement! {
     /// Writes strategies as they stand now.
-    WRITE = "INSERT INTO strategies (id, name, revision, updated_at, last_push_at, sequence, removed)
-             SELECT value ->> 'id', value ->> 'name', value ->> 'revision', value ->> 'updated_at',
-                    value ->> 'last_push_at', value ->> 'sequence', value ->> 'removed'
-             FROM jsonb_each(?) WHERE true
-             ON CONFLICT (id) DO UPDATE SET
-                 revision = excluded.revision, updated_at = excluded.updated_at,
-                 last_push_at = excluded.last_push_at, sequence = excluded.sequence, removed = excluded.removed"
+    WRITE(bytes, rows) = "INSERT INTO strategies
+                         (id, name, revision, revisions, updated_at, last_push_at, sequence, removed, seal, list)
+                     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                            value ->> 7,
+                            substr($1, value ->> '$[8][0]', value ->> '$[8][1]'),
+                            CAST(substr($1, value ->> '$[9][0]', value ->> '$[9][1]') AS TEXT)
+                     FROM jsonb_each($2) WHERE true
+                     ON CONFLICT (id) DO UPDATE SET
+                         revision = excluded.revision, revisions = excluded.revisions, updated_at = excluded.updated_at,
+                         last_push_at = excluded.last_push_at, sequence = excluded.sequence, removed = excluded.removed,
+                         seal = excluded.seal, list = excluded.list"
 }
 
 /// The rows of strategies as they stand now.
-pub(super) fn rows(strategies: &BTreeMap<StrategyId, StrategyState>) -> String {
+pub(super) fn rows<'a>(states: impl Iterator<Item = &'a StrategyState>, bytes: &mut Bytes) -> String {
     // Those that are gone first: they free their names.
-    let (gone, here) = strategies.values().partition::<Vec<_>, _>(|state| state.removed);
-    json(&gone.into_iter().chain(here).map(StrategyRecord::from).collect::<Vec<_>>())
+    let (gone, here) = states.partition::<Vec<_>, _>(|state| state.removed);
+    json(&gone.into_iter().chain(here).map(|state| row(state, bytes)).collect::<Vec<_>>())
 }
 
-/// Builds the book from the current state, and says the number that the next strategy gets.
-pub(super) async fn load(connection: &mut SqliteConnection) -> Result<(Book, StrategyId), OpenError> {
-    // One row for a strategy, its positions folded into JSON: a tenth of the time of one row for a position.
-    let mut rows = sqlx::query!(
-        r#"SELECT s.id, s.name, s.revision, s.updated_at, s.last_push_at, s.sequence, s.removed, r.hash,
-                  (SELECT json_group_array(json_array(place, code, name, volume, cost, remark))
-                   FROM positions WHERE strategy_id = s.id) AS "positions!: String"
-           FROM strategies AS s JOIN revisions AS r ON r.id = s.revision ORDER BY s.id"#
+fn row<'a>(StrategyState { strategy, removed, .. }: &'a StrategyState, bytes: &mut Bytes) -> impl Serialize + use<'a> {
+    let Strategy { id, name, list, mark, revisions, last_push_at, sequence } = &**strategy;
+    let list = write_list(list);
+    let (seal, list) = (bytes.put(&seal(strategy, *removed, &list)), bytes.put(list.as_bytes()));
+    let (updated_at, last_push_at) = (mark.updated_at.as_micros(), last_push_at.as_micros());
+    let removed = u8::from(*removed);
+    (id, name.as_str(), mark.revision, revisions, updated_at, last_push_at, sequence, removed, seal, list)
+}
+
+/// A strategy's row, before its texts are understood, with what its newest revision says.
+pub(super) struct StrategyRecord {
+    id: i64,
+    name: String,
+    revision: i64,
+    revisions: i64,
+    updated_at: i64,
+    last_push_at: i64,
+    sequence: Option<i64>,
+    removed: i64,
+    seal: Vec<u8>,
+    list: String,
+    /// Whose the newest revision is; None when it is missing.
+    owner: Option<i64>,
+    hash: Option<Vec<u8>>,
+}
+
+/// Every strategy that ever was, by creation.
+pub(super) fn all(connection: &mut SqliteConnection) -> impl Stream<Item = Result<StrategyRecord, sqlx::Error>> {
+    sqlx::query_as!(
+        StrategyRecord,
+        r#"SELECT s.id, s.name, s.revision, s.revisions, s.updated_at, s.last_push_at, s.sequence, s.removed, s.seal,
+                  s.list, r.strategy_id AS "owner?: i64", r.hash AS "hash?: Vec<u8>"
+           FROM strategies AS s LEFT JOIN revisions AS r ON r.id = s.revision ORDER BY s.id"#
     )
     // Row by row: while one is understood here, SQLite's own thread reads the next.
-    .fetch(connection);
-    let mut book = Book::default();
-    let mut next = StrategyId::FIRST;
-    while let Some(row) = rows.try_next().await? {
-        let corrupt = |what: String| OpenError::Corrupt(format!("strategy {:?}: {what}", row.name));
-        let name = StrategyName::parse(&row.name).map_err(|error| corrupt(error.to_string()))?;
-        let mark = Mark {
-            revision: Revision::new(row.revision),
-            chain: beginning(&row.hash),
-            updated_at: Moment::from_micros(row.updated_at),
+    .fetch(connection)
+}
+
+impl StrategyRecord {
+    /// What the row says, whatever its seal, and whether the strategy was taken out of lists and totals.
+    pub(super) fn state(&self) -> Result<StrategyState, Astray> {
+        let astray = |reason: String| Astray { strategy: self.name.clone(), reason };
+        let name = StrategyName::parse(&self.name).map_err(|error| astray(error.to_string()))?;
+        let hash = self.hash.as_deref().filter(|_| self.owner == Some(self.id));
+        let hash =
+            hash.ok_or_else(|| astray(format!("its newest revision, {}, is not in the history", self.revision)))?;
+        let list = match self.list.as_str() {
+            // The sort is for nothing where there is nothing.
+            "[]" => PositionList::default(),
+            text => read_list(name.kind(), text).map_err(astray)?,
         };
-        let id = StrategyId::new(row.id);
-        next = id.next();
-        if row.removed != 0 {
-            book.note_removal(name, mark);
-            continue;
-        }
-        let list = PositionList::from_placed(read_placed(name.kind(), &row.positions).map_err(corrupt)?);
-        let last_push_at = Moment::from_micros(row.last_push_at);
-        book.add(Arc::new(Strategy { id, name, list, mark, last_push_at, sequence: row.sequence }));
+        let mark = Mark {
+            revision: Revision::new(self.revision),
+            chain: beginning(hash),
+            updated_at: Moment::from_micros(self.updated_at),
+        };
+        let (id, last_push_at) = (StrategyId::new(self.id), Moment::from_micros(self.last_push_at));
+        let revisions = self.revisions.unsigned_abs();
+        let strategy = Strategy { id, name, list, mark, revisions, last_push_at, sequence: self.sequence };
+        Ok(StrategyState { strategy: Arc::new(strategy), removed: self.removed != 0, is_kept: false })
     }
-    Ok((book, next))
+
+    /// What the row says, when it is what was written.
+    fn checked(&self) -> Result<StrategyState, Astray> {
+        let state = self.state()?;
+        if seal(&state.strategy, state.removed, &self.list).as_slice() == self.seal {
+            return Ok(state);
+        }
+        Err(Astray { strategy: self.name.clone(), reason: "what is stored of it is not what was written".to_owned() })
+    }
+}
+
+/// The book as it stands now, and what the strategies say about the chain.
+pub(super) struct Loaded {
+    pub(super) book: Book,
+    /// The number that the next strategy gets.
+    pub(super) next: StrategyId,
+    /// How many revisions all strategies have, also those that are gone.
+    pub(super) revisions: u64,
+}
+
+/// Builds the book from what stands now.
+pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Loaded, OpenError> {
+    let mut loaded = Loaded { book: Book::default(), next: StrategyId::FIRST, revisions: 0 };
+    let mut rows = std::pin::pin!(all(connection));
+    while let Some(row) = rows.try_next().await? {
+        let StrategyState { strategy, removed, .. } = row.checked()?;
+        loaded.next = strategy.id.next();
+        loaded.revisions += strategy.revisions;
+        if removed {
+            loaded.book.note_removal(strategy.name.clone(), strategy.mark);
+        } else {
+            loaded.book.add(strategy);
+        }
+    }
+    Ok(loaded)
+}
+
+/// Writes a strategy as it stands now, outside of a batch.
+pub(super) async fn rewrite(connection: &mut SqliteConnection, state: &StrategyState) -> Result<(), sqlx::Error> {
+    let mut bytes = Bytes::default();
+    let row = rows(std::iter::once(state), &mut bytes);
+    sqlx::query(WRITE).bind(bytes.into_inner()).bind(row).execute(connection).await?;
+    Ok(())
 }

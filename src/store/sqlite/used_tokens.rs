@@ -8,15 +8,15 @@ use crate::ledger::UsedToken;
 
 statement! {
     /// Records tokens as used, and gives those that were not used before.
-    TAKE = "INSERT INTO used_tokens (signed_at, digest)
-            SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?) WHERE true
+    TAKE(rows) = "INSERT INTO used_tokens (signed_at, digest)
+            SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each($1) WHERE true
             ON CONFLICT DO NOTHING RETURNING signed_at, digest"
 }
 
 statement! {
     /// Takes back the record of tokens whose changes were rejected: they allowed nothing.
-    GIVE_BACK = "DELETE FROM used_tokens
-                 WHERE (signed_at, digest) IN (SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each(?))"
+    GIVE_BACK(rows) = "DELETE FROM used_tokens
+                 WHERE (signed_at, digest) IN (SELECT value ->> 0, unhex(value ->> 1) FROM jsonb_each($6))"
 }
 
 /// The rows of tokens.

@@ -2,11 +2,11 @@
 
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::revisions::{actor, chain_hash, subject};
+use super::revisions::{actor, chain_hash, changes, subject};
 use super::{MIGRATIONS, parsed, strategies};
 use crate::domain::moment::Moment;
-use crate::domain::revision::Revision;
-use crate::ledger::chain::{Entry, ItemChange, Record};
+use crate::domain::revision::{Revision, Subject};
+use crate::ledger::chain::{Entry, Head, Record};
 use crate::ledger::replay::Replay;
 use crate::store::error::OpenError;
 use crate::store::verify::Verdict;
@@ -37,13 +37,29 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
             }
         }
     }
-    let (book, _) = strategies::load(&mut snapshot).await?;
+    let book = match strategies::load(&mut snapshot).await {
+        Ok(loaded) => loaded.book,
+        Err(OpenError::Astray(astray)) => return Ok(Verdict::Astray(astray)),
+        Err(error) => return Err(error),
+    };
     let (revisions, head) = (replay.length(), replay.head().hash);
     Ok(replay.compare(&book).map_or(Verdict::Whole { revisions, head }, Verdict::Astray))
 }
 
+/// The head of the chain that ends with a revision, where its last link holds.
+pub(super) async fn head(connection: &mut SqliteConnection, newest: Revision) -> Result<Head, OpenError> {
+    if newest == Revision::NONE {
+        return Ok(Head::START);
+    }
+    let page = page_after(connection, newest.before()).await?;
+    let entry = page.into_iter().next().and_then(|row| row.entry().ok()).filter(Entry::is_intact);
+    let entry =
+        entry.ok_or_else(|| OpenError::Corrupt(format!("revision {newest}, the newest, is not what was written")))?;
+    Ok(entry.head())
+}
+
 /// A revision with its changes, before its texts are understood.
-struct EntryRecord {
+pub(super) struct EntryRecord {
     id: i64,
     subject_id: i64,
     strategy: Option<String>,
@@ -53,20 +69,23 @@ struct EntryRecord {
     actor: String,
     address: Option<String>,
     note: Option<String>,
-    parent_hash: Vec<u8>,
+    parent_hash: Option<Vec<u8>>,
     hash: Vec<u8>,
     changes: String,
 }
 
-async fn page_after(connection: &mut SqliteConnection, revision: Revision) -> Result<Vec<EntryRecord>, sqlx::Error> {
+/// The revisions after one, oldest first, some at a time.
+pub(super) async fn page_after(
+    connection: &mut SqliteConnection,
+    revision: Revision,
+) -> Result<Vec<EntryRecord>, sqlx::Error> {
     let after = revision.get();
     sqlx::query_as!(
         EntryRecord,
         r#"SELECT r.id, coalesce(r.strategy_id, r.document_id) AS "subject_id!: i64", s.name AS "strategy?", r.kind,
-                  r.at, r.actor_kind, r.actor, r.address, r.note, r.parent_hash, r.hash,
-                  (SELECT json_group_array(json_array(item, before, after) ORDER BY item)
-                   FROM changes WHERE revision_id = r.id) AS "changes!: String"
+                  r.at, r.actor_kind, r.actor, r.address, r.note, p.hash AS "parent_hash?: Vec<u8>", r.hash, r.changes
            FROM revisions AS r LEFT JOIN strategies AS s ON s.id = r.strategy_id
+                LEFT JOIN revisions AS p ON p.id = r.id - 1
            WHERE r.id > ? ORDER BY r.id LIMIT ?"#,
         after,
         PAGE
@@ -76,23 +95,22 @@ async fn page_after(connection: &mut SqliteConnection, revision: Revision) -> Re
 }
 
 impl EntryRecord {
-    fn entry(self) -> Result<Entry, sqlx::Error> {
-        let changes: Vec<(String, Option<String>, Option<String>)> =
-            serde_json::from_str(&self.changes).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        let change = |(item, before, after)| ItemChange { item, before, after };
+    pub(super) fn entry(self) -> Result<Entry, sqlx::Error> {
+        let subject = subject(self.strategy.as_deref())?;
+        let Subject::Strategy(name) = &subject;
         let record = Record {
-            subject: subject(self.strategy.as_deref())?,
+            changes: changes(name, &self.changes)?,
+            subject,
             subject_id: self.subject_id,
             kind: parsed(&self.kind)?,
             actor: actor(&self.actor_kind, self.actor)?,
             address: self.address,
             note: self.note,
-            changes: changes.into_iter().map(change).collect(),
         };
         Ok(Entry {
             revision: Revision::new(self.id),
             at: Moment::from_micros(self.at),
-            parent: chain_hash(&self.parent_hash)?,
+            parent: self.parent_hash.map_or(Ok(Head::START.hash), |hash| chain_hash(&hash))?,
             record,
             hash: chain_hash(&self.hash)?,
         })

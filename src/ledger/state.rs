@@ -1,0 +1,34 @@
+//! How a strategy stands after a batch, and the seal that tells whether what is read later is what was written.
+
+use std::sync::Arc;
+
+use super::fields::Fields;
+use crate::domain::book::Strategy;
+
+/// A strategy as it stands after a batch.
+#[derive(Debug, Clone)]
+pub struct StrategyState {
+    /// The strategy; with an empty list when it is gone.
+    pub strategy: Arc<Strategy>,
+    /// Whether it was taken out of lists and totals.
+    pub removed: bool,
+    /// Whether the batch brought its list to where one is kept, so that no list is far from one in the history.
+    pub is_kept: bool,
+}
+
+/// SHA-256 over all that is stored of a strategy, bound to the revision that made it so: no bit of it turns unseen, and
+/// no state passes for that of another revision. `list` is the list as it is written.
+pub fn seal(strategy: &Strategy, removed: bool, list: &str) -> [u8; 32] {
+    let mut fields = Fields::default();
+    let Strategy { id, name, mark, revisions, last_push_at, sequence, .. } = strategy;
+    fields.put(name.as_str().as_bytes());
+    fields.put(&mark.chain);
+    fields.put(&revisions.to_be_bytes());
+    for number in [id.get(), mark.revision.get(), mark.updated_at.as_micros(), last_push_at.as_micros()] {
+        fields.put(&number.to_be_bytes());
+    }
+    fields.put_or_none(sequence.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
+    fields.put(&[removed.into()]);
+    fields.put(list.as_bytes());
+    fields.digest()
+}

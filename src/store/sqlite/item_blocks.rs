@@ -1,0 +1,44 @@
+//! The table `item_blocks`: where in the history to look for an item.
+
+use std::collections::BTreeSet;
+
+use sqlx::SqliteConnection;
+
+use super::json;
+use crate::domain::revision::Revision;
+use crate::ledger::chain::Entry;
+
+/// How many revisions make a block.
+pub(super) const BLOCK: i64 = 64;
+
+/// The block that a revision is in.
+pub(super) const fn block(revision: Revision) -> i64 {
+    revision.get() / BLOCK
+}
+
+statement! {
+    /// Notes in which blocks items changed.
+    NOTE(rows) = "INSERT OR IGNORE INTO item_blocks (item, block)
+                                SELECT value ->> 0, value ->> 1 FROM jsonb_each($5)"
+}
+
+/// The rows of what revisions changed.
+pub(super) fn rows(entries: &[Entry]) -> String {
+    let items = |entry: &Entry| {
+        let block = block(entry.revision);
+        entry.record.changes.iter().map(move |change| (change.instrument.to_string(), block)).collect::<Vec<_>>()
+    };
+    json(&entries.iter().flat_map(items).collect::<BTreeSet<_>>())
+}
+
+/// Notes in which blocks items changed, outside of a batch.
+pub(super) async fn note(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), sqlx::Error> {
+    let rows = rows(entries);
+    sqlx::query!(
+        "INSERT OR IGNORE INTO item_blocks (item, block) SELECT value ->> 0, value ->> 1 FROM json_each(?)",
+        rows
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
