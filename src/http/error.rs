@@ -90,6 +90,8 @@ pub enum AppError {
     Rejected(Rejected),
     /// The store cannot be read or written now.
     Unavailable(Unavailable),
+    /// Whether the change was stored is not known.
+    OutcomeUnknown,
     /// An API key of that name is in use.
     KeyNameTaken,
     /// No such path.
@@ -144,6 +146,7 @@ impl From<NotStored> for AppError {
         match not_stored {
             NotStored::Rejected(rejected) => Self::Rejected(rejected),
             NotStored::Unavailable(unavailable) => Self::Unavailable(unavailable),
+            NotStored::Unknown => Self::OutcomeUnknown,
         }
     }
 }
@@ -184,6 +187,7 @@ impl AppError {
             | Self::Failing(_)
             | Self::Timeout
             | Self::Unavailable(_)
+            | Self::OutcomeUnknown
             | Self::Denied(Denied::Unavailable(_)) => Some(Duration::from_secs(1)),
             _ => None,
         }

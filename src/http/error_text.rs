@@ -105,6 +105,12 @@ impl AppError {
                 "存储暂时不可用，未做任何更改，请稍后重试",
                 "the store is unavailable now, nothing was changed; try again shortly",
             ),
+            Self::OutcomeUnknown => later(
+                "outcome_unknown",
+                "写入时存储出错，无法确定更改是否已保存；请查看当前修订号，或稍后重新提交同样的内容（重复提交同样的持仓不会有影响）",
+                "the store failed while writing, and whether the change was stored is not known; look at the current revision, \
+                 or send the same again shortly (the same list twice does no harm)",
+            ),
             Self::UnknownStrategy(unknown) => {
                 missing("unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
             }

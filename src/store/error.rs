@@ -26,15 +26,18 @@ impl From<OpenError> for Unavailable {
     }
 }
 
-/// A change was not stored.
+/// A change was not stored, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotStored {
     /// A condition of the change does not hold.
     #[error(transparent)]
     Rejected(#[from] Rejected),
-    /// The store cannot be written now.
+    /// The store cannot be written now; nothing was changed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The disk failed, or the writer died, while the change was written.
+    #[error("whether the change was stored is not known")]
+    Unknown,
 }
 
 /// What to do with a database that does not hold together.

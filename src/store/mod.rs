@@ -40,6 +40,9 @@ const HISTORIANS: u32 = 2;
 /// How many look at anything else at a time.
 const READERS: u32 = 4;
 
+/// Why nothing is written any more.
+const STOPPED: &str = "the writer has stopped";
+
 /// A revision that was stored just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -108,10 +111,12 @@ impl Store {
     /// Stores a change. When this returns a receipt the change is on disk, in the history, and in [`Self::book`].
     ///
     /// # Errors
-    /// When a condition of the change does not hold, or the store cannot write.
+    /// When a condition of the change does not hold, the store cannot write, or the disk failed in between.
     pub async fn submit(&self, change: Change) -> Result<Receipt, NotStored> {
         let (answer, receipt) = oneshot::channel();
-        self.ask(Command::Change(Box::new(change), answer), receipt).await?
+        let command = Command::Change(Box::new(change), answer);
+        self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
+        receipt.await.unwrap_or(Err(NotStored::Unknown))
     }
 
     /// Writes to the disk for no other reason than to see that it can be done.
@@ -188,7 +193,7 @@ impl Store {
     }
 
     async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<T>) -> Result<T, Unavailable> {
-        let gone = || Unavailable::because("the writer has stopped");
+        let gone = || Unavailable::because(STOPPED);
         self.queue.send(command).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }

@@ -50,8 +50,23 @@ pub struct Writer {
     clock: Clock,
     token_memory: Duration,
     last_sweep: Moment,
-    /// Set when a transaction failed: whether it is on disk is then read from the disk, not guessed.
-    in_doubt: bool,
+}
+
+/// Why a batch is not answered with what became of it.
+enum Failure {
+    /// Nothing of it was stored.
+    Refused(Unavailable),
+    /// Whether it was stored is not known; the writer has read from the disk what was, and goes on.
+    Unknown(Unavailable),
+    /// Nor can that be read: the writer must not go on.
+    Fatal(Unavailable),
+}
+
+impl From<sqlx::Error> for Failure {
+    /// Before the COMMIT: what the database says no to it takes back; what the driver says leaves no connection to go on with.
+    fn from(error: sqlx::Error) -> Self {
+        if error.as_database_error().is_some() { Self::Refused(error.into()) } else { Self::Fatal(error.into()) }
+    }
 }
 
 impl Writer {
@@ -68,63 +83,56 @@ impl Writer {
         let ledger = sqlite::load(&mut connection).await?;
         published.store(Arc::new(ledger.book.clone()));
         let last_sweep = Moment::from_micros(0);
-        Ok(Self {
-            path,
-            connection,
-            queue,
-            ledger,
-            published,
-            stored,
-            clock,
-            token_memory,
-            last_sweep,
-            in_doubt: false,
-        })
+        Ok(Self { path, connection, queue, ledger, published, stored, clock, token_memory, last_sweep })
     }
 
     /// Works until the store is closed or nobody is left to ask. Takes the whole thread, so that no request that is
     /// busy can hold up what all of them wait for.
     ///
     /// # Errors
-    /// When the thread cannot be set up.
+    /// When the thread cannot be set up, or when it is not known what is on the disk.
     pub fn run(self) -> std::io::Result<()> {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.work());
-        Ok(())
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.work()).map_err(std::io::Error::other)
     }
 
-    async fn work(mut self) {
+    async fn work(mut self) -> Result<(), Unavailable> {
         let mut commands = Vec::with_capacity(MAX_BATCH);
         while self.queue.recv_many(&mut commands, MAX_BATCH).await > 0 {
             let (batch, answers) = sort(commands.drain(..));
-            let closing = self.serve(batch, answers).await;
-            if let Some(closed) = closing {
+            if let Some(closed) = self.serve(batch, answers).await? {
                 if let Err(error) = self.connection.close().await {
                     tracing::warn!(%error, "the database was not closed cleanly");
                 }
                 let _ = closed.send(());
-                return;
+                return Ok(());
             }
         }
+        Ok(())
     }
 
     /// Carries out a batch and answers it; the sender comes back when the writer is to close.
-    async fn serve(&mut self, batch: Batch, answers: Answers) -> Option<oneshot::Sender<()>> {
+    ///
+    /// # Errors
+    /// When it is not known what is on the disk.
+    async fn serve(&mut self, batch: Batch, answers: Answers) -> Result<Option<oneshot::Sender<()>>, Unavailable> {
         match self.commit(batch).await {
-            Ok(done) => answers.send(done),
-            Err(error) => {
+            Ok(done) => Ok(answers.send(done)),
+            Err(Failure::Refused(error)) => {
                 tracing::error!(%error, "a batch could not be stored");
                 batch::roll_back(&mut self.connection).await;
-                self.in_doubt = true;
-                answers.refuse(&error)
+                Ok(answers.refuse(&error.clone().into(), &error))
+            }
+            Err(Failure::Unknown(error)) => Ok(answers.refuse(&NotStored::Unknown, &error)),
+            Err(Failure::Fatal(error)) => {
+                answers.refuse(&NotStored::Unknown, &error);
+                Err(error)
             }
         }
     }
 
     /// One transaction. On an error nothing is published and nobody is told that anything was kept.
-    async fn commit(&mut self, work: Batch) -> Result<Done, Unavailable> {
-        if self.in_doubt {
-            self.reload().await?;
-        }
+    async fn commit(&mut self, work: Batch) -> Result<Done, Failure> {
         let now = self.clock.now();
         let forgotten_before = self.ledger.tokens_forgotten_before;
         let tokens = work.changes.iter().filter_map(|change| change.token);
@@ -139,7 +147,10 @@ impl Writer {
             ledger.tokens_forgotten_before =
                 used_tokens::forget(&mut self.connection, now.minus(self.token_memory)).await?;
         }
-        batch::commit(&mut self.connection, &appended, &unspent).await?;
+        match batch::commit(&mut self.connection, &appended, &unspent).await {
+            Err(error) if batch::is_doubtful(&error) => self.settle(error.into(), &ledger, &appended).await?,
+            committed => committed?,
+        }
 
         if sweep {
             self.last_sweep = now;
@@ -148,12 +159,22 @@ impl Writer {
         Ok(Done { outcomes, ran })
     }
 
-    async fn reload(&mut self) -> Result<(), OpenError> {
-        self.connection = sqlite::connect_writer(&self.path).await?;
-        self.ledger = sqlite::load(&mut self.connection).await?;
-        self.published.store(Arc::new(self.ledger.book.clone()));
-        self.in_doubt = false;
-        Ok(())
+    /// Finds out from the disk what became of a COMMIT that failed on its way there: the log may hold it whole, and then it
+    /// would come back after a crash. Whatever is written next, over a new connection, takes its place unless it is
+    /// there to be seen.
+    async fn settle(&mut self, error: Unavailable, drafted: &Ledger, appended: &Appended) -> Result<(), Failure> {
+        tracing::error!(%error, "the disk failed while a batch was written; looking what is on it");
+        let fatal = |error: OpenError| Failure::Fatal(Unavailable::because(error));
+        batch::roll_back(&mut self.connection).await;
+        self.connection = sqlite::connect_writer(&self.path).await.map_err(fatal)?;
+        upkeep::probe(&mut self.connection, self.clock.now()).await.map_err(|error| fatal(error.into()))?;
+        let found = sqlite::load(&mut self.connection).await.map_err(fatal)?;
+        if found.head == drafted.head && !appended.entries.is_empty() {
+            return Ok(());
+        }
+        self.publish(found, &Appended::default());
+        // A batch without a revision leaves no trace to tell by.
+        Err(if appended.entries.is_empty() { Failure::Unknown(error) } else { Failure::Refused(error) })
     }
 
     /// Lets everybody see what is now on disk.
@@ -248,9 +269,10 @@ impl Answers {
         self.closing
     }
 
-    fn refuse(self, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
+    /// Tells those who wait for a change why they get no receipt, and the others the cause.
+    fn refuse(self, changes: &NotStored, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
         for answer in self.changes {
-            let _ = answer.send(Err(cause.clone().into()));
+            let _ = answer.send(Err(changes.clone()));
         }
         for answer in self.errands {
             let _ = answer.send(Err(cause.clone()));

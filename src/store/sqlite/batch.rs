@@ -74,6 +74,15 @@ pub(in crate::store) async fn commit(
     Ok(())
 }
 
+/// Whether a COMMIT that failed may have reached the disk all the same: when the failure was in making sure that it had, or
+/// came from elsewhere than the database. After any other error SQLite takes the transaction back.
+pub(in crate::store) fn is_doubtful(error: &sqlx::Error) -> bool {
+    /// `SQLITE_IOERR_FSYNC` and `SQLITE_IOERR_DIR_FSYNC`.
+    const SYNC: [&str; 2] = ["1034", "1290"];
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_none_or(|code| SYNC.contains(&&*code))
+}
+
 /// Ends a transaction that failed; what SQLite has ended by itself is not worth a word.
 pub(in crate::store) async fn roll_back(connection: &mut SqliteConnection) {
     let _ = sqlx::query!("ROLLBACK").execute(connection).await;

@@ -1,0 +1,72 @@
+"""A disk that fails while a change is made durable: nobody is told what is not known, and nothing is half there."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from conftest import held, running
+
+if sys.platform != "linux":
+    pytest.skip("the failing sync is put before Linux's C library", allow_module_level=True)
+
+
+@pytest.fixture(scope="session")
+def failing_sync(tmp_path_factory):
+    library = tmp_path_factory.mktemp("failing") / "failing_sync.so"
+    source = pathlib.Path(__file__).with_name("failing_sync.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def disk(tmp_path, failing_sync):
+    """A server on a disk that fails as often as its fault has bytes, and the fault."""
+    fault = tmp_path / "fault"
+    fault.write_bytes(b"")
+    with running(tmp_path, LD_PRELOAD=str(failing_sync), SYNC_FAULT=str(fault)) as server:
+        assert server.push("alpha", [held("000001.XSHE", 100)], server.key).status_code == 200
+        yield server, fault
+
+
+def revision_and_volume(server):
+    line = server.total()["positions"][0]
+    return server.get("/api/v1/strategies").json()["strategies"][0]["revision"], line["total_volume"]
+
+
+def test_what_failed_once_is_known_not_to_be_stored(disk):
+    server, fault = disk
+    fault.write_bytes(b"x")
+    refused = server.push("alpha", [held("000001.XSHE", 200)])
+    assert (refused.status_code, refused.json()["code"]) == (503, "store_unavailable"), refused.text
+    assert fault.read_bytes() == b"", "the fault was not met"
+    assert revision_and_volume(server) == (1, 100)
+    assert server.push("alpha", [held("000001.XSHE", 300)]).json()["revision"] == 2
+    server.kill()
+    server.start()
+    assert revision_and_volume(server) == (2, 300)
+    assert server.run("verify").stdout.startswith("unbroken: 2 revisions")
+
+
+def test_what_was_refused_does_not_come_back_after_a_kill(disk):
+    server, fault = disk
+    fault.write_bytes(b"x")
+    assert server.push("alpha", [held("000001.XSHE", 200)]).json()["code"] == "store_unavailable"
+    server.kill()
+    server.start()
+    assert revision_and_volume(server) == (1, 100)
+
+
+def test_a_disk_that_goes_on_failing_ends_the_server(disk):
+    server, fault = disk
+    fault.write_bytes(b"x" * 100)
+    unknown = server.push("alpha", [held("000001.XSHE", 200)])
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "outcome_unknown"), unknown.text
+    assert server.process.wait(30) == 1
+    server.process.stdout.close()
+    assert "looking what is on it" in server.log()
+    fault.write_bytes(b"")
+    server.start()
+    # Either is right: nobody was told.
+    assert revision_and_volume(server) in [(1, 100), (2, 200)]
+    assert server.run("verify").stdout.startswith("unbroken: ")
