@@ -65,6 +65,9 @@ pub struct ServeOptions {
     /// Seconds for which a signed token is good [default: 300]
     #[arg(long, value_name = "SECONDS", env = "JQ2QMT_TOKEN_MAX_AGE")]
     token_max_age: Option<u64>,
+    /// Begin with an empty book where there was one before
+    #[arg(long)]
+    new: bool,
     /// Fill an empty store with three strategies and an adjustment
     #[arg(long, env = "JQ2QMT_DEMO", value_parser = FalseyValueParser::new())]
     demo: bool,
@@ -217,6 +220,8 @@ pub struct Config {
     pub zone: Zone,
     /// For how long a signed token is good.
     pub token_max_age: Duration,
+    /// Whether an empty book is meant where there was one before.
+    pub new: bool,
     /// Whether to fill an empty store.
     pub demo: bool,
     /// The operator's password for the first start.
@@ -293,6 +298,8 @@ impl CommandLine {
             tls,
             zone: Zone::named(&zone).with_context(|| format!("{zone:?} is no time zone, such as Asia/Shanghai"))?,
             token_max_age: Duration::from_secs(max_age),
+            // Neither in the environment nor in the file: it is meant for one start.
+            new: said.new || above.is_some_and(|above| above.new),
             demo: said.demo || above.is_some_and(|above| above.demo) || file.demo,
             first_password: environment("JQ2QMT_PASSWORD"),
         })

@@ -101,7 +101,7 @@ pub async fn serve(
 }
 
 /// Creates the data folder where there is none, and holds it for this process.
-fn prepare_data_dir(places: &Places) -> anyhow::Result<File> {
+fn prepare_data_dir(places: &Places) -> anyhow::Result<[File; 2]> {
     let data_dir = &places.data_dir;
     first_start::create_private_dir(data_dir)
         .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
@@ -115,6 +115,9 @@ async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> an
     // As long as a token could still be accepted, and as far as its clock may run ahead.
     let token_memory = config.token_max_age + MAX_AHEAD;
     let path = config.places.database();
+    if config.new {
+        Store::begin_anew(&path)?;
+    }
     let (store, writer) = Store::open(&path, clock.clone(), token_memory)
         .await
         .with_context(|| format!("cannot open {}", path.display()))?;
@@ -156,16 +159,28 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Holds the data folder for this process: two writers would each believe the book to be theirs.
-fn lock(data_dir: &Path) -> anyhow::Result<File> {
+fn lock(data_dir: &Path) -> anyhow::Result<[File; 2]> {
     let path = data_dir.join("jq2qmt.lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.with_context(|| format!("the data folder {} cannot be written", data_dir.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
+    // A file in it can be deleted and made anew, the folder itself not while it is in use. Where a folder cannot be opened
+    // as a file is, an open file cannot be deleted.
+    let folder = File::open(data_dir).unwrap_or(file.try_clone()?);
+    for held in [&file, &folder] {
+        hold(held, data_dir)?;
+    }
+    Ok([file, folder])
+}
+
+fn hold(held: &File, data_dir: &Path) -> anyhow::Result<()> {
+    match held.try_lock() {
+        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             bail!("another jq2qmt server is using the data folder {}", data_dir.display())
         }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock the data folder {}", data_dir.display()))
+        }
     }
 }
 

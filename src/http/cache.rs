@@ -100,13 +100,13 @@ impl<S: Sync> FromRequestParts<S> for Conditions {
 #[derive(Debug)]
 pub(super) struct Answers {
     kept: ArcSwap<Kept>,
-    /// Differs between versions and zones of this server, whose answers differ for the same state.
+    /// Differs between versions, zones and lineages, whose answers differ for the same state.
     seal: u64,
 }
 
 impl Answers {
-    pub(super) fn new(zone: &Zone) -> Self {
-        let digest = Sha256::digest(format!("{} {}", env!("CARGO_PKG_VERSION"), zone.name()));
+    pub(super) fn new(zone: &Zone, lineage: i64) -> Self {
+        let digest = Sha256::digest(format!("{} {} {lineage}", env!("CARGO_PKG_VERSION"), zone.name()));
         Self { kept: ArcSwap::default(), seal: u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8])) }
     }
 
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn who_comes_together_is_answered_by_one_making() {
-        let answers = Answers::new(&Zone::named("UTC").unwrap());
+        let answers = Answers::new(&Zone::named("UTC").unwrap(), 1);
         let (count, rounds, pollers) = (AtomicUsize::new(0), 200, 4);
         let ready = Barrier::new(pollers);
         let make = || {
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn an_older_book_takes_nothing_away_from_a_newer_one() {
-        let answers = Answers::new(&Zone::named("UTC").unwrap());
+        let answers = Answers::new(&Zone::named("UTC").unwrap(), 1);
         let total = Common::Total { notation: 0 };
         let ask = |revision, answer: &str| {
             let prepared = answers.common(total, Some(mark(revision)), || Prepared::new(&answer)).unwrap();

@@ -64,7 +64,7 @@ pub struct Shared {
 impl AppState {
     /// Brings together what handlers need.
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool, health: Health) -> Self {
-        let answers = Answers::new(&zone);
+        let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
         Self(Arc::new(Shared {
             desk: Desk::new(store.clone()),

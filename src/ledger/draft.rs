@@ -80,7 +80,7 @@ impl Draft {
 
     fn check(&self, change: &Change, current: Option<&Strategy>) -> Result<(), Rejected> {
         if let Some(token) = &change.token {
-            if token.signed_at < self.ledger.tokens_forgotten_before {
+            if self.ledger.forgotten.covers(token.signed_at) {
                 return Err(Rejected::TokenForgotten);
             }
             if !self.unused.contains(token) {

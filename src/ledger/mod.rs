@@ -7,6 +7,7 @@ pub mod chain;
 mod change;
 mod draft;
 mod fields;
+mod forgotten;
 pub mod replay;
 mod state;
 #[cfg(test)]
@@ -16,11 +17,11 @@ mod written;
 
 pub use self::change::{Change, Deed, Receipt, Rejected, UsedToken};
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
+pub use self::forgotten::Forgotten;
 pub use self::state::{StrategyState, seal};
 pub use self::unfold::Unfolded;
 pub use self::written::{read_changes, read_list, write_changes, write_list};
 use crate::domain::book::Book;
-use crate::domain::moment::Moment;
 use crate::domain::strategy::StrategyId;
 use chain::Head;
 
@@ -33,6 +34,6 @@ pub struct Ledger {
     pub head: Head,
     /// The number that the next strategy gets.
     pub next_strategy: StrategyId,
-    /// Whether a token signed before this was used is no longer known.
-    pub tokens_forgotten_before: Moment,
+    /// Of which tokens it is no longer known whether they were used.
+    pub forgotten: Forgotten,
 }

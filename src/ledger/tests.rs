@@ -9,6 +9,7 @@ use super::replay::Replay;
 use super::*;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
+use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position};
 use crate::domain::revision::{Actor, Revision};
 use crate::domain::strategy::StrategyName;
@@ -83,7 +84,7 @@ impl World {
             book: Book::default(),
             head: chain::Head::START,
             next_strategy: StrategyId::FIRST,
-            tokens_forgotten_before: Moment::from_micros(0),
+            forgotten: Forgotten::default(),
         };
         Self { ledger, used: HashSet::new(), chain: Vec::new() }
     }

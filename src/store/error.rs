@@ -1,5 +1,6 @@
 //! Why the store does not do what it is asked.
 
+use crate::domain::revision::Revision;
 use crate::ledger::Rejected;
 use crate::ledger::replay::Astray;
 
@@ -58,6 +59,12 @@ pub enum OpenError {
     /// There is no such file.
     #[error("there is no database at {0}; start the server once to create it")]
     Missing(String),
+    /// There was a book, and now there is none.
+    #[error(
+        "the database is empty, and revision {0} was seen beside it: its file was lost, emptied or replaced. Put the newest \
+         copy that you have in its place; to begin with an empty book on purpose, start once with --new"
+    )]
+    Emptied(Revision),
     /// What stands now is not what the history leads to, or not what was written.
     #[error("the database does not hold together: {0}. {ADVICE}")]
     Astray(#[from] Astray),
@@ -70,6 +77,12 @@ pub enum OpenError {
     /// It cannot be read or written.
     #[error("the database cannot be used: {0}")]
     Unusable(String),
+}
+
+impl From<std::io::Error> for OpenError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unusable(error.to_string())
+    }
 }
 
 impl From<sqlx::Error> for OpenError {

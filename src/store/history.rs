@@ -85,8 +85,8 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<RevisionInfo>, Unavailable> {
         let before = before.unwrap_or(Revision::END);
-        let mut connection = self.historians.acquire().await?;
-        Ok(history::revisions(&mut connection, filter, before, limit).await?)
+        let mut historian = self.historians.one().await?;
+        Ok(history::revisions(&mut historian, filter, before, limit).await?)
     }
 
     /// One revision.
@@ -107,7 +107,8 @@ impl Store {
         of: &[RevisionInfo],
         most: usize,
     ) -> Result<HashMap<Revision, Vec<InstrumentChange>>, Unavailable> {
-        Ok(history::changes(&self.historians, of, most).await?)
+        let mut historian = self.historians.one().await?;
+        Ok(history::changes(&mut historian, of, most).await?)
     }
 
     /// A strategy as of a revision: None when nobody had pushed it by then.
@@ -119,8 +120,8 @@ impl Store {
         strategy: &StrategyName,
         revision: Revision,
     ) -> Result<Option<ListAsOf>, Unavailable> {
-        let mut connection = self.historians.acquire().await?;
-        Ok(history::list_as_of(&mut connection, strategy, revision).await?)
+        let mut historian = self.historians.one().await?;
+        Ok(history::list_as_of(&mut historian, strategy, revision).await?)
     }
 
     /// The whole book as of a revision.
@@ -128,8 +129,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn book_as_of(&self, revision: Revision) -> Result<Book, Unavailable> {
-        let mut connection = self.historians.acquire().await?;
-        Ok(history::book_as_of(&mut connection, revision).await?)
+        let mut historian = self.historians.one().await?;
+        Ok(history::book_as_of(&mut historian, revision).await?)
     }
 
     /// The revisions after one, oldest first, at most `limit` of them.
@@ -137,7 +138,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn stored_after(&self, revision: Revision, limit: i64) -> Result<Vec<Stored>, Unavailable> {
-        Ok(history::stored_after(&self.historians, revision, limit).await?)
+        let mut historian = self.historians.one().await?;
+        Ok(history::stored_after(&mut historian, revision, limit).await?)
     }
 
     /// The newest revision at a moment; [`Revision::NONE`] before the first.
@@ -145,7 +147,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn revision_at(&self, moment: Moment) -> Result<Revision, Unavailable> {
-        Ok(history::revision_at(&self.historians, moment).await?)
+        let mut historian = self.historians.one().await?;
+        Ok(history::revision_at(&mut historian, moment).await?)
     }
 }
 

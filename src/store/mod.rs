@@ -6,11 +6,15 @@
 pub mod api_keys;
 mod beside;
 mod error;
+mod historians;
 pub mod history;
+mod lineage;
 pub mod operator;
+mod presence;
 pub mod sessions;
 mod sqlite;
 pub mod verify;
+mod witness;
 mod writer;
 
 use std::path::Path;
@@ -24,18 +28,16 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use self::api_keys::{ApiKey, NewApiKey};
 pub use self::beside::Beside;
 pub use self::error::{NotStored, OpenError, Unavailable};
+use self::historians::Historians;
 use self::operator::Operator;
 use self::sessions::Session;
 pub use self::writer::Writer;
-use self::writer::{Command, QUEUE};
+use self::writer::{Command, Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::ledger::{Change, Receipt};
-
-/// How many look into the history at a time.
-const HISTORIANS: u32 = 2;
 
 /// How many look at anything else at a time.
 const READERS: u32 = 4;
@@ -73,11 +75,11 @@ pub(crate) enum Errand {
 #[derive(Debug, Clone)]
 pub struct Store {
     book: Arc<ArcSwap<Book>>,
+    lineage: i64,
     queue: mpsc::Sender<Command>,
     stored: broadcast::Sender<Arc<[Stored]>>,
     readers: SqlitePool,
-    /// Apart from `readers`: who looks far back must not keep anybody from logging in.
-    historians: SqlitePool,
+    historians: Historians,
 }
 
 impl Store {
@@ -93,9 +95,26 @@ impl Store {
         let book = Arc::new(ArcSwap::from_pointee(Book::default()));
         let (stored, _) = broadcast::channel(QUEUE);
         let (queue, commands) = mpsc::channel(QUEUE);
-        let writer = Writer::open(path, Arc::clone(&book), stored.clone(), commands, clock, token_memory).await?;
-        let (readers, historians) = (sqlite::readers(path, READERS), sqlite::readers(path, HISTORIANS));
-        Ok((Self { book, queue, stored, readers, historians }, writer))
+        let historians = Historians::new(path);
+        let folding = Folding::new(historians.clone(), queue.downgrade());
+        let opening = Opening { path, book: Arc::clone(&book), stored: stored.clone(), commands, folding };
+        let writer = Writer::open(opening, clock, token_memory).await?;
+        let readers = sqlite::readers(path, READERS);
+        let lineage = writer.lineage();
+        Ok((Self { book, lineage, queue, stored, readers, historians }, writer))
+    }
+
+    /// Lets the next [`Self::open`] begin with an empty book, though the database at `path` had one.
+    ///
+    /// # Errors
+    /// When the file beside the database cannot be written.
+    pub fn begin_anew(path: &Path) -> Result<(), OpenError> {
+        Ok(witness::begin_anew(path)?)
+    }
+
+    /// The database's lineage: it grows, from 1, whenever an older copy is put back.
+    pub const fn lineage(&self) -> i64 {
+        self.lineage
     }
 
     /// The book as it stands now; it stays so for whoever holds it.

@@ -10,7 +10,11 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::error::{NotStored, OpenError, Unavailable};
+use super::historians::Historians;
+use super::lineage;
+use super::presence::Presence;
 use super::sqlite::{self, api_keys, batch, operator, sessions, upkeep, used_tokens};
+use super::witness::{Witness, Witnessed};
 use super::{Errand, Stored};
 use crate::clock::Clock;
 use crate::domain::book::Book;
@@ -27,14 +31,29 @@ const MAX_BATCH: usize = 256;
 /// How long between two sweeps of forgotten tokens.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
+/// From which length on the log is folded into the database when nobody waits, and at which in any case: bytes.
+const FOLD_FROM: u64 = 4 << 20;
+const FOLD_AT: u64 = 16 << 20;
+
+/// At which length of the log the historians pause, because it could not begin anew while they read: bytes.
+const LOG_AT_MOST: u64 = 32 << 20;
+
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
     Change(Box<Change>, oneshot::Sender<Result<Receipt, NotStored>>),
     Probe(oneshot::Sender<Result<(), Unavailable>>),
     Errand(Errand, oneshot::Sender<Result<bool, Unavailable>>),
-    KeyUse { id: i64, at: Moment },
-    SessionUse { digest: [u8; 32], at: Moment },
+    KeyUse {
+        id: i64,
+        at: Moment,
+    },
+    SessionUse {
+        digest: [u8; 32],
+        at: Moment,
+    },
+    /// The historians pause, so that the log can be folded whole.
+    Fold(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -42,6 +61,9 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
+    presence: Presence,
+    witness: Witness,
+    lineage: i64,
     connection: SqliteConnection,
     queue: mpsc::Receiver<Command>,
     ledger: Ledger,
@@ -50,6 +72,50 @@ pub struct Writer {
     clock: Clock,
     token_memory: Duration,
     last_sweep: Moment,
+    folding: Folding,
+}
+
+/// What a writer takes over when the store is opened.
+pub(super) struct Opening<'a> {
+    pub(super) path: &'a Path,
+    /// Where it publishes the book.
+    pub(super) book: Arc<ArcSwap<Book>>,
+    /// Where it tells what it has stored.
+    pub(super) stored: broadcast::Sender<Arc<[Stored]>>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) folding: Folding,
+}
+
+/// When the log is folded into the database.
+#[derive(Debug)]
+pub(super) struct Folding {
+    historians: Historians,
+    queue: mpsc::WeakSender<Command>,
+    /// How long the log has grown since the last time: bytes.
+    unfolded: u64,
+    /// Whether the historians were asked to pause for it.
+    is_asked: bool,
+}
+
+impl Folding {
+    pub(super) const fn new(historians: Historians, queue: mpsc::WeakSender<Command>) -> Self {
+        Self { historians, queue, unfolded: 0, is_asked: false }
+    }
+
+    /// Asks the historians to pause, and the writer to fold the log meanwhile.
+    fn ask(&mut self) {
+        let (historians, queue) = (self.historians.clone(), self.queue.clone());
+        self.is_asked = true;
+        tokio::spawn(async move {
+            let _pause = historians.pause().await;
+            let (answer, done) = oneshot::channel();
+            if let Some(queue) = queue.upgrade()
+                && queue.send(Command::Fold(answer)).await.is_ok()
+            {
+                let _ = done.await;
+            }
+        });
+    }
 }
 
 /// Why a batch is not answered with what became of it.
@@ -71,19 +137,38 @@ impl From<sqlx::Error> for Failure {
 
 impl Writer {
     /// Loads the book and publishes it.
-    pub(super) async fn open(
-        path: &Path,
-        published: Arc<ArcSwap<Book>>,
-        stored: broadcast::Sender<Arc<[Stored]>>,
-        queue: mpsc::Receiver<Command>,
-        clock: Clock,
-        token_memory: Duration,
-    ) -> Result<Self, OpenError> {
+    pub(super) async fn open(opening: Opening<'_>, clock: Clock, token_memory: Duration) -> Result<Self, OpenError> {
+        let Opening { path, book: published, stored, commands: queue, folding } = opening;
         let (path, mut connection) = (path.to_owned(), sqlite::connect_writer(path).await?);
-        let ledger = sqlite::load(&mut connection).await?;
-        published.store(Arc::new(ledger.book.clone()));
+        let mut ledger = sqlite::load(&mut connection).await?;
+        let (witness, seen) = Witness::open(&path)?;
+        let lineage = lineage::trace(&mut connection, &mut ledger, seen, clock.now()).await?;
+        // The log is there once something was written.
+        upkeep::probe(&mut connection, clock.now()).await?;
+        let presence = Presence::of(&path)?;
         let last_sweep = Moment::from_micros(0);
-        Ok(Self { path, connection, queue, ledger, published, stored, clock, token_memory, last_sweep })
+        let mut writer = Self {
+            path,
+            presence,
+            witness,
+            lineage,
+            connection,
+            queue,
+            ledger,
+            published,
+            stored,
+            clock,
+            token_memory,
+            last_sweep,
+            folding,
+        };
+        writer.publish(writer.ledger.clone(), &Appended::default());
+        Ok(writer)
+    }
+
+    /// The database's lineage.
+    pub(super) const fn lineage(&self) -> i64 {
+        self.lineage
     }
 
     /// Works until the store is closed or nobody is left to ask. Takes the whole thread, so that no request that is
@@ -99,8 +184,17 @@ impl Writer {
     async fn work(mut self) -> Result<(), Unavailable> {
         let mut commands = Vec::with_capacity(MAX_BATCH);
         while self.queue.recv_many(&mut commands, MAX_BATCH).await > 0 {
-            let (batch, answers) = sort(commands.drain(..));
-            if let Some(closed) = self.serve(batch, answers).await? {
+            let (batch, mut answers) = sort(commands.drain(..));
+            let folds = std::mem::take(&mut answers.folds);
+            let closing = self.serve(batch, answers).await?;
+            self.fold(!folds.is_empty()).await;
+            if !folds.is_empty() {
+                self.folding.is_asked = false;
+            }
+            for folded in folds {
+                let _ = folded.send(());
+            }
+            if let Some(closed) = closing {
                 if let Err(error) = self.connection.close().await {
                     tracing::warn!(%error, "the database was not closed cleanly");
                 }
@@ -134,22 +228,28 @@ impl Writer {
     /// One transaction. On an error nothing is published and nobody is told that anything was kept.
     async fn commit(&mut self, work: Batch) -> Result<Done, Failure> {
         let now = self.clock.now();
-        let forgotten_before = self.ledger.tokens_forgotten_before;
         let tokens = work.changes.iter().filter_map(|change| change.token);
-        let tokens: Vec<UsedToken> = tokens.filter(|token| token.signed_at >= forgotten_before).collect();
+        let tokens: Vec<UsedToken> = tokens.filter(|token| !self.ledger.forgotten.covers(token.signed_at)).collect();
         let unused = batch::begin(&mut self.connection, &tokens).await?;
         let mut draft = self.ledger.draft(now, unused);
         let outcomes = work.changes.into_iter().map(|change| draft.take(change)).collect();
         let (mut ledger, appended, unspent) = draft.finish();
         let ran = work.rest.write(&mut self.connection, now).await?;
-        let sweep = now.since(self.last_sweep) >= SWEEP_EVERY;
+        let sweep = now.since(self.last_sweep) >= SWEEP_EVERY || now < self.last_sweep;
         if sweep {
-            ledger.tokens_forgotten_before =
-                used_tokens::forget(&mut self.connection, now.minus(self.token_memory)).await?;
+            self.sweep(&mut ledger, now).await?;
         }
-        match batch::commit(&mut self.connection, &appended, &unspent).await {
-            Err(error) if batch::is_doubtful(&error) => self.settle(error.into(), &ledger, &appended).await?,
+        self.folding.unfolded += match batch::commit(&mut self.connection, &appended, &unspent).await {
+            Err(error) if batch::is_doubtful(&error) => {
+                self.settle(error.into(), &ledger, &appended).await?;
+                0
+            }
             committed => committed?,
+        };
+        // What was written to a file that is gone is kept by nobody.
+        let log_length = self.presence.check().map_err(|reason| Failure::Fatal(Unavailable(reason)))?;
+        if log_length > LOG_AT_MOST && !self.folding.is_asked {
+            self.folding.ask();
         }
 
         if sweep {
@@ -157,6 +257,31 @@ impl Writer {
         }
         self.publish(ledger, &appended);
         Ok(Done { outcomes, ran })
+    }
+
+    /// Deletes the tokens that are too old to be accepted, and remembers when those were signed.
+    async fn sweep(&mut self, ledger: &mut Ledger, now: Moment) -> Result<(), sqlx::Error> {
+        let swept = used_tokens::sweep(&mut self.connection, now.minus(self.token_memory)).await?;
+        if let Some((from, until)) = swept {
+            ledger.forgotten.add(from, until);
+            upkeep::keep_forgotten(&mut self.connection, &ledger.forgotten).await?;
+        }
+        Ok(())
+    }
+
+    /// Folds the log into the database when nobody waits, when it has grown long, or `now`.
+    async fn fold(&mut self, now: bool) {
+        let unfolded = self.folding.unfolded;
+        if !now && (unfolded < FOLD_FROM || (unfolded < FOLD_AT && !self.queue.is_empty())) {
+            return;
+        }
+        self.folding.unfolded = 0;
+        let folded = sqlite::fold(&mut self.connection).await;
+        // The next to write begins the log anew, unless somebody is reading in it.
+        let begun = upkeep::probe(&mut self.connection, self.clock.now()).await;
+        if let Err(error) = folded.and(begun) {
+            tracing::warn!(%error, "the log could not be folded into the database");
+        }
     }
 
     /// Finds out from the disk what became of a COMMIT that failed on its way there: the log may hold it whole, and then it
@@ -181,6 +306,7 @@ impl Writer {
     fn publish(&mut self, ledger: Ledger, appended: &Appended) {
         self.published.store(Arc::new(ledger.book.clone()));
         self.ledger = ledger;
+        self.witness.note(&Witnessed::new(self.lineage, &self.ledger.head));
         let stored: Arc<[Stored]> = appended.entries.iter().map(Stored::from).collect();
         if !stored.is_empty() {
             // Nobody may be listening.
@@ -223,6 +349,7 @@ struct Answers {
     changes: Vec<oneshot::Sender<Result<Receipt, NotStored>>>,
     errands: Vec<oneshot::Sender<Result<bool, Unavailable>>>,
     probes: Vec<oneshot::Sender<Result<(), Unavailable>>>,
+    folds: Vec<oneshot::Sender<()>>,
     closing: Option<oneshot::Sender<()>>,
 }
 
@@ -249,6 +376,7 @@ fn sort(commands: impl Iterator<Item = Command>) -> (Batch, Answers) {
             Command::SessionUse { digest, at } => {
                 batch.rest.session_uses.insert(digest, at);
             }
+            Command::Fold(answer) => answers.folds.push(answer),
             Command::Close(answer) => answers.closing = Some(answer),
         }
     }

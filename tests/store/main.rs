@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -12,7 +14,7 @@ use jq2qmt::domain::decimal::Decimal;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::position::Position;
 use jq2qmt::domain::revision::{Actor, Revision};
-use jq2qmt::domain::strategy::StrategyName;
+use jq2qmt::domain::strategy::{Kind, StrategyName};
 use jq2qmt::domain::total::Selection;
 use jq2qmt::ledger::replay::Astray;
 use jq2qmt::ledger::{Change, Deed, Receipt, Rejected, UsedToken};
@@ -255,7 +257,10 @@ async fn a_commit_that_fails_stores_nothing() {
         .unwrap();
     let mut heard = store.subscribe();
     let refused = store.submit(change("alpha", &[("X", "200")])).await.unwrap_err();
-    assert!(matches!(&refused, NotStored::Unavailable(Unavailable(cause)) if cause.contains("FOREIGN KEY")), "{refused:?}");
+    assert!(
+        matches!(&refused, NotStored::Unavailable(Unavailable(cause)) if cause.contains("FOREIGN KEY")),
+        "{refused:?}"
+    );
     raw(&path).await.execute("DROP TRIGGER late").await.unwrap();
     let receipt = store.submit(change("alpha", &[("X", "300")])).await.unwrap();
     assert_eq!(receipt.revision, Revision::new(2));
@@ -287,13 +292,24 @@ async fn a_clock_that_ran_ahead_keeps_no_token_out_afterwards() {
         store.close().await;
         pushed.map(|_| ())
     };
+    let minutes = |minutes| START.plus(Duration::from_mins(minutes));
     assert_eq!(push(START, START).await, Ok(()));
     assert_eq!(push(START, START).await, Err(Rejected::TokenReplayed.into()));
-    let tomorrow = START.plus(Duration::from_hours(24));
-    assert_eq!(push(tomorrow, tomorrow).await, Ok(()));
-    assert_eq!(push(START, START).await, Err(Rejected::TokenForgotten.into()));
-    let later = START.plus(Duration::from_secs(1));
-    assert_eq!(push(later, later).await, Ok(()));
+    // A clock in the wrong zone, for seven minutes: long enough that the first of its tokens are forgotten.
+    let ahead = minutes(8 * 60);
+    assert_eq!(push(ahead, ahead).await, Ok(()));
+    assert_eq!(push(minutes(8 * 60 + 7), minutes(8 * 60 + 7)).await, Ok(()));
+    // Once it is right again: what was used stays used, and what is new is taken.
+    assert_eq!(push(minutes(8), START).await, Err(Rejected::TokenForgotten.into()));
+    assert_eq!(push(minutes(8), minutes(8)).await, Ok(()));
+    assert_eq!(push(minutes(8), minutes(8)).await, Err(Rejected::TokenReplayed.into()));
+    assert_eq!(push(minutes(8 * 60), ahead).await, Err(Rejected::TokenForgotten.into()));
+    // A jump by decades, and back.
+    let decades = START.plus(Duration::from_hours(80 * 365 * 24));
+    assert_eq!(push(decades, decades).await, Ok(()));
+    assert_eq!(push(decades.plus(Duration::from_mins(7)), decades.plus(Duration::from_mins(7))).await, Ok(()));
+    assert_eq!(push(minutes(16), minutes(16)).await, Ok(()));
+    assert_eq!(push(minutes(16), minutes(8)).await, Err(Rejected::TokenForgotten.into()));
 }
 
 #[tokio::test]
@@ -497,4 +513,134 @@ async fn the_past_is_as_it_was_at_every_revision() {
     let store = open(&path).await;
     assert_eq!(look().await, before);
     assert_eq!(store.book().total(&Selection::All), books.last().unwrap().total(&Selection::All));
+}
+
+#[tokio::test]
+async fn a_copy_that_is_put_back_begins_another_lineage() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("db"), dir.path().join("copy"));
+    let later = START.plus(Duration::from_mins(1));
+    let signed = |strategy, signed_at| {
+        let token = UsedToken { signed_at, digest: [9; 32] };
+        Change { token: Some(token), ..change(strategy, &[("X", "1")]) }
+    };
+    two_strategies(&path).await;
+    std::fs::copy(&path, &copy).unwrap();
+    let store = open(&path).await;
+    assert_eq!((store.lineage(), store.book().revision()), (1, Revision::new(4)));
+    store.submit(signed("gamma", START)).await.unwrap();
+    store.close().await;
+    assert_eq!(open(&path).await.lineage(), 1, "an ordinary restart");
+
+    std::fs::copy(&copy, &path).unwrap();
+    let store = open_at(&path, later).await;
+    assert_eq!((store.lineage(), store.book().revision()), (2, Revision::new(4)));
+    // The copy does not know that this token was used.
+    assert_eq!(store.submit(signed("gamma", START)).await, Err(Rejected::TokenForgotten.into()));
+    let after = later.plus(Duration::from_secs(1));
+    store.submit(signed("gamma", after)).await.unwrap();
+    store.submit(change("beta", &[])).await.unwrap();
+    store.close().await;
+    assert_eq!(open_at(&path, later).await.lineage(), 2);
+
+    // As far as the one before, but another history.
+    let (other, _) = (dir.path().join("other"), two_strategies(&dir.path().join("other")).await);
+    let store = open(&other).await;
+    for volume in ["1", "2"] {
+        store.submit(change("alpha", &[("Y", volume)])).await.unwrap();
+    }
+    store.close().await;
+    std::fs::copy(&other, &path).unwrap();
+    let store = open_at(&path, later).await;
+    assert_eq!((store.lineage(), store.book().revision()), (3, Revision::new(6)));
+    store.close().await;
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 6, .. }));
+}
+
+#[tokio::test]
+async fn a_book_that_is_gone_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    two_strategies(&path).await;
+    for lose in [|path: &Path| std::fs::remove_file(path).unwrap(), |path: &Path| std::fs::write(path, "").unwrap()] {
+        lose(&path);
+        for _ in 0..2 {
+            let error = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.unwrap_err();
+            assert!(matches!(error, OpenError::Emptied(revision) if revision.get() == 4), "{error}");
+        }
+    }
+    Store::begin_anew(&path).unwrap();
+    let store = open(&path).await;
+    assert!(store.book().is_empty() && store.lineage() > 1);
+    store.submit(change("alpha", &[("X", "1")])).await.unwrap();
+    store.close().await;
+    assert_eq!(open(&path).await.book().revision(), Revision::new(1));
+}
+
+#[tokio::test]
+async fn what_is_written_to_a_deleted_file_is_not_said_to_be_kept() {
+    for file in ["db", "db-wal"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let (store, writer) = open_idle(&path, START).await;
+        let writer = std::thread::spawn(|| writer.run());
+        store.submit(change("alpha", &[("X", "1")])).await.unwrap();
+        std::fs::remove_file(dir.path().join(file)).unwrap();
+        assert_eq!(store.submit(change("alpha", &[("X", "2")])).await, Err(NotStored::Unknown), "{file}");
+        // The server ends with its writer, rather than to answer from a book that nobody keeps.
+        let error = writer.join().unwrap().unwrap_err().to_string();
+        assert!(error.contains("is gone"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_made_beside_the_server_is_verified_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, copy) = (dir.path().join("db"), dir.path().join("copy"));
+    two_strategies(&path).await;
+    let vacuum = format!("VACUUM INTO '{}'", copy.display());
+    raw(&path).await.execute(sqlx::AssertSqlSafe(vacuum)).await.unwrap();
+    let before = std::fs::read(&copy).unwrap();
+    assert!(matches!(verify(&copy).await.unwrap(), Verdict::Whole { revisions: 4, .. }));
+    assert_eq!(std::fs::read(&copy).unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_begins_anew_though_somebody_always_reads_the_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    // Long remarks, so that a push of 50 positions writes 150 kB, and so many lists that
+    // reading them takes long.
+    let list = |strategy: &str, positions: u32, volume: u32| {
+        let (volume, cost) = (Decimal::parse(&volume.to_string()).unwrap(), Decimal::parse("1").unwrap());
+        let remark: String = volume.to_string().repeat(1000).chars().take(1000).collect();
+        let position = |n: u32| {
+            let code = format!("{n:06}.SZ");
+            Position::new(Kind::Ordinary, &code, None, volume, cost, Some(&remark)).unwrap()
+        };
+        Change { deed: Deed::Replace((0..positions).map(position).collect()), ..change(strategy, &[]) }
+    };
+    for n in 0..400 {
+        store.submit(list(&format!("strategy {n}"), 20, n)).await.unwrap();
+    }
+    let reading = Arc::new(AtomicBool::new(true));
+    let readers = [0, 1, 2].map(|_| {
+        let (store, reading) = (store.clone(), Arc::clone(&reading));
+        tokio::spawn(async move {
+            while reading.load(Ordering::Relaxed) {
+                store.book_as_of(Revision::END).await.unwrap();
+            }
+        })
+    });
+    let mut longest = 0;
+    for volume in 0..400 {
+        store.submit(list("beta", 50, volume)).await.unwrap();
+        longest = longest.max(std::fs::metadata(dir.path().join("db-wal")).unwrap().len());
+    }
+    reading.store(false, Ordering::Relaxed);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    assert!(longest < 40 << 20, "{longest} bytes");
 }

@@ -32,6 +32,11 @@ impl Bytes {
         (begin, bytes.len())
     }
 
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// All of them.
     pub(super) fn into_inner(self) -> Vec<u8> {
         self.0
@@ -52,15 +57,19 @@ pub(in crate::store) async fn begin(
     taken.into_iter().map(understood).collect()
 }
 
-/// Writes what a batch appends, takes back the record of tokens that allowed nothing, and commits.
+/// Writes what a batch appends, takes back the record of tokens that allowed nothing, and commits. Says about how long the
+/// log has grown by it: bytes.
 pub(in crate::store) async fn commit(
     connection: &mut SqliteConnection,
     appended: &Appended,
     unspent: &HashSet<UsedToken>,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
+    /// What a row takes with its indexes besides its texts: a page in each.
+    const ROW: usize = 4 * 4096;
     let mut bytes = Bytes::default();
     let strategies = strategies::rows(appended.strategies.values(), &mut bytes);
     let revisions = revisions::rows(&appended.entries, &mut bytes);
+    let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len());
     let kept = appended.strategies.iter().filter(|(_, state)| state.is_kept).map(|(id, _)| id);
     sqlx::query(COMMIT.as_str())
         .bind(bytes.into_inner())
@@ -71,7 +80,7 @@ pub(in crate::store) async fn commit(
         .bind(used_tokens::rows(unspent))
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(u64::try_from(about).unwrap_or(u64::MAX))
 }
 
 /// Whether a COMMIT that failed may have reached the disk all the same: when the failure was in making sure that it had, or

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::SqliteConnection;
 
 use super::item_blocks::{BLOCK, block};
 use super::revisions::{self, actor, chain_hash, strategy_name, subject};
@@ -149,7 +149,7 @@ async fn last_before(connection: &mut SqliteConnection, moment: Moment) -> Resul
 
 /// What revisions changed, by instrument.
 pub(in crate::store) async fn changes(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     of: &[RevisionInfo],
     most: usize,
 ) -> Result<HashMap<Revision, Vec<InstrumentChange>>, sqlx::Error> {
@@ -160,7 +160,7 @@ pub(in crate::store) async fn changes(
     let names: HashMap<i64, StrategyName> = of.iter().map(name).collect();
     let ids = json(&names.keys().collect::<Vec<_>>());
     let rows = sqlx::query!("SELECT id, changes FROM revisions WHERE id IN (SELECT value FROM json_each(?))", ids)
-        .fetch_all(executor)
+        .fetch_all(connection)
         .await?;
     let mut all = HashMap::with_capacity(rows.len());
     for row in rows {
@@ -268,7 +268,7 @@ async fn states_as_of(
 
 /// The revisions after one, oldest first.
 pub(in crate::store) async fn stored_after(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     revision: Revision,
     limit: i64,
 ) -> Result<Vec<Stored>, sqlx::Error> {
@@ -280,7 +280,7 @@ pub(in crate::store) async fn stored_after(
         after,
         limit
     )
-    .fetch_all(executor)
+    .fetch_all(connection)
     .await?;
     let stored = rows.into_iter().map(|row| {
         let subject = subject(row.strategy.as_deref())?;
@@ -291,12 +291,12 @@ pub(in crate::store) async fn stored_after(
 
 /// The newest revision at a moment.
 pub(in crate::store) async fn revision_at(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     moment: Moment,
 ) -> Result<Revision, sqlx::Error> {
     let at = moment.as_micros();
     let row = sqlx::query!("SELECT id FROM revisions WHERE at <= ? ORDER BY at DESC LIMIT 1", at)
-        .fetch_optional(executor)
+        .fetch_optional(connection)
         .await?;
     Ok(row.map_or(Revision::NONE, |row| Revision::new(row.id)))
 }

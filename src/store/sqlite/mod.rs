@@ -18,7 +18,7 @@ pub(super) mod history;
 mod item_blocks;
 mod kept_lists;
 pub(super) mod operator;
-mod revisions;
+pub(super) mod revisions;
 pub(super) mod sessions;
 mod strategies;
 mod unfolding;
@@ -39,13 +39,15 @@ use self::strategies::Loaded;
 use super::error::OpenError;
 use crate::ledger::Ledger;
 
+/// How long the log stays once it was folded: bytes.
+const LOG_KEPT: u32 = 32 << 20;
+
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// What every connection is set to.
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
         // A 200 means on disk: FULL syncs the log at every COMMIT.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -56,13 +58,25 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 /// A connection that writes.
 pub(super) async fn connect_writer(path: &Path) -> Result<SqliteConnection, OpenError> {
-    Ok(options(path).connect().await?)
+    let options = options(path)
+        // The writer folds the log into the database itself, when nobody waits for it.
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("journal_size_limit", LOG_KEPT.to_string())
+        // What a statement needs to take itself back; a file for it would be made for each.
+        .pragma("temp_store", "MEMORY");
+    Ok(options.connect().await?)
+}
+
+/// Folds the log into the database, as far as nobody reads what would be written over.
+pub(super) async fn fold(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await.map(|_| ())
 }
 
 /// Creates the database where there is none, and brings it up to date.
 pub(super) async fn create_or_migrate(path: &Path) -> Result<(), OpenError> {
     // A migration may put a copy in the place of a table that others refer to.
-    let mut connection = options(path).create_if_missing(true).foreign_keys(false).connect().await?;
+    let options = options(path).create_if_missing(true).foreign_keys(false);
+    let mut connection = options.journal_mode(SqliteJournalMode::Wal).connect().await?;
     MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => OpenError::Newer(version),
         other => OpenError::Migration(other.to_string()),
@@ -103,8 +117,8 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Ledger, Op
         )));
     }
     let head = verify::head(connection, newest).await?;
-    let tokens_forgotten_before = used_tokens::forgotten_before(connection).await?;
-    Ok(Ledger { book, head, next_strategy: next, tokens_forgotten_before })
+    let forgotten = upkeep::forgotten(connection).await?;
+    Ok(Ledger { book, head, next_strategy: next, forgotten })
 }
 
 /// Rows as the JSON array that a statement unfolds again with `jsonb_each`: one statement for any number of rows.

@@ -8,7 +8,7 @@ use super::{json, parsed};
 use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Actor, ActorKind, Revision, Subject};
 use crate::domain::strategy::StrategyName;
-use crate::ledger::chain::{ChainHash, Entry};
+use crate::ledger::chain::{ChainHash, Entry, Head};
 use crate::ledger::{read_changes, write_changes};
 
 statement! {
@@ -42,6 +42,20 @@ fn row<'a>(entry: &'a Entry, bytes: &mut Bytes) -> impl Serialize + use<'a> {
 pub(super) async fn newest(connection: &mut SqliteConnection) -> Result<Revision, sqlx::Error> {
     let newest = sqlx::query_scalar!(r#"SELECT max(id) AS "id?: i64" FROM revisions"#).fetch_one(connection).await?;
     Ok(newest.map_or(Revision::NONE, Revision::new))
+}
+
+/// A revision's hash, where there is such a revision; before the first there is nothing, and that has a hash as well.
+pub(in crate::store) async fn hash(
+    connection: &mut SqliteConnection,
+    revision: Revision,
+) -> Result<Option<ChainHash>, sqlx::Error> {
+    if revision == Revision::NONE {
+        return Ok(Some(Head::START.hash));
+    }
+    let number = revision.get();
+    let hash =
+        sqlx::query_scalar!("SELECT hash FROM revisions WHERE id = ?", number).fetch_optional(connection).await?;
+    hash.map(|hash| chain_hash(&hash)).transpose()
 }
 
 /// A hash as it is written.

@@ -2,11 +2,43 @@
 
 use sqlx::SqliteConnection;
 
+use super::json;
 use crate::domain::moment::Moment;
+use crate::ledger::Forgotten;
 
 /// Writes for no other reason than to see that it can be done.
 pub(in crate::store) async fn probe(connection: &mut SqliteConnection, now: Moment) -> Result<(), sqlx::Error> {
     let now = now.as_micros();
     sqlx::query!("UPDATE upkeep SET probed_at = ?", now).execute(connection).await?;
+    Ok(())
+}
+
+/// Of which tokens it is no longer known whether they were used.
+pub(super) async fn forgotten(connection: &mut SqliteConnection) -> Result<Forgotten, sqlx::Error> {
+    let text = sqlx::query_scalar!("SELECT tokens_forgotten FROM upkeep").fetch_one(connection).await?;
+    serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// Keeps of which tokens it is no longer known.
+pub(in crate::store) async fn keep_forgotten(
+    connection: &mut SqliteConnection,
+    forgotten: &Forgotten,
+) -> Result<(), sqlx::Error> {
+    let text = json(forgotten);
+    sqlx::query!("UPDATE upkeep SET tokens_forgotten = ?", text).execute(connection).await?;
+    Ok(())
+}
+
+/// How often an older copy was put back, from 1.
+pub(in crate::store) async fn lineage(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!("SELECT lineage FROM upkeep").fetch_one(connection).await
+}
+
+/// Begins another lineage.
+pub(in crate::store) async fn begin_lineage(
+    connection: &mut SqliteConnection,
+    lineage: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE upkeep SET lineage = ?", lineage).execute(connection).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The tables `used_tokens` and `upkeep`: a signed token is good once, also after a restart.
+//! The table `used_tokens`: a signed token is good once, also after a restart.
 
 use sqlx::SqliteConnection;
 
@@ -25,25 +25,18 @@ pub(super) fn rows<'a>(tokens: impl IntoIterator<Item = &'a UsedToken>) -> Strin
     json(&tokens.into_iter().map(row).collect::<Vec<_>>())
 }
 
-/// Before which moment of signing it is no longer known whether a token was used.
-pub(super) async fn forgotten_before(connection: &mut SqliteConnection) -> Result<Moment, sqlx::Error> {
-    let row = sqlx::query!("SELECT tokens_forgotten_before FROM upkeep").fetch_one(connection).await?;
-    Ok(Moment::from_micros(row.tokens_forgotten_before))
-}
-
-/// Forgets the tokens signed before a moment, and says before when it is no longer known whether a token was used.
-///
-/// That is just after the last one forgotten, and not the given moment: a clock that ran ahead for a while must not keep
-/// tokens out once it is right again.
-pub(in crate::store) async fn forget(connection: &mut SqliteConnection, before: Moment) -> Result<Moment, sqlx::Error> {
+/// Deletes the tokens signed before a moment, and says from when until when they were signed.
+pub(in crate::store) async fn sweep(
+    connection: &mut SqliteConnection,
+    before: Moment,
+) -> Result<Option<(Moment, Moment)>, sqlx::Error> {
     let before = before.as_micros();
-    sqlx::query!(
-        "UPDATE upkeep SET tokens_forgotten_before =
-             max(tokens_forgotten_before, coalesce((SELECT max(signed_at) + 1 FROM used_tokens WHERE signed_at < ?), 0))",
+    let swept = sqlx::query!(
+        r#"SELECT min(signed_at) AS "from?: i64", max(signed_at) AS "until?: i64" FROM used_tokens WHERE signed_at < ?"#,
         before
     )
-    .execute(&mut *connection)
+    .fetch_one(&mut *connection)
     .await?;
     sqlx::query!("DELETE FROM used_tokens WHERE signed_at < ?", before).execute(&mut *connection).await?;
-    forgotten_before(connection).await
+    Ok(swept.from.zip(swept.until).map(|(from, until)| (Moment::from_micros(from), Moment::from_micros(until))))
 }

@@ -1,0 +1,76 @@
+//! A small file beside the database that remembers the newest revision: whoever puts an older copy of the database back,
+//! by hand, or takes it away, is noticed at the next start.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::revision::Revision;
+use crate::ledger::chain::Head;
+
+/// The length of what stands in the file: writing it anew takes no new room, which a full disk would not give.
+const LENGTH: usize = 160;
+
+/// The newest that was stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Witnessed {
+    pub(super) lineage: i64,
+    pub(super) revision: Revision,
+    /// The revision's hash, in hexadecimal.
+    pub(super) hash: String,
+}
+
+impl Witnessed {
+    pub(super) fn new(lineage: i64, head: &Head) -> Self {
+        Self { lineage, revision: head.revision, hash: hex::encode(head.hash) }
+    }
+}
+
+/// Lets a database that is empty stand beside a file that has seen more.
+pub(super) fn begin_anew(database: &Path) -> io::Result<()> {
+    let (mut witness, seen) = Witness::open(database)?;
+    if let Some(seen) = seen {
+        // Whatever comes is of another lineage.
+        witness.note(&Witnessed::new(seen.lineage + 1, &Head::START));
+    }
+    Ok(())
+}
+
+/// The file, open.
+#[derive(Debug)]
+pub(super) struct Witness {
+    file: File,
+    path: PathBuf,
+}
+
+impl Witness {
+    /// Opens the file that belongs to a database, and reads what it says; a file that says nothing has seen nothing.
+    pub(super) fn open(database: &Path) -> io::Result<(Self, Option<Witnessed>)> {
+        let path = database.with_extension("head");
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path)?;
+        let mut text = String::new();
+        if file.read_to_string(&mut text).is_err() {
+            text.clear();
+        }
+        let seen = serde_json::from_str(text.trim()).ok();
+        if seen.is_none() && !text.is_empty() {
+            tracing::warn!(path = %path.display(), "what remembers the newest revision cannot be read; it begins anew");
+        }
+        Ok((Self { file, path }, seen))
+    }
+
+    /// Remembers what is the newest now. It is not waited for that it reaches the disk: an older memory is no harm.
+    pub(super) fn note(&mut self, newest: &Witnessed) {
+        let text = serde_json::to_string(newest).unwrap_or_default();
+        let written = self.file.rewind().and_then(|()| writeln!(self.file, "{text:<LENGTH$}"));
+        if let Err(error) = written {
+            tracing::warn!(%error, path = %self.path.display(), "the newest revision could not be noted beside the database");
+        }
+    }
+}
