@@ -56,7 +56,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Serializes an answer.
-    pub(super) fn new(answer: &impl Serialize) -> Result<Self, AppError> {
+    fn new(answer: &impl Serialize) -> Result<Self, AppError> {
         let plain = serde_json::to_vec(answer).map_err(|error| {
             tracing::error!(%error, "an answer could not be serialized");
             AppError::Internal
@@ -102,12 +102,24 @@ pub(super) struct Answers {
     kept: ArcSwap<Kept>,
     /// Differs between versions, zones and lineages, whose answers differ for the same state.
     seal: u64,
+    lineage: i64,
 }
 
 impl Answers {
     pub(super) fn new(zone: &Zone, lineage: i64) -> Self {
         let digest = Sha256::digest(format!("{} {} {lineage}", env!("CARGO_PKG_VERSION"), zone.name()));
-        Self { kept: ArcSwap::default(), seal: u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8])) }
+        Self { kept: ArcSwap::default(), seal: u64::from_be_bytes(*digest.first_chunk().unwrap_or(&[0; 8])), lineage }
+    }
+
+    /// Serializes an answer, with the lineage that it belongs to.
+    pub(super) fn prepare(&self, answer: &impl Serialize) -> Result<Prepared, AppError> {
+        #[derive(Serialize)]
+        struct Answer<'a, T> {
+            #[serde(flatten)]
+            answer: &'a T,
+            lineage: i64,
+        }
+        Prepared::new(&Answer { answer, lineage: self.lineage })
     }
 
     /// The answer to a common question about the state `mark`; `make` is asked once for each state, also when pollers come

@@ -107,15 +107,15 @@ impl Listener {
     /// Those revisions that were not told before, as events.
     fn tell(&mut self, stored: &[Stored]) -> Vec<Event> {
         let new = stored.iter().filter(|one| one.revision > self.seen);
-        let events = new.map(|one| event(one, &self.state.zone)).collect();
+        let events = new.map(|one| event(one, &self.state.zone, self.state.store.lineage())).collect();
         self.seen = stored.last().map_or(self.seen, |last| last.revision.max(self.seen));
         events
     }
 }
 
-fn event(stored: &Stored, zone: &Zone) -> Event {
+fn event(stored: &Stored, zone: &Zone, lineage: i64) -> Event {
     // Serializing cannot fail here; nor can an id or a line of JSON hold a line's end, which an event must not.
-    let data = serde_json::to_string(&EventDto::new(stored, zone)).unwrap_or_default();
+    let data = serde_json::to_string(&EventDto::new(stored, zone, lineage)).unwrap_or_default();
     Event::default().event("revision").id(stored.revision.to_string()).data(data)
 }
 
@@ -124,11 +124,17 @@ struct EventDto<'a> {
     revision: Revision,
     strategy_name: &'a str,
     updated_at: String,
+    lineage: i64,
 }
 
 impl<'a> EventDto<'a> {
-    fn new(stored: &'a Stored, zone: &Zone) -> Self {
+    fn new(stored: &'a Stored, zone: &Zone, lineage: i64) -> Self {
         let Subject::Strategy(strategy) = &stored.subject;
-        Self { revision: stored.revision, strategy_name: strategy.as_str(), updated_at: zone.rfc3339(stored.at) }
+        Self {
+            revision: stored.revision,
+            strategy_name: strategy.as_str(),
+            updated_at: zone.rfc3339(stored.at),
+            lineage,
+        }
     }
 }

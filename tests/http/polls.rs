@@ -9,7 +9,7 @@ use crate::app::{ALICE, App, TOTAL, held, lines};
 #[tokio::test]
 async fn a_server_that_knows_nothing_says_so() {
     let app = App::start().await;
-    assert_eq!(app.total("").await, json!({"positions": [], "update_time": null, "revision": 0}));
+    assert_eq!(app.total("").await, json!({"positions": [], "update_time": null, "revision": 0, "lineage": 1}));
     // A manual overlay alone is no strategy for those who leave overlays out.
     app.edit("ADJUSTMENT_MAIN", json!([held("000001.XSHE", 100, 1.0)])).await.ok();
     assert_eq!(app.total("?include_adjustments=false").await["update_time"], Value::Null);
@@ -38,7 +38,7 @@ async fn an_unknown_strategy_is_never_an_empty_one() {
     assert_eq!(app.total("?strategies=ADJUSTMENT_X").await["update_time"], Value::Null);
     // One strategy by its name: never pushed is no time.
     let nobody = app.get("/api/v1/positions/strategy/nobody").await.ok();
-    assert_eq!(nobody, json!({"positions": [], "update_time": null, "revision": 0}));
+    assert_eq!(nobody, json!({"positions": [], "update_time": null, "revision": 0, "lineage": 1}));
 }
 
 #[tokio::test]

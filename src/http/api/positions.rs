@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::super::AppState;
-use super::super::cache::{Common, Conditions, Prepared};
+use super::super::cache::{Common, Conditions};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query};
 use super::as_of::AsOf;
@@ -70,14 +70,14 @@ pub(crate) async fn strategy(
         let then = state.store.list_as_of(&name, as_of.revision(&state.store).await?).await?;
         return state.answers.respond(&conditions, then.as_ref().map(|then| then.mark), || {
             let then = then.as_ref().and_then(|then| Some((then.list.as_ref()?, then.mark)));
-            Prepared::new(&ListAnswer::new(then, question.notation, &state.zone)).map(Arc::new)
+            state.answers.prepare(&ListAnswer::new(then, question.notation, &state.zone)).map(Arc::new)
         });
     }
     let book = state.store.book();
     let strategy = book.strategy(&name);
     state.answers.respond(&conditions, strategy.map(|strategy| strategy.mark), || {
         let now = strategy.map(|strategy| (&strategy.list, strategy.mark));
-        Prepared::new(&ListAnswer::new(now, question.notation, &state.zone)).map(Arc::new)
+        state.answers.prepare(&ListAnswer::new(now, question.notation, &state.zone)).map(Arc::new)
     })
 }
 
@@ -93,7 +93,7 @@ pub(crate) async fn all(
     let mark = book.newest();
     state.answers.respond(&conditions, mark, || {
         state.answers.common(Common::AllLists { notation: question.notation as usize }, mark, || {
-            Prepared::new(&AllAnswer::new(&book, question.notation, &state.zone))
+            state.answers.prepare(&AllAnswer::new(&book, question.notation, &state.zone))
         })
     })
 }
@@ -109,13 +109,13 @@ pub(crate) async fn total(
     if let Some(as_of) = question.as_of {
         let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
         return state.answers.respond(&conditions, book.freshness(&question.selection)?, || {
-            Prepared::new(&TotalAnswer::new(&book, &question, &state.zone)?).map(Arc::new)
+            state.answers.prepare(&TotalAnswer::new(&book, &question, &state.zone)?).map(Arc::new)
         });
     }
     let book = state.store.book();
     let mark = book.freshness(&question.selection)?;
     state.answers.respond(&conditions, mark, || {
-        let make = || Prepared::new(&TotalAnswer::new(&book, &question, &state.zone)?);
+        let make = || state.answers.prepare(&TotalAnswer::new(&book, &question, &state.zone)?);
         let notation = question.notation as usize;
         match question.selection {
             Selection::All => state.answers.common(Common::Total { notation }, book.newest(), make),
