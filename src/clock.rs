@@ -1,48 +1,74 @@
-//! The only reader of the wall clock, and the zone in which people read times.
+//! The only reader of the machine's clocks, and the zone in which people read times.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::domain::moment::Moment;
 
-/// Says what time it is: the machine's clock, or in tests a hand that is moved.
+/// Says what time it is and how much of it has passed: by the machine's clocks, or in tests by hands that are moved.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    System,
-    Manual(Arc<AtomicI64>),
+    System { start: Instant },
+    Manual(Arc<Hands>),
+}
+
+/// The hands of a manual clock, in microseconds.
+#[derive(Debug)]
+struct Hands {
+    now: AtomicI64,
+    running: AtomicU64,
 }
 
 impl Clock {
     /// The machine's clock.
-    pub const fn system() -> Self {
-        Self(Source::System)
+    pub fn system() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let start = Instant::now();
+        Self(Source::System { start })
     }
 
-    /// A clock that stands at a moment until it is [advanced](Self::advance). Clones share the hand.
+    /// A clock that stands at a moment until it is [advanced](Self::advance) or [set](Self::set). Clones share the hands.
     pub fn manual(start: Moment) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.as_micros()))))
+        let hands = Hands { now: AtomicI64::new(start.as_micros()), running: AtomicU64::new(0) };
+        Self(Source::Manual(Arc::new(hands)))
     }
 
-    /// Moves a manual clock forward; the machine's clock cannot be moved.
+    /// Lets time pass on a manual clock; the machine's clock cannot be moved.
     pub fn advance(&self, span: Duration) {
-        if let Source::Manual(hand) = &self.0 {
-            hand.store(self.now().plus(span).as_micros(), Ordering::SeqCst);
+        if let Source::Manual(hands) = &self.0 {
+            hands.now.store(self.now().plus(span).as_micros(), Ordering::SeqCst);
+            hands.running.fetch_add(u64::try_from(span.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
         }
     }
 
-    /// The time now.
+    /// Sets the time of a manual clock, as somebody sets a machine's: no time passes.
+    pub fn set(&self, now: Moment) {
+        if let Source::Manual(hands) = &self.0 {
+            hands.now.store(now.as_micros(), Ordering::SeqCst);
+        }
+    }
+
+    /// The time now. Somebody may set it, forward or back: what is to be measured is measured by [`Self::running`].
     pub fn now(&self) -> Moment {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-            Source::System => Moment::from_micros(Timestamp::now().as_microsecond()),
-            Source::Manual(hand) => Moment::from_micros(hand.load(Ordering::SeqCst)),
+            Source::System { .. } => Moment::from_micros(Timestamp::now().as_microsecond()),
+            Source::Manual(hands) => Moment::from_micros(hands.now.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// For how long the clock has run: it only grows, and evenly, whatever becomes of the time.
+    pub fn running(&self) -> Duration {
+        match &self.0 {
+            Source::System { start } => start.elapsed(),
+            Source::Manual(hands) => Duration::from_micros(hands.running.load(Ordering::SeqCst)),
         }
     }
 }
@@ -116,6 +142,20 @@ impl Zone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn setting_the_time_is_no_passing_of_it() {
+        let clock = Clock::manual(Moment::from_micros(5_000_000));
+        clock.advance(Duration::from_secs(2));
+        assert_eq!((clock.now().as_micros(), clock.running()), (7_000_000, Duration::from_secs(2)));
+        for set in [1, i64::MAX] {
+            clock.set(Moment::from_micros(set));
+            assert_eq!((clock.now().as_micros(), clock.running()), (set, Duration::from_secs(2)));
+        }
+        let system = Clock::system();
+        let (before, clone) = (system.running(), system.clone());
+        assert!(clone.running() >= before, "clones count from the same start");
+    }
 
     #[test]
     fn times_are_shown_in_the_zone_to_the_microsecond() {

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::Denied;
 use crate::clock::Clock;
-use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
 use crate::store::Store;
 use crate::store::api_keys::{ApiKey, NewApiKey, Scope};
@@ -103,12 +102,13 @@ fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-/// A key, when it was looked up, and when its use was last recorded.
+/// A key, when it was looked up, and when its use was last recorded; both by what the clock has run, so that a revoked
+/// key is not believed for as long as somebody set the time back.
 #[derive(Debug, Clone)]
 struct Found {
     key: ApiKey,
-    at: Moment,
-    recorded: Option<Moment>,
+    at: Duration,
+    recorded: Option<Duration>,
 }
 
 /// The keys in use, so that a poll need not ask the database.
@@ -126,11 +126,11 @@ impl ApiKeys {
 
     /// The key that somebody presents.
     pub(super) async fn check(&self, presented: &str) -> Result<ApiKey, Denied> {
-        let (digest, now) = (digest(presented), self.clock.now());
+        let (digest, now) = (digest(presented), self.clock.running());
         let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
         let recorded = known.as_ref().and_then(|found| found.recorded);
         let (key, at) = match known {
-            Some(found) if now.since(found.at) < BELIEVED_FOR => (found.key, found.at),
+            Some(found) if now.saturating_sub(found.at) < BELIEVED_FOR => (found.key, found.at),
             _ => match self.store.api_key(&digest).await {
                 Ok(Some(key)) => (key, now),
                 Ok(None) => {
@@ -140,9 +140,9 @@ impl ApiKeys {
                 Err(error) => return Err(Denied::Unavailable(error.to_string())),
             },
         };
-        let due = recorded.is_none_or(|recorded| now.since(recorded) >= USE_RECORDED_EVERY);
+        let due = recorded.is_none_or(|recorded| now.saturating_sub(recorded) >= USE_RECORDED_EVERY);
         if due {
-            self.store.note_key_use(key.id, now);
+            self.store.note_key_use(key.id, self.clock.now());
         }
         let found = Found { key: key.clone(), at, recorded: if due { Some(now) } else { recorded } };
         self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, found);

@@ -12,7 +12,6 @@ use serde::Deserialize;
 
 use super::signature::VerifyingKey;
 use crate::clock::Clock;
-use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
 
 /// The client whose key verifies every client id that has no key of its own.
@@ -107,7 +106,8 @@ pub struct Keyring {
     dir: PathBuf,
     clock: Clock,
     clients: ArcSwap<Clients>,
-    looked: Mutex<(Moment, Listing)>,
+    /// When the folder was last looked at, by what the clock has run, and what was there.
+    looked: Mutex<(Duration, Listing)>,
     /// How often `clients` was replaced.
     changes: AtomicU64,
 }
@@ -123,7 +123,7 @@ impl Keyring {
         if let Some(problem) = problems.into_iter().next() {
             return Err(problem);
         }
-        let looked = Mutex::new((clock.now(), listing));
+        let looked = Mutex::new((clock.running(), listing));
         Ok(Self {
             dir: dir.to_owned(),
             clock,
@@ -162,9 +162,9 @@ impl Keyring {
 
     /// Whether the folder was not looked at for a while; the one who is told so is to look.
     pub(super) fn is_due(&self) -> bool {
-        let now = self.clock.now();
+        let now = self.clock.running();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = now.since(looked.0) >= LOOK_EVERY;
+        let due = now.saturating_sub(looked.0) >= LOOK_EVERY;
         if due {
             looked.0 = now;
         }
@@ -197,7 +197,7 @@ impl Keyring {
     /// Looks at the folder at once: a key may have been put there just now. A file that has become unusable is left out
     /// and said so in the log; the others go on, and a key that was taken away is gone.
     pub(super) fn look_again(&self) {
-        let now = self.clock.now();
+        let now = self.clock.running();
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         looked.0 = now;
         let listing = match list(&self.dir) {

@@ -389,7 +389,7 @@ impl Gate {
     pub async fn operator(&self, password: Option<&str>, address: IpAddr) -> Result<Operator, Denied> {
         let password = password.ok_or(Denied::MissingPassword)?.to_owned();
         let mut throttle = self.throttle.lock().await;
-        if let Some(retry_after) = throttle.locked_for(address, self.clock.now()) {
+        if let Some(retry_after) = throttle.locked_for(address, self.clock.running()) {
             return Err(Denied::LockedOut { retry_after });
         }
         let unavailable = |error: &dyn std::error::Error| Denied::Unavailable(error.to_string());
@@ -401,7 +401,7 @@ impl Gate {
             None => false,
         };
         if !right {
-            throttle.failed(address, self.clock.now());
+            throttle.failed(address, self.clock.running());
             tracing::warn!(%address, "a wrong operator's password");
             return Err(Denied::WrongPassword);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jq2qmt::auth::keyring::{Keyring, KeyringError};
 use jq2qmt::auth::token::{Bound, sign};
 use jq2qmt::clock::Clock;
+use jq2qmt::domain::moment::Moment;
 use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use serde_json::json;
 
@@ -46,6 +47,18 @@ async fn keys_come_and_go_without_a_restart() {
         (&info["crypto_enabled"], &info["auth_type"], &info["public_key"]),
         (&json!(false), &json!("simple"), &json!(null))
     );
+}
+
+#[tokio::test]
+async fn a_key_that_is_taken_away_is_gone_within_a_second_however_the_clock_is_set() {
+    for jump in [-10, 10].map(|hours: i64| hours * 3_600_000_000) {
+        let app = App::start().await;
+        app.clock.set(Moment::from_micros(app.clock.now().as_micros() + jump));
+        std::fs::remove_file(app.keys().join("default.pem")).unwrap();
+        look_again(&app);
+        let refused = push_as(&app, "anybody", &DEFAULT, "a").await.refusal();
+        assert_eq!(refused, (401, "unknown_client".to_owned()), "{jump}");
+    }
 }
 
 #[tokio::test]

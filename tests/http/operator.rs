@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use jq2qmt::domain::moment::Moment;
 use serde_json::json;
 
 use crate::app::{ALICE, App, INTERNAL, PASSWORD, held};
@@ -60,6 +61,21 @@ async fn guessing_locks_the_address_out() {
     assert_eq!(locked.refusal(), (429, "locked_out".to_owned()));
     app.clock.advance(Duration::from_mins(1));
     attempt(PASSWORD).await.ok();
+}
+
+#[tokio::test]
+async fn a_lock_out_lasts_as_long_as_it_says_however_the_clock_is_set() {
+    for jump in [-86_400, 86_400].map(|seconds: i64| seconds * 1_000_000) {
+        let app = App::start().await;
+        let attempt = async |password: &str| app.post(INTERNAL, &[("x-internal-password", password)], BODY).await;
+        for wrong in ["1", "2", "3", "4", "5"] {
+            assert_eq!(attempt(wrong).await.refusal().0, 401);
+        }
+        app.clock.set(Moment::from_micros(app.clock.now().as_micros() + jump));
+        assert_eq!(attempt(PASSWORD).await.header("retry-after"), "60", "{jump}");
+        app.clock.advance(Duration::from_mins(1));
+        attempt(PASSWORD).await.ok();
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jq2qmt::auth::rights::Reads;
+use jq2qmt::domain::moment::Moment;
 use jq2qmt::store::Beside;
 use jq2qmt::store::api_keys::Scope;
 use serde_json::json;
@@ -78,4 +79,19 @@ async fn a_revoked_key_is_refused_within_a_second() {
     assert_eq!(keys[0].last_used_at, Some(crate::app::START));
     assert!(keys[0].revoked_at.is_some() && keys[1].revoked_at.is_none());
     assert!(key.starts_with(&keys[0].prefix));
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_within_a_second_however_the_clock_is_set() {
+    for jump in [-10, 10].map(|hours: i64| hours * 3_600_000_000) {
+        let app = App::start_with(Reads::Key).await;
+        let key = add_key(&app, "qmt", Scope::Read, &[]).await;
+        app.get_with(TOTAL, &[("x-api-key", &key)]).await.ok();
+        let database = Beside::open(&app.database()).await.unwrap();
+        assert!(database.revoke_key("qmt", app.clock.now()).await.unwrap());
+        app.clock.set(Moment::from_micros(app.clock.now().as_micros() + jump));
+        app.clock.advance(Duration::from_secs(1));
+        let refused = app.get_with(TOTAL, &[("x-api-key", &key)]).await.refusal();
+        assert_eq!(refused, (401, "unknown_api_key".to_owned()), "{jump}");
+    }
 }
