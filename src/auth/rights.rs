@@ -187,7 +187,7 @@ pub struct Gate {
     store: Store,
     keyring: Arc<Keyring>,
     api_keys: ApiKeys,
-    /// Held while a password is checked: one guess at a time, each counted before the next.
+    /// Held while a password is checked: one guess at a time, each counted before it is looked at.
     throttle: Mutex<Throttle>,
 }
 
@@ -392,20 +392,26 @@ impl Gate {
         if let Some(retry_after) = throttle.locked_for(address, self.clock.running()) {
             return Err(Denied::LockedOut { retry_after });
         }
-        let unavailable = |error: &dyn std::error::Error| Denied::Unavailable(error.to_string());
-        let stored = self.store.operator().await.map_err(|error| unavailable(&error))?;
-        let right = match stored {
-            Some(stored) => tokio::task::spawn_blocking(move || verify(&password, &stored.password_hash))
-                .await
-                .map_err(|error| unavailable(&error))?,
-            None => false,
-        };
-        if !right {
-            throttle.failed(address, self.clock.running());
-            tracing::warn!(%address, "a wrong operator's password");
-            return Err(Denied::WrongPassword);
+        // Before the first wait: a caller who is gone by then has still guessed.
+        let charge = throttle.charge(address, self.clock.running());
+        match self.is_password(password).await {
+            Ok(false) => {
+                tracing::warn!(%address, "a wrong operator's password");
+                return Err(Denied::WrongPassword);
+            }
+            Ok(true) => throttle.give_back(charge),
+            Err(unavailable) => {
+                throttle.give_back(charge);
+                return Err(unavailable);
+            }
         }
-        throttle.succeeded(address);
         Ok(Operator { address })
+    }
+
+    async fn is_password(&self, text: String) -> Result<bool, Denied> {
+        let unavailable = |error: &dyn std::error::Error| Denied::Unavailable(error.to_string());
+        let Some(stored) = self.store.operator().await.map_err(|error| unavailable(&error))? else { return Ok(false) };
+        let checking = tokio::task::spawn_blocking(move || verify(&text, &stored.password_hash));
+        checking.await.map_err(|error| unavailable(&error))
     }
 }

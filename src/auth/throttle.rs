@@ -15,11 +15,18 @@ const LONGEST: Duration = Duration::from_hours(1);
 const SWEEP_AT: usize = 10_000;
 
 /// What is remembered of an address.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Record {
     failures: Vec<Duration>,
     locks: u32,
     locked_until: Option<Duration>,
+}
+
+/// A guess that was counted as wrong before it was looked at: whoever hangs up meanwhile gains nothing by it.
+#[must_use = "a right guess is to be taken back"]
+pub(super) struct Charge {
+    network: IpAddr,
+    before: Record,
 }
 
 /// The addresses that failed.
@@ -33,15 +40,17 @@ impl Throttle {
         until.checked_sub(now).filter(|rest| !rest.is_zero())
     }
 
-    /// Notes a wrong password.
-    pub(super) fn failed(&mut self, address: IpAddr, now: Duration) {
+    /// Counts a guess as a wrong one.
+    pub(super) fn charge(&mut self, address: IpAddr, now: Duration) -> Charge {
         if self.0.len() >= SWEEP_AT {
             self.0.retain(|_, record| !record.is_idle(now));
         }
-        let record = self.0.entry(network(address)).or_default();
+        let network = network(address);
+        let record = self.0.entry(network).or_default();
         if record.is_idle(now) {
             *record = Record::default();
         }
+        let before = record.clone();
         record.failures.retain(|failure| now.saturating_sub(*failure) < WINDOW);
         record.failures.push(now);
         if record.failures.len() >= FAILURES {
@@ -50,11 +59,13 @@ impl Throttle {
             record.locks += 1;
             record.failures.clear();
         }
+        Charge { network, before }
     }
 
-    /// Forgets an address that knew the password.
-    pub(super) fn succeeded(&mut self, address: IpAddr) {
-        self.0.remove(&network(address));
+    /// Takes back the guess that was counted last, for it was right. What was wrong before stays counted: behind one
+    /// address there may be others than the operator.
+    pub(super) fn give_back(&mut self, charge: Charge) {
+        self.0.insert(charge.network, charge.before);
     }
 }
 
@@ -82,7 +93,7 @@ mod tests {
 
     fn fail(throttle: &mut Throttle, address: &str, times: usize, now: Duration) {
         for _ in 0..times {
-            throttle.failed(address.parse().unwrap(), now);
+            let _ = throttle.charge(address.parse().unwrap(), now);
         }
     }
 
@@ -114,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn each_lock_doubles_up_to_an_hour_and_a_success_forgets() {
+    fn each_lock_doubles_up_to_an_hour() {
         let mut throttle = Throttle::default();
         let mut now = NOW;
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
@@ -123,9 +134,23 @@ mod tests {
             assert_eq!(wait, Duration::from_mins(minutes));
             now += wait;
         }
-        throttle.succeeded("192.0.2.1".parse().unwrap());
+        now += LONGEST;
         fail(&mut throttle, "192.0.2.1", 5, now);
-        assert_eq!(locked(&throttle, "192.0.2.1", now), Some(Duration::from_mins(1)));
+        assert_eq!(locked(&throttle, "192.0.2.1", now), Some(Duration::from_mins(1)), "an hour of peace forgets");
+    }
+
+    #[test]
+    fn what_is_given_back_is_as_if_it_had_not_been_guessed() {
+        let mut throttle = Throttle::default();
+        fail(&mut throttle, "192.0.2.1", 4, NOW);
+        for _ in 0..10 {
+            let right = throttle.charge("192.0.2.1".parse().unwrap(), NOW);
+            assert!(locked(&throttle, "192.0.2.1", NOW).is_some(), "until it is known to be right");
+            throttle.give_back(right);
+            assert_eq!(locked(&throttle, "192.0.2.1", NOW), None);
+        }
+        fail(&mut throttle, "192.0.2.1", 1, NOW);
+        assert_eq!(locked(&throttle, "192.0.2.1", NOW), Some(Duration::from_mins(1)));
     }
 
     #[test]

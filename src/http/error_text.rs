@@ -85,6 +85,10 @@ impl Invalid {
                 match error {
                     WeakPassword::TooShort => "新密码太短: 至少 10 个字符",
                     WeakPassword::TooLong => "新密码太长: 最多 1000 个字符",
+                    WeakPassword::Blank => "新密码的首尾不能是空白",
+                    WeakPassword::Guessable => {
+                        "新密码太容易猜到: 它是常见的词、键盘上的一排、日期或重复。请用几个不相干的词"
+                    }
                 },
                 error.to_string(),
             ),

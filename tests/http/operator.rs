@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::future::join_all;
 use jq2qmt::domain::moment::Moment;
 use serde_json::json;
@@ -64,6 +65,31 @@ async fn guessing_locks_the_address_out() {
 }
 
 #[tokio::test]
+async fn a_guess_counts_though_its_sender_hangs_up() {
+    let app = App::start().await;
+    let attempt = async |password: &str| app.post(INTERNAL, &[("x-internal-password", password)], BODY).await;
+    for wrong in ["1", "2", "3", "4", "5"] {
+        assert!(attempt(wrong).now_or_never().is_none(), "the connection ends while the password is checked");
+    }
+    assert_eq!(attempt(PASSWORD).await.refusal(), (429, "locked_out".to_owned()));
+}
+
+#[tokio::test]
+async fn the_right_password_costs_nothing_and_does_not_buy_more_guesses() {
+    let app = App::start().await;
+    let attempt = async |password: &str| app.post(INTERNAL, &[("x-internal-password", password)], BODY).await;
+    for _ in 0..10 {
+        attempt(PASSWORD).await.ok();
+    }
+    for wrong in ["1", "2", "3", "4"] {
+        assert_eq!(attempt(wrong).await.refusal().0, 401);
+    }
+    attempt(PASSWORD).await.ok();
+    assert_eq!(attempt("5").await.refusal().0, 401);
+    assert_eq!(attempt("6").await.refusal().0, 429);
+}
+
+#[tokio::test]
 async fn a_lock_out_lasts_as_long_as_it_says_however_the_clock_is_set() {
     for jump in [-86_400, 86_400].map(|seconds: i64| seconds * 1_000_000) {
         let app = App::start().await;
@@ -92,8 +118,22 @@ async fn the_password_is_set_and_never_shown() {
         assert_eq!(answer.json()["error"], "缺少新密码");
         assert_eq!(answer.refusal(), (400, "missing_new_password".to_owned()), "{body}");
     }
-    for weak in ["short", "九个字符的密码不行", &"x".repeat(1001)] {
+    for (weak, why) in [
+        ("short", "太短"),
+        ("九个字符的密码不行", "太短"),
+        (&"x".repeat(1001), "太长"),
+        ("          ", "空白"),
+        (" leading-and-long", "空白"),
+        ("trailing-and-long\u{3000}", "空白"),
+        ("1234567890", "容易猜到"),
+        ("aaaaaaaaaaaa", "容易猜到"),
+        ("qwertyuiop", "容易猜到"),
+        ("Password123", "容易猜到"),
+        ("jq2qmtjq2qmt", "容易猜到"),
+    ] {
         let answer = set(PASSWORD, &json!({"new_password": weak}).to_string()).await;
+        let said = answer.json()["error"].as_str().unwrap().to_owned();
+        assert!(said.contains(why), "{weak}: {said}");
         assert_eq!(answer.refusal(), (400, "weak_password".to_owned()), "{weak}");
     }
     let answer = set(PASSWORD, r#"{"new_password":"another-password"}"#).await.ok();

@@ -196,7 +196,7 @@ texts! {
     current_password: "当前密码", "Current password";
     new_password: "新密码", "New password";
     repeat_password: "再输入一次", "Once more";
-    password_hint: "10 到 1000 个字符；越长越好，几个不相干的词胜过符号。", "10 to 1000 characters. Longer is stronger: a few unrelated words beat symbols.";
+    password_hint: "10 到 1000 个字符，首尾不能是空白；越长越好，几个不相干的词胜过符号。", "10 to 1000 characters, no blank at either end. Longer is stronger: a few unrelated words beat symbols.";
     password_set: "密码已更新，其他登录已全部失效。", "The password is set; every other session has ended.";
     passwords_differ: "两次输入不一致", "the two differ";
     set_password: "设置密码", "Set password";
