@@ -35,7 +35,40 @@ impl Table {
     }
 }
 
+/// What a spreadsheet takes for the beginning of a formula; in East Asian settings also the signs of full width.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// A field that a spreadsheet shows and does not compute, also where it passes over blanks and line ends before it.
 fn harmless(field: &str) -> String {
-    let looks_like_a_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r']) && Decimal::parse(field).is_err();
-    if looks_like_a_formula { format!("'{field}") } else { field.to_owned() }
+    let is_formula = field.trim_start().starts_with(SIGNS) || field.starts_with(['\t', '\r', '\n']);
+    if is_formula && Decimal::parse(field).is_err() { format!("'{field}") } else { field.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn what_a_spreadsheet_would_compute_is_text() {
+        for field in [
+            "=1+1",
+            "+1+1",
+            "-1+1",
+            "@x",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "＝1+1",
+            "＋1+1",
+            "－1+1",
+            "＠x",
+            " =1",
+            "\u{3000}＝1",
+        ] {
+            assert_eq!(harmless(field), format!("'{field}"));
+        }
+        for field in ["", " ", "-100", "-0.25", "600000.SH", "a=b", "浦发银行", "*x"] {
+            assert_eq!(harmless(field), field);
+        }
+    }
 }
