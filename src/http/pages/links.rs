@@ -18,8 +18,9 @@ pub(super) fn strategy_path(name: &str) -> String {
 
 /// A path of ours, or the overview: a link must not lead the operator elsewhere.
 pub(super) fn own_path(path: &str) -> &str {
-    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
-    if ours && path.is_ascii() { path } else { "/" }
+    // Browsers take tabs and line ends out before they read an address: what looks like one slash may become two.
+    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\');
+    if ours && path.bytes().all(|byte| byte.is_ascii_graphic()) { path } else { "/" }
 }
 
 /// A query of those parameters that say something.
