@@ -118,7 +118,7 @@ pub enum KeyCommand {
         /// What it allows: read or write
         #[arg(long, value_parser = scope)]
         scope: Scope,
-        /// A strategy it may push to, * for any run of characters; again for more [default: all]
+        /// A strategy it may push to, * for any run of characters; again for more [default: all but ADJUSTMENT_*]
         #[arg(long, value_name = "PATTERN")]
         strategy: Vec<String>,
     },

@@ -42,6 +42,12 @@ pub enum Denied {
     /// The credential does not cover the strategy.
     #[error("this credential may not push to strategy {0:?}")]
     StrategyForbidden(String),
+    /// The credential does not cover the overlay.
+    #[error(
+        "{0:?} is an overlay, and overlays are the operator's: a client or key that is to push it needs a pattern that \
+         begins with ADJUSTMENT_ (strategies in clients.toml, or key add --strategy)"
+    )]
+    OverlayForbidden(String),
     /// The operator's password is missing.
     #[error("no X-Internal-Password header and no internal_password in the body")]
     MissingPassword,

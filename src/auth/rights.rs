@@ -21,7 +21,7 @@ use super::throttle::Throttle;
 use super::token::{Bound, Token};
 use crate::clock::Clock;
 use crate::domain::revision::Actor;
-use crate::domain::strategy::{Pattern, StrategyName};
+use crate::domain::strategy::{Kind, Pattern, StrategyName};
 use crate::ledger::UsedToken;
 use crate::store::api_keys::Scope;
 use crate::store::{Errand, Store};
@@ -98,8 +98,12 @@ impl Pusher {
     /// When the credential does not cover it.
     pub fn to(self, strategy: StrategyName) -> Result<Permit, Denied> {
         let Self { actor, address, token, strategies, unbound } = self;
-        if strategies.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(&strategy))) {
+        let everything = [Pattern::new("*")];
+        let patterns = strategies.as_deref().unwrap_or(&everything);
+        if patterns.iter().any(|pattern| pattern.allows(&strategy)) {
             Ok(Permit { strategy, actor, address, token, unbound })
+        } else if strategy.kind() == Kind::Adjustment {
+            Err(Denied::OverlayForbidden(strategy.to_string()))
         } else {
             Err(Denied::StrategyForbidden(strategy.to_string()))
         }

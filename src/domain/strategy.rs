@@ -129,6 +129,12 @@ impl Pattern {
         }
         open.ends_with(tail)
     }
+
+    /// Whether who was given the pattern may push to the strategy. An overlay is the operator's, unless it was given away
+    /// by its own name: `*` was written with strategies in mind.
+    pub fn allows(&self, name: &StrategyName) -> bool {
+        self.matches(name) && (name.kind() == Kind::Ordinary || self.0.starts_with(ADJUSTMENT_PREFIX))
+    }
 }
 
 #[cfg(test)]

@@ -243,6 +243,15 @@ fn denied_text(refused: &Denied) -> Text {
         Denied::StrategyForbidden(name) => {
             (S::FORBIDDEN, "strategy_forbidden", format!("该凭证无权推送策略: {name}").into())
         }
+        Denied::OverlayForbidden(name) => (
+            S::FORBIDDEN,
+            "strategy_forbidden",
+            format!(
+                "{name} 是手工调整，属于操作员: 客户端或密钥须有以 ADJUSTMENT_ 开头的策略模式 (clients.toml 的 strategies，\
+                 或 key add --strategy)"
+            )
+            .into(),
+        ),
         Denied::MissingPassword => (S::UNAUTHORIZED, "missing_password", "缺少内部密码".into()),
         Denied::WrongPassword => (S::UNAUTHORIZED, "wrong_password", "密码验证失败".into()),
         Denied::LockedOut { retry_after } => (

@@ -6,10 +6,11 @@ use jq2qmt::auth::keyring::{Keyring, KeyringError};
 use jq2qmt::auth::token::{Bound, sign};
 use jq2qmt::clock::Clock;
 use jq2qmt::domain::moment::Moment;
+use jq2qmt::store::api_keys::Scope;
 use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use serde_json::json;
 
-use crate::app::{ALICE, Answer, App, Client, DEFAULT, MALLORY, START, UPDATE};
+use crate::app::{ALICE, Answer, App, Client, DEFAULT, MALLORY, START, UPDATE, add_key};
 
 async fn push_as(app: &App, id: &str, with: &Client, strategy: &str) -> Answer {
     let body = json!({"strategy_name": strategy, "positions": []}).to_string();
@@ -104,6 +105,35 @@ async fn clients_are_narrowed() {
     std::fs::remove_file(&rules).unwrap();
     look_again(&app);
     push_as(&app, "alice", &ALICE, "alpha2").await.ok();
+}
+
+#[tokio::test]
+async fn an_overlay_is_for_who_was_given_it_by_that_name() {
+    let app = App::start().await;
+    let rules = app.keys().join("clients.toml");
+    let refused = push_as(&app, "alice", &ALICE, "ADJUSTMENT_MAIN").await;
+    assert!(refused.json()["message"].as_str().unwrap().contains("a pattern that begins with ADJUSTMENT_"));
+    assert_eq!(refused.refusal(), (403, "strategy_forbidden".to_owned()), "who may push everything");
+    for (patterns, allowed) in [
+        (r#"["*"]"#, false),
+        (r#"["A*", "ADJUSTMENT*", "*MAIN"]"#, false),
+        (r#"["ADJUSTMENT_OTHER"]"#, false),
+        (r#"["alpha", "ADJUSTMENT_M*"]"#, true),
+        (r#"["ADJUSTMENT_*"]"#, true),
+    ] {
+        std::fs::write(&rules, format!("[alice]\nstrategies = {patterns}\n")).unwrap();
+        look_again(&app);
+        let answer = push_as(&app, "alice", &ALICE, "ADJUSTMENT_MAIN").await;
+        assert_eq!(answer.status.as_u16(), if allowed { 200 } else { 403 }, "{patterns}");
+    }
+    for (n, (patterns, allowed)) in
+        [(vec![], false), (vec!["*"], false), (vec!["ADJUSTMENT_*"], true)].into_iter().enumerate()
+    {
+        let key = add_key(&app, &format!("script {n}"), Scope::Write, &patterns).await;
+        let body = json!({"strategy_name": "ADJUSTMENT_MAIN", "positions": []}).to_string();
+        let answer = app.post(UPDATE, &[("x-api-key", &key)], body).await;
+        assert_eq!(answer.status.as_u16(), if allowed { 200 } else { 403 }, "{patterns:?}");
+    }
 }
 
 #[test]

@@ -188,9 +188,7 @@ async fn what_breaks_a_rule_is_named_and_changes_nothing() {
 #[tokio::test]
 async fn an_adjustment_takes_any_number() {
     let app = App::start().await;
-    app.push(&ALICE, "ADJUSTMENT_MAIN", json!([held("000001.XSHE", -100, -1.5), held("000002.XSHE", 5, 0.0)]))
-        .await
-        .ok();
+    app.edit("ADJUSTMENT_MAIN", json!([held("000001.XSHE", -100, -1.5), held("000002.XSHE", 5, 0.0)])).await.ok();
     assert_eq!(
         lines(&app.total("").await),
         [("000001.XSHE".to_owned(), -100, -1.5), ("000002.XSHE".to_owned(), 5, 0.0)]

@@ -224,7 +224,7 @@ texts! {
     revoke: "吊销", "Revoke";
     revoked: "已吊销", "revoked";
     create_key: "创建密钥", "Create key";
-    patterns: "策略（可用 *，每行一个；空为全部）", "Strategies (* stands for anything, one a line; empty for all)";
+    patterns: "策略（可用 *，每行一个；空为全部，手工调整除外）", "Strategies (* stands for anything, one a line; empty for all but overlays)";
     key_made: "密钥已创建，只显示这一次：", "The key, shown this once:";
     key_name_taken: "已有同名密钥", "there is a key of that name already";
     key_name_bad: "名称为 1 到 100 个字符", "a name has 1 to 100 characters";
