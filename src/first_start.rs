@@ -31,11 +31,26 @@ pub struct KeyPair {
 /// # Errors
 /// When it cannot be created.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    create_dir(path, 0o700)
+}
+
+/// Creates the folder of public keys, to which its owner alone can add one, whatever else the shell would allow; one that
+/// is there stays as it is.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_keys_dir(path: &Path) -> io::Result<()> {
+    create_dir(path, 0o755)
+}
+
+fn create_dir(path: &Path, mode: u32) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
     // On Windows a folder takes over who may enter from the one above it.
+    #[cfg(not(unix))]
+    let _ = mode;
     builder.create(path)
 }
 
@@ -86,8 +101,7 @@ pub fn make_key_pair(private: PathBuf, public: PathBuf, bits: usize) -> anyhow::
 /// When a folder or file cannot be written.
 pub fn make_default_key(places: &Places) -> anyhow::Result<Option<KeyPair>> {
     let keys_dir = &places.keys_dir;
-    std::fs::create_dir_all(keys_dir)
-        .with_context(|| format!("the keys folder {} cannot be created", keys_dir.display()))?;
+    create_keys_dir(keys_dir).with_context(|| format!("the keys folder {} cannot be created", keys_dir.display()))?;
     let private = places.data_dir.join(format!("{DEFAULT_CLIENT}_private.pem"));
     let public = keys_dir.join(format!("{DEFAULT_CLIENT}.pem"));
     if private.exists() && public.exists() {

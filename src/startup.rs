@@ -161,7 +161,12 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 /// Holds the data folder for this process: two writers would each believe the book to be theirs.
 fn lock(data_dir: &Path) -> anyhow::Result<[File; 2]> {
     let path = data_dir.join("jq2qmt.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    // Who could open it could lock it, and keep the server from starting.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&path);
     let file = file.with_context(|| format!("the data folder {} cannot be written", data_dir.display()))?;
     // A file in it can be deleted and made anew, the folder itself not while it is in use. Where a folder cannot be opened
     // as a file is, an open file cannot be deleted.

@@ -1,7 +1,10 @@
 //! The folder `keys/`: which public keys verify a client's tokens, and what narrows the client.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::Metadata;
 use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +15,7 @@ use serde::Deserialize;
 
 use super::signature::VerifyingKey;
 use crate::clock::Clock;
+use crate::domain::excerpt::Excerpt;
 use crate::domain::strategy::Pattern;
 
 /// The client whose key verifies every client id that has no key of its own.
@@ -35,6 +39,12 @@ pub enum KeyringError {
          signs, and put the public key here"
     )]
     PrivateKey(PathBuf),
+    /// Others than its owner can write into the folder.
+    #[error(
+        "{0:?} can be written by others than its owner: others could put a key of their own there, and push with it. \
+         Mend it with\n    chmod go-w {0:?}"
+    )]
+    OpenToOthers(PathBuf),
     /// A file is not what its name says.
     #[error("{path}: {reason}")]
     BadFile {
@@ -63,6 +73,9 @@ struct Rules {
     #[serde(default = "allowed")]
     unbound: bool,
 }
+
+/// What narrows whom.
+type ClientRules = BTreeMap<String, Rules>;
 
 const fn allowed() -> bool {
     true
@@ -93,12 +106,34 @@ pub struct ClientInfo {
 #[derive(Debug, Default)]
 struct Clients {
     by_id: HashMap<String, Arc<Client>>,
-    rules: BTreeMap<String, Rules>,
+    rules: ClientRules,
     default_pem: Option<String>,
 }
 
-/// What tells that a file is another one than before.
-type Listing = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+/// What tells that a file is another one than before. Length and time can be kept by who puts another one there; which
+/// file it is, and when the system last saw it change, cannot.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Device, inode, and the time of the last change in seconds and nanoseconds.
+    #[cfg(unix)]
+    identity: (u64, u64, i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+            #[cfg(unix)]
+            identity: (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// What is in the folder.
+type Listing = BTreeMap<PathBuf, Stamp>;
 
 /// The folder, read again when it changes.
 #[derive(Debug)]
@@ -119,7 +154,8 @@ impl Keyring {
     /// When a file is a private key, is no key, or cannot be read.
     pub fn open(dir: &Path, clock: Clock) -> Result<Self, KeyringError> {
         let listing = list(dir)?;
-        let (clients, problems) = read(&listing, BTreeMap::new());
+        refuse_open_to_others(dir)?;
+        let (clients, problems) = read(&listing, ClientRules::new());
         if let Some(problem) = problems.into_iter().next() {
             return Err(problem);
         }
@@ -212,7 +248,7 @@ impl Keyring {
         }
         let (clients, problems) = read(&listing, self.clients.load().rules.clone());
         for problem in problems {
-            tracing::error!(error = %problem, "left out of the keys folder");
+            tracing::error!(error = %Excerpt(&problem.to_string()), "left out of the keys folder");
         }
         tracing::info!(clients = clients.by_id.len(), "the keys folder was read again");
         self.clients.store(Arc::new(clients));
@@ -227,26 +263,40 @@ fn list(dir: &Path) -> Result<Listing, KeyringError> {
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let known = path.extension().is_some_and(|extension| extension == "pem") || path.ends_with(RULES_FILE);
-        // A file that vanishes in between is no longer in the folder.
-        if let (true, Ok(metadata)) = (known, std::fs::metadata(&path)) {
-            listing.insert(path, (metadata.len(), metadata.modified().ok()));
+        // A file that vanishes in between is no longer in the folder; whoever reads a pipe waits for ever.
+        if let (true, Ok(metadata)) = (known, std::fs::metadata(&path))
+            && metadata.is_file()
+        {
+            listing.insert(path, Stamp::of(&metadata));
         }
     }
     Ok(listing)
 }
 
+#[cfg(unix)]
+fn refuse_open_to_others(dir: &Path) -> Result<(), KeyringError> {
+    let metadata = std::fs::metadata(dir).map_err(|source| KeyringError::Io { path: dir.to_owned(), source })?;
+    if metadata.mode() & 0o022 == 0 { Ok(()) } else { Err(KeyringError::OpenToOthers(dir.to_owned())) }
+}
+
+/// On Windows a folder takes over who may write from the one above it.
+#[cfg(not(unix))]
+fn refuse_open_to_others(_: &Path) -> Result<(), KeyringError> {
+    Ok(())
+}
+
 /// Reads what is listed. Rules that cannot be read stay as they were: a typing error must not widen anybody.
-fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<KeyringError>) {
+fn read(listing: &Listing, old_rules: ClientRules) -> (Clients, Vec<KeyringError>) {
     let mut clients = Clients { rules: old_rules, ..Clients::default() };
     let mut by_id = HashMap::<String, Client>::new();
     let mut problems = Vec::new();
     if !listing.keys().any(|path| path.ends_with(RULES_FILE)) {
         clients.rules.clear();
     }
-    for (path, (length, _)) in listing {
-        let text = read_file(path, *length);
+    for (path, stamp) in listing {
+        let text = read_file(path, stamp.length);
         if path.ends_with(RULES_FILE) {
-            match text.and_then(|text| toml::from_str(&text).map_err(|error| bad_file(path, &error.to_string()))) {
+            match text.and_then(|text| read_rules(path, &text, &clients.rules)) {
                 Ok(rules) => clients.rules = rules,
                 Err(problem) => problems.push(problem),
             }
@@ -274,7 +324,7 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
     }
     for (id, rules) in &clients.rules {
         let Some(client) = by_id.get_mut(id) else {
-            tracing::warn!(client = id, "clients.toml narrows a client that has no key in the folder");
+            tracing::warn!(client = %Excerpt(id), "clients.toml narrows a client that has no key in the folder");
             continue;
         };
         client.strategies = rules.strategies.as_ref().map(|patterns| patterns.iter().map(Pattern::new).collect());
@@ -282,6 +332,18 @@ fn read(listing: &Listing, old_rules: BTreeMap<String, Rules>) -> (Clients, Vec<
     }
     clients.by_id = by_id.into_iter().map(|(id, client)| (id, Arc::new(client))).collect();
     (clients, problems)
+}
+
+/// The rules in a file. One that says nothing any more is being written, or was emptied by mistake.
+fn read_rules(path: &Path, text: &str, old: &ClientRules) -> Result<ClientRules, KeyringError> {
+    let rules: ClientRules = toml::from_str(text).map_err(|error| bad_file(path, &error.to_string()))?;
+    if rules.is_empty() && !old.is_empty() {
+        return Err(bad_file(
+            path,
+            "it narrows nobody any more, so the narrowing stays as it was; to end it, delete the file",
+        ));
+    }
+    Ok(rules)
 }
 
 fn bad_file(path: &Path, reason: &str) -> KeyringError {

@@ -6,6 +6,7 @@ use super::say;
 use crate::auth::api_key::{KeyWish, Secret};
 use crate::clock::{Clock, Zone};
 use crate::config::{KeyCommand, Places};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::strategy::Pattern;
 use crate::store::Beside;
 use crate::store::api_keys::ApiKey;
@@ -47,10 +48,11 @@ fn line(key: &ApiKey, zone: &Zone) -> String {
     let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| zone.rfc3339(at));
     let state = key.revoked_at.map_or_else(|| "in use".to_owned(), |at| format!("revoked {}", zone.rfc3339(at)));
     format!(
-        "{}…  {}  {:?}  strategies: {strategies}  created {}  last used {used}  {state}",
-        key.prefix,
+        "{}…  {}  \"{}\"  strategies: {}  created {}  last used {used}  {state}",
+        Excerpt(&key.prefix),
         key.scope.as_str(),
-        key.name,
+        Excerpt(&key.name),
+        Excerpt(&strategies),
         zone.rfc3339(key.created_at)
     )
 }

@@ -4,7 +4,7 @@ use anyhow::bail;
 
 use super::say;
 use crate::config::{KeygenOptions, Places};
-use crate::first_start::{create_private_dir, make_key_pair};
+use crate::first_start::{create_keys_dir, create_private_dir, make_key_pair};
 
 /// Makes a key pair for a client.
 pub(super) fn run(places: &Places, options: &KeygenOptions) -> anyhow::Result<()> {
@@ -28,7 +28,7 @@ pub(super) fn run(places: &Places, options: &KeygenOptions) -> anyhow::Result<()
     }
     let out = options.out.as_ref().unwrap_or(&places.data_dir);
     create_private_dir(out)?;
-    std::fs::create_dir_all(&places.keys_dir)?;
+    create_keys_dir(&places.keys_dir)?;
     if out.canonicalize()? == places.keys_dir.canonicalize()? {
         bail!("a private key does not belong in the keys folder; choose another with --out DIR");
     }

@@ -4,6 +4,7 @@ use super::{Desk, NotDone};
 use crate::auth::api_key::{KeyWish, Secret};
 use crate::auth::password::NewPassword;
 use crate::auth::rights::Operator;
+use crate::domain::excerpt::Excerpt;
 use crate::store::Errand;
 
 impl Desk {
@@ -31,7 +32,7 @@ impl Desk {
         if !self.store.run(Errand::AddKey(key)).await? {
             return Err(NotDone::KeyNameTaken);
         }
-        tracing::info!(address = %by.address(), name, "an API key was made");
+        tracing::info!(address = %by.address(), name = %Excerpt(&name), "an API key was made");
         Ok(secret)
     }
 
@@ -42,7 +43,7 @@ impl Desk {
     pub async fn revoke_key(&self, by: &Operator, name: String) -> Result<bool, NotDone> {
         let revoked = self.store.run(Errand::RevokeKey(name.clone())).await?;
         if revoked {
-            tracing::info!(address = %by.address(), name, "an API key was revoked");
+            tracing::info!(address = %by.address(), name = %Excerpt(&name), "an API key was revoked");
         }
         Ok(revoked)
     }

@@ -4,6 +4,7 @@ pub mod board;
 pub mod book;
 pub mod code;
 pub mod decimal;
+pub mod excerpt;
 pub mod moment;
 pub mod position;
 pub mod revision;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::error::AppError;
 use super::{AppState, Peer};
+use crate::domain::excerpt::Excerpt;
 
 /// How many requests are worked on at a time; more are answered 503 at once rather than piled up.
 const MAX_CONCURRENT: usize = 512;
@@ -71,7 +72,8 @@ pub(super) async fn bounded(state: &AppState, request: Request, next: Next) -> R
     let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
     let response = answer.unwrap_or_else(|_| AppError::Timeout.into_response());
     if let Some((method, path, peer)) = told {
-        tracing::info!(%method, path, ?peer, status = response.status().as_u16(), "answered");
+        let (method, path) = (Excerpt(method.as_str()), Excerpt(&path));
+        tracing::info!(%method, %path, ?peer, status = response.status().as_u16(), "answered");
     }
     response
 }

@@ -143,7 +143,7 @@ impl App {
     async fn start_as(reads: Reads, is_tls: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
-        std::fs::create_dir(&keys).unwrap();
+        jq2qmt::first_start::create_keys_dir(&keys).unwrap();
         std::fs::write(keys.join("alice.pem"), ALICE.public_pem()).unwrap();
         std::fs::write(keys.join("default.pem"), DEFAULT.public_pem()).unwrap();
         let clock = Clock::manual(START);

@@ -96,8 +96,8 @@ async fn clients_are_narrowed() {
     let answer = app.post(UPDATE, &[("x-auth-token", &unbound)], body).await;
     assert_eq!(answer.refusal(), (403, "unbound_token".to_owned()));
 
-    // A typing error widens nobody, nor does a file that is no text.
-    for mistake in [&b"[alice]\nstrategy = [\"*\"]\n"[..], &[0xff, 0xfe]] {
+    // A typing error widens nobody, nor does a file that is no text or that an editor is about to fill.
+    for mistake in [&b"[alice]\nstrategy = [\"*\"]\n"[..], &[0xff, 0xfe], b"", b"# nobody\n"] {
         std::fs::write(&rules, mistake).unwrap();
         look_again(&app);
         assert_eq!(push_as(&app, "alice", &ALICE, "alpha2").await.refusal(), forbidden);
@@ -105,6 +105,42 @@ async fn clients_are_narrowed() {
     std::fs::remove_file(&rules).unwrap();
     look_again(&app);
     push_as(&app, "alice", &ALICE, "alpha2").await.ok();
+}
+
+#[tokio::test]
+async fn a_file_that_only_looks_the_same_is_read_again() {
+    let app = App::start().await;
+    let path = app.keys().join("alice.pem");
+    let before = std::fs::metadata(&path).unwrap();
+    push_as(&app, "alice", &ALICE, "a").await.ok();
+    // As a copy that keeps times does: same name, same length, same time.
+    let put = |in_place: bool, client: &Client| {
+        let written = if in_place { path.clone() } else { app.keys().join("new") };
+        std::fs::write(&written, client.public_pem()).unwrap();
+        let file = std::fs::File::options().write(true).open(&written).unwrap();
+        file.set_modified(before.modified().unwrap()).unwrap();
+        std::fs::rename(&written, &path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), before.len());
+    };
+    for (in_place, [now, gone]) in [(true, [&*MALLORY, &*ALICE]), (false, [&*ALICE, &*MALLORY])] {
+        put(in_place, now);
+        look_again(&app);
+        assert_eq!(push_as(&app, "alice", gone, "a").await.refusal().1, "bad_signature", "{in_place}");
+        push_as(&app, "alice", now, "a").await.ok();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_file_is_passed_over() {
+    let app = App::start().await;
+    std::fs::create_dir(app.keys().join("folder.pem")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(app.keys().join("socket.pem")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(app.keys().join("pipe.pem")).status().unwrap();
+    assert!(pipe.success());
+    look_again(&app);
+    push_as(&app, "alice", &ALICE, "a").await.ok();
+    assert_eq!(Keyring::open(&app.keys(), app.clock.clone()).map(|_| ()).map_err(|error| error.to_string()), Ok(()));
 }
 
 #[tokio::test]

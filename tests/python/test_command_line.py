@@ -172,3 +172,15 @@ def test_what_is_in_the_way_is_named(tmp_path, quick_key):
     assert "written by a newer version of jq2qmt" in refused(tmp_path, "--listen", "127.0.0.1:0")
     (tmp_path / "data/jq2qmt.db").write_text("a letter, not a database, but long enough to look at twice" * 20)
     assert "cannot open data/jq2qmt.db" in refused(tmp_path, "--listen", "127.0.0.1:0")
+
+
+def test_what_comes_from_outside_is_shown_as_text(server):
+    """Escape sequences could hide what is on the screen, and a line end could fake a line of the log."""
+    evil = "a\x1b[2J\nz\u202eexe"
+    server.run("key", "add", "script", "--scope", "write", "--strategy", evil)
+    listed = server.run("key", "list").stdout
+    assert listed.count("\n") == 1 and not set(listed) & set("\x1b\u202e") and "a\\u{1b}[2J\\nz\\u{202e}exe" in listed
+
+    requests.request("X" * 300, server.url + "/%1B" + "y" * 5000, timeout=10)
+    lines = [line for line in server.log().splitlines() if "yyy" in line]
+    assert len(lines) == 1 and len(lines[0]) < 700 and "/%1Byyy" in lines[0]

@@ -45,7 +45,33 @@ def test_private_things_are_private(server):
 
     assert mode("data") == 0o700
     assert mode("data/default_private.pem") == 0o600
+    assert mode("data/jq2qmt.lock") == 0o600
     assert not list((server.folder / "keys").glob("*private*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_nobody_else_may_add_a_key(tmp_path):
+    def open_umask():
+        os.umask(0)
+
+    # Whatever the shell's umask lets others do, the folder is the owner's.
+    for command in ([], ["keygen", "alice"]):
+        keys = tmp_path / ("-".join(command) or "serve") / "keys"
+        keys.parent.mkdir()
+        server = Server(keys.parent, preexec=open_umask)
+        if command:
+            subprocess.run([BINARY, *command], cwd=keys.parent, env=server.environment, preexec_fn=open_umask, check=True)
+        else:
+            assert server.start().stop() == 0
+        assert stat.S_IMODE(keys.stat().st_mode) == 0o755
+
+    for mode in (0o775, 0o757):
+        keys.chmod(mode)
+        refused = server.run(check=False)
+        assert refused.returncode == 1 and "others could put a key of their own there" in refused.stderr
+        mend = re.search(r"chmod .+", refused.stderr)[0]
+        subprocess.run(shlex.split(mend), cwd=keys.parent, check=True)
+        assert server.start().stop() == 0
 
 
 def test_keys_that_are_there_are_enough(tmp_path, quick_key):
