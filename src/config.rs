@@ -229,6 +229,11 @@ pub struct Config {
 }
 
 impl CommandLine {
+    /// Whether the server is to run.
+    pub const fn is_server(&self) -> bool {
+        matches!(self.command, None | Some(Command::Serve(_)))
+    }
+
     fn file(&self) -> anyhow::Result<File> {
         let Some(path) = &self.paths.config else { return Ok(File::default()) };
         let read = |path: &Path| -> anyhow::Result<File> { Ok(toml::from_str(&std::fs::read_to_string(path)?)?) };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use rsa::RsaPrivateKey;
-use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 
 use crate::auth::keyring::DEFAULT_CLIENT;
 use crate::auth::password::NewPassword;
@@ -54,19 +54,30 @@ fn create_dir(path: &Path, mode: u32) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Creates a file that was not there; a private one may be read by its owner alone.
+/// Creates a file that was not there, whole or not at all: whoever is interrupted leaves nothing of that name behind. A
+/// private one may be read by its owner alone.
 fn create_file(path: &Path, text: &str, private: bool) -> anyhow::Result<()> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let mut aside = tempfile::Builder::new();
+    aside.prefix(".jq2qmt-").suffix(".tmp");
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, if private { 0o600 } else { 0o644 });
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(if private { 0o600 } else { 0o644 });
+    #[cfg(unix)]
+    aside.permissions(mode);
     // On Windows a file takes over who may read from its folder.
     #[cfg(not(unix))]
     let _ = private;
-    let mut file = options.open(path).with_context(|| format!("{} cannot be created", path.display()))?;
+    let mut file = aside.tempfile_in(folder).with_context(|| format!("{} cannot be created", path.display()))?;
     file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .with_context(|| format!("{} cannot be written", path.display()))
+        .and_then(|()| file.as_file().sync_all())
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    file.persist_noclobber(path).with_context(|| format!("{} cannot be created", path.display()))?;
+    sync_folder(folder).with_context(|| format!("{} cannot be written", folder.display()))
+}
+
+/// Lets a power cut keep the names in a folder. A Windows folder cannot be opened for it, and needs it not.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Creates an empty file that its owner alone may read, where there is none: what fills it would let others read.
@@ -84,13 +95,29 @@ pub fn create_private_file(path: &Path) -> anyhow::Result<()> {
 pub fn make_key_pair(private: PathBuf, public: PathBuf, bits: usize) -> anyhow::Result<KeyPair> {
     for path in [&private, &public] {
         if path.exists() {
-            bail!("{} exists already and is not overwritten", path.display());
+            bail!(
+                "{} exists already and is not overwritten; move it away first, or choose another name",
+                path.display()
+            );
         }
     }
     let key = RsaPrivateKey::new(&mut rand::rng(), bits)?;
     create_file(&private, &key.to_pkcs8_pem(LineEnding::LF)?, true)?;
-    create_file(&public, &key.to_public_key().to_public_key_pem(LineEnding::LF)?, false)?;
+    publish(&key, &public)?;
     Ok(KeyPair { private, public })
+}
+
+/// Writes the public half of a key.
+fn publish(key: &RsaPrivateKey, public: &Path) -> anyhow::Result<()> {
+    create_file(public, &key.to_public_key().to_public_key_pem(LineEnding::LF)?, false)
+}
+
+/// Reads a private key.
+fn read_key(path: &Path) -> anyhow::Result<RsaPrivateKey> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    RsaPrivateKey::from_pkcs8_pem(&text).with_context(|| {
+        format!("{} is no private key; move it away, and the next start makes another pair", path.display())
+    })
 }
 
 /// Makes the default client's key pair where there is no public key at all; the private half lies outside of `keys/`.
@@ -115,6 +142,11 @@ pub fn make_default_key(places: &Places) -> anyhow::Result<Option<KeyPair>> {
     if !sample(places).exists() {
         create_file(&sample(places), SAMPLE, false)?;
     }
+    if private.exists() {
+        // An earlier start was interrupted between the two halves, and nobody has used the key.
+        publish(&read_key(&private)?, &public)?;
+        return Ok(Some(KeyPair { private, public }));
+    }
     make_key_pair(private, public, FIRST_KEY_BITS).map(Some)
 }
 
@@ -122,31 +154,28 @@ fn sample(places: &Places) -> PathBuf {
     places.data_dir.join("first_push.csv")
 }
 
-/// Tells on the terminal what was created, once, and what to do next.
-///
-/// # Errors
-/// When the terminal cannot be written to.
-pub fn tell(places: &Places, base_url: &str, key: Option<&KeyPair>, password: Option<&NewPassword>) -> io::Result<()> {
-    let mut out = io::stderr().lock();
-    if let Some(password) = password {
-        writeln!(
-            out,
-            "\n操作员密码（只显示这一次） / operator's password, shown this once:\n    {}",
-            password.reveal()
-        )?;
-    }
-    if let Some(key) = key {
-        let (private, public, sample) = (quoted(&key.private), quoted(&key.public), quoted(&sample(places)));
-        writeln!(
-            out,
+/// What a first start tells: what was created, and what to do next.
+pub fn words(places: &Places, base_url: &str, key: Option<&KeyPair>, password: Option<&NewPassword>) -> String {
+    let password = password.map(|password| {
+        let lead = "操作员密码（只显示这一次） / operator's password, shown this once:";
+        format!("\n{lead}\n    {}\n", password.reveal())
+    });
+    let key = key.map(|key| {
+        let (private, public) = (quoted(&key.private), quoted(&key.public));
+        format!(
             "\n推送用的私钥 / private key for pushing:  {private}\n服务器用的公钥 / its public half:        {public}\n\n\
-             试推一次 / try a push:\n    {} push --server {base_url} --key {private} --client {DEFAULT_CLIENT} \
-             --strategy alpha {sample}\n查看汇总 / see the total:\n    curl {base_url}/api/v1/positions/total\n\
-             在浏览器中查看和修正 / look and correct in a browser:\n    {base_url}\n",
-            quoted(&program())
-        )?;
-    }
-    out.flush()
+             试推一次 / try a push:\n    {}\n查看汇总 / see the total:\n    curl {base_url}/api/v1/positions/total\n\
+             在浏览器中查看和修正 / look and correct in a browser:\n    {base_url}\n\n",
+            push_command(places, base_url, &key.private)
+        )
+    });
+    [password, key].into_iter().flatten().collect()
+}
+
+/// The command that pushes the first list with the default client's key.
+fn push_command(places: &Places, base_url: &str, private: &Path) -> String {
+    let (program, private, sample) = (quoted(&program()), quoted(private), quoted(&sample(places)));
+    format!("{program} push --server {base_url} --key {private} --client {DEFAULT_CLIENT} --strategy alpha {sample}")
 }
 
 /// How this program is called: as it lies from here, where it lies below.

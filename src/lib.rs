@@ -5,7 +5,7 @@
 //! * [`cli`]: the command line, a file for each command.
 //! * [`config`]: the only reader of flags, environment and configuration file.
 //! * [`startup`]: opens the store, builds the state, serves, shuts down; [`first_start`] and [`demo`] help a newcomer.
-//! * [`lifecycle`]: the one owner of every task.
+//! * [`lifecycle`]: the one owner of every task; [`log`]: where lines of the log go, whoever reads them.
 //! * [`clock`]: the only reader of the wall clock.
 //! * [`http`]: routes, extractors, answers.
 //! * [`desk`]: what people and programs do, once for API and pages.
@@ -25,5 +25,6 @@ pub mod first_start;
 pub mod http;
 pub mod ledger;
 pub mod lifecycle;
+pub mod log;
 pub mod startup;
 pub mod store;

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::future::Future;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -15,6 +14,7 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::auth::password::NewPassword;
 use crate::auth::rights::Gate;
@@ -24,13 +24,16 @@ use crate::config::{Config, Places, Tls};
 use crate::http::{AppState, app};
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
-use crate::{demo, first_start};
+use crate::{demo, first_start, log};
 
 /// How long a client may take to send its headers.
 const HEADER_TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long requests in flight may take once the server is to stop.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How long a start waits for a terminal to show something.
+const TELLING: Duration = Duration::from_secs(3);
 
 /// How often the certificate's files are looked at.
 const TLS_LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -60,12 +63,13 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let _lock = prepare_data_dir(&config.places)?;
+    log::keep_in(&config.places.data_dir);
     let store = open_store(&config, &clock, &lifecycle).await?;
 
     // The password is set last: until then a start that failed half-way is still the first one.
     let is_first = store.operator().await?.is_none();
     let new_key = if is_first { first_start::make_default_key(&config.places)? } else { None };
-    let new_password = if is_first { set_password(&store, config.first_password.as_deref()).await? } else { None };
+    let new_password = if is_first { first_password(&store, config.first_password.as_deref()).await? } else { None };
     if config.demo && store.book().is_empty() {
         demo::fill(&store).await?;
     }
@@ -82,9 +86,14 @@ pub async fn serve(
     let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some(), lifecycle.health());
     let handle = Handle::new();
     let listening = listen(&lifecycle, listener, tls, handle.clone(), app(state.clone()))?;
-    first_start::tell(&config.places, &url(scheme, reachable(address)), new_key.as_ref(), new_password.as_ref())?;
+    let base_url = url(scheme, reachable(address));
+    let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
+    tell(&store, words, new_password).await?;
     // Last: whoever waits for this line finds everything said and the port open.
-    writeln!(std::io::stdout(), "listening on {}", url(scheme, address))?;
+    let line = log::announce(format!("listening on {}", url(scheme, address)));
+    if !matches!(timeout(TELLING, line).await, Ok(Ok(()))) {
+        tracing::warn!("standard output takes nothing; listening on {}", url(scheme, address));
+    }
 
     tokio::select! {
         () = shutdown => {}
@@ -189,14 +198,36 @@ fn hold(held: &File, data_dir: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Sets the operator's first password; one that is made up here comes back, to be shown.
-async fn set_password(store: &Store, given: Option<&str>) -> anyhow::Result<Option<NewPassword>> {
-    let password = match given {
-        Some(text) => NewPassword::parse(text).context("JQ2QMT_PASSWORD cannot be used")?,
-        None => NewPassword::generate()?,
-    };
+/// Sets the operator's first password as it was given; else one is made up here, to be shown and then set.
+async fn first_password(store: &Store, given: Option<&str>) -> anyhow::Result<Option<NewPassword>> {
+    let Some(text) = given else { return NewPassword::generate().map(Some) };
+    let password = NewPassword::parse(text).context("JQ2QMT_PASSWORD cannot be used")?;
     store.set_password_hash(password.hash()?).await?;
-    Ok(given.is_none().then_some(password))
+    Ok(None)
+}
+
+/// Tells what a first start has to tell, and sets the password that is among it once it was shown: one that nobody has
+/// seen would lock the operator out. Nobody waits long for a terminal that takes nothing.
+async fn tell(store: &Store, words: String, password: Option<NewPassword>) -> anyhow::Result<()> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    let (store, hash) = (store.clone(), password.map(|password| password.hash()).transpose()?);
+    let telling = tokio::spawn(async move {
+        if let Err(error) = log::tell(words).await {
+            tracing::warn!(%error, "standard error takes nothing; the next start tells anew what this one should have told");
+            return Ok(());
+        }
+        match hash {
+            // While nobody looked, it may have been set by other means.
+            Some(hash) if store.operator().await?.is_none() => Ok(store.set_password_hash(hash).await?),
+            _ => Ok(()),
+        }
+    });
+    timeout(TELLING, telling).await.unwrap_or_else(|_| {
+        tracing::warn!("nobody reads standard error; the operator's password is set once it was shown there");
+        Ok(Ok(()))
+    })?
 }
 
 /// Reads the certificate, and again whenever its files change.

@@ -7,31 +7,29 @@ mod push;
 mod serve;
 mod verify;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use clap::Parser as _;
 
 use crate::clock::Clock;
-use crate::config::{Command, CommandLine, PasswordCommand};
+use crate::config::{Command, CommandLine, PasswordCommand, log_filter};
+use crate::log;
 
 /// Does what the command line says. What goes wrong is said on standard error, with exit code 1.
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(crate::config::log_filter()))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    match carry_out(&line) {
-        Ok(code) => code,
-        Err(error) => {
-            // With nowhere to write to there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
+    if line.is_server() {
+        log::start(&log_filter());
     }
+    // What panicked is in the log; without this its last lines would not be.
+    let done =
+        catch_unwind(AssertUnwindSafe(|| carry_out(&line))).unwrap_or_else(|_| Err(anyhow!("a panic, as said above")));
+    log::end(done.as_ref().err());
+    done.unwrap_or(ExitCode::FAILURE)
 }
 
 fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {

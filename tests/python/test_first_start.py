@@ -1,10 +1,14 @@
 """What a newcomer sees, and what a second start leaves alone."""
 
+import contextlib
 import os
 import re
 import shlex
+import shutil
+import signal
 import stat
 import subprocess
+import time
 
 import pytest
 import requests
@@ -36,6 +40,113 @@ def test_what_is_printed_works_as_printed(tmp_path):
     assert (tmp_path / "data/default_private.pem").read_bytes() == private
     assert server.stop() == 0
     assert password.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
+
+
+def newcomer(folder):
+    """A server for whose operator no password was chosen."""
+    server = Server(folder)
+    del server.environment["JQ2QMT_PASSWORD"]
+    return server
+
+
+def told_password(server):
+    return re.findall(r"operator's password.*\n +(\S+)\n", server.log())[-1]
+
+
+def knows(server, password):
+    edit = {"strategy_name": "ADJUSTMENT_A", "positions": []}
+    return server.post(INTERNAL, edit, X_Internal_Password=password).status_code == 200
+
+
+def test_a_start_that_was_interrupted_between_the_halves_of_a_key(tmp_path):
+    server = newcomer(tmp_path).start()
+    public = (tmp_path / "keys/default.pem").read_bytes()
+    server.kill()
+    shutil.rmtree(tmp_path / "keys")
+    for path in (tmp_path / "data").glob("jq2qmt.*"):
+        path.unlink()
+    server.start()
+    assert (tmp_path / "keys/default.pem").read_bytes() == public
+    assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
+    assert knows(server, told_password(server))
+    assert server.stop() == 0
+
+
+def test_a_private_key_that_is_none_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/default_private.pem").write_text("")
+    done = subprocess.run(
+        [BINARY, "--listen", "127.0.0.1:0"], cwd=tmp_path, env=clean_environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "data/default_private.pem is no private key; move it away, and the next start makes" in done.stderr
+
+
+def test_a_first_start_that_is_killed_at_any_moment(tmp_path):
+    """Whenever it is: the next start is one as well, and what it shows works."""
+    for step in range(12):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        server = newcomer(folder)
+        with (folder / "log").open("a") as log:
+            command = [BINARY, "--listen", "127.0.0.1:0"]
+            first = subprocess.Popen(command, cwd=folder, env=server.environment, stdout=subprocess.DEVNULL, stderr=log)
+        # Each time a little further: until one more thing is there.
+        wanted = ["data", "data/jq2qmt.db", "data/first_push.csv", "data/default_private.pem", "keys/default.pem"]
+        deadline = time.monotonic() + 30
+        while not (folder / wanted[step % len(wanted)]).exists() and first.poll() is None:
+            assert time.monotonic() < deadline
+        first.kill()
+        first.wait()
+        server.start()
+        assert not list((folder / "keys").glob("*private*"))
+        assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
+        assert knows(server, told_password(server)), step
+        assert server.stop() == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe of POSIX's")
+def test_a_password_that_nobody_saw_is_not_the_operators(tmp_path):
+    """Killed after the password was stored and before it was shown, it would never be shown again."""
+    server = newcomer(tmp_path)
+    for full in (False, True):
+        reading, writing = os.pipe()
+        if full:
+            os.set_blocking(writing, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(writing, b"x" * 4096)
+            os.set_blocking(writing, True)
+        else:
+            os.close(reading)
+        process = subprocess.Popen(
+            [BINARY, "--listen", "127.0.0.1:0"],
+            cwd=tmp_path, env=server.environment, stdout=subprocess.PIPE, stderr=writing, text=True,
+        )  # fmt: skip
+        os.close(writing)
+        url = process.stdout.readline().removeprefix("listening on ").strip()
+        info = requests.get(url + "/api/v1/internal/password/info", timeout=10).json()
+        assert info == {"has_password": False}
+        if full:
+            # Somebody reads at last: now it is shown, and now it is set.
+            with os.fdopen(reading, encoding="utf-8", errors="replace") as pipe:
+                for line in pipe:
+                    if "operator's password" in line:
+                        password = next(pipe).strip()
+                        break
+                deadline = time.monotonic() + 30
+                while not requests.get(url + "/api/v1/internal/password/info", timeout=10).json()["has_password"]:
+                    assert time.monotonic() < deadline
+                server.url = url
+                assert knows(server, password)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+        process.stdout.close()
+    # What was shown is the operator's now, and no other is shown.
+    server.start()
+    assert "operator's password" not in server.log()
+    assert knows(server, password)
+    assert server.stop() == 0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
