@@ -21,6 +21,7 @@ use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
+use crate::domain::watch::clock_behind;
 use crate::http::{AppState, app};
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
@@ -34,6 +35,9 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// How long a start waits for a terminal to show something.
 const TELLING: Duration = Duration::from_secs(3);
+
+/// How often the clock is held against the newest change.
+const CLOCK_LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// How often the certificate's files are looked at.
 const TLS_LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -78,6 +82,7 @@ pub async fn serve(
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }
     lifecycle.task("the watcher of the keys folder", gate.watch_keys());
+    lifecycle.task("the watcher of the clock", watch_clock(store.clone(), clock.clone()));
     let tls = match &config.tls {
         Some(files) => Some(load_tls(files, &lifecycle).await?),
         None => None,
@@ -228,6 +233,21 @@ async fn tell(store: &Store, words: String, password: Option<NewPassword>) -> an
         tracing::warn!("nobody reads standard error; the operator's password is set once it was shown there");
         Ok(Ok(()))
     })?
+}
+
+/// Says when the clock is behind what it said before, and when it has caught up, for ever.
+async fn watch_clock(store: Store, clock: Clock) -> Result<(), Infallible> {
+    let (mut ticks, mut was_behind) = (tokio::time::interval(CLOCK_LOOK_EVERY), false);
+    loop {
+        ticks.tick().await;
+        let behind = clock_behind(&store.book(), clock.now());
+        match (was_behind, behind) {
+            (false, Some(by)) => tracing::warn!(?by, "the clock is behind the newest change: it ran ahead once"),
+            (true, None) => tracing::info!("the clock has caught up with the newest change"),
+            _ => {}
+        }
+        was_behind = behind.is_some();
+    }
 }
 
 /// Reads the certificate, and again whenever its files change.

@@ -52,10 +52,18 @@ pub struct Strategy {
     pub mark: Mark,
     /// How many revisions it has.
     pub revisions: u64,
-    /// When it was last pushed, changed or not.
-    pub last_push_at: Moment,
+    /// When it was last heard of: its own program's last push, changed or not. None for one that only the operator ever
+    /// wrote.
+    pub last_push_at: Option<Moment>,
     /// The last `sequence` accepted.
     pub sequence: Option<i64>,
+}
+
+/// What is remembered of a strategy that is gone.
+#[derive(Debug, Clone, Copy)]
+struct Removal {
+    mark: Mark,
+    last_push_at: Option<Moment>,
 }
 
 /// A running sum over the strategies of one kind.
@@ -136,7 +144,7 @@ pub struct Book {
     pub(super) holdings: HashMap<Instrument, Arc<Holdings>>,
     pub(super) leads: OrdMap<StrategyId, Arc<Lead>>,
     pub(super) adjustments: usize,
-    removed: HashMap<StrategyName, Mark>,
+    removed: HashMap<StrategyName, Removal>,
     newest: Option<Mark>,
     newest_ordinary: Option<Mark>,
 }
@@ -184,7 +192,13 @@ impl Book {
 
     /// The removal of a strategy that is gone.
     pub fn removal(&self, name: &StrategyName) -> Option<Mark> {
-        self.removed.get(name).copied()
+        self.removed.get(name).map(|removal| removal.mark)
+    }
+
+    /// When a strategy of that name was last heard of, be it here or gone.
+    pub fn last_push_at(&self, name: &StrategyName) -> Option<Moment> {
+        let gone = || self.removed.get(name).and_then(|removal| removal.last_push_at);
+        self.strategy(name).map_or_else(gone, |strategy| strategy.last_push_at)
     }
 
     /// What is held of an instrument over all strategies: volume, and volume times cost.
@@ -215,9 +229,8 @@ impl Book {
                 let id = self.strategies.get_max().map_or(StrategyId::FIRST, |(id, _)| id.next());
                 let list = PositionList::default().followed_by(positions);
                 let changes = PositionList::default().changes_to(&list);
-                let last_push_at = mark.updated_at;
                 let name = name.clone();
-                book.add(Arc::new(Strategy { id, name, list, mark, revisions: 0, last_push_at, sequence: None }));
+                book.add(Arc::new(Strategy { id, name, list, mark, revisions: 0, last_push_at: None, sequence: None }));
                 (book, changes)
             }
             (_, None) => {
@@ -264,14 +277,14 @@ impl Book {
         self.apply(strategy.id, kind, &changes);
         self.leads.remove(&strategy.id);
         self.adjustments -= usize::from(kind == Kind::Adjustment);
-        self.note_removal(name.clone(), mark);
+        self.note_removal(name.clone(), mark, strategy.last_push_at);
         changes
     }
 
     /// Records that a strategy was removed, so that pollers see its leaving as a change.
-    pub fn note_removal(&mut self, name: StrategyName, mark: Mark) {
+    pub fn note_removal(&mut self, name: StrategyName, mark: Mark, last_push_at: Option<Moment>) {
         self.advance(name.kind(), mark);
-        self.removed.insert(name, mark);
+        self.removed.insert(name, Removal { mark, last_push_at });
     }
 
     fn advance(&mut self, kind: Kind, mark: Mark) {

@@ -208,7 +208,7 @@ mod tests {
     fn push(book: &mut Book, at: i64, to: &str, entries: &[(&str, i32, String)]) {
         let name = name(to);
         let positions = positions(name.kind(), entries);
-        let (mark, last_push_at) = (mark(at), Moment::from_micros(at));
+        let (mark, last_push_at) = (mark(at), Some(Moment::from_micros(at)));
         let strategy = |id, list| super::Strategy {
             id,
             name: name.clone(),

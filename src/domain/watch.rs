@@ -1,5 +1,7 @@
 //! What deserves somebody's attention.
 
+use std::time::Duration;
+
 use super::board::Board;
 use super::book::{Book, Strategy};
 use super::decimal::Volume;
@@ -10,6 +12,9 @@ use super::total::TotalLine;
 /// How many of a kind are told: where there are more, it is no single one that is wrong.
 const MOST_BELOW_ZERO: usize = 200;
 const MOST_SILENT: usize = 20;
+
+/// How far the clock may be put back without a word: a time service does it by less.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// Something that deserves attention.
 #[derive(Debug, Clone)]
@@ -32,9 +37,17 @@ pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], silent_since: Momen
     below_zero.take(MOST_BELOW_ZERO).chain(odd_lots).chain(silent.take(MOST_SILENT)).collect()
 }
 
-/// Whether a strategy should have pushed by now; overlays are people's, and never late.
+/// Whether a strategy should have pushed by now. What people write is never late: overlays, and strategies of which no
+/// program was ever heard.
 pub fn is_silent(strategy: &Strategy, since: Moment) -> bool {
-    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at < since
+    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at.is_some_and(|at| at < since)
+}
+
+/// How far the clock is behind the newest change, when it is: it ran ahead once, and was put right. Until it has caught
+/// up, changes follow each other by a microsecond, and their times say nothing about when they were made.
+pub fn clock_behind(book: &Book, now: Moment) -> Option<Duration> {
+    let behind = book.newest()?.updated_at.since(now);
+    (behind > CLOCK_TOLERANCE).then_some(behind)
 }
 
 /// Whether a target cannot be bought to the share. Below zero there is nothing to buy.
@@ -64,7 +77,15 @@ mod tests {
         };
         let list = PositionList::default().followed_by(holds.iter().map(position).collect());
         let mark = Mark { revision: Revision::new(id), chain: [0; 8], updated_at: at };
-        Arc::new(Strategy { id: StrategyId::new(id), name, list, mark, revisions: 1, last_push_at: at, sequence: None })
+        Arc::new(Strategy {
+            id: StrategyId::new(id),
+            name,
+            list,
+            mark,
+            revisions: 1,
+            last_push_at: Some(at),
+            sequence: None,
+        })
     }
 
     /// What is told of a book whose strategies should have pushed since moment 10.
@@ -87,6 +108,22 @@ mod tests {
         assert_eq!(told([]), [""; 0]);
         let quiet = strategy(2, "ADJUSTMENT_MAIN", 1, &[("600000.SH", "-100")]);
         assert_eq!(told([strategy(1, "alpha", 10, &[("600000.SH", "300"), ("IF2401.CCFX", "1")]), quiet]), [""; 0]);
+    }
+
+    #[test]
+    fn who_never_pushed_is_not_silent() {
+        let by_hand = Strategy { last_push_at: None, ..(*strategy(1, "alpha", 1, &[])).clone() };
+        assert_eq!(told([Arc::new(by_hand)]), [""; 0]);
+    }
+
+    #[test]
+    fn a_clock_behind_the_newest_change_is_seen_and_one_ahead_of_it_is_right() {
+        let mut book = Book::default();
+        let behind = |book: &Book, seconds: i64| clock_behind(book, Moment::from_micros(seconds * 1_000_000));
+        assert_eq!(behind(&book, -5), None, "there is nothing to be behind of");
+        book.add(strategy(1, "alpha", 100_000_000, &[]));
+        let spans = [0, 98, 99, 100, 9_999_999].map(|seconds| behind(&book, seconds).map(|span| span.as_secs()));
+        assert_eq!(spans, [Some(100), Some(2), None, None, None]);
     }
 
     #[test]

@@ -117,8 +117,9 @@ impl Draft {
             (before.clone(), Vec::new())
         };
         let id = current.map_or(self.ledger.next_strategy, |current| current.id);
-        // A restore is the operator's doing; the strategy itself has not been heard of.
-        let heard = current.filter(|_| origin.kind == RevisionKind::Restore).map(|current| current.last_push_at);
+        // What the operator does is no sign of life of the strategy itself.
+        let by_operator = origin.actor == Actor::Operator;
+        let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
         let known = current.map(|current| (current.mark, current.revisions));
         let (mark, revisions) = match known {
             Some(known) if !differs => known,
@@ -133,7 +134,6 @@ impl Draft {
         };
         let receipt = Receipt { revision: mark.revision, changed: differs, positions: list.len() };
         let sequence = sequence.or_else(|| current.and_then(|current| current.sequence));
-        let last_push_at = heard.unwrap_or(self.now);
         let strategy = Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence });
         self.note(&strategy, false, differs);
         if current.is_some() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::fields::Fields;
 use crate::domain::book::Strategy;
+use crate::domain::moment::Moment;
 
 /// A strategy as it stands after a batch.
 #[derive(Debug, Clone)]
@@ -24,10 +25,12 @@ pub fn seal(strategy: &Strategy, removed: bool, list: &str) -> [u8; 32] {
     fields.put(name.as_str().as_bytes());
     fields.put(&mark.chain);
     fields.put(&revisions.to_be_bytes());
-    for number in [id.get(), mark.revision.get(), mark.updated_at.as_micros(), last_push_at.as_micros()] {
+    for number in [id.get(), mark.revision.get(), mark.updated_at.as_micros()] {
         fields.put(&number.to_be_bytes());
     }
-    fields.put_or_none(sequence.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
+    for number in [last_push_at.map(Moment::as_micros), *sequence] {
+        fields.put_or_none(number.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
+    }
     fields.put(&[removed.into()]);
     fields.put(list.as_bytes());
     fields.digest()

@@ -1,8 +1,9 @@
 //! The history: revisions, differences, the book as of an earlier moment, restore and delete.
 
+use jq2qmt::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::app::{ALICE, Answer, App, PASSWORD, held, lines};
+use crate::app::{ALICE, Answer, App, PASSWORD, START, held, lines};
 
 async fn revisions(app: &App, strategy: &str, query: &str) -> Value {
     app.get(&format!("/api/v1/strategies/{strategy}/revisions{query}")).await.ok()
@@ -50,7 +51,7 @@ async fn strategies_are_listed_a_line_each() {
       "revision": 4,
       "strategies": [
         {
-          "last_push_at": "2026-01-05T14:53:00.000000+08:00",
+          "last_push_at": "2026-01-05T14:52:00.000000+08:00",
           "positions_count": 0,
           "revision": 4,
           "strategy_name": "alpha",
@@ -223,7 +224,105 @@ async fn restore_goes_back_and_is_a_revision_of_its_own() {
     assert_eq!(restore(&app, "alpha", 3).await.ok()["changed"], json!(false));
     // The strategy itself has said nothing: how fresh it is stays as it was.
     let listed = app.get("/api/v1/strategies").await.ok();
-    assert_eq!(listed["strategies"][0]["last_push_at"], json!("2026-01-05T14:53:00.000000+08:00"));
+    assert_eq!(listed["strategies"][0]["last_push_at"], json!("2026-01-05T14:52:00.000000+08:00"));
+}
+
+async fn last_push_at(app: &App, strategy: &str) -> Value {
+    let listed = app.get("/api/v1/strategies").await.ok();
+    let lines = listed["strategies"].as_array().unwrap();
+    lines.iter().find(|line| line["strategy_name"] == strategy).unwrap()["last_push_at"].clone()
+}
+
+async fn overview(app: &App) -> String {
+    String::from_utf8(app.get("/").await.bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn what_the_operator_does_is_no_sign_of_life_of_a_strategy() {
+    let mut app = with_history().await;
+    let week = std::time::Duration::from_hours(7 * 24);
+    let pushed = last_push_at(&app, "beta").await;
+    app.clock.advance(week);
+    app.edit("beta", json!([held("X", 2, 1.0)])).await.ok();
+    assert_eq!(last_push_at(&app, "beta").await, pushed, "an edit");
+    delete(&app, "beta").await.ok();
+    restore(&app, "beta", 2).await.ok();
+    assert_eq!(last_push_at(&app, "beta").await, pushed, "a removal and a restore");
+    delete(&app, "beta").await.ok();
+    app.restart().await;
+    restore(&app, "beta", 2).await.ok();
+    assert_eq!(last_push_at(&app, "beta").await, pushed, "and a restart in between");
+    assert!(overview(&app).await.contains("策略 beta 自上个交易日以来没有推送（最近：7 天前）"));
+
+    // Of one that only the operator ever wrote nothing was ever heard, and nothing is expected.
+    app.edit("by hand", json!([held("X", 1, 1.0)])).await.ok();
+    app.clock.advance(week);
+    for _ in 0..2 {
+        assert_eq!(last_push_at(&app, "by hand").await, Value::Null);
+        let page = overview(&app).await;
+        assert!(page.contains("从未（由操作员填写）") && !page.contains("策略 by hand 自上个交易日以来没有推送"));
+        app.restart().await;
+    }
+    app.push(&ALICE, "by hand", json!([held("X", 1, 1.0)])).await.ok();
+    assert_eq!(last_push_at(&app, "by hand").await, json!("2026-01-19T14:53:00.000000+08:00"));
+}
+
+#[tokio::test]
+async fn the_past_says_the_update_time_that_pollers_saw() {
+    let app = App::start().await;
+    let position = |volume: i64, remark: &str| json!([{"code": "X", "volume": volume, "cost": 1, "remark": remark}]);
+    let strategy = |query: &str| format!("/api/v1/positions/strategy/alpha{query}");
+    let seen = async |path: &str| app.get(path).await.ok()["update_time"].clone();
+    let mut known = Vec::new();
+    for list in [
+        json!([held("X", 1, 1.0)]),
+        position(1, "a remark is for people"),
+        position(1, "another"),
+        position(2, "another"),
+        json!([held("X", 2, 1.0)]),
+        json!([]),
+        position(2, "again"),
+    ] {
+        app.clock.advance(std::time::Duration::from_mins(1));
+        let revision = app.push(&ALICE, "alpha", list).await.ok()["revision"].clone();
+        known.push((revision, seen(&strategy("")).await, seen("/api/v1/positions/total").await));
+    }
+    app.edit("ADJUSTMENT_A", json!([])).await.ok();
+    for (revision, alone, total) in &known {
+        assert_eq!(seen(&strategy(&format!("?as_of={revision}"))).await, *alone, "revision {revision}");
+        assert_eq!(seen(&format!("/api/v1/positions/total?as_of={revision}")).await, *total, "revision {revision}");
+    }
+    let times: std::collections::BTreeSet<_> = known.iter().map(|(_, alone, _)| alone.to_string()).collect();
+    assert_eq!(times.len(), 4);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_put_back_is_told_until_it_has_caught_up() {
+    let mut app = App::start().await;
+    let (right, hours) = (app.clock.clone(), std::time::Duration::from_hours);
+    // A hardware clock in local time: eight hours ahead until somebody sees it.
+    app.clock = Clock::manual(START.plus(hours(8)));
+    app.restart().await;
+    app.push(&ALICE, "alpha", json!([held("X", 1, 1.0)])).await.ok();
+    assert_eq!(app.get("/healthz").await.ok(), json!({"status": "ok"}), "ahead of nothing");
+    app.clock = right;
+    app.restart().await;
+    app.edit("ADJUSTMENT_A", json!([held("X", 1, 1.0)])).await.ok();
+    let strategy = "/api/v1/positions/strategy/ADJUSTMENT_A";
+    let creeps = app.get(strategy).await.ok();
+    assert_eq!(creeps["update_time"], "2026-01-05 22:50:00.000001", "later, whatever the clock says");
+    let warned = app.get("/healthz").await.ok();
+    assert_eq!((&warned["status"], &warned["warnings"][0]["code"]), (&json!("ok"), &json!("clock_behind")));
+    assert!(overview(&app).await.contains("服务器时钟比最近一次变更晚了 8 小时"));
+    // By the time that it was, the past cannot be asked for; by the revision it can.
+    assert_eq!(app.get(&format!("{strategy}?as_of=2026-01-05T14:50:01")).await.ok()["update_time"], Value::Null);
+    assert_eq!(app.get(&format!("{strategy}?as_of=2")).await.ok(), creeps);
+
+    app.clock.advance(hours(8) + std::time::Duration::from_secs(1));
+    assert_eq!(app.get("/healthz").await.ok(), json!({"status": "ok"}));
+    assert!(!overview(&app).await.contains("服务器时钟"));
+    app.edit("ADJUSTMENT_A", json!([])).await.ok();
+    assert_eq!(app.get(strategy).await.ok()["update_time"], "2026-01-05 22:50:01.000000");
 }
 
 #[tokio::test]

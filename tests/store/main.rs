@@ -544,7 +544,8 @@ async fn a_copy_that_is_put_back_begins_another_lineage() {
     assert_eq!(open_at(&path, later).await.lineage(), 2);
 
     // As far as the one before, but another history.
-    let (other, _) = (dir.path().join("other"), two_strategies(&dir.path().join("other")).await);
+    let other = dir.path().join("other");
+    two_strategies(&other).await;
     let store = open(&other).await;
     for volume in ["1", "2"] {
         store.submit(change("alpha", &[("Y", volume)])).await.unwrap();

@@ -2,16 +2,47 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use serde::Serialize;
 use serde_json::json;
 
 use super::super::AppState;
 use super::super::error::AppError;
 use super::json;
+use crate::domain::watch::clock_behind;
+use crate::log;
 
-/// `GET /healthz`: the process answers, and all of it is at work; 503 otherwise.
+/// `GET /healthz`: the process answers, and all of it is at work, with what it warns of; 503 otherwise.
 pub(crate) async fn healthz(State(state): State<AppState>) -> Result<Response, AppError> {
     all_at_work(&state)?;
-    Ok(json(&json!({"status": "ok"})))
+    Ok(json(&HealthAnswer { status: "ok", warnings: warnings(&state) }))
+}
+
+#[derive(Serialize)]
+struct HealthAnswer {
+    status: &'static str,
+    /// Absent when there is nothing to warn of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+/// What is no failure, and should not stay so.
+#[derive(Serialize)]
+struct Warning {
+    code: &'static str,
+    message: String,
+}
+
+fn warnings(state: &AppState) -> Vec<Warning> {
+    let behind = clock_behind(&state.store.book(), state.clock.now()).map(|span| {
+        let message = format!("the clock is {} s behind the newest change: it ran ahead once", span.as_secs());
+        Warning { code: "clock_behind", message }
+    });
+    let lost = log::lost_lines();
+    let lost = (lost > 0).then(|| {
+        let message = format!("{lost} lines are missing in the log file since the start");
+        Warning { code: "log_lines_lost", message }
+    });
+    behind.into_iter().chain(lost).collect()
 }
 
 /// `GET /readyz`: a write reached the disk just now; 503 otherwise.

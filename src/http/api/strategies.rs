@@ -34,7 +34,8 @@ struct StrategyLine<'a> {
     positions_count: usize,
     revision: Revision,
     updated_at: String,
-    last_push_at: String,
+    /// Null for a strategy that only the operator ever wrote.
+    last_push_at: Option<String>,
 }
 
 /// `GET /api/v1/strategies`
@@ -45,7 +46,7 @@ pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Response {
         positions_count: strategy.list.len(),
         revision: strategy.mark.revision,
         updated_at: state.zone.rfc3339(strategy.mark.updated_at),
-        last_push_at: state.zone.rfc3339(strategy.last_push_at),
+        last_push_at: strategy.last_push_at.map(|at| state.zone.rfc3339(at)),
     });
     let revision = book.revision();
     json(&StrategiesAnswer { strategies: strategies.collect(), revision })

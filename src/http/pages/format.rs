@@ -46,6 +46,16 @@ pub(super) fn rounded(number: &str, decimals: usize) -> String {
     if decimals == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
+/// How long, in the largest unit that fits.
+pub(super) fn span(span: Duration, t: &Texts) -> String {
+    match span.as_secs() {
+        seconds @ 0..60 => t.seconds(seconds),
+        seconds @ 60..3600 => t.minutes(seconds / 60),
+        seconds @ 3600..86_400 => t.hours(seconds / 3600),
+        seconds => t.days(seconds / 86_400),
+    }
+}
+
 /// How long ago, in the largest unit that fits.
 pub(super) fn age(span: Duration, t: &Texts) -> String {
     match span.as_secs() {

@@ -15,14 +15,15 @@ use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::links::strategy_path;
 use super::view::{Reading, View};
-use super::{html, links};
+use super::{format, html, links};
 use crate::domain::book::{Book, Strategy};
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Kind;
 use crate::domain::total::{Selection, TotalLine};
-use crate::domain::watch::{Attention, attention, is_silent};
+use crate::domain::watch::{Attention, attention, clock_behind, is_silent};
+use crate::log;
 
 /// How many lines of a table stand on one page.
 const PAGE: usize = 200;
@@ -75,7 +76,7 @@ struct StrategyRow {
     is_adjustment: bool,
     positions: usize,
     invested: Amount,
-    last_push_at: Moment,
+    last_push_at: Option<Moment>,
     updated_at: Moment,
     is_silent: bool,
 }
@@ -295,6 +296,10 @@ async fn warnings(
 ) -> Result<Vec<Warning>, AppError> {
     let mut warnings: Vec<Warning> =
         attention(book, total, silent_since).iter().map(|one| Warning::of(one, v)).collect();
+    let behind = clock_behind(book, v.now).map(|span| v.t.clock_is_behind(&format::span(span, v.t)));
+    warnings.extend(behind.map(|text| Warning::new(text, "/history")));
+    let lost = log::lost_lines();
+    warnings.extend((lost > 0).then(|| Warning::new(v.t.log_lines_lost(lost), "/healthz")));
     let unbound: Vec<String> = state.unbound.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
     warnings.extend(unbound.iter().map(|client| Warning::new(v.t.client_is_unbound(client), "/keys")));
     let operator = state.store.operator().await?;
@@ -317,7 +322,8 @@ impl Warning {
             }
             Attention::OddLots(lines) => Self::new(odd_lots(lines, v), "/#total"),
             Attention::Silent(strategy) => {
-                let text = v.t.strategy_is_silent(&strategy.name, &v.age(&strategy.last_push_at));
+                let last = strategy.last_push_at.map_or_else(|| v.t.never.to_owned(), |at| v.age(&at));
+                let text = v.t.strategy_is_silent(&strategy.name, &last);
                 Self::new(text, strategy_path(strategy.name.as_str()))
             }
         }

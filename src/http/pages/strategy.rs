@@ -51,7 +51,7 @@ struct Now {
     invested: Amount,
     count: usize,
     revision: Revision,
-    last_push_at: Moment,
+    last_push_at: Option<Moment>,
     updated_at: Moment,
 }
 

@@ -59,6 +59,10 @@ impl Texts {
 }
 
 sentences! {
+    seconds(n: u64): "{n} 秒", "{n} s";
+    minutes(n: u64): "{n} 分钟", "{n} min";
+    hours(n: u64): "{n} 小时", "{n} h";
+    days(n: u64): "{n} 天", "{n} d";
     seconds_ago(n: u64): "{n} 秒前", "{n} s ago";
     minutes_ago(n: u64): "{n} 分钟前", "{n} min ago";
     hours_ago(n: u64): "{n} 小时前", "{n} h ago";
@@ -68,6 +72,8 @@ sentences! {
     odd_lots(count: usize, some: &str): "{count} 个目标数量不是整手：{some}。终端按整手交易，无法正好达到。", "Targets that are no whole lots ({count}): {some}. Terminals trade whole lots and cannot reach them exactly.";
     odd_lot(code: &Code, volume: &str): "{code}（{volume}）", "{code} ({volume})";
     strategy_is_silent(name: &StrategyName, age: &str): "策略 {name} 自上个交易日以来没有推送（最近：{age}）。", "Strategy {name} has not pushed since the last weekday (last: {age}).";
+    clock_is_behind(span: &str): "服务器时钟比最近一次变更晚了 {span}：时钟曾经走快，后来被校正。在赶上之前，新变更的时间只会逐次加一微秒，不代表实际发生的时刻；按时刻查询历史（as_of）请改用版本号。", "The clock is {span} behind the newest change: it ran ahead once and was put right. Until it has caught up, changes follow each other by a microsecond and their times are not when they were made; ask for the past (as_of) by revision, not by time.";
+    log_lines_lost(count: u64): "日志文件缺少 {count} 行：磁盘已满，或写入跟不上。", "The log file misses lines ({count}): the disk was full, or they came faster than they could be written.";
     client_is_unbound(client: &str): "客户端 {client} 的令牌未绑定请求体，截获者可以换上另一份持仓。请升级客户端脚本。", "Client {client} sends tokens that are bound to no body; whoever intercepts one could put another list under it.";
 
     invested_from_to(from: &str, to: &str, low: &str, high: &str, now: &str): "从 {from} 到 {to}：最低 {low}，最高 {high}，现在 {now} 元。", "From {from} to {to}: lowest {low}, highest {high}, now {now} CNY.";
@@ -221,6 +227,7 @@ texts! {
     created: "创建时间", "Created";
     last_used: "最近使用", "Last used";
     never: "从未", "never";
+    never_pushed: "从未（由操作员填写）", "never (the operator wrote it)";
     revoke: "吊销", "Revoke";
     revoked: "已吊销", "revoked";
     create_key: "创建密钥", "Create key";

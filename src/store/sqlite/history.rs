@@ -191,9 +191,9 @@ pub(in crate::store) async fn book_as_of(
     for state in states_as_of(connection, None, revision).await? {
         let (id, name, mark, revisions) = (state.id, state.name.clone(), state.mark(), 0);
         match state.kept_list() {
-            None => book.note_removal(name, mark),
+            None => book.note_removal(name, mark, None),
             Some(list) => {
-                let last_push_at = mark.updated_at;
+                let last_push_at = None;
                 book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence: None }));
             }
         }

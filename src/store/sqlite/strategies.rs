@@ -18,6 +18,9 @@ use crate::ledger::replay::Astray;
 use crate::ledger::{StrategyState, read_list, seal, write_list};
 use crate::store::error::OpenError;
 
+/// What `last_push_at` holds for a strategy that only the operator ever wrote.
+const NEVER: Moment = Moment::from_micros(0);
+
 statement! {
     /// Writes strategies as they stand now.
     WRITE(bytes, rows) = "INSERT INTO strategies
@@ -44,7 +47,7 @@ fn row<'a>(StrategyState { strategy, removed, .. }: &'a StrategyState, bytes: &m
     let Strategy { id, name, list, mark, revisions, last_push_at, sequence } = &**strategy;
     let list = write_list(list);
     let (seal, list) = (bytes.put(&seal(strategy, *removed, &list)), bytes.put(list.as_bytes()));
-    let (updated_at, last_push_at) = (mark.updated_at.as_micros(), last_push_at.as_micros());
+    let (updated_at, last_push_at) = (mark.updated_at.as_micros(), last_push_at.unwrap_or(NEVER).as_micros());
     let removed = u8::from(*removed);
     (id, name.as_str(), mark.revision, revisions, updated_at, last_push_at, sequence, removed, seal, list)
 }
@@ -97,6 +100,7 @@ impl StrategyRecord {
             updated_at: Moment::from_micros(self.updated_at),
         };
         let (id, last_push_at) = (StrategyId::new(self.id), Moment::from_micros(self.last_push_at));
+        let last_push_at = (last_push_at != NEVER).then_some(last_push_at);
         let revisions = self.revisions.unsigned_abs();
         let strategy = Strategy { id, name, list, mark, revisions, last_push_at, sequence: self.sequence };
         Ok(StrategyState { strategy: Arc::new(strategy), removed: self.removed != 0, is_kept: false })
@@ -130,7 +134,7 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Loaded, Op
         loaded.next = strategy.id.next();
         loaded.revisions += strategy.revisions;
         if removed {
-            loaded.book.note_removal(strategy.name.clone(), strategy.mark);
+            loaded.book.note_removal(strategy.name.clone(), strategy.mark, strategy.last_push_at);
         } else {
             loaded.book.add(strategy);
         }
