@@ -4,11 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, Error, bail};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
+use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
 use crate::store::api_keys::Scope;
@@ -59,6 +60,15 @@ pub struct ServeOptions {
     /// Private key of the certificate, PEM; read again when it changes
     #[arg(long, value_name = "FILE", env = "JQ2QMT_TLS_KEY")]
     tls_key: Option<PathBuf>,
+    /// Name under which browsers and terminals reach the server, such as qmt.example.com; needed behind a proxy
+    #[arg(long, value_name = "NAME", env = "JQ2QMT_PUBLIC_HOST")]
+    public_host: Option<PublicHost>,
+
+    /// Address or network of a reverse proxy that is believed when it says whose request it hands on (X-Forwarded-For); again,
+    /// or with commas, for more
+    #[arg(long, value_name = "CIDR", env = "JQ2QMT_TRUSTED_PROXY", value_delimiter = ',')]
+    trusted_proxy: Vec<Network>,
+
     /// Zone in which times are shown [default: Asia/Shanghai]
     #[arg(long, value_name = "NAME", env = "JQ2QMT_ZONE")]
     zone: Option<String>,
@@ -150,6 +160,10 @@ pub struct PushOptions {
     /// The client's id
     #[arg(long, value_name = "ID", env = "JQ2QMT_CLIENT")]
     pub client: String,
+    /// The server's public host: the token is then refused by every server that is known under another name
+    #[arg(long, value_name = "NAME", env = "JQ2QMT_AUDIENCE")]
+    pub audience: Option<String>,
+
     /// The strategy whose list this is
     #[arg(long, value_name = "NAME")]
     pub strategy: String,
@@ -174,6 +188,10 @@ struct File {
     tls_cert: Option<PathBuf>,
     #[serde(alias = "tls_key")]
     tls_key: Option<PathBuf>,
+    #[serde(alias = "public_host")]
+    public_host: Option<String>,
+    #[serde(alias = "trusted_proxy")]
+    trusted_proxy: Vec<String>,
     zone: Option<String>,
     #[serde(alias = "token_max_age")]
     token_max_age: Option<u64>,
@@ -214,6 +232,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may read.
     pub reads: Reads,
+    /// Under which names and through which proxies the server is reached.
+    pub reach: Reach,
     /// HTTPS, when wanted.
     pub tls: Option<Tls>,
     /// The zone in which times are shown.
@@ -270,14 +290,39 @@ impl CommandLine {
         let places = self.places_over(file.data_dir, file.keys_dir);
         let listen = said.listen.or(above.and_then(|above| above.listen)).or(file.listen);
         let listen = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 5366)));
-        let reads = match said.reads.or(above.and_then(|above| above.reads)).or(file.reads) {
+        let proxies = [Some(said), above].into_iter().flatten().map(|options| &options.trusted_proxy);
+        let proxies = match proxies.into_iter().find(|proxies| !proxies.is_empty()) {
+            Some(proxies) => proxies.clone(),
+            None => {
+                file.trusted_proxy.iter().map(|text| text.parse()).collect::<Result<_, String>>().map_err(Error::msg)?
+            }
+        };
+        let is_private = listen.ip().is_loopback() && proxies.is_empty();
+        let reads_said = said.reads.or(above.and_then(|above| above.reads)).or(file.reads);
+        let reads = match reads_said {
             Some(reads) => reads,
-            None if listen.ip().is_loopback() => Reads::Open,
+            None if is_private => Reads::Open,
             None => bail!(
-                "{listen} can be reached from other machines, so say who may read the positions:\n  \
+                "{}, so say who may read the positions:\n  \
                  --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
-                 --reads open  everybody who reaches the port"
+                 --reads open  everybody who reaches the port",
+                if listen.ip().is_loopback() {
+                    "through a proxy (--trusted-proxy) other machines reach the server".to_owned()
+                } else {
+                    format!("{listen} can be reached from other machines")
+                }
             ),
+        };
+        let public_host = said.public_host.clone().or(above.and_then(|above| above.public_host.clone()));
+        let public_host = match (public_host, file.public_host) {
+            (None, Some(text)) => Some(text.parse().with_context(|| format!("public-host = {text:?} cannot be used"))?),
+            (said, _) => said,
+        };
+        let reach = Reach {
+            public_host,
+            proxies,
+            by_known_names: reads == Reads::Open && listen.ip().is_loopback(),
+            for_this_machine: reads_said.is_none(),
         };
         let text = |pick: fn(&ServeOptions) -> &Option<PathBuf>| {
             pick(said).clone().or(above.and_then(|above| pick(above).clone()))
@@ -300,6 +345,7 @@ impl CommandLine {
             places,
             listen,
             reads,
+            reach,
             tls,
             zone: Zone::named(&zone).with_context(|| format!("{zone:?} is no time zone, such as Asia/Shanghai"))?,
             token_max_age: Duration::from_secs(max_age),
@@ -369,6 +415,44 @@ mod tests {
         std::fs::write(&path, "lisen = \"127.0.0.1:7000\"").unwrap();
         let error = format!("{:#}", config(&["--config", file]).unwrap_err());
         assert!(error.contains("jq2qmt.toml") && error.contains("unknown field `lisen`"), "{error}");
+    }
+
+    #[test]
+    fn how_the_server_is_reached_is_said_or_follows() {
+        let reach = |arguments: &[&str]| config(arguments).map(|config| config.reach);
+        let alone = reach(&[]).unwrap();
+        assert!(alone.by_known_names && alone.for_this_machine && alone.public_host.is_none());
+        let open = reach(&["--reads", "open", "--public-host", "QMT.example.com"]).unwrap();
+        assert!(open.by_known_names && !open.for_this_machine && open.public_host == "qmt.example.com".parse().ok());
+        assert!(!reach(&["--reads", "key"]).unwrap().by_known_names);
+        assert!(!reach(&["--listen", "0.0.0.0:1", "--reads", "open"]).unwrap().by_known_names);
+
+        let proxies = ["--trusted-proxy", "10.0.0.0/8,192.0.2.1", "--trusted-proxy", "fd00::/8"];
+        let error = reach(&proxies).unwrap_err().to_string();
+        assert!(error.contains("(--trusted-proxy) other machines") && error.contains("--reads key"), "{error}");
+        let proxies = reach(&[&proxies[..], &["--reads", "key"]].concat()).unwrap().proxies;
+        assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.1", "fd00::/8"].map(|text| text.parse().unwrap()));
+        for (option, value, words) in [
+            ("--public-host", "https://a", "no scheme, port or path"),
+            ("--trusted-proxy", "proxy", "an address or a CIDR"),
+        ] {
+            let error = reach(&[option, value]).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jq2qmt.toml");
+        std::fs::write(&path, "public-host = \"a.example\"\ntrusted-proxy = [\"10.1.0.0/16\"]\nreads = \"key\"")
+            .unwrap();
+        let file = ["--config", path.to_str().unwrap()];
+        let from_file = reach(&file).unwrap();
+        assert_eq!((from_file.public_host, from_file.proxies.len()), ("a.example".parse().ok(), 1));
+        let over = reach(&[&file[..], &["--public-host", "b.example", "--trusted-proxy", "::1"]].concat()).unwrap();
+        assert_eq!((over.public_host, over.proxies), ("b.example".parse().ok(), vec!["::1".parse().unwrap()]));
+        for wrong in ["public-host = \"a:1\"", "trusted-proxy = [\"x\"]"] {
+            std::fs::write(&path, wrong).unwrap();
+            assert!(reach(&file).is_err(), "{wrong}");
+        }
     }
 
     #[test]

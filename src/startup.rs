@@ -78,6 +78,7 @@ pub async fn serve(
         demo::fill(&store).await?;
     }
     let gate = Gate::new(&config.places.keys_dir, config.reads, config.token_max_age, clock.clone(), store.clone())?;
+    let gate = gate.reached(config.reach);
     if gate.keyring().is_empty() {
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }

@@ -4,6 +4,7 @@ pub mod api_key;
 mod canonical_json;
 pub mod keyring;
 pub mod password;
+pub mod reach;
 pub mod rights;
 pub mod session;
 mod signature;
@@ -66,6 +67,24 @@ pub enum Denied {
     /// A form that no page of this session made.
     #[error("the form does not come from a page of this session")]
     ForeignForm,
+    /// A form that another site's page sent.
+    #[error(
+        "a page of another site sent this. Behind a proxy that does not hand on the Host header, start the server with \
+         --public-host NAME"
+    )]
+    ForeignSite,
+    /// The request asks for a name that is not the server's.
+    #[error(
+        "this server is not known as {0:?}: it answers under IP addresses and localhost, and under a name that it is \
+         started with (--public-host NAME)"
+    )]
+    UnknownHost(String),
+    /// A proxy handed the request over, and nobody said who may read.
+    #[error(
+        "this came through a proxy, so that others than this machine reach the server: start it with --reads key (holders \
+         of an API key) or --reads open (everybody)"
+    )]
+    ThroughProxy,
     /// Reading needs a credential.
     #[error("reading needs an API key")]
     MissingReadCredential,

@@ -16,6 +16,7 @@ use super::Denied;
 use super::api_key::ApiKeys;
 use super::keyring::{Client, Keyring, KeyringError, LOOK_EVERY};
 use super::password::verify;
+use super::reach::Reach;
 use super::session::{self, SessionSecret};
 use super::throttle::Throttle;
 use super::token::{Bound, Token};
@@ -186,6 +187,7 @@ impl Sender<'_> {
 #[derive(Debug)]
 pub struct Gate {
     reads: Reads,
+    reach: Reach,
     token_max_age: Duration,
     clock: Clock,
     store: Store,
@@ -209,6 +211,7 @@ impl Gate {
     ) -> Result<Self, KeyringError> {
         Ok(Self {
             reads,
+            reach: Reach::default(),
             token_max_age,
             keyring: Arc::new(Keyring::open(keys_dir, clock.clone())?),
             api_keys: ApiKeys::new(store.clone(), clock.clone()),
@@ -216,6 +219,17 @@ impl Gate {
             clock,
             store,
         })
+    }
+
+    /// The same, for a server that is reached in a certain way.
+    #[must_use]
+    pub fn reached(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
+    /// How the server is reached.
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The public keys.
@@ -324,6 +338,7 @@ impl Gate {
     async fn signed_pusher(&self, header: &str, address: IpAddr) -> Result<Claim, Denied> {
         let token = Token::parse(header)?;
         token.check_age(self.clock.now(), self.token_max_age)?;
+        token.check_audience(&self.reach)?;
         if self.keyring.is_due() {
             self.look_at_keys().await;
         }

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::Denied;
 use super::canonical_json::canonical;
+use super::reach::Reach;
 use super::signature::VerifyingKey;
 use crate::domain::moment::Moment;
 use crate::ledger::UsedToken;
@@ -57,6 +58,7 @@ struct Binding {
     method: Option<String>,
     path: Option<String>,
     body_sha256: Option<String>,
+    audience: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +77,7 @@ struct AuthData<'a> {
     method: Option<String>,
     path: Option<String>,
     body_sha256: Option<String>,
+    audience: Option<String>,
     nonce: Option<String>,
 }
 
@@ -99,8 +102,9 @@ impl Token {
         let message =
             canonical(envelope.auth_data).map_err(|_| malformed("auth_data has a key twice or a lone surrogate"))?;
         let signature = BASE64.decode(envelope.signature.trim()).map_err(|_| malformed("signature is not base64"))?;
-        let AuthData { client_id, method, path, body_sha256, .. } = data;
-        Ok(Self { client_id, signed_at, message, signature, binding: Binding { method, path, body_sha256 } })
+        let AuthData { client_id, method, path, body_sha256, audience, .. } = data;
+        let binding = Binding { method, path, body_sha256, audience };
+        Ok(Self { client_id, signed_at, message, signature, binding })
     }
 
     /// Whether the token was signed in a window around now.
@@ -112,6 +116,13 @@ impl Token {
             return Err(Denied::TokenFromFuture);
         }
         Ok(())
+    }
+
+    /// Whether the token was signed for this server, as far as it says: another one with the same public key could hand on
+    /// what was pushed to it.
+    pub(super) fn check_audience(&self, reach: &Reach) -> Result<(), Denied> {
+        let is_meant = self.binding.audience.as_ref().is_none_or(|audience| reach.is_meant(audience));
+        if is_meant { Ok(()) } else { Err(Denied::TokenMismatch("audience")) }
     }
 
     /// Whether one of the keys made the signature. Costs 16 µs for a key of 2048 bits, 57 for 4096 and 220 for 8192; twice
@@ -163,6 +174,8 @@ fn unix_seconds(text: &str) -> Option<Moment> {
 
 #[derive(Serialize)]
 struct BoundAuthData<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<&'a str>,
     body_sha256: String,
     client_id: &'a str,
     method: &'a str,
@@ -176,9 +189,24 @@ struct BoundAuthData<'a> {
 /// # Errors
 /// When the machine gives no randomness, or the key cannot sign.
 pub fn sign(key: &RsaPrivateKey, client_id: &str, now: Moment, request: Bound<'_>) -> anyhow::Result<String> {
+    sign_for(None, key, client_id, now, request)
+}
+
+/// The same, good at the server of that name alone.
+///
+/// # Errors
+/// As [`sign`].
+pub fn sign_for(
+    audience: Option<&str>,
+    key: &RsaPrivateKey,
+    client_id: &str,
+    now: Moment,
+    request: Bound<'_>,
+) -> anyhow::Result<String> {
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce)?;
     let data = serde_json::value::to_raw_value(&BoundAuthData {
+        audience,
         body_sha256: hex::encode(Sha256::digest(request.body)),
         client_id,
         method: request.method,

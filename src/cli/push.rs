@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::say;
-use crate::auth::token::{Bound, sign};
+use crate::auth::token::{Bound, sign_for};
 use crate::clock::Clock;
 use crate::config::PushOptions;
 use crate::domain::decimal::Decimal;
@@ -34,7 +34,8 @@ pub(super) fn run(options: &PushOptions, clock: &Clock) -> anyhow::Result<()> {
     let positions = positions(&text).with_context(|| format!("{} cannot be pushed", options.file.display()))?;
     let body = Body { strategy_name: &options.strategy, positions, sequence: options.sequence };
     let body = serde_json::to_vec(&body)?;
-    let token = sign(&key, &options.client, clock.now(), Bound { method: "POST", path: PATH, body: &body })?;
+    let bound = Bound { method: "POST", path: PATH, body: &body };
+    let token = sign_for(options.audience.as_deref(), &key, &options.client, clock.now(), bound)?;
 
     // ureq brings no cryptography of its own. Only fails when some is installed already, which then serves as well.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

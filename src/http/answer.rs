@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::AppState;
 use super::capacity::bounded;
+use super::door::note_client;
 use super::error::AppError;
 use super::pages;
 
@@ -45,7 +46,8 @@ impl CachePolicy {
 }
 
 /// The outermost layer: overloads, time-outs and panics pass it like every other answer.
-pub(super) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    note_client(&state, &mut request);
     let for_programs = is_for_programs(request.uri().path());
     let mut response = if for_programs {
         // Polls are the many: nothing of their requests is cloned.

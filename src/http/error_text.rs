@@ -261,6 +261,23 @@ fn denied_text(refused: &Denied) -> Text {
         ),
         Denied::NotLoggedIn => (S::UNAUTHORIZED, "not_logged_in", "未登录或登录已过期".into()),
         Denied::ForeignForm => (S::FORBIDDEN, "foreign_form", "表单已失效，请重新打开页面后再提交".into()),
+        Denied::ForeignSite => (
+            S::FORBIDDEN,
+            "foreign_form",
+            "该请求来自其他网站的页面。若反向代理没有传递 Host，请用 --public-host 域名 启动服务器".into(),
+        ),
+        Denied::UnknownHost(_) => (
+            S::FORBIDDEN,
+            "unknown_host",
+            "请求的主机名不是本服务器的: 请用 IP 地址或 localhost 访问，或用 --public-host 域名 启动服务器".into(),
+        ),
+        Denied::ThroughProxy => (
+            S::FORBIDDEN,
+            "reads_unsaid",
+            "请求经过了代理，说明其他机器也能访问本服务器: 请用 --reads key (持 API 密钥者可读) 或 --reads open \
+             (所有人可读) 启动服务器"
+                .into(),
+        ),
         Denied::MissingReadCredential => (S::UNAUTHORIZED, "missing_api_key", "缺少 API 密钥".into()),
         Denied::UnknownApiKey => (S::UNAUTHORIZED, "unknown_api_key", "API 密钥无效或已吊销".into()),
         Denied::WrongScope(scope) => {

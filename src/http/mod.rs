@@ -5,6 +5,7 @@ pub mod api;
 mod cache;
 mod capacity;
 mod cookies;
+mod door;
 pub mod error;
 mod error_text;
 mod extract;
@@ -139,6 +140,7 @@ fn layered(routes: Router<AppState>, state: AppState) -> Router {
         .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
         // Innermost: a panic becomes an answer before anything else sees it.
         .layer(CatchPanicLayer::custom(capacity::panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), door::admit))
         // Outermost: how many requests at a time, for how long, and the log; then errors are drawn and headers set.
         .layer(middleware::from_fn_with_state(state.clone(), answer::around))
         .with_state(state)

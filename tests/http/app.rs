@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
 use jq2qmt::auth::api_key::Secret;
 use jq2qmt::auth::password::NewPassword;
+use jq2qmt::auth::reach::Reach;
 use jq2qmt::auth::rights::{Gate, Reads};
 use jq2qmt::auth::token::{Bound, sign};
 use jq2qmt::clock::{Clock, Zone};
@@ -123,6 +124,7 @@ pub(crate) struct App {
     pub(crate) lifecycle: Lifecycle,
     router: Router,
     reads: Reads,
+    reach: Reach,
     is_tls: bool,
 }
 
@@ -132,15 +134,20 @@ impl App {
     }
 
     pub(crate) async fn start_with(reads: Reads) -> Self {
-        Self::start_as(reads, false).await
+        Self::start_as(reads, false, Reach::default()).await
+    }
+
+    /// A server that is reached in a certain way.
+    pub(crate) async fn start_reached(reach: Reach) -> Self {
+        Self::start_as(Reads::Open, false, reach).await
     }
 
     /// A server that browsers reach by HTTPS.
     pub(crate) async fn start_with_tls() -> Self {
-        Self::start_as(Reads::Open, true).await
+        Self::start_as(Reads::Open, true, Reach::default()).await
     }
 
-    async fn start_as(reads: Reads, is_tls: bool) -> Self {
+    async fn start_as(reads: Reads, is_tls: bool, reach: Reach) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
         jq2qmt::first_start::create_keys_dir(&keys).unwrap();
@@ -148,19 +155,27 @@ impl App {
         std::fs::write(keys.join("default.pem"), DEFAULT.public_pem()).unwrap();
         let clock = Clock::manual(START);
         let lifecycle = Lifecycle::new();
-        let (store, state) = Self::open(dir.path(), reads, &clock, is_tls, &lifecycle).await;
+        let (store, state) = Self::open(dir.path(), reads, &reach, &clock, is_tls, &lifecycle).await;
         let hash = NewPassword::parse(PASSWORD).unwrap().hash().unwrap();
         store.set_password_hash(hash).await.unwrap();
         let router = app(state.clone());
-        Self { dir, clock, store, state, lifecycle, router, reads, is_tls }
+        Self { dir, clock, store, state, lifecycle, router, reads, reach, is_tls }
     }
 
-    async fn open(dir: &Path, reads: Reads, clock: &Clock, is_tls: bool, lifecycle: &Lifecycle) -> (Store, AppState) {
+    async fn open(
+        dir: &Path,
+        reads: Reads,
+        reach: &Reach,
+        clock: &Clock,
+        is_tls: bool,
+        lifecycle: &Lifecycle,
+    ) -> (Store, AppState) {
         let max_age = Duration::from_mins(5);
         let memory = max_age + Duration::from_mins(1);
         let (store, writer) = Store::open(&dir.join("jq2qmt.db"), clock.clone(), memory).await.unwrap();
         std::thread::spawn(|| writer.run());
         let gate = Gate::new(&dir.join("keys"), reads, max_age, clock.clone(), store.clone()).unwrap();
+        let gate = gate.reached(reach.clone());
         let zone = Zone::named("Asia/Shanghai").unwrap();
         (store.clone(), AppState::new(store, gate, clock.clone(), zone, is_tls, lifecycle.health()))
     }
@@ -169,7 +184,7 @@ impl App {
     pub(crate) async fn restart(&mut self) {
         self.store.clone().close().await;
         (self.store, self.state) =
-            Self::open(self.dir.path(), self.reads, &self.clock, self.is_tls, &self.lifecycle).await;
+            Self::open(self.dir.path(), self.reads, &self.reach, &self.clock, self.is_tls, &self.lifecycle).await;
         self.router = app(self.state.clone());
     }
 

@@ -11,6 +11,7 @@ mod operator;
 mod pages;
 mod polls;
 mod pushes;
+mod reach;
 mod readers;
 mod requests;
 mod serving;

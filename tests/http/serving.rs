@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::time::Duration;
 
+use jq2qmt::auth::reach::Reach;
 use jq2qmt::auth::rights::Reads;
 use jq2qmt::clock::{Clock, Zone};
 use jq2qmt::config::{Config, Places};
@@ -15,7 +16,7 @@ use crate::app::{ALICE, PASSWORD};
 async fn a_task_that_ends_takes_the_server_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let (data_dir, keys_dir) = (dir.path().join("data"), dir.path().join("keys"));
-    std::fs::create_dir(&keys_dir).unwrap();
+    jq2qmt::first_start::create_keys_dir(&keys_dir).unwrap();
     // With a key there, the first start need not make one.
     std::fs::write(keys_dir.join("alice.pem"), ALICE.public_pem()).unwrap();
     let listen = "127.0.0.1:0".parse().unwrap();
@@ -23,6 +24,7 @@ async fn a_task_that_ends_takes_the_server_with_it() {
         places: Places { data_dir, keys_dir },
         listen,
         reads: Reads::Open,
+        reach: Reach::default(),
         tls: None,
         zone: Zone::named("Asia/Shanghai").unwrap(),
         token_max_age: Duration::from_mins(5),

@@ -171,7 +171,9 @@ def test_nobody_else_may_add_a_key(tmp_path):
         keys.parent.mkdir()
         server = Server(keys.parent, preexec=open_umask)
         if command:
-            subprocess.run([BINARY, *command], cwd=keys.parent, env=server.environment, preexec_fn=open_umask, check=True)
+            subprocess.run(
+                [BINARY, *command], cwd=keys.parent, env=server.environment, preexec_fn=open_umask, check=True
+            )
         else:
             assert server.start().stop() == 0
         assert stat.S_IMODE(keys.stat().st_mode) == 0o755

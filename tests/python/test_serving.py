@@ -24,7 +24,7 @@ def connect(server):
 
 def head(length):
     return (
-        f"POST {INTERNAL} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"POST {INTERNAL} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"X-Internal-Password: {PASSWORD}\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 
@@ -73,7 +73,7 @@ def test_strangers_with_slow_bodies_hold_nobody_up(server):
             begun.append(stranger)
             path, header = ((INTERNAL, ""), (UPDATE, "X-Auth-Token: e30=\r\n"))[number % 2]
             stranger.sendall(
-                f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{header}"
+                f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{header}"
                 "Content-Length: 4000000\r\n\r\n{".encode()
             )
         assert server.push("alpha", [held("000001.XSHE", 100)], key).status_code == 200
@@ -159,3 +159,34 @@ def test_https_and_a_certificate_that_changes(tmp_path):
             requests.post(server.url + INTERNAL, json=body, headers=headers, verify=trusted, timeout=10).status_code
             == 200
         )
+
+
+def test_a_server_for_this_machine_is_for_this_machine(tmp_path):
+    """A page whose name leads here, and a proxy that nobody spoke of, get told what is missing; options mend it."""
+    with running(tmp_path) as server:
+        for headers, code in (
+            ({"Host": "evil.example"}, "unknown_host"),
+            ({"X-Forwarded-For": "1.2.3.4"}, "reads_unsaid"),
+        ):
+            refused = server.get(TOTAL, headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (403, code)
+            assert "--" in refused.json()["message"] and "--" in refused.json()["error"]
+    proxied = ("--public-host", "qmt.example.com", "--trusted-proxy", "127.0.0.0/8", "--reads", "open")
+    with running(tmp_path, *proxied) as server:
+        assert server.get(TOTAL, headers={"Host": "qmt.example.com", "X-Forwarded-For": "1.2.3.4"}).status_code == 200
+        pushed = json.dumps([held("000001.XSHE", 100)])
+        common = (
+            "push",
+            "--server",
+            server.url,
+            "--key",
+            "data/default_private.pem",
+            "--client",
+            "a",
+            "--strategy",
+            "a",
+            "-",
+        )
+        assert server.run(*common, "--audience", "qmt.example.com", stdin=pushed).returncode == 0
+        refused = server.run(*common, "--audience", "other.example.com", stdin=pushed, check=False)
+        assert refused.returncode == 1 and "audience" in refused.stderr
