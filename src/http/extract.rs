@@ -18,6 +18,8 @@ use serde_path_to_error::Segment;
 
 use super::error::{AppError, Invalid};
 use super::{AppState, MAX_BODY, Peer, cookies};
+use crate::auth::Denied;
+use crate::auth::reach::Source;
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
 use crate::auth::token::Bound;
 use crate::domain::revision::Revision;
@@ -39,6 +41,14 @@ pub(super) fn peer_address(parts: &Parts) -> Result<IpAddr, AppError> {
 
 fn sender<'a>(parts: &'a Parts, session: Option<&'a str>) -> Result<Sender<'a>, AppError> {
     Ok(Sender { headers: &parts.headers, session, query: parts.uri.query(), address: peer_address(parts)? })
+}
+
+/// From which page the request was sent, which must not be another site's.
+pub(super) fn source(parts: &Parts, state: &AppState) -> Result<Source, AppError> {
+    match state.gate.reach().source(&parts.headers) {
+        Source::Foreign => Err(Denied::ForeignSite.into()),
+        other => Ok(other),
+    }
 }
 
 /// Refuses a body whose announced length is beyond the limit.
@@ -152,18 +162,25 @@ impl FromRequest<AppState> for OperatorRequest {
                 }
             }
         } else {
+            // Only what a page can send without asking first comes without the header: another site's page could guess, and
+            // lock out whoever looks at it.
+            source(&parts, state)?;
             // The password is in the body, if anywhere, so a stranger's body must be taken in; not many at a time.
             let _place = state.capacity.stranger().ok_or(AppError::Overloaded)?;
             let body = form_or_json(is_form, read_body(body).await?);
+            check_media_type(&parts, is_form, &body)?;
             let password = serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password);
             (state.gate.operator(password.as_deref(), address).await?, body)
         };
-        // A DELETE has nothing to say in a body.
-        if !body.is_empty() && !is_form && !has_content_type(&parts, JSON) {
-            return Err(AppError::UnsupportedMediaType(JSON));
-        }
+        check_media_type(&parts, is_form, &body)?;
         Ok(Self { operator, if_match: if_match(&parts)?, body })
     }
+}
+
+/// Refuses what is neither JSON nor a form. A DELETE has nothing to say in a body.
+fn check_media_type(parts: &Parts, is_form: bool, body: &[u8]) -> Result<(), AppError> {
+    let is_known = body.is_empty() || is_form || has_content_type(parts, JSON);
+    if is_known { Ok(()) } else { Err(AppError::UnsupportedMediaType(JSON)) }
 }
 
 /// A form's body. A stranger's is taken in too, since its sender may only have to log in again; not many at a time.

@@ -65,6 +65,36 @@ async fn guessing_locks_the_address_out() {
 }
 
 #[tokio::test]
+async fn a_foreign_page_cannot_lock_the_operator_out() {
+    let app = App::start().await;
+    let guess = async |headers: &[(&str, &str)], content_type: &str| {
+        let body = match content_type {
+            "application/x-www-form-urlencoded" => "internal_password=wrong&strategy_name=a&positions=[]",
+            _ => r#"{"internal_password":"wrong","strategy_name":"a","positions":[]}"#,
+        };
+        let request = axum::http::Request::post(INTERNAL).header("content-type", content_type);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        app.send(request.body(body.into()).unwrap()).await.refusal()
+    };
+    let form = "application/x-www-form-urlencoded";
+    for _ in 0..3 {
+        for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "null")] {
+            assert_eq!(guess(&[(name, value)], form).await, (403, "foreign_form".to_owned()), "{value}");
+        }
+        let foreign = [("origin", "http://evil.example"), ("host", "192.0.2.1:5366")];
+        assert_eq!(guess(&foreign, form).await.0, 403);
+        // What a page can send without asking first is a form in disguise.
+        assert_eq!(guess(&foreign, "text/plain").await.0, 403);
+        assert_eq!(guess(&[], "text/plain").await, (415, "unsupported_media_type".to_owned()));
+    }
+    // A program's guess, or that of a page of ours, counts.
+    for _ in 0..5 {
+        assert_eq!(guess(&[], form).await, (401, "wrong_password".to_owned()));
+    }
+    assert_eq!(guess(&[], form).await, (429, "locked_out".to_owned()));
+}
+
+#[tokio::test]
 async fn a_guess_counts_though_its_sender_hangs_up() {
     let app = App::start().await;
     let attempt = async |password: &str| app.post(INTERNAL, &[("x-internal-password", password)], BODY).await;

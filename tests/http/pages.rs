@@ -14,11 +14,13 @@ use crate::app::{ALICE, Answer, App, PASSWORD, held};
 struct Browser<'a> {
     app: &'a App,
     cookies: BTreeMap<String, String>,
+    /// What it says of the page that sends a form.
+    origin: Option<&'static str>,
 }
 
 impl<'a> Browser<'a> {
     fn new(app: &'a App) -> Self {
-        Self { app, cookies: BTreeMap::new() }
+        Self { app, cookies: BTreeMap::new(), origin: Some("http://server:5366") }
     }
 
     async fn operator(app: &'a App) -> Self {
@@ -58,6 +60,8 @@ impl<'a> Browser<'a> {
     async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header("host", "server:5366");
+        let request = self.origin.into_iter().fold(request, |request, origin| request.header("origin", origin));
         self.send(request, body.into()).await
     }
 
@@ -190,7 +194,8 @@ async fn under_tls_the_session_is_a_cookie_of_this_host_alone() {
     browser.page("/keys").await;
     // Who can set a cookie for this host without TLS has not the name that counts.
     let secret = browser.cookies["__Host-jq2qmt_session"].clone();
-    let mut other = Browser { app: &app, cookies: BTreeMap::from([("jq2qmt_session".to_owned(), secret)]) };
+    let mut other = Browser::new(&app);
+    other.cookies.insert("jq2qmt_session".to_owned(), secret);
     assert_eq!(other.get("/keys").await.status, 303);
     // A browser keeps a cookie whose removal lacks what its name promises.
     let gone = browser.submit("/", "/logout", &[]).await;
@@ -276,7 +281,7 @@ async fn a_session_outlives_a_restart_and_not_a_new_password() {
     let mut app = App::start().await;
     let cookies = Browser::operator(&app).await.cookies;
     app.restart().await;
-    let mut browser = Browser { app: &app, cookies };
+    let mut browser = Browser { cookies, ..Browser::new(&app) };
     browser.page("/keys").await;
     let body = json!({"new_password": "another-long-password"}).to_string();
     app.post("/api/v1/internal/password/set", &[("x-internal-password", PASSWORD)], body).await.ok();
@@ -320,14 +325,120 @@ async fn what_was_typed_survives_a_session_that_ends() {
     assert!(login.contains("登录已过期") && !login.contains("<b>"));
     // A wrong password loses nothing either.
     let answer = browser.submit_from(&login, "/login", &[("password", "wrong")]).await;
-    let go_on = browser.submit_from(&text(&answer), "/login", &[("password", PASSWORD)]).await;
-    assert_eq!(go_on.status, 200);
-    let preview = browser.submit_from(&text(&go_on), "/adjustment", &[]).await;
-    assert_eq!(preview.status, 200);
-    let preview = text(&preview);
-    for value in ["600000", "浦发 &#38; &#60;b&#62;", "-100", "9.5", "a=b", "保存前后对比"] {
+    let back = browser.submit_from(&text(&answer), "/login", &[("password", PASSWORD)]).await;
+    assert_eq!(back.status, 200);
+    let preview = text(&back);
+    for value in ["600000", "浦发 &#38; &#60;b&#62;", "-100", "9.5", "a=b", "保存前后对比", "请核对"] {
         assert!(preview.contains(value), "{value}");
     }
+    // From there it goes on as from any preview.
+    let saved = browser.submit_from(&preview, "/adjustment", &rows_of_preview(&typed)).await;
+    assert_eq!(saved.status, 303, "{}", text(&saved));
+    assert_eq!(app.total("").await["positions"][0]["total_volume"], -100);
+}
+
+/// What was typed, to be saved.
+fn rows_of_preview<'a>(typed: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let rows = typed.iter().copied().filter(|(name, _)| *name != "action");
+    rows.chain([("action", "save")]).collect()
+}
+
+#[tokio::test]
+async fn what_was_to_be_saved_after_the_session_is_shown_first_and_not_saved() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let page = browser.page("/adjustment").await;
+    let list = [["600000.SH", "-100", "9.5"]];
+    let seen = text(&preview(&mut browser, "/adjustment", &list).await);
+    app.clock.advance(Duration::from_hours(13));
+    let fields: Vec<_> = rows(&list).into_iter().chain([("action", "save")]).collect();
+    for (from, faulty) in [(&seen, false), (&page, true)] {
+        let mut fields = fields.clone();
+        if faulty {
+            fields[2].1 = "many";
+        }
+        let login = browser.submit_from(from, "/adjustment", &fields).await;
+        let back = browser.submit_from(&text(&login), "/login", &[("password", PASSWORD)]).await;
+        assert_eq!(back.status, if faulty { 422 } else { 200 });
+        assert_eq!(text(&back).contains("保存前后对比"), !faulty);
+        assert!(app.store.book().is_empty(), "nothing is saved before it was seen");
+        browser.cookies.clear();
+    }
+}
+
+#[tokio::test]
+async fn every_form_that_is_kept_comes_back_to_be_looked_at() {
+    let app = App::start().await;
+    app.push(&ALICE, "双/均", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    app.push(&ALICE, "双/均", json!([held("600000.SH", 900, 10.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let path = "/strategies/%E5%8F%8C%2F%E5%9D%87";
+    let (restore, delete) = (format!("{path}/restore"), format!("{path}/delete"));
+    for (asked, action, shown) in
+        [(format!("{restore}?to=1"), restore, "900 → 100"), (delete.clone(), delete, "900 → 0")]
+    {
+        let page = browser.page(&asked).await;
+        browser.cookies.clear();
+        let login = text(&browser.submit_from(&page, &action, &[]).await);
+        let back = browser.submit_from(&login, "/login", &[("password", PASSWORD)]).await;
+        assert!(back.status == 200 && text(&back).contains(shown) && text(&back).contains("请核对"), "{}", text(&back));
+        assert_eq!(app.total("").await["positions"][0]["total_volume"], 900);
+        // What was confirmed was another list.
+        browser.cookies.clear();
+        app.push(&ALICE, "双/均", json!([held("600000.SH", 950, 10.0)])).await.ok();
+        let back = browser.submit_from(&login, "/login", &[("password", PASSWORD)]).await;
+        assert!(back.status == 409 && text(&back).contains("950 → "), "{}", text(&back));
+        app.push(&ALICE, "双/均", json!([held("600000.SH", 900, 10.0)])).await.ok();
+    }
+    let page = browser.page("/keys").await;
+    browser.cookies.clear();
+    let wish = [("name", "qmt"), ("scope", "write"), ("patterns", "beta-*")];
+    let login = text(&browser.submit_from(&page, "/keys/create", &wish).await);
+    let back = text(&browser.submit_from(&login, "/login", &[("password", PASSWORD)]).await);
+    assert!(back.contains("value=\"qmt\"") && back.contains("beta-*") && !back.contains("class=\"secret\""), "{back}");
+    // What has nothing to look at, or holds a password, is not kept; one is back where it was.
+    for (page, action) in [("/password", "/password"), ("/keys", "/keys/revoke"), ("/", "/logout")] {
+        let body = browser.page(page).await;
+        browser.cookies.clear();
+        let fields = [("name", "x"), ("current", "secret-one"), ("new", "secret-two"), ("again", "secret-two")];
+        let token = body.split("name=\"form_token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let sent: Vec<_> = fields.into_iter().chain([("form_token", token.as_str())]).collect();
+        let login = text(&browser.post(action, &sent).await);
+        assert!(login.contains("登录已过期") && !login.contains("secret-") && !login.contains("name=\"pending\""));
+        let back = browser.submit_from(&login, "/login", &[("password", PASSWORD)]).await;
+        assert_eq!((back.status.as_u16(), back.header("location")), (303, action));
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_sites_form_is_never_kept() {
+    let app = App::start().await;
+    let evil = [("overlay", ""), ("revision", "0"), ("code", "600000.SH"), ("volume", "1"), ("cost", "1")];
+    let evil: Vec<_> = evil.into_iter().chain([("name", "evil"), ("remark", ""), ("action", "save")]).collect();
+    let mut browser = Browser::new(&app);
+    browser.origin = None;
+    let unsaid = browser.post("/adjustment", &evil).await;
+    let page = text(&unsaid);
+    assert!(unsaid.status == 401 && page.contains("没有保留") && !page.contains("evil"), "{page}");
+    let back = browser.submit_from(&page, "/login", &[("password", PASSWORD)]).await;
+    assert_eq!((back.status.as_u16(), back.header("location")), (303, "/adjustment"));
+    browser.cookies.clear();
+
+    for origin in ["http://evil.example", "http://server:80", "null"] {
+        browser.origin = Some(origin);
+        let foreign = browser.post("/adjustment", &evil).await;
+        assert!(foreign.status == 403 && !text(&foreign).contains("evil"), "{origin}");
+        // Nor does it lead the operator to a login that carries one.
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&evil).finish();
+        let kept = [("pending_path", "/adjustment"), ("pending", &*body), ("password", "")];
+        let login = browser.post("/login", &kept).await;
+        assert!(login.status == 403 && !text(&login).contains("evil"), "{origin}");
+    }
+    browser.origin = None;
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&evil).finish();
+    let kept = [("pending_path", "/adjustment"), ("pending", &*body), ("password", PASSWORD)];
+    let back = browser.post("/login", &kept).await;
+    assert_eq!((back.status.as_u16(), back.header("location")), (303, "/"), "where nothing is said, nothing is kept");
 }
 
 /// The rows of the editor as a form sends them.

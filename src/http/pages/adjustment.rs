@@ -119,10 +119,7 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     if action == "more" {
         return Ok(page.draw(StatusCode::OK, MORE_ROWS));
     }
-    let Some(positions) = page.read_rows(&book) else {
-        page.notice = Some(Notice::Bad(page.v.t.fix_errors));
-        return Ok(page.draw(StatusCode::UNPROCESSABLE_ENTITY, SPARE_ROWS));
-    };
+    let Some(positions) = page.read_rows(&book) else { return Ok(page.faulty()) };
     let saving = action == "save";
     if saving && fields.get("digest") == page.digest {
         let (name, positions) = (page.name.clone(), positions.clone());
@@ -134,6 +131,15 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     }
     // A preview, also of what was to be saved and was not.
     page.preview(&state.desk, positions, saving).await
+}
+
+/// The editor as it was sent by a session that had ended: with its preview, though it was to be saved.
+pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result<Response, AppError> {
+    let book = state.store.book();
+    let mut page = AdjustmentPage::sent(&book, v, fields)?;
+    let Some(positions) = page.read_rows(&book) else { return Ok(page.faulty()) };
+    page.notice = Some(Notice::Good(page.v.t.resumed.to_owned()));
+    page.preview(&state.desk, positions, false).await
 }
 
 impl AdjustmentPage {
@@ -161,6 +167,12 @@ impl AdjustmentPage {
         // All of them are read, so that every fault is shown at once.
         let read: Vec<Option<Position>> = kept.map(|row| row.read(&known, &self.v)).collect();
         read.into_iter().collect()
+    }
+
+    /// Shows what is wrong in the rows.
+    fn faulty(mut self) -> Response {
+        self.notice = Some(Notice::Bad(self.v.t.fix_errors));
+        self.draw(StatusCode::UNPROCESSABLE_ENTITY, SPARE_ROWS)
     }
 
     /// Shows what saving would do, and what somebody else did meanwhile.

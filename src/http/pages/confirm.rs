@@ -10,7 +10,7 @@ use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed};
 use super::changes::{ChangeLine, TotalChange};
-use super::form::CheckedForm;
+use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
 use super::strategy::parse;
 use super::view::{Member, View};
@@ -33,6 +33,19 @@ struct ConfirmPage {
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
     moved: bool,
+    /// Whether it was sent before, by a session that had ended.
+    resumed: bool,
+}
+
+/// How the question comes about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// Somebody asked.
+    Asked,
+    /// It was confirmed, but the strategy had moved on.
+    Moved,
+    /// It was confirmed by a session that had ended, when the strategy was at this revision.
+    Resumed(Revision),
 }
 
 /// Draws what going back to a revision, or with None deleting, would change.
@@ -41,15 +54,23 @@ async fn draw(
     v: View,
     name: StrategyName,
     to: Option<Revision>,
-    status: StatusCode,
+    occasion: Occasion,
 ) -> Result<Response, AppError> {
     let preview = state.desk.preview(&name, to.map_or(Proposal::Remove, Proposal::Restore)).await?;
+    let resumed = matches!(occasion, Occasion::Resumed(_));
+    let moved = match occasion {
+        Occasion::Asked => false,
+        Occasion::Moved => true,
+        Occasion::Resumed(then) => then != preview.expected,
+    };
+    let status = if moved { StatusCode::CONFLICT } else { StatusCode::OK };
     let page = ConfirmPage {
         path: strategy_path(name.as_str()),
         expected: preview.expected,
         lines: ChangeLine::all(&preview.changes),
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
-        moved: status != StatusCode::OK,
+        moved,
+        resumed,
         v,
         name,
         to,
@@ -71,8 +92,8 @@ pub(super) async fn ask_restore(
     PathText(name): PathText,
     Query(asked): Query<RestoreQuery>,
 ) -> Result<Response, AppError> {
-    let to = asked.to.parse().map_err(|_| Invalid::Query("to".into()))?;
-    draw(&state, v, parse(&name)?, Some(to), StatusCode::OK).await
+    let to = revision(&asked.to, "to")?;
+    draw(&state, v, parse(&name)?, Some(to), Occasion::Asked).await
 }
 
 /// `GET /strategies/{name}/delete`
@@ -81,7 +102,7 @@ pub(super) async fn ask_delete(
     Member(v): Member,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    draw(&state, v, parse(&name)?, None, StatusCode::OK).await
+    draw(&state, v, parse(&name)?, None, Occasion::Asked).await
 }
 
 /// `POST /strategies/{name}/restore`
@@ -90,8 +111,8 @@ pub(super) async fn restore(
     PathText(name): PathText,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let (name, expected) = (parse(&name)?, expected(&form)?);
-    let to = form.fields.get("to").parse().map_err(|_| Invalid::Query("to".into()))?;
+    let (name, expected) = (parse(&name)?, expected(&form.fields)?);
+    let to = revision(form.fields.get("to"), "to")?;
     let done = state.desk.restore(&form.operator, name.clone(), to, Some(expected)).await;
     answer(&state, form.v, name, Some(to), done).await
 }
@@ -102,14 +123,30 @@ pub(super) async fn delete(
     PathText(name): PathText,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let (name, expected) = (parse(&name)?, expected(&form)?);
+    let (name, expected) = (parse(&name)?, expected(&form.fields)?);
     let done = state.desk.remove(&form.operator, name.clone(), Some(expected)).await;
     answer(&state, form.v, name, None, done).await
 }
 
+/// Asks again what was confirmed by a session that had ended.
+pub(super) async fn resume(
+    state: &AppState,
+    v: View,
+    name: StrategyName,
+    to: Option<&str>,
+    fields: &Fields,
+) -> Result<Response, AppError> {
+    let to = to.map(|to| revision(to, "to")).transpose()?;
+    draw(state, v, name, to, Occasion::Resumed(expected(fields)?)).await
+}
+
 /// What the page that was confirmed had seen.
-fn expected(form: &CheckedForm) -> Result<Revision, Invalid> {
-    form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))
+fn expected(fields: &Fields) -> Result<Revision, Invalid> {
+    revision(fields.get("expected"), "expected")
+}
+
+fn revision(text: &str, field: &'static str) -> Result<Revision, Invalid> {
+    text.parse().map_err(|_| Invalid::Query(field.into()))
 }
 
 /// On to the strategy; or, when somebody else was faster, what it would change now.
@@ -122,7 +159,7 @@ async fn answer(
 ) -> Result<Response, AppError> {
     match done {
         Ok(_) => Ok(see_other(&strategy_path(name.as_str()))),
-        Err(not_done) if not_done.is_conflict() => draw(state, v, name, to, StatusCode::CONFLICT).await,
+        Err(not_done) if not_done.is_conflict() => draw(state, v, name, to, Occasion::Moved).await,
         Err(not_done) => Err(not_done.into()),
     }
 }

@@ -3,17 +3,16 @@
 use std::net::IpAddr;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::HeaderValue;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
 use super::super::cookies;
 use super::super::error::AppError;
-use super::super::extract::{body_of_form, peer_address};
+use super::super::extract::{body_of_form, peer_address, source};
 use super::view::View;
 use crate::auth::Denied;
+use crate::auth::reach::Source;
 use crate::auth::rights::{LoggedIn, Operator};
 
 /// The name of the field that shows where a form comes from.
@@ -24,7 +23,7 @@ const TOKEN_FIELD: &str = "form_token";
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn parse(body: &[u8]) -> Self {
+    pub(super) fn parse(body: &[u8]) -> Self {
         Self(form_urlencoded::parse(body).into_owned().collect())
     }
 
@@ -45,11 +44,13 @@ impl Fields {
     }
 }
 
-/// A form that came after its session had ended. It is kept, so that the login can offer it again.
+/// A form that came after its session had ended. It may be kept, so that the login can show it again.
 #[derive(Debug, Clone)]
 pub(super) struct SessionEnded {
     /// Where it was sent to.
     pub(super) path: String,
+    /// Whether a page of ours sent it, for all that is known.
+    pub(super) source: Source,
     /// What is in it.
     pub(super) fields: Vec<(String, String)>,
 }
@@ -93,14 +94,14 @@ impl FromRequest<AppState> for CheckedForm {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, FormError> {
         let (parts, body) = request.into_parts();
-        check_origin(&parts)?;
+        let source = source(&parts, state)?;
         let address = peer_address(&parts)?;
         let jar = CookieJar::from_headers(&parts.headers);
         let session = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
         let fields = Fields::parse(&body_of_form(&parts, body, state, session.is_some()).await?);
         let Some(session) = session else {
             let path = parts.uri.path().to_owned();
-            return Err(FormError::SessionEnded(SessionEnded { path, fields: fields.without_token() }));
+            return Err(FormError::SessionEnded(SessionEnded { path, source, fields: fields.without_token() }));
         };
         let operator = session.over_form(fields.get(TOKEN_FIELD), address)?;
         let v = View::stranger(&parts, state).member(&session);
@@ -112,6 +113,8 @@ impl FromRequest<AppState> for CheckedForm {
 pub(super) struct OpenForm {
     pub(super) v: View,
     pub(super) address: IpAddr,
+    /// Whether a page of ours sent it, for all that is known.
+    pub(super) source: Source,
     pub(super) fields: Fields,
 }
 
@@ -120,18 +123,9 @@ impl FromRequest<AppState> for OpenForm {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         let (parts, body) = request.into_parts();
-        check_origin(&parts)?;
+        let source = source(&parts, state)?;
         let address = peer_address(&parts)?;
         let body = body_of_form(&parts, body, state, false).await?;
-        Ok(Self { v: View::of(&parts, state).await?, address, fields: Fields::parse(&body) })
-    }
-}
-
-/// Refuses a form that another site's page sent, where the browser says so. Unlike `Origin`, this holds behind a proxy
-/// that does not hand on the name under which it is reached.
-fn check_origin(parts: &Parts) -> Result<(), AppError> {
-    match parts.headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
-        None | Some(b"same-origin" | b"none") => Ok(()),
-        Some(_) => Err(Denied::ForeignForm.into()),
+        Ok(Self { v: View::of(&parts, state).await?, address, source, fields: Fields::parse(&body) })
     }
 }

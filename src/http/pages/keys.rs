@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::super::AppState;
 use super::super::error::AppError;
-use super::form::CheckedForm;
+use super::form::{CheckedForm, Fields};
 use super::view::{Member, View};
 use super::{html, see_other};
 use crate::auth::api_key::{KeyFault, KeyWish, Secret};
@@ -34,6 +34,19 @@ struct Wish {
     name: String,
     write: bool,
     patterns: String,
+    /// Whether it was sent before, by a session that had ended.
+    resumed: bool,
+}
+
+impl Wish {
+    fn sent(fields: &Fields) -> Self {
+        Self {
+            name: fields.get("name").trim().to_owned(),
+            write: fields.get("scope") == "write",
+            patterns: fields.get("patterns").to_owned(),
+            resumed: false,
+        }
+    }
 }
 
 async fn draw(
@@ -59,11 +72,7 @@ pub(super) async fn page(State(state): State<AppState>, Member(v): Member) -> Re
 pub(super) async fn create(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
     let (v, fields) = (form.v, form.fields);
     let t = v.t;
-    let wish = Wish {
-        name: fields.get("name").trim().to_owned(),
-        write: fields.get("scope") == "write",
-        patterns: fields.get("patterns").to_owned(),
-    };
+    let wish = Wish::sent(&fields);
     let patterns = wish.patterns.lines().map(str::trim).filter(|line| !line.is_empty()).map(Pattern::new).collect();
     let scope = if wish.write { Scope::Write } else { Scope::Read };
     let refused = StatusCode::UNPROCESSABLE_ENTITY;
@@ -79,6 +88,12 @@ pub(super) async fn create(State(state): State<AppState>, form: CheckedForm) -> 
         Err(NotDone::KeyNameTaken) => draw(&state, v, refused, None, wish, Some(t.key_name_taken)).await,
         Err(not_done) => Err(not_done.into()),
     }
+}
+
+/// The key that was asked for by a session that had ended, to be asked for again.
+pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result<Response, AppError> {
+    let wish = Wish { resumed: true, ..Wish::sent(fields) };
+    draw(state, v, StatusCode::OK, None, wish, None).await
 }
 
 /// `POST /keys/revoke`

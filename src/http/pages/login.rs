@@ -11,10 +11,12 @@ use super::super::AppState;
 use super::super::cookies::session_cookie;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
-use super::form::{CheckedForm, OpenForm, SessionEnded};
+use super::form::{CheckedForm, Fields, OpenForm, SessionEnded};
 use super::links::own_path;
+use super::resume::Resumed;
 use super::view::View;
 use super::{html, links, see_other};
+use crate::auth::reach::Source;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -24,6 +26,7 @@ struct LoginPage {
     next: String,
     /// What was being sent when the session ended: where to, and the fields.
     pending: Option<Pending>,
+    notice: Option<&'static str>,
     error: Option<String>,
 }
 
@@ -31,15 +34,6 @@ struct LoginPage {
 struct Pending {
     path: String,
     body: String,
-}
-
-/// The page with which a form that was kept is sent again.
-#[derive(Template)]
-#[template(path = "go_on.html")]
-struct GoOnPage {
-    v: View,
-    path: String,
-    fields: Vec<(String, String)>,
 }
 
 /// Where to go after the login.
@@ -55,7 +49,7 @@ pub(super) async fn page(v: View, Query(asked): Query<LoginQuery>) -> Response {
     if v.logged_in() {
         return see_other(&next);
     }
-    html(StatusCode::OK, &LoginPage { v, next, pending: None, error: None })
+    html(StatusCode::OK, &LoginPage { v, next, pending: None, notice: None, error: None })
 }
 
 /// Sends a browser to the login, and from there back.
@@ -64,11 +58,18 @@ pub(super) fn redirect_to_login(uri: &Uri) -> Response {
     see_other(&format!("/login?{}", links::query([("next", here)])))
 }
 
-/// The login page that keeps a form whose session has ended.
+/// The login page for a form whose session has ended; it keeps the form, if a page of ours sent one that can be shown again.
 pub(super) fn ask_to_go_on(v: View, ended: SessionEnded) -> Response {
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&ended.fields).finish();
-    let pending = Some(Pending { path: ended.path, body });
-    html(StatusCode::UNAUTHORIZED, &LoginPage { v, next: "/".to_owned(), pending, error: None })
+    let SessionEnded { path, source, fields } = ended;
+    let (keep, notice) = match (Resumed::sent_to(&path), source) {
+        (None, _) => (false, v.t.session_over),
+        (Some(_), Source::Own) => (true, v.t.session_ended),
+        (Some(_), _) => (false, v.t.not_kept),
+    };
+    let next = own_path(&path).to_owned();
+    let body = || form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+    let pending = keep.then(|| Pending { path, body: body() });
+    html(StatusCode::UNAUTHORIZED, &LoginPage { v, next, pending, notice: Some(notice), error: None })
 }
 
 /// `POST /login`
@@ -77,18 +78,18 @@ pub(super) async fn log_in(
     jar: CookieJar,
     form: OpenForm,
 ) -> Result<Response, AppError> {
-    let OpenForm { v, address, fields } = form;
+    let OpenForm { v, address, source, fields } = form;
     let next = own_path(fields.get("next")).to_owned();
-    let pending = Some(fields.get("pending_path")).filter(|path| !path.is_empty());
-    let pending =
-        pending.map(|path| Pending { path: own_path(path).to_owned(), body: fields.get("pending").to_owned() });
+    let path = Some(fields.get("pending_path")).filter(|path| source == Source::Own && !path.is_empty());
+    let pending = path.map(|path| Pending { path: path.to_owned(), body: fields.get("pending").to_owned() });
     let secret = match state.gate.log_in(fields.get("password"), address).await {
         Ok(secret) => secret,
         Err(refused) => {
             let error = AppError::from(refused);
             let text = error.text();
             let (status, shown) = (text.status, v.t.of_error(text));
-            let page = LoginPage { v, next, pending, error: Some(shown) };
+            let notice = pending.as_ref().map(|_| v.t.session_ended);
+            let page = LoginPage { v, next, pending, notice, error: Some(shown) };
             let mut response = html(status, &page);
             if let Some(wait) = error.retry_after() {
                 response
@@ -99,11 +100,13 @@ pub(super) async fn log_in(
         }
     };
     tracing::info!(%address, "the operator logged in to the pages");
-    let response = match pending {
-        Some(Pending { path, body }) => {
-            let fields = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let resumed = pending.and_then(|pending| Some((Resumed::sent_to(&pending.path)?, pending.body)));
+    let response = match resumed {
+        Some((resumed, body)) => {
             let v = v.member(&state.gate.known(&secret));
-            html(StatusCode::OK, &GoOnPage { v, path, fields })
+            let shown = resumed.show(&state, v, &Fields::parse(body.as_bytes())).await;
+            // Logged in they are, whatever became of the form.
+            shown.unwrap_or_else(IntoResponse::into_response)
         }
         None => see_other(&next),
     };

@@ -16,6 +16,7 @@ mod login;
 mod overlay_row;
 mod overview;
 mod password;
+mod resume;
 mod strategy;
 mod texts;
 mod view;

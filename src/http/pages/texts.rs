@@ -208,9 +208,10 @@ texts! {
     set_password: "设置密码", "Set password";
     operator_password: "操作员密码", "Operator's password";
     log_in_lead: "操作员密码在首次启动时显示，可用 jq2qmt password set 重设。", "The operator's password was shown at the first start; jq2qmt password set sets another.";
-    session_ended: "登录已过期。您的输入已保留：登录后可继续提交。", "Your session has ended. Your input is kept: log in to go on.";
-    go_on: "继续提交", "Go on";
-    go_on_lead: "已重新登录。点击继续，提交您之前的输入。", "You are logged in again. Go on to submit what you entered before.";
+    session_ended: "登录已过期。您的输入已保留：登录后可继续。", "Your session has ended. Your input is kept: log in to go on.";
+    session_over: "登录已过期，请重新登录。", "Your session has ended: log in again.";
+    not_kept: "登录已过期。浏览器没有说明这份输入来自哪个页面，因此没有保留：请登录后重新填写。", "Your session has ended. The browser does not say which page your input comes from, so it was not kept: log in and enter it again.";
+    resumed: "已重新登录，尚未提交。这是您之前的输入：请核对后再提交。", "You are logged in again; nothing was sent yet. This is what you entered before: look at it, then send it.";
 
     clients: "客户端", "Clients";
     clients_lead: "keys 目录中的公钥：谁可以签名推送。用 jq2qmt keygen 生成，删除文件即失效。", "Public keys in the keys folder: who may push with a signature. jq2qmt keygen makes one; deleting the file ends it.";
