@@ -17,10 +17,11 @@ use super::api_key::ApiKeys;
 use super::keyring::{Client, Keyring, KeyringError, LOOK_EVERY};
 use super::password::verify;
 use super::reach::Reach;
-use super::session::{self, SessionSecret};
+use super::session::{self, FormKey, SessionSecret};
 use super::throttle::Throttle;
 use super::token::{Bound, Token};
 use crate::clock::Clock;
+use crate::domain::moment::Moment;
 use crate::domain::revision::Actor;
 use crate::domain::strategy::{Kind, Pattern, StrategyName};
 use crate::ledger::UsedToken;
@@ -127,13 +128,13 @@ impl Operator {
 #[derive(Debug)]
 pub struct LoggedIn {
     digest: [u8; 32],
-    form_token: String,
+    form_key: FormKey,
 }
 
 impl LoggedIn {
-    /// What the forms of this session must carry.
-    pub fn form_token(&self) -> &str {
-        &self.form_token
+    /// What the forms of a page of this session must carry; another page carries another one.
+    pub fn form_token(&self) -> String {
+        self.form_key.masked()
     }
 
     /// The right to change something, for a form that a page of this session made.
@@ -141,7 +142,7 @@ impl LoggedIn {
     /// # Errors
     /// When another page made it.
     pub fn over_form(&self, form_token: &str, address: IpAddr) -> Result<Operator, Denied> {
-        if form_token == self.form_token { Ok(Operator { address }) } else { Err(Denied::ForeignForm) }
+        if self.form_key.is_in(form_token) { Ok(Operator { address }) } else { Err(Denied::ForeignForm) }
     }
 }
 
@@ -265,7 +266,7 @@ impl Gate {
 
     /// Who is logged in with a session that has just begun.
     pub fn known(&self, secret: &SessionSecret) -> LoggedIn {
-        LoggedIn { digest: secret.digest(), form_token: secret.form_token() }
+        LoggedIn { digest: secret.digest(), form_key: secret.form_key() }
     }
 
     /// Who is logged in, by what the session's cookie holds.
@@ -280,7 +281,7 @@ impl Gate {
         if session::is_due(&found, now) {
             self.store.note_session_use(digest, now);
         }
-        Ok(Some(LoggedIn { digest, form_token: secret.form_token() }))
+        Ok(Some(LoggedIn { digest, form_key: secret.form_key() }))
     }
 
     /// Ends a session.
@@ -312,6 +313,38 @@ impl Gate {
             Scope::Read => Ok(Reader(())),
             Scope::Write => Err(Denied::WrongScope("read")),
         }
+    }
+
+    /// When the password was set by which somebody reads, if that is what they read by; see [`Self::still_reads`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn password_set_at(&self, headers: &HeaderMap) -> Result<Option<Moment>, Denied> {
+        if self.reads == Reads::Open || !headers.contains_key("x-internal-password") {
+            return Ok(None);
+        }
+        let operator = self.store.operator().await.map_err(|error| Denied::Unavailable(error.to_string()))?;
+        Ok(operator.map(|operator| operator.updated_at))
+    }
+
+    /// Whether somebody who was let in to read still may, while an answer to them goes on; false also when it cannot be
+    /// known. It is no use of their session, and no guess at the password: `password_set_at` is when the one was set by
+    /// which they were let in.
+    pub async fn still_reads(&self, sender: Sender<'_>, password_set_at: Option<Moment>) -> bool {
+        if self.reads == Reads::Open {
+            return true;
+        }
+        if sender.headers.contains_key("x-internal-password") {
+            let operator = self.store.operator().await.ok().flatten();
+            return operator.is_some_and(|operator| Some(operator.updated_at) == password_set_at);
+        }
+        if let Some(secret) = sender.session.map(SessionSecret::presented)
+            && let Ok(Some(found)) = self.store.session(&secret.digest()).await
+        {
+            return session::holds(&found, self.clock.now());
+        }
+        let Some(presented) = sender.api_key() else { return false };
+        self.api_keys.check(&presented).await.is_ok_and(|key| key.scope == Scope::Read)
     }
 
     /// Whether somebody may push, by a signed token or an API key. The body is not needed for it, so that a stranger

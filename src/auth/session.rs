@@ -49,9 +49,35 @@ impl SessionSecret {
     }
 
     /// What every form must carry. It follows from the secret, which no other site can read.
-    pub(super) fn form_token(&self) -> String {
-        hex::encode(Sha256::digest(format!("form {}", self.0)))
+    pub(super) fn form_key(&self) -> FormKey {
+        FormKey(Sha256::digest(format!("form {}", self.0)).into())
     }
+}
+
+/// What shows that a page of a session made a form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FormKey([u8; 32]);
+
+impl FormKey {
+    /// The key as a page carries it: under a mask of its own each time. Pages are gzip-ed and hold what others wrote; the
+    /// length of an answer must not tell whether that and the key have something in common.
+    pub(super) fn masked(&self) -> String {
+        let mask: [u8; 32] = rand::random();
+        hex::encode(mask) + &hex::encode(xor(&self.0, &mask))
+    }
+
+    /// Whether this is the key, under whatever mask.
+    pub(super) fn is_in(&self, token: &str) -> bool {
+        let Ok(bytes) = hex::decode(token) else { return false };
+        match bytes.split_first_chunk() {
+            Some((mask, masked)) => masked.try_into().is_ok_and(|masked| xor(masked, mask) == self.0),
+            None => false,
+        }
+    }
+}
+
+fn xor(one: &[u8; 32], two: &[u8; 32]) -> [u8; 32] {
+    std::array::from_fn(|at| one[at] ^ two[at])
 }
 
 /// Whether a session still holds.
@@ -62,4 +88,22 @@ pub(super) fn holds(session: &Session, now: Moment) -> bool {
 /// Whether its use is to be recorded.
 pub(super) fn is_due(session: &Session, now: Moment) -> bool {
     now.since(session.last_seen_at) >= USE_RECORDED_EVERY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_carries_another_token_each_time_and_each_is_good_for_its_session_alone() {
+        let (mine, yours) = (SessionSecret::presented("mine").form_key(), SessionSecret::presented("yours").form_key());
+        let (one, two) = (mine.masked(), mine.masked());
+        assert_ne!(one, two);
+        assert!(mine.is_in(&one) && mine.is_in(&two) && !yours.is_in(&one));
+        let bare = hex::encode(mine.0);
+        assert!(mine.is_in(&("00".repeat(32) + &bare)), "the mask may be anything");
+        for token in ["", "0", &bare, &one[1..], &one[2..], &format!("{one}00"), &"00".repeat(64), "长"] {
+            assert!(!mine.is_in(token), "{token}");
+        }
+    }
 }

@@ -25,9 +25,9 @@ pub(super) fn session_cookie(value: String, is_tls: bool) -> Cookie<'static> {
     cookie.same_site(SameSite::Strict).secure(is_tls).build()
 }
 
-/// Whether somebody chose English.
-pub(super) fn is_english(jar: &CookieJar) -> bool {
-    jar.get(LANGUAGE).is_some_and(|cookie| cookie.value() == "en")
+/// Whether somebody chose English; None when they chose nothing yet.
+pub(super) fn is_english(jar: &CookieJar) -> Option<bool> {
+    jar.get(LANGUAGE).map(|cookie| cookie.value() == "en")
 }
 
 /// The cookie that keeps the choice of a language.

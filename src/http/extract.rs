@@ -22,6 +22,7 @@ use crate::auth::Denied;
 use crate::auth::reach::Source;
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
 use crate::auth::token::Bound;
+use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 
 const JSON: &str = "application/json";
@@ -92,6 +93,17 @@ impl FromRequestParts<AppState> for Reader {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
         let jar = CookieJar::from_headers(&parts.headers);
         Ok(state.gate.reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
+    }
+}
+
+/// Whether somebody who was found to be a [`Reader`] still is one; see [`Gate::still_reads`].
+///
+/// [`Gate::still_reads`]: crate::auth::rights::Gate::still_reads
+pub(super) async fn still_reads(parts: &Parts, state: &AppState, password_set_at: Option<Moment>) -> bool {
+    let jar = CookieJar::from_headers(&parts.headers);
+    match sender(parts, cookies::session(&jar, state.is_tls)) {
+        Ok(sender) => state.gate.still_reads(sender, password_set_at).await,
+        Err(_) => false,
     }
 }
 

@@ -24,10 +24,14 @@ mod view;
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderValue, StatusCode};
+use axum::extract::Request;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
+use axum::middleware::map_request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 pub(super) use self::error::draw_error;
 use super::AppState;
@@ -52,6 +56,26 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/logout", get(async || see_other("/")).post(login::log_out))
         .route("/language", get(view::switch_language))
         .route("/static/{name}", get(assets::asset))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_compressed))
+        .layer(map_request(plain_for_foreign_pages))
+}
+
+/// Whether an answer is gzip-ed for those who ask: pages and what belongs to them. Files for download go as they are made.
+fn is_compressed(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default();
+    matches!(essence, "text/html" | "text/css" | "text/javascript" | "image/svg+xml")
+}
+
+/// Leaves a request without gzip that another site's page began. Such a page could ask for the same page again and again,
+/// each time with another guess in the address, and somebody who watches the line would see by the length of the
+/// compressed answers which guess stands in the page. (Form tokens are masked; positions are not.)
+async fn plain_for_foreign_pages(mut request: Request) -> Request {
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if !matches!(site, None | Some(b"same-origin" | b"none")) {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
+    request
 }
 
 /// A rendered page.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::REFERER;
+use axum::http::header::{ACCEPT_LANGUAGE, HeaderMap, REFERER};
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
@@ -46,16 +46,16 @@ impl View {
     pub(super) async fn of(parts: &Parts, state: &AppState) -> Result<Self, AppError> {
         let jar = CookieJar::from_headers(&parts.headers);
         let member = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
-        let form_token = member.as_ref().map(|member| member.form_token().to_owned());
+        let form_token = member.as_ref().map(LoggedIn::form_token);
         let may_read = member.is_some() || state.gate.reads() == Reads::Open;
         Ok(Self { form_token, may_read, ..Self::stranger(parts, state) })
     }
 
     /// The view of somebody of whom nothing is known.
     pub(super) fn stranger(parts: &Parts, state: &AppState) -> Self {
-        let english = cookies::is_english(&CookieJar::from_headers(&parts.headers));
+        let chosen = cookies::is_english(&CookieJar::from_headers(&parts.headers));
         Self {
-            t: if english { &ENGLISH } else { &CHINESE },
+            t: if chosen.unwrap_or_else(|| prefers_english(&parts.headers)) { &ENGLISH } else { &CHINESE },
             here: here(parts),
             now: state.clock.now(),
             revision: state.store.book().revision(),
@@ -67,7 +67,7 @@ impl View {
 
     /// The same, as of a session that has just begun.
     pub(super) fn member(self, member: &LoggedIn) -> Self {
-        Self { form_token: Some(member.form_token().to_owned()), may_read: true, ..self }
+        Self { form_token: Some(member.form_token()), may_read: true, ..self }
     }
 
     pub(super) const fn logged_in(&self) -> bool {
@@ -189,6 +189,26 @@ impl FromRequestParts<AppState> for Member {
         let v = View::of(parts, state).await?;
         if v.logged_in() { Ok(Self(v)) } else { Err(Denied::NotLoggedIn.into()) }
     }
+}
+
+/// Whether a browser asks for English rather than Chinese; whoever asks for neither gets Chinese, as most of our readers want.
+fn prefers_english(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+    let weighed = offers.flat_map(|value| value.split(',')).filter_map(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let language = parts.next()?.split('-').next()?.to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
+        Some((language, weight.ok()?))
+    });
+    let (mut chinese, mut english) = (0.0_f32, 0.0_f32);
+    for (language, weight) in weighed {
+        match &*language {
+            "zh" => chinese = chinese.max(weight),
+            "en" => english = english.max(weight),
+            _ => {}
+        }
+    }
+    english > chinese
 }
 
 /// Where the reader is: path and query, for an answer to a form those of the page with the form.
