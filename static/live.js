@@ -5,6 +5,7 @@
   const body = document.body;
   const parts = () => [...document.querySelectorAll("[data-live]")];
   const lost = document.getElementById("lost");
+  const putBack = document.getElementById("put-back");
   const status = document.getElementById("live");
   const chinese = document.documentElement.lang !== "en";
   const units = chinese ? ["秒", "分钟", "小时", "天"] : ["s", "min", "h", "d"];
@@ -114,6 +115,13 @@
     }
   }
 
+  // The server's data is an older copy: what this page knows of may be gone, and later revisions have smaller numbers.
+  function goBack(revision) {
+    seen = revision;
+    putBack.hidden = false;
+    soon();
+  }
+
   // A browser opens six connections to a server, whatever the number of its tabs. So one tab that is seen listens, and
   // tells the others; when it is silent for three seconds, another one takes over.
   const channel = new BroadcastChannel("jq2qmt");
@@ -137,6 +145,10 @@
       hear(Number(event.lastEventId));
       tell("lead");
     });
+    source.addEventListener("reset", (event) => {
+      goBack(Number(event.lastEventId));
+      tell("reset");
+    });
     source.addEventListener("error", () => {
       trouble ??= setTimeout(() => (lost.hidden = false), 3000);
       // A browser gives up after an answer that is no stream; we do not.
@@ -159,6 +171,8 @@
       if (lost.hidden !== !data.lost && !data.lost) soon();
       lost.hidden = !data.lost;
       hear(data.revision);
+    } else if (data.word === "reset") {
+      goBack(data.revision);
     } else if (data.word === "bye") {
       leaderHeard = 0;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -12,17 +13,22 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, sleep_until};
 
 use super::AppState;
 use super::error::{AppError, Invalid};
-use super::extract::Query;
+use super::extract::{Query, still_reads};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
+use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::store::{Stored, Unavailable};
 
 /// After how long without an event a comment shows both ends that the other is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long somebody who listens is believed to be allowed to, while there is something to tell.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 /// How many missed revisions are read from the history at a time.
 const CATCH_UP: i64 = 500;
@@ -41,20 +47,23 @@ pub(crate) struct EventsQuery {
 pub(crate) async fn events(
     State(state): State<AppState>,
     _: Reader,
-    headers: HeaderMap,
     Query(query): Query<EventsQuery>,
+    asked: Parts,
 ) -> Result<Response, AppError> {
     let place = state.capacity.listener().ok_or(AppError::Overloaded)?;
-    let stored = state.store.subscribe();
-    let (seen, behind) = match last_seen(&headers, &query)? {
-        Some(revision) => (revision, true),
-        None => (state.store.book().revision(), false),
-    };
-    let closing = state.closing.subscribe();
-    let listener = Listener { stored, closing, seen, behind, state, _place: place };
+    let (stored, closing) = (state.store.subscribe(), state.closing.subscribe());
+    let (last_seen, newest) = (last_seen(&asked.headers, &query)?, state.store.book().revision());
+    // Revisions that are not there any more: an older database was put back. To wait for later ones could take for ever.
+    let reset = last_seen.is_some_and(|revision| revision > newest).then(|| reset(newest));
+    let (seen, behind) = last_seen.filter(|_| reset.is_none()).map_or((newest, false), |revision| (revision, true));
+    let password_set_at = state.gate.password_set_at(&asked.headers).await?;
+    let admitted_at = Instant::now();
+    let listener =
+        Listener { state, stored, closing, seen, behind, asked, password_set_at, admitted_at, _place: place };
     let batches = stream::unfold(listener, async |mut listener| Some((listener.next().await?, listener)));
     // At once, so that a browser knows that it is connected, and how soon to come back.
-    let greeting = stream::iter([Ok(vec![Event::default().retry(COME_BACK)])]);
+    let greeting = std::iter::once(Event::default().retry(COME_BACK)).chain(reset).collect();
+    let greeting = stream::iter([Ok(greeting)]);
     let events =
         greeting.chain(batches).map_ok(|batch| stream::iter(batch.into_iter().map(Ok::<_, Unavailable>))).try_flatten();
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
@@ -77,6 +86,12 @@ struct Listener {
     seen: Revision,
     /// Whether there may be revisions that only the history knows of.
     behind: bool,
+    /// The request, which says who listens.
+    asked: Parts,
+    /// When the password was set by which somebody may listen.
+    password_set_at: Option<Moment>,
+    /// When they were found to be allowed to.
+    admitted_at: Instant,
     _place: OwnedSemaphorePermit,
 }
 
@@ -84,6 +99,13 @@ impl Listener {
     /// What to send next; None when there is nothing more to come.
     async fn next(&mut self) -> Option<Result<Vec<Event>, Unavailable>> {
         loop {
+            let heard = if self.behind { None } else { self.hear().await? };
+            if !self.may_go_on().await {
+                return None;
+            }
+            if let Some(batch) = heard {
+                return Some(Ok(self.tell(&batch)));
+            }
             if self.behind {
                 match self.state.store.stored_after(self.seen, CATCH_UP).await {
                     Ok(missed) if missed.is_empty() => self.behind = false,
@@ -92,16 +114,34 @@ impl Listener {
                     Err(unavailable) => return Some(Err(unavailable)),
                 }
             }
-            let heard = tokio::select! {
-                heard = self.stored.recv() => heard,
-                _ = self.closing.wait_for(|closing| *closing) => return None,
-            };
-            match heard {
-                Ok(batch) => return Some(Ok(self.tell(&batch))),
-                Err(RecvError::Lagged(_)) => self.behind = true,
-                Err(RecvError::Closed) => return None,
-            }
         }
+    }
+
+    /// Waits for revisions: for a while, and `Some(None)` when there were none, or more than could be followed. None when
+    /// the server is to stop.
+    async fn hear(&mut self) -> Option<Option<Arc<[Stored]>>> {
+        let heard = tokio::select! {
+            heard = self.stored.recv() => heard,
+            _ = self.closing.wait_for(|closing| *closing) => return None,
+            () = sleep_until(self.admitted_at + KEEP_ALIVE) => return Some(None),
+        };
+        match heard {
+            Ok(batch) => Some(Some(batch)),
+            Err(RecvError::Lagged(_)) => {
+                self.behind = true;
+                Some(None)
+            }
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// Whether somebody may still listen: their key may have been revoked, or the password set anew.
+    async fn may_go_on(&mut self) -> bool {
+        if self.admitted_at.elapsed() < BELIEVED_FOR {
+            return true;
+        }
+        self.admitted_at = Instant::now();
+        still_reads(&self.asked, &self.state, self.password_set_at).await
     }
 
     /// Those revisions that were not told before, as events.
@@ -117,6 +157,11 @@ fn event(stored: &Stored, zone: &Zone, lineage: i64) -> Event {
     // Serializing cannot fail here; nor can an id or a line of JSON hold a line's end, which an event must not.
     let data = serde_json::to_string(&EventDto::new(stored, zone, lineage)).unwrap_or_default();
     Event::default().event("revision").id(stored.revision.to_string()).data(data)
+}
+
+/// What a listener knows of is not there any more; `newest` is.
+fn reset(newest: Revision) -> Event {
+    Event::default().event("reset").id(newest.to_string()).data(format!("{{\"revision\":{newest}}}"))
 }
 
 #[derive(Serialize)]

@@ -6,11 +6,14 @@ use axum::body::{Body, BodyDataStream};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use futures::StreamExt as _;
+use jq2qmt::auth::password::NewPassword;
 use jq2qmt::auth::rights::Reads;
+use jq2qmt::store::Beside;
+use jq2qmt::store::api_keys::Scope;
 use serde_json::json;
 use tower::ServiceExt as _;
 
-use crate::app::{ALICE, App, held};
+use crate::app::{ALICE, App, PASSWORD, add_key, held};
 
 /// Somebody who listens; the greeting is heard already.
 async fn listen(app: &App, headers: &[(&str, &str)]) -> BodyDataStream {
@@ -105,6 +108,89 @@ async fn the_end_of_the_server_ends_it() {
     let mut events = listen(&app, &[]).await;
     app.state.close();
     assert!(tokio::time::timeout(Duration::from_secs(10), events.next()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn who_knows_more_than_there_is_is_told_to_begin_anew() {
+    let app = App::start().await;
+    push(&app, 1).await;
+    push(&app, 2).await;
+    for (path, header) in [("/api/v1/events", "7"), ("/api/v1/events?after=7", ""), ("/api/v1/events?after=1", "3")] {
+        let headers = if header.is_empty() { vec![] } else { vec![("last-event-id", header)] };
+        let mut events = listen_at(&app, path, &headers).await;
+        assert_eq!(next(&mut events).await, "event: reset\nid: 2\ndata: {\"revision\":2}\n\n", "{path}");
+    }
+    let mut events = listen_at(&app, "/api/v1/events?after=7", &[]).await;
+    next(&mut events).await;
+    push(&app, 3).await;
+    assert!(next(&mut events).await.starts_with("event: revision\nid: 3\n"), "and hears what comes");
+    let mut events = listen_at(&app, "/api/v1/events?after=3", &[]).await;
+    push(&app, 4).await;
+    assert!(next(&mut events).await.starts_with("event: revision\nid: 4\n"), "who knows the newest is not reset");
+}
+
+/// All that is told until the end.
+async fn listened(mut events: BodyDataStream) -> String {
+    let mut told = String::new();
+    while let Some(chunk) = tokio::time::timeout(Duration::from_secs(20), events.next()).await.unwrap() {
+        told.push_str(&String::from_utf8_lossy(&chunk.unwrap()));
+    }
+    told
+}
+
+/// Lets the time pass in which somebody is believed.
+async fn later(app: &App) {
+    app.clock.advance(Duration::from_secs(2));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_right_to_it() {
+    let app = App::start_with(Reads::Key).await;
+    let (kept, key) = (add_key(&app, "kept", Scope::Read, &[]).await, add_key(&app, "gone", Scope::Read, &[]).await);
+    let log_in = Request::post("/login").header("content-type", "application/x-www-form-urlencoded");
+    let logged_in = app.send(log_in.body(format!("password={PASSWORD}").into()).unwrap()).await;
+    let cookie = logged_in.header("set-cookie").split(';').next().unwrap().to_owned();
+    let (mut stays, by_key) = (listen(&app, &[("x-api-key", &kept)]).await, listen(&app, &[("x-api-key", &key)]).await);
+    let by_password = listen(&app, &[("x-internal-password", PASSWORD)]).await;
+    let by_session = listen(&app, &[("cookie", &cookie)]).await;
+    let mut silent = listen(&app, &[("x-api-key", &key)]).await;
+
+    later(&app).await;
+    push(&app, 1).await;
+    assert!(next(&mut stays).await.contains("id: 1\n"), "who may goes on");
+    assert!(next(&mut silent).await.contains("id: 1\n"));
+    let database = Beside::open(&app.database()).await.unwrap();
+    assert!(database.revoke_key("gone", app.clock.now()).await.unwrap());
+    let hash = NewPassword::parse("another-long-password").unwrap().hash().unwrap();
+    database.set_password(&hash, app.clock.now().plus(Duration::from_secs(1))).await.unwrap();
+    later(&app).await;
+    push(&app, 2).await;
+    let mut heard = String::new();
+    while !heard.contains("id: 2\n") {
+        heard.push_str(&next(&mut stays).await);
+    }
+    for (events, by) in [(by_password, "password"), (by_session, "session"), (by_key, "key"), (silent, "key, heard")] {
+        assert!(!listened(events).await.contains("id: 2\n"), "{by}");
+    }
+    // A changed password is not taken for a guess at it.
+    assert_eq!(app.get_with("/api/v1/events", &[("x-internal-password", "wrong-password")]).await.refusal().0, 401);
+}
+
+#[tokio::test]
+async fn a_stream_without_a_right_ends_though_nothing_happens() {
+    let app = App::start_with(Reads::Key).await;
+    let key = add_key(&app, "gone", Scope::Read, &[]).await;
+    let events = listen(&app, &[("x-api-key", &key)]).await;
+    let database = Beside::open(&app.database()).await.unwrap();
+    assert!(database.revoke_key("gone", app.clock.now()).await.unwrap());
+    app.clock.advance(Duration::from_secs(2));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(16)).await;
+    tokio::time::resume();
+    assert!(!listened(events).await.contains("event:"));
 }
 
 #[tokio::test]

@@ -96,6 +96,7 @@ texts! {
     log_out: "退出登录", "Log out";
     navigation: "导航", "Navigation";
     connection_lost: "与服务器的连接已断开，以下数据可能已过时。", "The connection to the server is lost; what you see may be old.";
+    put_back: "服务器的数据换成了较早的副本（例如恢复了备份）。您刚才看到的变更可能已不存在，请核对。", "The server's data is an earlier copy now, as when a backup is put back. What you saw before may be gone: check it.";
     changed_now: "数据已更新", "The data was updated";
 
     code: "代码", "Code";
@@ -118,6 +119,7 @@ texts! {
     total: "合并总持仓", "Merged total";
     total_lead: "QMT 将读到的目标持仓", "The targets that QMT is told";
     no_strategy: "还没有任何策略推送过持仓，终端不会交易。", "No strategy has pushed yet; terminals do nothing.";
+    try_a_push: "在服务器启动时所在的目录中，试推一次：", "Try a push, in the folder in which the server was started:";
     nothing_held: "合并后没有持仓：终端会清仓。", "The total is empty: terminals sell everything.";
     no_match: "没有符合条件的内容。", "Nothing matches.";
     search: "搜索", "Search";
@@ -228,7 +230,7 @@ texts! {
     created: "创建时间", "Created";
     last_used: "最近使用", "Last used";
     never: "从未", "never";
-    never_pushed: "从未（由操作员填写）", "never (the operator wrote it)";
+    never_pushed: "从未（由操作员填写）", "never (by the operator)";
     revoke: "吊销", "Revoke";
     revoked: "已吊销", "revoked";
     create_key: "创建密钥", "Create key";
