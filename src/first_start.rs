@@ -88,6 +88,17 @@ pub fn create_private_file(path: &Path) -> anyhow::Result<()> {
     if path.exists() { Ok(()) } else { create_file(path, "", true) }
 }
 
+/// Creates the data folder and an empty database in it, where there is none, for what is made before the first start.
+///
+/// # Errors
+/// When one of them cannot be created.
+pub fn create_database(places: &Places) -> anyhow::Result<()> {
+    let data_dir = &places.data_dir;
+    create_private_dir(data_dir)
+        .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
+    create_private_file(&places.database())
+}
+
 /// Makes a key pair and writes it to disk; nothing that is there is overwritten.
 ///
 /// # Errors
@@ -129,8 +140,7 @@ fn read_key(path: &Path) -> anyhow::Result<RsaPrivateKey> {
 pub fn make_default_key(places: &Places) -> anyhow::Result<Option<KeyPair>> {
     let keys_dir = &places.keys_dir;
     create_keys_dir(keys_dir).with_context(|| format!("the keys folder {} cannot be created", keys_dir.display()))?;
-    let private = places.data_dir.join(format!("{DEFAULT_CLIENT}_private.pem"));
-    let public = keys_dir.join(format!("{DEFAULT_CLIENT}.pem"));
+    let (private, public) = default_key(places);
     if private.exists() && public.exists() {
         return Ok(Some(KeyPair { private, public }));
     }
@@ -170,6 +180,22 @@ pub fn words(places: &Places, base_url: &str, key: Option<&KeyPair>, password: O
         )
     });
     [password, key].into_iter().flatten().collect()
+}
+
+/// A push to try: with the default client's key where a first start has made it, else with what somebody fills in.
+pub fn suggestion(places: &Places, base_url: &str) -> String {
+    let (private, public) = default_key(places);
+    if private.exists() && public.exists() && sample(places).exists() {
+        return push_command(places, base_url, &private);
+    }
+    let program = quoted(&program());
+    format!("{program} push --server {base_url} --key PRIVATE.pem --client CLIENT_ID --strategy alpha list.csv")
+}
+
+/// Where the default client's private and public key lie.
+fn default_key(places: &Places) -> (PathBuf, PathBuf) {
+    let private = places.data_dir.join(format!("{DEFAULT_CLIENT}_private.pem"));
+    (private, places.keys_dir.join(format!("{DEFAULT_CLIENT}.pem")))
 }
 
 /// The command that pushes the first list with the default client's key.

@@ -93,6 +93,7 @@ pub async fn serve(
     let handle = Handle::new();
     let listening = listen(&lifecycle, listener, tls, handle.clone(), app(state.clone()))?;
     let base_url = url(scheme, reachable(address));
+    state.suggest(first_start::suggestion(&config.places, &base_url));
     let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
     tell(&store, words, new_password).await?;
     // Last: whoever waits for this line finds everything said and the port open.

@@ -8,11 +8,20 @@ use crate::clock::{Clock, Zone};
 use crate::config::{KeyCommand, Places};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::strategy::Pattern;
+use crate::first_start;
 use crate::store::Beside;
 use crate::store::api_keys::ApiKey;
 
 /// Works on the database beside the server that may be running.
 pub(super) async fn run(places: &Places, command: &KeyCommand, clock: &Clock) -> anyhow::Result<()> {
+    if matches!(command, KeyCommand::Add { .. }) {
+        // A key may be the first thing that somebody makes, before the server ever ran.
+        let (database, is_new) = (places.database(), !places.database().exists());
+        first_start::create_database(places)?;
+        if is_new {
+            say(format_args!("made {}: no server has run on this folder yet", database.display()))?;
+        }
+    }
     let database = Beside::open(&places.database()).await?;
     match command {
         KeyCommand::Add { name, scope, strategy } => {

@@ -15,7 +15,7 @@ mod pages;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::extract::ConnectInfo;
@@ -58,6 +58,8 @@ pub struct Shared {
     health: Health,
     /// Whether browsers reach the server by HTTPS.
     is_tls: bool,
+    /// A push to try, shown as long as there is none.
+    first_push: OnceLock<String>,
     /// Clients that sent a token bound to nothing since the start.
     unbound: Mutex<BTreeSet<String>>,
 }
@@ -78,6 +80,7 @@ impl AppState {
             closing,
             is_tls,
             health,
+            first_push: OnceLock::new(),
             unbound: Mutex::default(),
         }))
     }
@@ -89,6 +92,11 @@ impl AppState {
         if unbound.len() < MAX_UNBOUND {
             unbound.insert(client.to_owned());
         }
+    }
+
+    /// What the overview suggests to try as long as nobody has pushed: a command.
+    pub fn suggest(&self, push: String) {
+        let _ = self.first_push.set(push);
     }
 
     /// Ends what would otherwise never end: the connections of those who listen.

@@ -815,6 +815,104 @@ async fn english_by_a_switch_that_is_remembered() {
 }
 
 #[tokio::test]
+async fn the_browsers_language_until_one_is_chosen() {
+    let app = App::start().await;
+    for (asked, spoken) in [
+        ("en-GB,en;q=0.9", "en"),
+        ("en;q=0.8, zh-CN", "zh-CN"),
+        ("fr, zh;q=0.3, EN;q=0.5", "en"),
+        ("zh-TW,zh;q=0.9,en-US;q=0.8", "zh-CN"),
+        ("en, zh", "zh-CN"),
+        ("fr, de", "zh-CN"),
+        ("en;q=0", "zh-CN"),
+        ("en;q=much", "zh-CN"),
+        ("", "zh-CN"),
+    ] {
+        for path in ["/", "/nowhere"] {
+            let page = text(&app.get_with(path, &[("accept-language", asked)]).await);
+            assert!(page.contains(&format!("<html lang=\"{spoken}\">")), "{asked} at {path}");
+        }
+    }
+    for (chosen, spoken) in [("en", "en"), ("zh", "zh-CN")] {
+        let cookie = format!("jq2qmt_language={chosen}");
+        let page = text(&app.get_with("/", &[("accept-language", "en, zh;q=0.9"), ("cookie", &cookie)]).await);
+        assert!(page.contains(&format!("<html lang=\"{spoken}\">")), "{chosen} was chosen");
+    }
+}
+
+#[tokio::test]
+async fn pages_are_gzip_ed_but_not_for_the_pages_of_others() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 100, 9.0)])).await.ok();
+    let encoding = async |path: &str, site: &str| {
+        let mut headers = vec![("accept-encoding", "gzip, br")];
+        headers.extend((!site.is_empty()).then_some(("sec-fetch-site", site)));
+        let answer = app.get_with(path, &headers).await;
+        let encoding = answer.headers.get("content-encoding").map(|value| value.to_str().unwrap().to_owned());
+        (answer, encoding)
+    };
+    let (style, script) = {
+        let page = text(&app.get("/").await);
+        let named = |end: &str| {
+            let path = page.split('"').find(|part| part.starts_with("/static/") && part.ends_with(end));
+            path.unwrap().to_owned()
+        };
+        (named(".css"), named(".js"))
+    };
+    for path in ["/", "/history", "/login", &style, &script] {
+        for site in ["", "none", "same-origin"] {
+            let (answer, encoding) = encoding(path, site).await;
+            assert_eq!(encoding.as_deref(), Some("gzip"), "{path} {site}");
+            let mut unpacked = String::new();
+            std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&answer.bytes[..]), &mut unpacked).unwrap();
+            let plain = text(&app.get(path).await);
+            assert_eq!(unpacked.len(), plain.len(), "{path}");
+            assert!(answer.header("vary").contains("accept-encoding"));
+        }
+        // What others wrote and what they must not know stand in one page: its length must tell nothing.
+        for site in ["cross-site", "same-site", "new-kind-of-site"] {
+            assert_eq!(encoding(path, site).await.1, None, "{path} {site}");
+        }
+    }
+    for path in ["/history.csv", "/strategies/alpha/positions.csv"] {
+        assert_eq!(encoding(path, "").await.1, None, "{path}");
+    }
+    assert_eq!(app.get("/").await.headers.get("content-encoding"), None);
+}
+
+#[tokio::test]
+async fn every_page_carries_another_token_for_its_forms() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        let page = browser.page("/keys").await;
+        tokens.push(hidden_fields(&page, "/keys/create").remove(0).1);
+    }
+    let (one, two) = (&tokens[0], &tokens[1]);
+    assert_ne!(one, two);
+    let alike = one.bytes().zip(two.bytes()).take_while(|(a, b)| a == b).count();
+    assert!(alike < 16, "{one} and {two} begin alike");
+    // All of them are good, also that of a page left open.
+    for (number, token) in tokens.iter().enumerate() {
+        let name = format!("key-{number}");
+        let fields = [("form_token", &**token), ("name", &name), ("scope", "read")];
+        assert_eq!(browser.post("/keys/create", &fields).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_overview_suggests_a_push() {
+    let app = App::start().await;
+    app.state.suggest("./jq2qmt push --key \"<my> key.pem\"".to_owned());
+    let suggested = |page: &str| page.contains("./jq2qmt push --key &#34;&#60;my&#62; key.pem&#34;");
+    assert!(suggested(&text(&app.get("/").await)));
+    assert!(!suggested(&text(&app.get("/?q=x").await)), "nobody asked for a strategy that is not there");
+    app.push(&ALICE, "alpha", json!([])).await.ok();
+    assert!(!suggested(&text(&app.get("/").await)));
+}
+
+#[tokio::test]
 async fn texts_from_elsewhere_stay_texts() {
     let app = App::start().await;
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";

@@ -1,6 +1,7 @@
 """What a newcomer sees, and what a second start leaves alone."""
 
 import contextlib
+import html
 import os
 import re
 import shlex
@@ -40,6 +41,37 @@ def test_what_is_printed_works_as_printed(tmp_path):
     assert (tmp_path / "data/default_private.pem").read_bytes() == private
     assert server.stop() == 0
     assert password.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "data").iterdir())
+
+
+def test_a_key_may_be_made_before_the_first_start(tmp_path):
+    server = Server(tmp_path, "--reads", "key")
+    made = server.run("key", "add", "qmt", "--scope", "read").stdout
+    assert "data/jq2qmt.db: no server has run on this folder yet" in made
+    key = made.splitlines()[-1]
+    assert [path.name for path in (tmp_path / "data").iterdir() if not path.name.startswith("jq2qmt.db")] == []
+    if os.name == "posix":
+        assert stat.S_IMODE((tmp_path / "data/jq2qmt.db").stat().st_mode) == 0o600
+        assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    server.start()
+    assert "try a push" in server.log(), "it is a first start all the same"
+    assert server.get("/api/v1/positions/total", headers={"X-API-Key": key}).status_code == 200
+    assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
+    assert server.stop() == 0
+    # Nothing is made where there is nothing to list or to revoke.
+    for command in (["list"], ["revoke", "qmt"]):
+        elsewhere = server.run("key", *command, "--data-dir", "elsewhere", check=False)
+        assert elsewhere.returncode == 1 and not (tmp_path / "elsewhere").exists(), elsewhere
+
+
+def test_the_overview_of_an_empty_store_shows_the_push_to_try(server):
+    page = server.get("/", headers={"Accept-Language": "en"}).text
+    command = html.unescape(re.search(r"<pre class=\"command\"><code>(.*)</code></pre>", page)[1])
+    assert command == re.search(r"try a push:\n +(.+)\n", server.log())[1]
+    done = subprocess.run(
+        shlex.split(command), cwd=server.folder, env=clean_environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "command" not in server.get("/", headers={"Accept-Language": "en"}).text
 
 
 def newcomer(folder):

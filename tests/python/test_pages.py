@@ -48,10 +48,9 @@ class Tab:
     """A page of a browser of its own; whatever goes wrong in it, or in another tab of that browser, is kept."""
 
     def __init__(self, chromium, server, javascript=True, language="zh", **options):
-        options = {"viewport": DESKTOP, "java_script_enabled": javascript, **options}
+        locale = {"zh": "zh-CN", "en": "en-GB"}[language]
+        options = {"viewport": DESKTOP, "java_script_enabled": javascript, "locale": locale, **options}
         self.context = chromium.new_context(base_url=server.url, **options)
-        if language != "zh":
-            self.context.add_cookies([{"name": "jq2qmt_language", "value": language, "url": server.url}])
         self.page = self.context.new_page()
         self.page.set_default_timeout(10_000)
         self.trouble = []
@@ -312,6 +311,33 @@ def test_a_lost_connection_is_said_and_mended(tab, server):
     expect(page.locator("[data-live=strategies]")).to_contain_text("回来了")
 
 
+def test_an_older_copy_that_is_put_back_is_said(tab, server):
+    """Its revisions have numbers that the page has seen already: it would wait for later ones for ever."""
+    server.listen = server.url.removeprefix("http://")
+    server.stop()
+    shutil.copytree(server.folder / "data", server.folder / "copy")
+    server.start()
+    one = tab()
+    page, other = one.open("/"), one.context.new_page()
+    other.goto("/")
+    for number in range(3):
+        server.push(f"later-{number}", [held("600000.XSHG", 100)])
+    for tab_ in (page, other):
+        expect(tab_.locator("[data-live=strategies]")).to_contain_text("later-2")
+        expect(tab_.locator("#put-back")).to_be_hidden()
+    server.kill()
+    shutil.rmtree(server.folder / "data")
+    shutil.copytree(server.folder / "copy", server.folder / "data")
+    server.start()
+    for tab_ in (page, other):
+        expect(tab_.locator("#put-back")).to_be_visible(timeout=20_000)
+        expect(tab_.locator("[data-live=strategies]")).not_to_contain_text("later-2")
+    server.push("new-again", [held("600000.XSHG", 100)])
+    expect(page.locator("[data-live=strategies]")).to_contain_text("new-again")
+    page.reload()
+    expect(page.locator("#put-back")).to_be_hidden()
+
+
 def test_what_strangers_write_is_only_text(tab, server):
     position = {"code": "600000.XSHG", "name": EVIL, "volume": 100, "cost": 10, "remark": EVIL}
     assert server.push(EVIL, [position]).status_code == 200
@@ -347,6 +373,26 @@ PAGES = {
     "password": "/password",
     "error": "/nowhere",
 }
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_empty_store_fits_too(chromium, tmp_path, language, size):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with running(tmp_path) as server:
+        for scheme in ("light", "dark"):
+            viewport = DESKTOP if size == "desktop" else PHONE
+            one = Tab(chromium, server, language=language, color_scheme=scheme, viewport=viewport, bypass_csp=True)
+            page = one.open("/")
+            expect(page.locator(".command")).to_contain_text("jq2qmt push --server")
+            page.locator("#put-back").evaluate("banner => banner.hidden = false")
+            page.screenshot(path=SCREENSHOTS / f"empty-{language}-{scheme}-{size}.png", full_page=True)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wide <= 0, f"{wide} px too wide"
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+            one.context.close()
+            assert one.trouble == []
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])

@@ -39,6 +39,8 @@ struct OverviewPage {
     search: String,
     sort: Sort,
     known: bool,
+    /// A command to try while nobody has pushed.
+    first_push: Option<String>,
     invested: Amount,
     total: Vec<TotalRow>,
     total_pages: Pages,
@@ -216,12 +218,14 @@ pub(super) async fn page(
     let row = |strategy: &Arc<Strategy>| strategy_row(strategy, silent_since);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let known = total.known;
+    let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
     let page = OverviewPage {
         v,
         warnings,
         search,
         sort,
         known,
+        first_push,
         invested,
         total: rows,
         total_pages,
