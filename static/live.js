@@ -108,6 +108,8 @@
   if (!("revision" in body.dataset) || parts().length === 0) return;
 
   let seen = Number(body.dataset.revision);
+  // An id of the stream is a revision, behind a point its lineage.
+  let lineage = Number(body.dataset.lineage);
   function hear(revision) {
     if (revision > seen) {
       seen = revision;
@@ -133,7 +135,7 @@
   const tell = (word) => channel.postMessage({ word, from: me, revision: seen, lost: !lost.hidden });
 
   function lead() {
-    source = new EventSource(`/api/v1/events?after=${seen}`);
+    source = new EventSource(`/api/v1/events?after=${seen}.${lineage}`);
     source.addEventListener("open", () => {
       clearTimeout(trouble);
       trouble = null;
@@ -142,11 +144,13 @@
       tell("lead");
     });
     source.addEventListener("revision", (event) => {
-      hear(Number(event.lastEventId));
+      hear(Number.parseInt(event.lastEventId));
       tell("lead");
     });
     source.addEventListener("reset", (event) => {
-      goBack(Number(event.lastEventId));
+      const data = JSON.parse(event.data);
+      lineage = data.lineage;
+      goBack(data.revision);
       tell("reset");
     });
     source.addEventListener("error", () => {

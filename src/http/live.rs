@@ -1,5 +1,7 @@
 //! Server-sent events: each revision told to whoever listens, as soon as reads show it.
 
+use std::fmt;
+use std::num::ParseIntError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +42,33 @@ const COME_BACK: Duration = Duration::from_secs(2);
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct EventsQuery {
-    after: Vec<Revision>,
+    after: Vec<EventId>,
+}
+
+/// A place in the stream: a revision of a lineage, spelled `57`, or `57.2` once an older copy of the database was put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct EventId {
+    revision: Revision,
+    lineage: i64,
+}
+
+impl TryFrom<String> for EventId {
+    type Error = ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, ParseIntError> {
+        let (revision, lineage) = text.split_once('.').unwrap_or((&text, "1"));
+        Ok(Self { revision: revision.parse()?, lineage: lineage.parse()? })
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lineage {
+            1 => self.revision.fmt(f),
+            lineage => write!(f, "{}.{lineage}", self.revision),
+        }
+    }
 }
 
 /// `GET /api/v1/events`
@@ -53,9 +81,12 @@ pub(crate) async fn events(
     let place = state.capacity.listener().ok_or(AppError::Overloaded)?;
     let (stored, closing) = (state.store.subscribe(), state.closing.subscribe());
     let (last_seen, newest) = (last_seen(&asked.headers, &query)?, state.store.book().revision());
-    // Revisions that are not there any more: an older database was put back. To wait for later ones could take for ever.
-    let reset = last_seen.is_some_and(|revision| revision > newest).then(|| reset(newest));
-    let (seen, behind) = last_seen.filter(|_| reset.is_none()).map_or((newest, false), |revision| (revision, true));
+    let lineage = state.store.lineage();
+    // Revisions that are not there any more: an older database was put back. To wait for later ones could take for ever,
+    // and what has their numbers now is something else.
+    let is_astray = last_seen.is_some_and(|id| id.lineage != lineage || id.revision > newest);
+    let reset = is_astray.then(|| reset(newest, lineage));
+    let (seen, behind) = last_seen.filter(|_| !is_astray).map_or((newest, false), |id| (id.revision, true));
     let password_set_at = state.gate.password_set_at(&asked.headers).await?;
     let admitted_at = Instant::now();
     let listener =
@@ -71,9 +102,9 @@ pub(crate) async fn events(
 
 /// After which revision somebody wants to go on. A browser's first request cannot carry the header; its later ones
 /// do, and know better than the address.
-fn last_seen(headers: &HeaderMap, query: &EventsQuery) -> Result<Option<Revision>, Invalid> {
+fn last_seen(headers: &HeaderMap, query: &EventsQuery) -> Result<Option<EventId>, Invalid> {
     let Some(id) = headers.get("last-event-id") else { return Ok(query.after.first().copied()) };
-    let id = id.to_str().ok().and_then(|text| text.parse().ok());
+    let id = id.to_str().ok().and_then(|text| EventId::try_from(text.to_owned()).ok());
     id.map(Some).ok_or(Invalid::Query("Last-Event-ID".into()))
 }
 
@@ -156,12 +187,13 @@ impl Listener {
 fn event(stored: &Stored, zone: &Zone, lineage: i64) -> Event {
     // Serializing cannot fail here; nor can an id or a line of JSON hold a line's end, which an event must not.
     let data = serde_json::to_string(&EventDto::new(stored, zone, lineage)).unwrap_or_default();
-    Event::default().event("revision").id(stored.revision.to_string()).data(data)
+    Event::default().event("revision").id(EventId { revision: stored.revision, lineage }.to_string()).data(data)
 }
 
 /// What a listener knows of is not there any more; `newest` is.
-fn reset(newest: Revision) -> Event {
-    Event::default().event("reset").id(newest.to_string()).data(format!("{{\"revision\":{newest}}}"))
+fn reset(newest: Revision, lineage: i64) -> Event {
+    let id = EventId { revision: newest, lineage };
+    Event::default().event("reset").id(id.to_string()).data(format!(r#"{{"revision":{newest},"lineage":{lineage}}}"#))
 }
 
 #[derive(Serialize)]

@@ -115,10 +115,10 @@ async fn who_knows_more_than_there_is_is_told_to_begin_anew() {
     let app = App::start().await;
     push(&app, 1).await;
     push(&app, 2).await;
-    for (path, header) in [("/api/v1/events", "7"), ("/api/v1/events?after=7", ""), ("/api/v1/events?after=1", "3")] {
+    for (path, header) in [("/api/v1/events", "7"), ("/api/v1/events?after=7", ""), ("/api/v1/events?after=1", "3"), ("/api/v1/events", "1.2")] {
         let headers = if header.is_empty() { vec![] } else { vec![("last-event-id", header)] };
         let mut events = listen_at(&app, path, &headers).await;
-        assert_eq!(next(&mut events).await, "event: reset\nid: 2\ndata: {\"revision\":2}\n\n", "{path}");
+        assert_eq!(next(&mut events).await, "event: reset\nid: 2\ndata: {\"revision\":2,\"lineage\":1}\n\n", "{path}");
     }
     let mut events = listen_at(&app, "/api/v1/events?after=7", &[]).await;
     next(&mut events).await;

@@ -206,7 +206,7 @@ async fn a_parameter_that_is_not_understood_is_named() {
         ("/api/v1/strategies/alpha/revisions?before=-1", "before"),
         ("/api/v1/strategies/alpha/revisions?limit=5&before=x", "before"),
         ("/api/v1/strategies/alpha/diff?from=1&to=soon", "to"),
-        ("/api/v1/events?after=1.5", "after"),
+        ("/api/v1/events?after=1.x", "after"),
     ] {
         let answer = app.get(path).await;
         let body = answer.json();

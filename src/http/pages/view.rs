@@ -36,6 +36,8 @@ pub(super) struct View {
     pub(super) now: Moment,
     /// The newest revision, from which the page hears on.
     pub(super) revision: Revision,
+    /// The lineage that it belongs to.
+    pub(super) lineage: i64,
     form_token: Option<String>,
     may_read: bool,
     zone: Zone,
@@ -59,6 +61,7 @@ impl View {
             here: here(parts),
             now: state.clock.now(),
             revision: state.store.book().revision(),
+            lineage: state.store.lineage(),
             form_token: None,
             may_read: state.gate.reads() == Reads::Open,
             zone: state.zone.clone(),
