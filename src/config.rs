@@ -78,7 +78,7 @@ pub struct ServeOptions {
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
-    /// Fill an empty store with three strategies and an adjustment
+    /// Fill an empty store with three example strategies and an adjustment, marked by their names; only for this machine
     #[arg(long, env = "JQ2QMT_DEMO", value_parser = FalseyValueParser::new())]
     demo: bool,
 }
@@ -313,6 +313,13 @@ impl CommandLine {
                 }
             ),
         };
+        let demo = said.demo || above.is_some_and(|above| above.demo) || file.demo;
+        if demo && !is_private {
+            bail!(
+                "--demo is for this machine alone (--listen 127.0.0.1:5366, no --trusted-proxy): a terminal that read its \
+                 example positions would trade them"
+            );
+        }
         let public_host = said.public_host.clone().or(above.and_then(|above| above.public_host.clone()));
         let public_host = match (public_host, file.public_host) {
             (None, Some(text)) => Some(text.parse().with_context(|| format!("public-host = {text:?} cannot be used"))?),
@@ -351,7 +358,7 @@ impl CommandLine {
             token_max_age: Duration::from_secs(max_age),
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.new || above.is_some_and(|above| above.new),
-            demo: said.demo || above.is_some_and(|above| above.demo) || file.demo,
+            demo,
             first_password: environment("JQ2QMT_PASSWORD"),
         })
     }

@@ -1,4 +1,4 @@
-//! Three strategies and an adjustment, so that a newcomer sees every page alive.
+//! Three strategies and an adjustment, so that a newcomer sees every page alive. Their names mark them as examples.
 
 use anyhow::Context as _;
 
@@ -13,7 +13,7 @@ type DemoPosition = (&'static str, &'static str, &'static str, &'static str);
 
 const DEMO: [(&str, &[DemoPosition]); 4] = [
     (
-        "双均线策略",
+        "DEMO_双均线策略",
         &[
             ("000001.XSHE", "平安银行", "3000", "11.37"),
             ("600519.XSHG", "贵州茅台", "200", "1486.52"),
@@ -21,7 +21,7 @@ const DEMO: [(&str, &[DemoPosition]); 4] = [
         ],
     ),
     (
-        "小市值轮动",
+        "DEMO_小市值轮动",
         &[
             ("000001.XSHE", "平安银行", "1200", "11.52"),
             ("002594.XSHE", "比亚迪", "400", "231.05"),
@@ -30,14 +30,14 @@ const DEMO: [(&str, &[DemoPosition]); 4] = [
         ],
     ),
     (
-        "ETF动量",
+        "DEMO_ETF动量",
         &[
             ("510300.XSHG", "沪深300ETF", "20000", "3.912"),
             ("518880.XSHG", "黄金ETF", "8000", "5.447"),
             ("159915.XSHE", "创业板ETF", "15000", "2.034"),
         ],
     ),
-    ("ADJUSTMENT_MAIN", &[("000001.XSHE", "平安银行", "-200", "11.4"), ("511880.XSHG", "银华日利", "100", "100.2")]),
+    ("ADJUSTMENT_DEMO", &[("000001.XSHE", "平安银行", "-200", "11.4"), ("511880.XSHG", "银华日利", "100", "100.2")]),
 ];
 
 /// Fills an empty store.

@@ -505,6 +505,8 @@ def read_answer(status, body):
         raise PollError("服务器的应答不是持仓数据：不交易")
     if not isinstance(answer.get("update_time"), str) or not answer["update_time"]:
         raise PollError("服务器上还没有任何策略推送过持仓：不交易")
+    if answer.get("demo"):
+        raise PollError("服务器上有演示数据（DEMO_），没有人真要持有它们：不交易，请先删除")
     revision = answer.get("revision", 0)
     if isinstance(revision, bool) or not isinstance(revision, int):
         raise PollError("服务器应答的版本号无效：不交易")

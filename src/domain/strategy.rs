@@ -8,6 +8,9 @@ use serde::Serialize;
 /// The longest strategy name, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
 
+/// What the names of example strategies start with, and those of example overlays.
+const DEMO_PREFIXES: [&str; 2] = ["DEMO_", "ADJUSTMENT_DEMO"];
+
 /// What the name of a manual overlay starts with.
 pub const ADJUSTMENT_PREFIX: &str = "ADJUSTMENT_";
 
@@ -87,6 +90,11 @@ impl StrategyName {
         if self.0.starts_with(ADJUSTMENT_PREFIX) { Kind::Adjustment } else { Kind::Ordinary }
     }
 
+    /// Whether this is an example: nobody decided on its positions.
+    pub fn is_demo(&self) -> bool {
+        DEMO_PREFIXES.iter().any(|prefix| self.0.starts_with(prefix))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -157,6 +165,13 @@ mod tests {
         assert_eq!(kind("ADJUSTMENT_MAIN"), Kind::Adjustment);
         assert_eq!(kind("adjustment_main"), Kind::Ordinary);
         assert_eq!(kind("ADJUSTMENT"), Kind::Ordinary);
+    }
+
+    #[test]
+    fn examples_are_known_by_their_names() {
+        let is_demo = |text| StrategyName::parse(text).unwrap().is_demo();
+        assert!(is_demo("DEMO_双均线") && is_demo("ADJUSTMENT_DEMO") && is_demo("ADJUSTMENT_DEMO_2"));
+        assert!(!is_demo("demo") && !is_demo("MY_DEMO_") && !is_demo("ADJUSTMENT_MAIN"));
     }
 
     #[test]

@@ -79,6 +79,15 @@ impl Book {
         }
     }
 
+    /// Whether a selection takes an example strategy, whose positions nobody decided on.
+    pub fn takes_demo(&self, selection: &Selection) -> bool {
+        match selection {
+            Selection::All => self.strategies().any(|strategy| strategy.name.is_demo()),
+            Selection::Ordinary => self.strategies().any(|one| one.name.is_demo() && one.name.kind() == Kind::Ordinary),
+            Selection::Named(names) => names.iter().any(|name| name.is_demo() && self.strategy(name).is_some()),
+        }
+    }
+
     /// Adds a selection up.
     ///
     /// # Errors

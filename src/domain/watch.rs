@@ -7,7 +7,7 @@ use super::book::{Book, Strategy};
 use super::decimal::Volume;
 use super::moment::Moment;
 use super::strategy::Kind;
-use super::total::TotalLine;
+use super::total::{Selection, TotalLine};
 
 /// How many of a kind are told: where there are more, it is no single one that is wrong.
 const MOST_BELOW_ZERO: usize = 200;
@@ -19,6 +19,8 @@ const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 /// Something that deserves attention.
 #[derive(Debug, Clone)]
 pub enum Attention<'a> {
+    /// Example strategies count in the total.
+    Examples,
     /// More of it is taken away than there is: terminals take it as zero.
     BelowZero(&'a TotalLine),
     /// These cannot be bought to the share: terminals trade whole lots. Never empty.
@@ -29,12 +31,18 @@ pub enum Attention<'a> {
 
 /// What deserves attention in a book, whose whole total is given.
 pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], silent_since: Moment) -> Vec<Attention<'a>> {
+    let examples = book.takes_demo(&Selection::All).then_some(Attention::Examples);
     let below_zero = total.iter().filter(|line| line.volume < Volume::default()).map(Attention::BelowZero);
     let odd: Vec<&TotalLine> = total.iter().filter(|line| is_odd_lot(line)).collect();
     let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
     let silent = book.strategies().map(|strategy| &**strategy).filter(|strategy| is_silent(strategy, silent_since));
     let silent = silent.map(Attention::Silent);
-    below_zero.take(MOST_BELOW_ZERO).chain(odd_lots).chain(silent.take(MOST_SILENT)).collect()
+    examples
+        .into_iter()
+        .chain(below_zero.take(MOST_BELOW_ZERO))
+        .chain(odd_lots)
+        .chain(silent.take(MOST_SILENT))
+        .collect()
 }
 
 /// Whether a strategy should have pushed by now. What people write is never late: overlays, and strategies of which no
@@ -65,7 +73,6 @@ mod tests {
     use super::super::position::{Position, PositionList};
     use super::super::revision::Revision;
     use super::super::strategy::{StrategyId, StrategyName};
-    use super::super::total::Selection;
     use super::*;
 
     /// A strategy that holds these and was last pushed then.
@@ -94,6 +101,7 @@ mod tests {
         strategies.into_iter().for_each(|strategy| book.add(strategy));
         let total = book.total(&Selection::All).unwrap().lines;
         let words = |one: &Attention| match one {
+            Attention::Examples => "examples".to_owned(),
             Attention::BelowZero(line) => format!("{} below zero", line.code),
             Attention::OddLots(lines) => {
                 lines.iter().map(|line| format!("{}={}", line.code, line.volume)).collect::<Vec<_>>().join(" ")
@@ -124,6 +132,13 @@ mod tests {
         book.add(strategy(1, "alpha", 100_000_000, &[]));
         let spans = [0, 98, 99, 100, 9_999_999].map(|seconds| behind(&book, seconds).map(|span| span.as_secs()));
         assert_eq!(spans, [Some(100), Some(2), None, None, None]);
+    }
+
+    #[test]
+    fn examples_are_told_first() {
+        let alpha = strategy(1, "alpha", 9, &[]);
+        assert_eq!(told([alpha, strategy(2, "DEMO_a", 10, &[])]), ["examples", "alpha silent"]);
+        assert_eq!(told([strategy(1, "ADJUSTMENT_DEMO", 10, &[])]), ["examples"]);
     }
 
     #[test]

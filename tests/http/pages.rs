@@ -633,6 +633,26 @@ async fn the_overview_says_what_needs_attention() {
 }
 
 #[tokio::test]
+async fn examples_are_marked_wherever_they_count() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    let mut browser = Browser::new(&app);
+    for path in ["/", "/strategies/alpha"] {
+        assert!(!browser.page(path).await.contains("演示"), "{path}");
+    }
+    app.edit("ADJUSTMENT_DEMO", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    let page = browser.page("/").await;
+    let (before, after) = page.split_once("id=\"total\"").unwrap();
+    assert!(
+        before.contains("演示数据计入合并总持仓") && before.contains("<span class=\"badge warn\">演示</span>"),
+        "{page}"
+    );
+    assert!(after.split("</h2>").next().unwrap().contains("<span class=\"badge warn\">演示</span>"), "{page}");
+    let heading = browser.page("/strategies/ADJUSTMENT_DEMO").await;
+    assert!(heading.split("</h1>").next().unwrap().contains("<span class=\"badge warn\">演示</span>"), "{heading}");
+}
+
+#[tokio::test]
 async fn targets_that_are_no_whole_lots_are_named_in_one_line() {
     let app = App::start().await;
     app.push(&ALICE, "alpha", json!([held("600000.XSHG", 300, 1.0), held("IF2401.CCFX", 1, 1.0)])).await.ok();

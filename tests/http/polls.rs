@@ -215,3 +215,28 @@ async fn a_parameter_that_is_not_understood_is_named() {
         assert_eq!(answer.refusal(), (400, "invalid_query".to_owned()), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_total_of_examples_says_so() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.XSHE", 100, 1.0)])).await.ok();
+    assert_eq!(app.total("").await.get("demo"), None);
+    app.push(&ALICE, "DEMO_beta", json!([held("000002.XSHE", 100, 1.0)])).await.ok();
+    app.edit("ADJUSTMENT_DEMO", json!([])).await.ok();
+    for (query, marked) in [
+        ("", true),
+        ("?include_adjustments=false", true),
+        ("?strategies=alpha", false),
+        ("?strategies=alpha,DEMO_beta", true),
+        ("?strategies=alpha,ADJUSTMENT_DEMO", true),
+        ("?strategies=alpha,ADJUSTMENT_DEMO_2", false),
+        ("?as_of=1", false),
+        ("?as_of=2", true),
+    ] {
+        let total = app.total(query).await;
+        assert_eq!(total.get("demo"), marked.then_some(&json!(true)), "{query}");
+    }
+    app.operate("DELETE", "/api/v1/strategies/DEMO_beta", &[], "").await.ok();
+    assert_eq!(app.total("?include_adjustments=false").await.get("demo"), None, "it follows what is taken");
+    assert_eq!(app.total("").await["demo"], true);
+}

@@ -239,10 +239,19 @@ def test_a_weak_first_password_stops_the_start(tmp_path):
 def test_demo_fills_an_empty_store_and_no_other(tmp_path):
     with running(tmp_path, "--demo") as server:
         lists = server.get("/api/v1/positions/all").json()["strategies"]
-        assert len(lists) == 4 and lists[-1]["strategy_name"] == "ADJUSTMENT_MAIN"
-        assert len(server.total()["positions"]) == 10
-        server.post(INTERNAL, {"strategy_name": "ETF动量", "positions": []}, X_Internal_Password=PASSWORD)
+        assert len(lists) == 4 and lists[-1]["strategy_name"] == "ADJUSTMENT_DEMO"
+        assert all(one["strategy_name"].startswith(("DEMO_", "ADJUSTMENT_DEMO")) for one in lists)
+        assert len(server.total()["positions"]) == 10 and server.total()["demo"] is True
+        server.post(INTERNAL, {"strategy_name": "DEMO_ETF动量", "positions": []}, X_Internal_Password=PASSWORD)
         revision = server.total()["revision"]
     with running(tmp_path, "--demo") as server:
         assert server.total()["revision"] == revision
         server.push("alpha", [held("000001.XSHE", 1)])
+
+
+def test_examples_are_for_this_machine_alone(tmp_path):
+    """A terminal that reads them trades them."""
+    for elsewhere in (("--listen", "0.0.0.0:0"), ("--trusted-proxy", "127.0.0.1")):
+        refused = Server(tmp_path).run("--demo", "--reads", "open", *elsewhere, check=False)
+        assert refused.returncode == 1 and "--demo is for this machine alone" in refused.stderr
+        assert not (tmp_path / "data").exists()

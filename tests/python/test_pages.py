@@ -6,13 +6,14 @@ import re
 import shutil
 
 import pytest
+import requests
 from axe_playwright_python.sync_playwright import Axe
 from conftest import INTERNAL, PASSWORD, ROOT, held, running
 from playwright.sync_api import expect, sync_playwright
 
 SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", ROOT / "target/screenshots"))
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
-STRATEGY = "/strategies/%E5%8F%8C%E5%9D%87%E7%BA%BF%E7%AD%96%E7%95%A5"
+STRATEGY = "/strategies/DEMO_%E5%8F%8C%E5%9D%87%E7%BA%BF%E7%AD%96%E7%95%A5"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -31,7 +32,7 @@ def server(tmp_path):
     """The demonstration, with a push and an adjustment after it."""
     with running(tmp_path, "--demo") as server:
         server.push(
-            "双均线策略",
+            "DEMO_双均线策略",
             [
                 {"code": "000001.XSHE", "name": "平安银行", "volume": 2500, "cost": 11.37},
                 {"code": "600519.XSHG", "name": "贵州茅台", "volume": 300, "cost": 1486.52},
@@ -41,6 +42,8 @@ def server(tmp_path):
         adjustment = {"code": "000001.SZ", "name": "平安银行", "volume": -3000, "cost": 11.5, "remark": "周五前恢复"}
         body = {"strategy_name": "ADJUSTMENT_MAIN", "positions": [adjustment]}
         assert server.post(INTERNAL, body, X_Internal_Password=PASSWORD).status_code == 200
+        example = server.url + "/api/v1/strategies/ADJUSTMENT_DEMO"
+        assert requests.delete(example, headers={"X-Internal-Password": PASSWORD}, timeout=10).status_code == 200
         yield server
 
 
@@ -134,7 +137,7 @@ def test_an_adjustment_from_login_to_the_total(tab, server, javascript):
     assert re.sub(r"\s+", " ", row.inner_text()).strip() == "600519.SH 贵州茅台 300 200 卖出 −100"
     assert len(server.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").json()["positions"]) == 1
     page.get_by_role("button", name="保存").click()
-    expect(page.get_by_text("已保存，版本 7")).to_be_visible()
+    expect(page.get_by_text("已保存，版本 8")).to_be_visible()
     assert one.typed(1, "code") == "600519.XSHG"
     page.goto("/")
     expect(page.locator("[data-live=total] tr", has_text="贵州茅台")).to_contain_text("200")
@@ -144,7 +147,7 @@ def test_an_adjustment_from_login_to_the_total(tab, server, javascript):
 def test_a_strategy_is_looked_at_restored_and_deleted(tab, server, javascript):
     one = tab(javascript=javascript)
     page = one.log_in()
-    page.locator("[data-live=strategies]").get_by_role("link", name="双均线策略").click()
+    page.locator("[data-live=strategies]").get_by_role("link", name="DEMO_双均线策略").click()
     expect(page.locator(".timeline .entry").first).to_contain_text("清仓")
     expect(page.locator("svg.chart").first).to_be_visible()
     page.locator(".timeline .entry").last.get_by_role("link", name="恢复").click()
@@ -158,7 +161,7 @@ def test_a_strategy_is_looked_at_restored_and_deleted(tab, server, javascript):
     page.get_by_role("button", name="确认删除").click()
     expect(page.get_by_text("该策略已删除")).to_be_visible()
     names = [line["strategy_name"] for line in server.get("/api/v1/strategies").json()["strategies"]]
-    assert "双均线策略" not in names
+    assert "DEMO_双均线策略" not in names
     page.locator(".timeline .entry").nth(1).get_by_role("link", name="恢复").click()
     page.get_by_role("button", name="确认恢复").click()
     expect(page.locator("[data-live=positions]")).to_contain_text("宁德时代")
@@ -267,7 +270,7 @@ def test_pages_stay_live(tab, server):
     row.locator("summary").click()
     expect(row).to_contain_text("300")
     page.locator("[data-live=total]").get_by_role("link", name="占比").focus()
-    server.push("双均线策略", [{"code": "600519.XSHG", "name": "贵州茅台", "volume": 700, "cost": 1486.52}])
+    server.push("DEMO_双均线策略", [{"code": "600519.XSHG", "name": "贵州茅台", "volume": 700, "cost": 1486.52}])
     expect(row).to_contain_text("700")
     assert "changed" in row.get_attribute("class")
     assert page.evaluate("document.activeElement.textContent") == "占比"
@@ -435,7 +438,17 @@ def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
     look("login-again")
     one.page.fill("#password", PASSWORD)
     one.page.click("main button")
-    look("resumed")
+    look("resumed-faults")
+    for name, path in (("adjustment", "/adjustment"), ("restore", STRATEGY + "/restore?to=1"), ("keys", "/keys")):
+        one.open(path)
+        if name == "keys":
+            one.page.fill("#name", "qmt")
+        one.context.clear_cookies(name="jq2qmt_session")
+        one.page.locator("main form[method=post] button").last.click(no_wait_after=True)
+        one.page.fill("#password", PASSWORD)
+        one.page.click("main button")
+        expect(one.page.get_by_text("请核对" if language == "zh" else "nothing was sent yet")).to_be_visible()
+        look("resumed-" + name)
 
 
 def test_the_keyboard_reaches_everything(tab):

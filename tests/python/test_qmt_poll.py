@@ -72,6 +72,7 @@ def test_a_whole_answer(package):
         ([b"SSH-2.0-OpenSSH\r\n"], "连接服务器失败"),
         ([answer(b"", head=b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/login\r\n")], "应答 302"),
         ([b"HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n"], "应答 304"),
+        ([answer(GOOD.replace(b'"revision"', b'"demo": true, "revision"'))], "演示数据"),
         ([answer(b"<html>", head=b"HTTP/1.1 502 Bad Gateway\r\n")], "应答 502"),
     ],
 )

@@ -301,6 +301,9 @@ struct TotalAnswer {
     positions: Vec<TotalPosition>,
     update_time: Option<String>,
     revision: Revision,
+    /// Only said where it is so: example strategies are among those taken, and a terminal must not trade.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
 }
 
 #[derive(Serialize)]
@@ -328,6 +331,7 @@ impl TotalAnswer {
             // Without any strategy, "nothing is held" would be a guess: a poller skips on null.
             update_time: update_time(total.mark.filter(|_| total.known), zone),
             revision: total.mark.map_or(Revision::NONE, |mark| mark.revision),
+            demo: book.takes_demo(&question.selection),
         })
     }
 }

@@ -41,6 +41,7 @@ struct OverviewPage {
     known: bool,
     /// A command to try while nobody has pushed.
     first_push: Option<String>,
+    demo: bool,
     invested: Amount,
     total: Vec<TotalRow>,
     total_pages: Pages,
@@ -76,6 +77,7 @@ struct Part {
 struct StrategyRow {
     name: String,
     is_adjustment: bool,
+    is_demo: bool,
     positions: usize,
     invested: Amount,
     last_push_at: Option<Moment>,
@@ -217,7 +219,7 @@ pub(super) async fn page(
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
     let row = |strategy: &Arc<Strategy>| strategy_row(strategy, silent_since);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
-    let known = total.known;
+    let (known, demo) = (total.known, book.takes_demo(&Selection::All));
     let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
     let page = OverviewPage {
         v,
@@ -226,6 +228,7 @@ pub(super) async fn page(
         sort,
         known,
         first_push,
+        demo,
         invested,
         total: rows,
         total_pages,
@@ -277,6 +280,7 @@ fn strategy_row(strategy: &Strategy, silent_since: Moment) -> StrategyRow {
     StrategyRow {
         name: strategy.name.to_string(),
         is_adjustment,
+        is_demo: strategy.name.is_demo(),
         positions: strategy.list.len(),
         invested: invested(strategy),
         last_push_at: strategy.last_push_at,
@@ -320,6 +324,7 @@ impl Warning {
 
     fn of(attention: &Attention<'_>, v: &View) -> Self {
         match attention {
+            Attention::Examples => Self::new(v.t.demo_counts.to_owned(), "/#strategies"),
             Attention::BelowZero(line) => {
                 let text = v.t.total_below_zero(&v.qmt(&line.code), &v.number(&line.volume));
                 Self::new(text, "/adjustment")

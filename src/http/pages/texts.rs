@@ -114,6 +114,8 @@ texts! {
     positions_count: "持仓数", "Positions";
     last_push: "最近推送", "Last push";
     last_change: "最近变动", "Last change";
+    demo_mark: "演示", "example";
+    demo_counts: "演示数据计入合并总持仓：终端接入之前，请删除名称以 DEMO_ 或 ADJUSTMENT_DEMO 开头的策略。", "Examples count in the total: before a terminal reads it, delete the strategies whose names begin with DEMO_ or ADJUSTMENT_DEMO.";
     adjustment_mark: "手工调整", "Adjustment";
     remark: "备注", "Remark";
     total: "合并总持仓", "Merged total";
