@@ -75,7 +75,7 @@ pub enum Denied {
     ForeignSite,
     /// The request asks for a name that is not the server's.
     #[error(
-        "this server is not known as {0:?}: it answers under IP addresses and localhost, and under a name that it is \
+        "this server is not known as \"{0}\": it answers under IP addresses and localhost, and under a name that it is \
          started with (--public-host NAME)"
     )]
     UnknownHost(String),

@@ -8,6 +8,7 @@ use http::uri::{Authority, Uri};
 use ipnet::IpNet;
 
 use super::Denied;
+use crate::domain::excerpt::Excerpt;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -98,10 +99,8 @@ impl Reach {
         }
         let named = uri.host().filter(|host| !self.knows(host)).map(ToOwned::to_owned);
         let asked = headers.get_all(HOST).into_iter().find(|value| !host(value).is_some_and(|host| self.knows(&host)));
-        match named.or_else(|| asked.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())) {
-            None => Ok(()),
-            Some(name) => Err(Denied::UnknownHost(name)),
-        }
+        let unknown = named.or_else(|| asked.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        unknown.map_or(Ok(()), |name| Err(Denied::UnknownHost(Excerpt(&name).to_string())))
     }
 
     /// Whether a name leads here whatever a name server says, or is the one that was given.
