@@ -1,12 +1,14 @@
 # What each target does stands behind it; `make test` is the one that must pass.
-.PHONY: test .tools lint bench queries clean
+.PHONY: test lint bench queries clean
 
 PYTHON := .venv/bin/python
 REQUIREMENTS := tests/python/requirements.txt
 # What runs inside JoinQuant or QMT.
 PYTHON36 := examples/joinquant/*.py examples/qmt/jq2qmt_sync/*.py examples/qmt/qmt_jq_trade.py examples/qmt/miniqmt_sync.py
 
-test: .tools .venv/ready ## Every test: Rust, and Python against the real binary
+test: ## Every test: Rust, and Python against the real binary
+	@scripts/install-test-tools
+	@$(MAKE) --no-print-directory .venv/ready
 	cargo test --quiet
 	cargo build --quiet
 	$(PYTHON) -m ruff format --check tests benches examples
@@ -29,12 +31,8 @@ clean:
 	cargo clean
 	rm -rf .venv
 
-.tools:
-	@scripts/install-test-tools
-
-# The tools first: Python's venv is among them.
-.venv/ready: $(REQUIREMENTS) | .tools
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make test needs Python 3.11 or newer" >&2; exit 1; }
+.venv/ready: $(REQUIREMENTS)
+	@python3 -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Python 3.11 or newer with venv is needed (on Debian, scripts/install-test-tools brings it)" >&2; exit 1; }
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)
 	touch $@

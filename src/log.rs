@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::{MakeWriter, MakeWriterExt as _};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// The file in the data folder; older ones are called after it, `.1` being the youngest of them.
 pub const FILE: &str = "jq2qmt.log";
@@ -57,11 +58,20 @@ pub fn start(filter: &str) {
     let ((terminal, lines), (file, unkept)) = (Outlet::new(), Outlet::new());
     write_from("log to standard error", lines, terminal.lost.clone(), Terminal);
     let shown = terminal.clone().with_filter(|about| about.target() != END);
+    // Neither the filter nor a layer may say themselves what is wrong: they would print it.
+    let (parsed, mistake) = match EnvFilter::builder().parse(filter) {
+        Ok(parsed) => (parsed, None),
+        Err(mistake) => (EnvFilter::default().add_directive(LevelFilter::INFO.into()), Some(mistake)),
+    };
+    let ansi = io::stderr().is_terminal();
     let _ = tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
-        .with(tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(shown))
-        .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file.clone()))
+        .with(parsed)
+        .with(fmt::layer().log_internal_errors(false).with_ansi(ansi).with_writer(shown))
+        .with(fmt::layer().log_internal_errors(false).with_ansi(false).with_writer(file.clone()))
         .try_init();
+    if let Some(mistake) = mistake {
+        tracing::warn!(%mistake, "JQ2QMT_LOG {filter:?} is no filter; the log tells what info tells");
+    }
     if LOG.set(Log { terminal, file, unkept: Mutex::new(Some(unkept)) }).is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let (thread, at) = (std::thread::current(), panic.location().map(ToString::to_string));

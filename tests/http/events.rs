@@ -130,12 +130,9 @@ async fn who_knows_more_than_there_is_is_told_to_begin_anew() {
 }
 
 /// All that is told until the end.
-async fn listened(mut events: BodyDataStream) -> String {
-    let mut told = String::new();
-    while let Some(chunk) = tokio::time::timeout(Duration::from_secs(20), events.next()).await.unwrap() {
-        told.push_str(&String::from_utf8_lossy(&chunk.unwrap()));
-    }
-    told
+async fn listened(events: BodyDataStream) -> String {
+    let chunks = tokio::time::timeout(Duration::from_mins(1), events.collect::<Vec<_>>()).await.unwrap();
+    chunks.into_iter().map(|chunk| String::from_utf8(chunk.unwrap().to_vec()).unwrap()).collect()
 }
 
 /// Lets the time pass in which somebody is believed.

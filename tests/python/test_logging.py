@@ -97,14 +97,17 @@ def test_a_reader_that_went_away_after_a_line(tmp_path):
     assert server.kept().count("answered") >= 10
 
 
-def test_a_reader_that_was_never_there(tmp_path):
-    server = Piped(tmp_path)
+@pytest.mark.parametrize("level", ["info", "no=filter=at=all"])
+def test_a_reader_that_was_never_there(tmp_path, level):
+    server = Piped(tmp_path, JQ2QMT_LOG=level)
     reading, writing = os.pipe()
     os.close(reading)
     server.begin(stdout=writing, stderr=writing)
     os.close(writing)
     works(server, 100)
     assert server.stop() == 0
+    assert ("is no filter" in server.kept()) == (level != "info")
+    assert "answered" in server.kept()
 
 
 def fill(pipe):
@@ -167,6 +170,9 @@ def test_log_and_data_on_one_full_disk(tmp_path):
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
 
+    # The log has come so far already.
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / KEPT).write_bytes(b"x" * ((1 << 20) - 101) + b"\n")
     server = Server(tmp_path, preexec=limit).start()
     key = server.key
     big = [held(f"{code:06}.XSHE", 100) for code in range(3000)]
@@ -176,11 +182,16 @@ def test_log_and_data_on_one_full_disk(tmp_path):
         if codes[-1] != 200:
             break
     assert codes[-1] == 503 and codes[0] == 200
-    assert server.get("/healthz").status_code == 200
+    health = server.get("/healthz")
+    assert (health.status_code, health.json()["warnings"][0]["code"]) == (200, "log_lines_lost")
+    assert "日志文件缺少" in server.get("/").text
     assert server.get(TOTAL).status_code == 200
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert server.push("after", [held("000001.XSHE", 100)], key).status_code == 200
     assert server.stop() == 0
+    before, *said = (tmp_path / KEPT).read_text(encoding="utf-8").splitlines()
+    assert set(before) == {"x"} and re.fullmatch(r"\d+ lines of the log were lost here", said[0])
+    assert "answered" in said[-2] and "stopping" in said[-1]
 
 
 def test_the_file_is_bounded_and_private(tmp_path):
