@@ -7,6 +7,7 @@
 //! * [`startup`]: opens the store, builds the state, serves, shuts down; [`first_start`] and [`demo`] help a newcomer.
 //! * [`lifecycle`]: the one owner of every task; [`log`]: where lines of the log go, whoever reads them.
 //! * [`clock`]: the only reader of the wall clock.
+//! * [`net`]: who is connected; bounds on connections and their time.
 //! * [`http`]: routes, extractors, answers.
 //! * [`desk`]: what people and programs do, once for API and pages.
 //! * [`auth`]: who is it, and may they.
@@ -26,5 +27,6 @@ pub mod http;
 pub mod ledger;
 pub mod lifecycle;
 pub mod log;
+pub mod net;
 pub mod startup;
 pub mod store;

@@ -1,20 +1,14 @@
 //! From a configuration to a server that runs, and down again.
 
-use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use axum::Router;
-use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use hyper_util::rt::TokioTimer;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::password::NewPassword;
 use crate::auth::rights::Gate;
@@ -24,23 +18,16 @@ use crate::config::{Config, Places, Tls};
 use crate::domain::watch::clock_behind;
 use crate::http::{AppState, app};
 use crate::lifecycle::Lifecycle;
+use crate::net::Bounds;
+use crate::net::tls::Certificate;
 use crate::store::Store;
-use crate::{demo, first_start, log};
-
-/// How long a client may take to send its headers.
-const HEADER_TIME_LIMIT: Duration = Duration::from_secs(10);
-
-/// How long requests in flight may take once the server is to stop.
-const GRACE: Duration = Duration::from_secs(30);
+use crate::{demo, first_start, log, net};
 
 /// How long a start waits for a terminal to show something.
 const TELLING: Duration = Duration::from_secs(3);
 
 /// How often the clock is held against the newest change.
 const CLOCK_LOOK_EVERY: Duration = Duration::from_mins(1);
-
-/// How often the certificate's files are looked at.
-const TLS_LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Opens the port.
 ///
@@ -90,8 +77,10 @@ pub async fn serve(
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some(), lifecycle.health());
-    let handle = Handle::new();
-    let listening = listen(&lifecycle, listener, tls, handle.clone(), app(state.clone()))?;
+    let stop = CancellationToken::new();
+    let bounds = Bounds::of_this_process();
+    let serving = net::serve(listener, bounds, tls, app(state.clone()), stop.clone());
+    let serving = lifecycle.task("the listener", serving);
     let base_url = url(scheme, reachable(address));
     state.suggest(first_start::suggestion(&config.places, &base_url));
     let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
@@ -109,8 +98,8 @@ pub async fn serve(
     tracing::info!("stopping: requests in flight are finished first");
     lifecycle.stop();
     state.close();
-    handle.graceful_shutdown(Some(GRACE));
-    let _ = listening.await;
+    stop.cancel();
+    let _ = serving.await;
     store.close().await;
     lifecycle.end();
     Ok(())
@@ -139,30 +128,6 @@ async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> an
         .with_context(|| format!("cannot open {}", path.display()))?;
     lifecycle.thread("the writer", || writer.run())?;
     Ok(store)
-}
-
-/// Answers whoever connects.
-fn listen(
-    lifecycle: &Lifecycle,
-    listener: TcpListener,
-    tls: Option<RustlsConfig>,
-    handle: Handle<SocketAddr>,
-    app: Router,
-) -> anyhow::Result<JoinHandle<()>> {
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum_server::from_tcp(listener)?.handle(handle);
-    Ok(if let Some(tls) = tls {
-        let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
-        lifecycle.task("the listener", limited(server.acceptor(acceptor)).serve(service))
-    } else {
-        lifecycle.task("the listener", limited(server.acceptor(NoDelayAcceptor::new())).serve(service))
-    })
-}
-
-/// A server that waits only so long for a client's headers.
-fn limited<A>(mut server: axum_server::Server<SocketAddr, A>) -> axum_server::Server<SocketAddr, A> {
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_LIMIT);
-    server
 }
 
 fn url(scheme: &str, address: SocketAddr) -> String {
@@ -253,34 +218,8 @@ async fn watch_clock(store: Store, clock: Clock) -> Result<(), Infallible> {
 }
 
 /// Reads the certificate, and again whenever its files change.
-async fn load_tls(files: &Tls, lifecycle: &Lifecycle) -> anyhow::Result<RustlsConfig> {
-    // Only fails when another provider is installed already, which then serves as well.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let config = RustlsConfig::from_pem_file(&files.cert, &files.key).await.with_context(|| {
-        format!("the certificate {} with its key {} cannot be used", files.cert.display(), files.key.display())
-    })?;
-    lifecycle.task("the reader of the certificate", watch_tls(files.clone(), config.clone()));
-    Ok(config)
-}
-
-/// Reads the certificate again whenever its files change, for ever.
-async fn watch_tls(files: Tls, config: RustlsConfig) -> Result<(), Infallible> {
-    let mut seen = modified(&files).await;
-    let mut ticks = tokio::time::interval(TLS_LOOK_EVERY);
-    loop {
-        ticks.tick().await;
-        let now = modified(&files).await;
-        if now != seen {
-            seen = now;
-            match config.reload_from_pem_file(&files.cert, &files.key).await {
-                Ok(()) => tracing::info!("the certificate was read again"),
-                Err(error) => tracing::error!(%error, "the new certificate cannot be used; the old one stays"),
-            }
-        }
-    }
-}
-
-async fn modified(files: &Tls) -> [Option<SystemTime>; 2] {
-    let of = async |path: &Path| tokio::fs::metadata(path).await.ok()?.modified().ok();
-    [of(&files.cert).await, of(&files.key).await]
+async fn load_tls(files: &Tls, lifecycle: &Lifecycle) -> anyhow::Result<Certificate> {
+    let certificate = Certificate::load(files.clone()).await?;
+    lifecycle.task("the reader of the certificate", certificate.clone().watch());
+    Ok(certificate)
 }

@@ -13,6 +13,8 @@ pub mod token;
 
 use std::time::Duration;
 
+pub(crate) use self::throttle::network;
+
 /// Why somebody may not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {

@@ -5,6 +5,7 @@
 mod answers;
 mod app;
 mod clients;
+mod connections;
 mod events;
 mod history;
 mod operator;

@@ -118,8 +118,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(folder, *options, **environment):
-    server = Server(folder, *options, **environment).start()
+def running(folder, *options, preexec=None, **environment):
+    server = Server(folder, *options, preexec=preexec, **environment).start()
     try:
         yield server
     finally:

@@ -1,8 +1,10 @@
 """The process itself: stopping, slow and half requests, HTTPS."""
 
+import contextlib
 import datetime
 import ipaddress
 import json
+import resource
 import socket
 import ssl
 import threading
@@ -88,6 +90,44 @@ def test_strangers_with_slow_bodies_hold_nobody_up(server):
             stranger.close()
 
 
+def few_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 1024))
+
+
+def test_silent_sockets_hold_nobody_up(tmp_path):
+    """More connections that say nothing than the process may have files: who has something to say is answered."""
+    with running(tmp_path, preexec=few_files) as server, contextlib.ExitStack() as silent:
+        key = server.key
+        for _ in range(1100):
+            silent.enter_context(connect(server))
+        assert server.push("alpha", [held("000001.XSHE", 100)], key).status_code == 200
+        assert server.get("/healthz").status_code == 200
+        assert len(server.total()["positions"]) == 1
+        assert server.log().count("connections") < 50, "the log is not filled by them"
+
+
+def ask_and_never_read(server, silent, requests_each=200):
+    """Asks for the same large answer again and again, and takes none of them."""
+    deaf = silent.enter_context(socket.socket())
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.settimeout(20)
+    deaf.connect(("127.0.0.1", int(server.url.rsplit(":", 1)[1])))
+    deaf.sendall(f"GET {TOTAL}?strategies=alpha HTTP/1.1\r\nHost: x\r\n\r\n".encode() * requests_each)
+    return deaf
+
+
+def test_who_does_not_read_does_not_hold_up_the_stop(server):
+    positions = [held(f"{number}.XSHG", 100) for number in range(5000)]
+    assert server.push("alpha", positions).status_code == 200
+    with contextlib.ExitStack() as silent:
+        for _ in range(10):
+            ask_and_never_read(server, silent)
+        assert server.get("/healthz").status_code == 200
+        before = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - before < 15, "it waited for the grace period"
+
+
 def test_broken_json_and_wrong_types(server):
     headers = {"X-Internal-Password": PASSWORD, "Content-Type": "application/json"}
     broken = requests.post(server.url + INTERNAL, data=b'{"strategy_name": ', headers=headers, timeout=10)
@@ -153,6 +193,11 @@ def test_https_and_a_certificate_that_changes(tmp_path):
         while shown() == "CN=first":
             assert time.monotonic() < deadline, server.log()
         assert shown() == "CN=second"
+        # HTTP/1.1 and nothing else, also after the certificate was read again.
+        wants_http2 = ssl.create_default_context(cafile=trusted)
+        wants_http2.set_alpn_protocols(["h2", "http/1.1"])
+        with connect(server) as plain, wants_http2.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+            assert tls.selected_alpn_protocol() == "http/1.1"
         body = {"strategy_name": "ADJUSTMENT_A", "positions": [held("X", 1)]}
         headers = {"X-Internal-Password": PASSWORD}
         assert (

@@ -1,0 +1,168 @@
+//! Connections over real sockets, with time that passes whenever nothing else happens.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::get;
+use futures::stream;
+use jq2qmt::net::{Bounds, serve};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+const ASK: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+/// A server of its own; from here on nobody waits in earnest.
+fn serving(bounds: Bounds) -> Server {
+    let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 16_384])));
+    let app = Router::new()
+        .route("/healthz", get(async || "ok").post(async |body: Bytes| body))
+        .route("/never", get(std::future::pending::<()>).post(std::future::pending::<()>))
+        .route("/endless", get(async || Body::from_stream(endless)));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let serving = tokio::spawn(serve(listener, bounds, None, app, stop.clone()));
+    tokio::time::pause();
+    Server { address, stop, serving }
+}
+
+impl Server {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A connection that has sent something.
+    async fn with(&self, bytes: &[u8]) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        stream
+    }
+}
+
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    stream.write_all(ASK).await.is_ok() && hears(stream).await
+}
+
+async fn hears(stream: &mut TcpStream) -> bool {
+    let mut answer = [0; 1024];
+    matches!(stream.read(&mut answer).await, Ok(length) if answer[..length].starts_with(b"HTTP/1.1 200 OK"))
+}
+
+/// After how many seconds the server has closed a connection from which nothing is read.
+async fn closed_after(mut stream: TcpStream) -> u64 {
+    let begun = Instant::now();
+    let mut byte = [0];
+    match stream.read(&mut byte).await {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("{other:?}"),
+    }
+    begun.elapsed().as_secs()
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_half_a_head_leaves_after_ten_seconds() {
+    let server = serving(Bounds::default());
+    assert_eq!(closed_after(server.connect().await).await, 10);
+    assert_eq!(closed_after(server.with(&ASK[..20]).await).await, 10);
+    // Another protocol is not waited for.
+    let mut http2 = server.with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    let mut answer = String::new();
+    let _ = http2.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{answer}");
+    // Nor is the second head, however slowly it comes.
+    let mut slow = server.connect().await;
+    assert!(is_answered(&mut slow).await);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    for byte in ASK[..8].chunks(1) {
+        slow.write_all(byte).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(closed_after(slow).await <= 3);
+}
+
+#[tokio::test]
+async fn a_poller_finds_its_connection_again() {
+    let server = serving(Bounds::default());
+    let mut poller = server.connect().await;
+    for pause in [10, 30, 70, 74] {
+        assert!(is_answered(&mut poller).await, "{pause}");
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+    }
+    assert!(is_answered(&mut poller).await);
+    assert!((75..=76).contains(&closed_after(poller).await));
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_not_written_to_for_ever() {
+    let server = serving(Bounds::default());
+    let mut deaf = server.with(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut byte = [0];
+    deaf.read_exact(&mut byte).await.unwrap();
+    // Who reads, however slowly, is written to.
+    let mut some = vec![0; 16 << 20];
+    for _ in 0..5 {
+        deaf.read_exact(&mut some).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(8)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    // What is on its way still comes, and then the end.
+    let _ = deaf.read_to_end(&mut some).await;
+}
+
+#[tokio::test]
+async fn newcomers_get_the_seats_of_the_silent() {
+    let server = serving(Bounds { all: 8, each: 4 });
+    let mut poller = server.connect().await;
+    assert!(is_answered(&mut poller).await);
+    let mut silent = Vec::new();
+    for _ in 0..50 {
+        silent.push(server.connect().await);
+        assert!(is_answered(&mut server.connect().await).await);
+    }
+    // Whoever said something once stays while there are others.
+    assert!(is_answered(&mut poller).await);
+    drop(silent);
+    // Those who wait for an answer keep theirs.
+    let mut busy = Vec::new();
+    for _ in 0..4 {
+        busy.push(server.with(b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n").await);
+        // Until nothing happens any more: it was heard.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(closed_after(server.connect().await).await, 0);
+    busy.pop();
+    while !is_answered(&mut server.connect().await).await {}
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_changes_and_five_seconds_for_others() {
+    for (ask, seconds) in [("GET /never", 5), ("POST /never", 30), ("GET /endless", 5)] {
+        let server = serving(Bounds::default());
+        let idle = server.connect().await;
+        let mut asking =
+            server.with(format!("{ask} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").as_bytes()).await;
+        let mut polite = server.with(b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\no").await;
+        assert!(is_answered(&mut server.connect().await).await, "by then the others were heard");
+        server.stop.cancel();
+        let begun = Instant::now();
+        polite.write_all(b"k").await.unwrap();
+        assert!(hears(&mut polite).await, "{ask}");
+        server.serving.await.unwrap().unwrap();
+        assert!((seconds..=seconds + 1).contains(&begun.elapsed().as_secs()), "{ask}: {:?}", begun.elapsed());
+        let _ = asking.read(&mut [0]).await;
+        drop(idle);
+        tokio::time::resume();
+    }
+}
