@@ -1,5 +1,6 @@
 //! From a configuration to a server that runs, and down again.
 
+use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -66,7 +67,7 @@ pub async fn serve(
     }
     let gate = Gate::new(&config.places.keys_dir, config.reads, config.token_max_age, clock.clone(), store.clone())?;
     let gate = gate.reached(config.reach);
-    if gate.keyring().is_empty() {
+    if gate.keyring().await.is_empty() {
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }
     lifecycle.task("the watcher of the keys folder", gate.watch_keys());

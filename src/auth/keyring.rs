@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -177,7 +177,6 @@ impl Keyring {
 
     /// Every client, by id.
     pub fn infos(&self) -> Vec<ClientInfo> {
-        self.look_when_due();
         let clients = self.clients.load();
         let mut infos: Vec<ClientInfo> = clients
             .by_id
@@ -199,7 +198,12 @@ impl Keyring {
     /// Whether the folder was not looked at for a while; the one who is told so is to look.
     pub(super) fn is_due(&self) -> bool {
         let now = self.clock.running();
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut looked = match self.looked.try_lock() {
+            Ok(looked) => looked,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Somebody looks just now, at files: nobody who answers requests waits for that.
+            Err(TryLockError::WouldBlock) => return false,
+        };
         let due = now.saturating_sub(looked.0) >= LOOK_EVERY;
         if due {
             looked.0 = now;
@@ -209,20 +213,12 @@ impl Keyring {
 
     /// The default client's public key as PEM.
     pub fn default_pem(&self) -> Option<String> {
-        self.look_when_due();
         self.clients.load().default_pem.clone()
     }
 
     /// Whether any public key is known.
     pub fn is_empty(&self) -> bool {
-        self.look_when_due();
         self.clients.load().by_id.is_empty()
-    }
-
-    fn look_when_due(&self) {
-        if self.is_due() {
-            self.look_again();
-        }
     }
 
     /// How often the keys have changed since the start.
@@ -365,4 +361,22 @@ fn read_key(path: &Path, text: &str) -> Result<VerifyingKey, KeyringError> {
         return Err(KeyringError::PrivateKey(path.to_owned()));
     }
     VerifyingKey::from_pem(text).map_err(|error| bad_file(path, &error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::moment::Moment;
+
+    #[test]
+    fn nobody_waits_for_a_look_at_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Moment::from_micros(0));
+        let keyring = Keyring::open(dir.path(), clock.clone()).unwrap();
+        clock.advance(LOOK_EVERY);
+        let looking = keyring.looked.lock().unwrap();
+        assert!(!keyring.is_due());
+        drop(looking);
+        assert!(keyring.is_due() && !keyring.is_due());
+    }
 }

@@ -60,6 +60,11 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// What was shown: the client, or the API key's name.
+    pub fn credential(&self) -> &str {
+        self.pusher.actor.name()
+    }
+
     /// Holds the claim against the request, now that its body is there.
     ///
     /// # Errors
@@ -233,8 +238,11 @@ impl Gate {
         &self.reach
     }
 
-    /// The public keys.
-    pub fn keyring(&self) -> &Keyring {
+    /// The public keys, as of a look at the folder within the last second.
+    pub async fn keyring(&self) -> &Keyring {
+        if self.keyring.is_due() {
+            self.look_at_keys().await;
+        }
         &self.keyring
     }
 
@@ -372,12 +380,9 @@ impl Gate {
         let token = Token::parse(header)?;
         token.check_age(self.clock.now(), self.token_max_age)?;
         token.check_audience(&self.reach)?;
-        if self.keyring.is_due() {
-            self.look_at_keys().await;
-        }
-        let before = self.keyring.changes();
+        let before = self.keyring().await.changes();
         let mut client = self.verified(&token);
-        if client.is_err() {
+        if matches!(client, Err(Denied::UnknownClient(_) | Denied::BadSignature)) {
             // The key may have been put into the folder just now, and another request may have seen it first.
             self.look_at_keys().await;
             if self.keyring.changes() != before {

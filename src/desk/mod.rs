@@ -62,7 +62,7 @@ impl NotDone {
 
 impl Desk {
     /// The desk over a store.
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    pub fn new(store: &Store) -> Self {
+        Self { store: store.for_operators() }
     }
 }

@@ -15,6 +15,9 @@ pub const MAX_STOCK_NAME_CHARS: usize = 100;
 /// The longest remark, in characters.
 pub const MAX_REMARK_CHARS: usize = 1000;
 
+/// The most positions of a list that is pushed or typed.
+pub const MAX_POSITIONS: usize = 5_000;
+
 /// A field of a position, as it is called on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {

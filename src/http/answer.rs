@@ -9,7 +9,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::AppState;
-use super::capacity::bounded;
 use super::door::note_client;
 use super::error::AppError;
 use super::pages;
@@ -51,7 +50,7 @@ pub(super) async fn around(State(state): State<AppState>, mut request: Request, 
     let for_programs = is_for_programs(request.uri().path());
     let mut response = if for_programs {
         // Polls are the many: nothing of their requests is cloned.
-        bounded(&state, request, next).await
+        next.run(request).await
     } else {
         for_people(&state, request, next).await
     };
@@ -73,7 +72,7 @@ fn is_for_programs(path: &str) -> bool {
 async fn for_people(state: &AppState, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let asked = parts.clone();
-    let mut response = bounded(state, Request::from_parts(parts, body), next).await;
+    let mut response = next.run(Request::from_parts(parts, body)).await;
     match response.extensions_mut().remove::<AppError>() {
         Some(error) => pages::draw_error(state, &asked, &error, response).await,
         None => response,
@@ -95,7 +94,7 @@ fn harden_for_browsers(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use std::time::Duration;
 
     use axum::Router;
@@ -105,6 +104,7 @@ mod tests {
     use http_body_util::BodyExt as _;
     use tower::ServiceExt as _;
 
+    use super::super::capacity::{Room, in_room};
     use super::super::layered;
     use super::*;
     use crate::auth::rights::{Gate, Reads};
@@ -112,6 +112,8 @@ mod tests {
     use crate::domain::moment::Moment;
     use crate::lifecycle::Health;
     use crate::store::Store;
+
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
     async fn state(dir: &tempfile::TempDir, is_tls: bool) -> AppState {
         let clock = Clock::manual(Moment::from_micros(0));
@@ -132,13 +134,12 @@ mod tests {
                 .route(&format!("{path}/panic"), get(panics))
                 .route(&format!("{path}/sleep"), get(std::future::pending::<()>))
         });
-        layered(routes, state)
+        layered(in_room(Room::Polls, &state, routes), state)
     }
 
     async fn ask(router: &Router, path: &str, cookie: &str) -> (u16, HeaderMap, String) {
-        let request = Request::get(path)
-            .header("cookie", cookie)
-            .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 40_000))));
+        let request =
+            Request::get(path).header("cookie", cookie).extension(ConnectInfo(SocketAddr::from((PEER, 40_000))));
         let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
@@ -182,7 +183,7 @@ mod tests {
             state.store.clone().close().await;
             tokio::time::pause();
             check(&router, "sleep", 503, "timeout", is_tls).await;
-            let _places: Vec<_> = std::iter::from_fn(|| state.capacity.request()).collect();
+            let _places: Vec<_> = std::iter::from_fn(|| state.capacity.place(Room::Polls, PEER)).collect();
             check(&router, "panic", 503, "overloaded", is_tls).await;
             tokio::time::resume();
         }

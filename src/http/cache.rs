@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
@@ -17,7 +17,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::answer::CachePolicy;
+use super::capacity::KeptForAll;
 use super::error::AppError;
+use super::making::Once;
 use crate::clock::Zone;
 use crate::domain::book::Mark;
 
@@ -51,7 +53,8 @@ impl Common {
 #[derive(Debug)]
 pub(super) struct Prepared {
     plain: Bytes,
-    gzip: OnceLock<Bytes>,
+    gzip: Once<Bytes>,
+    is_for_all: bool,
 }
 
 impl Prepared {
@@ -61,24 +64,27 @@ impl Prepared {
             tracing::error!(%error, "an answer could not be serialized");
             AppError::Internal
         })?;
-        Ok(Self { plain: plain.into(), gzip: OnceLock::new() })
+        Ok(Self { plain: plain.into(), gzip: Once::default(), is_for_all: false })
     }
 
-    fn gzip(&self) -> &Bytes {
-        self.gzip.get_or_init(|| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            // Writing to memory cannot fail.
-            let _ = encoder.write_all(&self.plain);
-            encoder.finish().unwrap_or_default().into()
-        })
+    async fn gzip(&self) -> Result<Bytes, AppError> {
+        let plain = self.plain.clone();
+        self.gzip.get(move || Ok(gzip(&plain))).await
     }
+}
+
+fn gzip(plain: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    // Writing to memory cannot fail.
+    let _ = encoder.write_all(plain);
+    encoder.finish().unwrap_or_default().into()
 }
 
 /// The kept answers of one state of the book.
 #[derive(Debug, Default)]
 struct Kept {
     mark: Option<Mark>,
-    answers: [OnceLock<Result<Arc<Prepared>, AppError>>; Common::COUNT],
+    answers: [Once<Arc<Prepared>>; Common::COUNT],
 }
 
 /// What a poller has already, and what it can unpack.
@@ -124,15 +130,16 @@ impl Answers {
 
     /// The answer to a common question about the state `mark`; `make` is asked once for each state, also when pollers come
     /// together: the others wait for the one who makes it.
-    pub(super) fn common(
+    pub(super) async fn common(
         &self,
         question: Common,
         mark: Option<Mark>,
-        make: impl FnOnce() -> Result<Prepared, AppError>,
+        make: impl FnOnce() -> Result<Prepared, AppError> + Send + 'static,
     ) -> Result<Arc<Prepared>, AppError> {
         let kept = self.kept_of(mark);
-        let answer = kept.answers[question.slot()].get_or_init(|| make().map(Arc::new));
-        answer.clone()
+        kept.answers[question.slot()]
+            .get(|| make().map(|answer| Arc::new(Prepared { is_for_all: true, ..answer })))
+            .await
     }
 
     /// The kept answers of a state.
@@ -152,28 +159,31 @@ impl Answers {
         if found.mark == mark { Arc::clone(&found) } else { fresh }
     }
 
-    /// Answers a read of the state `mark`: 304 when the asker has it, else what `make` prepares.
-    pub(super) fn respond(
+    /// Answers a read of the state `mark`: 304 when the asker has it, else `answer`, which is not begun before.
+    pub(super) async fn respond(
         &self,
         conditions: &Conditions,
         mark: Option<Mark>,
-        make: impl FnOnce() -> Result<Arc<Prepared>, AppError>,
+        answer: impl Future<Output = Result<Arc<Prepared>, AppError>>,
     ) -> Result<Response, AppError> {
         let (revision, chain) = mark.map_or((0, 0), |mark| (mark.revision.get(), u64::from_be_bytes(mark.chain)));
         let tag = format!("{revision}-{:016x}", chain ^ self.seal);
         if conditions.known.iter().any(|value| names_tag(value, &tag)) {
             return Ok(response(StatusCode::NOT_MODIFIED, &tag, Body::empty()));
         }
-        let answer = make()?;
-        if answer.plain.len() < GZIP_FROM || !conditions.gzip {
-            let mut response = response(StatusCode::OK, &tag, Body::from(answer.plain.clone()));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            return Ok(response);
-        }
-        // Another encoding is another strong tag; both name the same state.
-        let mut response = response(StatusCode::OK, &format!("{tag}-gz"), Body::from(answer.gzip().clone()));
+        let answer = answer.await?;
+        let mut response = if answer.plain.len() < GZIP_FROM || !conditions.gzip {
+            response(StatusCode::OK, &tag, Body::from(answer.plain.clone()))
+        } else {
+            // Another encoding is another strong tag; both name the same state.
+            let mut zipped = response(StatusCode::OK, &format!("{tag}-gz"), Body::from(answer.gzip().await?));
+            zipped.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            zipped
+        };
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if answer.is_for_all {
+            response.extensions_mut().insert(KeptForAll);
+        }
         Ok(response)
     }
 }
@@ -211,8 +221,9 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Barrier;
 
     use super::*;
     use crate::domain::moment::Moment;
@@ -222,39 +233,44 @@ mod tests {
         Mark { revision: Revision::new(revision), chain: [0; 8], updated_at: Moment::from_micros(revision) }
     }
 
-    #[test]
-    fn who_comes_together_is_answered_by_one_making() {
-        let answers = Answers::new(&Zone::named("UTC").unwrap(), 1);
-        let (count, rounds, pollers) = (AtomicUsize::new(0), 200, 4);
-        let ready = Barrier::new(pollers);
-        let make = || {
-            count.fetch_add(1, Ordering::Relaxed);
-            // Long enough that the others come meanwhile.
-            Prepared::new(&vec![0; 50_000])
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn who_comes_together_is_answered_by_one_making() {
+        let answers = Arc::new(Answers::new(&Zone::named("UTC").unwrap(), 1));
+        let count = Arc::new(AtomicUsize::new(0));
+        let (rounds, pollers) = (200, 8);
+        let ready = Arc::new(Barrier::new(pollers));
+        let poll = |_| {
+            let (answers, count, ready) = (Arc::clone(&answers), Arc::clone(&count), Arc::clone(&ready));
+            tokio::spawn(async move {
+                for revision in 1..=rounds {
+                    ready.wait().await;
+                    let count = Arc::clone(&count);
+                    let make = move || {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        // Long enough that the others come meanwhile.
+                        Prepared::new(&vec![0; 50_000])
+                    };
+                    answers.common(Common::Total { notation: 0 }, Some(mark(revision)), make).await.unwrap();
+                }
+            })
         };
-        std::thread::scope(|scope| {
-            for _ in 0..pollers {
-                scope.spawn(|| {
-                    for revision in 1..=rounds {
-                        ready.wait();
-                        answers.common(Common::Total { notation: 0 }, Some(mark(revision)), make).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(count.into_inner(), usize::try_from(rounds).unwrap());
+        let polls: Vec<_> = (0..pollers).map(poll).collect();
+        for poll in polls {
+            poll.await.unwrap();
+        }
+        assert_eq!(count.load(Ordering::Relaxed), usize::try_from(rounds).unwrap());
     }
 
-    #[test]
-    fn an_older_book_takes_nothing_away_from_a_newer_one() {
+    #[tokio::test]
+    async fn an_older_book_takes_nothing_away_from_a_newer_one() {
         let answers = Answers::new(&Zone::named("UTC").unwrap(), 1);
         let total = Common::Total { notation: 0 };
-        let ask = |revision, answer: &str| {
-            let prepared = answers.common(total, Some(mark(revision)), || Prepared::new(&answer)).unwrap();
+        let ask = async |revision, answer: &'static str| {
+            let prepared = answers.common(total, Some(mark(revision)), move || Prepared::new(&answer)).await.unwrap();
             String::from_utf8(prepared.plain.to_vec()).unwrap()
         };
-        assert_eq!(ask(2, "new"), "\"new\"");
-        assert_eq!(ask(1, "old"), "\"old\"");
-        assert_eq!(ask(2, "made again"), "\"new\"");
+        assert_eq!(ask(2, "new").await, "\"new\"");
+        assert_eq!(ask(1, "old").await, "\"old\"");
+        assert_eq!(ask(2, "made again").await, "\"new\"");
     }
 }

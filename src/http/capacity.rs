@@ -1,81 +1,152 @@
 //! What stands around every request: how many at a time, for how long, what a panic answers, what the log says.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::Router;
+use axum::body::HttpBody as _;
+use axum::extract::{Request, State};
 use axum::http::Method;
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::error::AppError;
+use super::places::{Place, Places};
 use super::{AppState, Peer};
 use crate::domain::excerpt::Excerpt;
-
-/// How many requests are worked on at a time; more are answered 503 at once rather than piled up.
-const MAX_CONCURRENT: usize = 512;
+use crate::net::held::Held;
 
 /// How long a request may take, its body's arrival included.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// How many bodies of strangers are taken in at a time. They cost memory, and could be sent slowly on purpose.
-const MAX_STRANGERS: usize = 16;
+/// What a request is for. Each has places of its own, so that no crowd keeps anybody else waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Whether the process answers: waits for nothing.
+    Health,
+    /// Whether the store takes writes: waits for the disk.
+    Readiness,
+    /// What the book says now.
+    Polls,
+    /// What programs want it to say.
+    Pushes,
+    /// What people look at.
+    Pages,
+    /// What the operator does.
+    Operators,
+    /// What was.
+    History,
+    /// What was, as files: a place is held until the file was taken.
+    Exports,
+}
 
-/// How many may listen to events at a time; each holds a connection.
-const MAX_LISTENERS: usize = 256;
+impl Room {
+    /// Its places, in all and for one address.
+    fn places(self) -> Places {
+        match self {
+            Self::Health => Places::new("questions for health", 64, 64),
+            Self::Readiness => Places::new("questions for readiness", 16, 16),
+            Self::Polls => Places::new("polls", 512, 512),
+            Self::Pushes => Places::new("pushes", 512, 512),
+            Self::Pages => Places::new("pages", 64, 64),
+            Self::Operators => Places::new("the operator", 64, 64),
+            Self::History => Places::new("looks into the history", 8, 4),
+            Self::Exports => Places::new("exports", 4, 2),
+        }
+    }
 
-/// The places for requests, for the bodies of those who have not shown a credential, and for those who listen.
+    /// Where a request of this room belongs: a poll of what was is none of what is.
+    fn of(self, request: &Request) -> Self {
+        let query = request.uri().query().filter(|_| self == Self::Polls);
+        let mut parameters = query.into_iter().flat_map(|query| form_urlencoded::parse(query.as_bytes()));
+        if parameters.any(|(name, _)| name == "as_of") { Self::History } else { self }
+    }
+}
+
+/// The places in every room, for bodies, and for those who listen.
 #[derive(Debug)]
 pub(super) struct Capacity {
-    requests: Semaphore,
-    strangers: Semaphore,
-    listeners: Arc<Semaphore>,
+    rooms: [Places; 8],
+    /// For the bodies of those who have shown a credential.
+    pub(super) bodies: Places,
+    /// For the bodies of those who have not. They cost memory, and could be sent slowly on purpose.
+    pub(super) strangers: Places,
+    /// For the login, so that it can be reached whoever else is there.
+    pub(super) logins: Places,
+    /// For answers that are made for one asker, while they wait to be taken: so many KiB.
+    answers: Places,
+    /// For those who listen to events; each holds a connection.
+    pub(super) listeners: Places,
 }
 
 impl Capacity {
-    /// A place for a request, for as long as it is held.
-    pub(super) fn request(&self) -> Option<SemaphorePermit<'_>> {
-        self.requests.try_acquire().ok()
-    }
-
-    /// A place for the body of somebody who has not shown a credential.
-    pub(super) fn stranger(&self) -> Option<SemaphorePermit<'_>> {
-        self.strangers.try_acquire().ok()
-    }
-
-    /// A place for somebody who listens, for as long as it is held.
-    pub(super) fn listener(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.listeners).try_acquire_owned().ok()
+    /// A place in a room.
+    pub(super) fn place(&self, room: Room, address: IpAddr) -> Option<Place> {
+        self.rooms[room as usize].of(address)
     }
 }
 
 impl Default for Capacity {
     fn default() -> Self {
+        use Room as R;
+        let rooms = [R::Health, R::Readiness, R::Polls, R::Pushes, R::Pages, R::Operators, R::History, R::Exports];
         Self {
-            requests: Semaphore::new(MAX_CONCURRENT),
-            strangers: Semaphore::new(MAX_STRANGERS),
-            listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+            rooms: rooms.map(Room::places),
+            bodies: Places::new("the bodies of pushes", 256, 128),
+            strangers: Places::new("the bodies of strangers", 32, 8),
+            logins: Places::new("logins", 32, 4),
+            answers: Places::new("answers that are not taken", 256 << 10, 128 << 10),
+            listeners: Places::new("listeners to events", 256, 128),
         }
     }
 }
 
+/// Marks an answer that is kept for everybody: it costs nothing to send it once more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptForAll;
+
+/// Answers up to this many bytes are not weighed: what a push is answered never has to wait.
+const LIGHT: u64 = 64 << 10;
+
+impl Capacity {
+    /// Weighs an answer, so that those who do not take theirs cannot fill the memory.
+    fn weighed(&self, response: Response, address: IpAddr) -> Response {
+        let bytes = response.body().size_hint().lower();
+        if bytes <= LIGHT || response.extensions().get::<KeptForAll>().is_some() {
+            return response;
+        }
+        match self.answers.weighing(usize::try_from(bytes >> 10).unwrap_or(usize::MAX), address) {
+            Some(place) => response.map(|body| Held::until_sent(body, place)),
+            None => AppError::Overloaded.into_response(),
+        }
+    }
+}
+
+/// Routes whose requests take a place in a room.
+pub(super) fn in_room(room: Room, state: &AppState, routes: Router<AppState>) -> Router<AppState> {
+    routes.route_layer(middleware::from_fn_with_state((state.clone(), room), bounded))
+}
+
 /// Works on a request if there is a place, and only so long.
-pub(super) async fn bounded(state: &AppState, request: Request, next: Next) -> Response {
-    let Some(_place) = state.capacity.request() else { return AppError::Overloaded.into_response() };
+async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request, next: Next) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>().map(|peer| peer.0.ip()) else {
+        return AppError::Internal.into_response();
+    };
+    let room = room.of(&request);
+    let Some(place) = state.capacity.place(room, peer) else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
-    let told = (request.method() != Method::GET).then(|| {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        (request.method().clone(), request.uri().path().to_owned(), peer)
-    });
+    let is_safe = request.method().is_safe();
+    let told = (request.method() != Method::GET).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
     let response = answer.unwrap_or_else(|_| AppError::Timeout.into_response());
-    if let Some((method, path, peer)) = told {
+    if let Some((method, path)) = told {
         let (method, path) = (Excerpt(method.as_str()), Excerpt(&path));
         tracing::info!(%method, %path, ?peer, status = response.status().as_u16(), "answered");
     }
-    response
+    // What has been done is told in any case.
+    let response = if is_safe { state.capacity.weighed(response, peer) } else { response };
+    if room == Room::Exports { response.map(|body| Held::until_sent(body, place)) } else { response }
 }
 
 /// What a panic answers; the panic itself is in the log already.

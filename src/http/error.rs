@@ -42,6 +42,8 @@ pub enum Invalid {
     Name(NameError),
     /// The strategy's name is not a string.
     NameNotText,
+    /// The list has more positions than it may.
+    TooManyPositions,
     /// An element of the list of positions is not an object.
     PositionNotObject {
         /// Which one, from 0.
@@ -101,7 +103,10 @@ pub enum AppError {
     /// The body took too long to arrive.
     SlowBody,
     /// The body is larger than the limit.
-    BodyTooLarge,
+    BodyTooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The body is of another content type.
     UnsupportedMediaType(&'static str),
     /// Too many requests at a time.

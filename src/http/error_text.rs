@@ -9,7 +9,7 @@ use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::domain::code::CodeError;
 use crate::domain::decimal::DecimalError;
-use crate::domain::position::{Breach, Field};
+use crate::domain::position::{Breach, Field, MAX_POSITIONS};
 use crate::domain::strategy::NameError;
 use crate::ledger::Rejected;
 
@@ -51,6 +51,11 @@ impl Invalid {
             Self::NameNotText => {
                 bad("invalid_strategy_name", "策略名称无效: 必须是字符串", "strategy_name must be a string")
             }
+            Self::TooManyPositions => bad(
+                "too_many_positions",
+                format!("持仓太多: 每个策略最多 {MAX_POSITIONS} 条"),
+                format!("a strategy's list has at most {MAX_POSITIONS} positions"),
+            ),
             Self::PositionNotObject { index } => bad(
                 "invalid_position",
                 format!("第 {} 条持仓无效: 必须是对象", index + 1),
@@ -144,11 +149,11 @@ impl AppError {
                 "请求体接收超时，未做任何更改",
                 "the body took too long to arrive; nothing was changed",
             ),
-            Self::BodyTooLarge => Text::new(
+            Self::BodyTooLarge { limit } => Text::new(
                 S::PAYLOAD_TOO_LARGE,
                 "body_too_large",
-                "请求体太大: 最多 4 MB",
-                "the body is larger than 4 MiB",
+                format!("请求体太大: 最多 {} KiB", limit >> 10),
+                format!("the body is larger than {} KiB", limit >> 10),
             ),
             Self::UnsupportedMediaType(wanted) => Text::new(
                 S::UNSUPPORTED_MEDIA_TYPE,

@@ -17,7 +17,8 @@ use serde_json::value::RawValue;
 use serde_path_to_error::Segment;
 
 use super::error::{AppError, Invalid};
-use super::{AppState, MAX_BODY, Peer, cookies};
+use super::places::Places;
+use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer, cookies};
 use crate::auth::Denied;
 use crate::auth::reach::Source;
 use crate::auth::rights::{Operator, Pusher, Reader, Sender};
@@ -27,9 +28,6 @@ use crate::domain::revision::Revision;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// How long a body may take to arrive.
-const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// How much of a refused request's body is read and thrown away, and for how long.
 const MAX_DISCARD: usize = 4 * MAX_BODY;
@@ -52,24 +50,44 @@ pub(super) fn source(parts: &Parts, state: &AppState) -> Result<Source, AppError
     }
 }
 
-/// Refuses a body whose announced length is beyond the limit.
-fn check_length(parts: &Parts) -> Result<(), AppError> {
-    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) { Err(AppError::BodyTooLarge) } else { Ok(()) }
+/// What a body may cost: bytes, and time to arrive.
+#[derive(Debug, Clone, Copy)]
+struct BodyLimit {
+    bytes: usize,
+    time: Duration,
 }
 
-async fn read_body(body: Body) -> Result<Bytes, AppError> {
-    match tokio::time::timeout(BODY_TIME_LIMIT, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(AppError::BodyTooLarge),
-        Ok(Err(_)) => Err(Invalid::Format("the body broke off".into()).into()),
-        Err(_) => Err(AppError::SlowBody),
+/// The limit of every body but the login's.
+const BODY: BodyLimit = BodyLimit { bytes: MAX_BODY, time: Duration::from_secs(15) };
+
+/// The limit of the login's: a password, and perhaps a form that was kept meanwhile.
+const LOGIN_BODY: BodyLimit = BodyLimit { bytes: MAX_LOGIN_BODY, time: Duration::from_secs(3) };
+
+impl BodyLimit {
+    /// Refuses a body whose announced length is beyond the limit.
+    fn check(self, parts: &Parts) -> Result<(), AppError> {
+        let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > self.bytes) { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    const fn too_large(self) -> AppError {
+        AppError::BodyTooLarge { limit: self.bytes }
+    }
+
+    /// Takes a body in.
+    async fn read(self, body: Body) -> Result<Bytes, AppError> {
+        match tokio::time::timeout(self.time, Limited::new(body, self.bytes).collect()).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_large()),
+            Ok(Err(_)) => Err(Invalid::Format("the body broke off".into()).into()),
+            Err(_) => Err(AppError::SlowBody),
+        }
     }
 }
 
 /// Takes in the rest of a refused request and throws it away: a sender who is still sending does not see the answer.
-async fn discard(state: &AppState, mut body: Body) {
-    let Some(_place) = state.capacity.stranger() else { return };
+async fn discard(state: &AppState, address: IpAddr, mut body: Body) {
+    let Some(_place) = state.capacity.strangers.of(address) else { return };
     let rest = async {
         let mut seen = 0;
         while let Some(Ok(frame)) = body.frame().await {
@@ -118,18 +136,25 @@ impl FromRequest<AppState> for Pushed {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         let (parts, body) = request.into_parts();
-        let claim = match check_length(&parts) {
+        let address = peer_address(&parts)?;
+        let claim = match BODY.check(&parts) {
             Ok(()) => state.gate.pusher(sender(&parts, None)?).await.map_err(AppError::from),
             Err(too_large) => Err(too_large),
         };
         let claim = match claim {
             Ok(claim) => claim,
             Err(refused) => {
-                discard(state, body).await;
+                discard(state, address, body).await;
                 return Err(refused);
             }
         };
-        let body = read_body(body).await?;
+        let place = state.capacity.bodies.of_credential(claim.credential().to_owned(), address);
+        let Some(place) = place else {
+            discard(state, address, body).await;
+            return Err(AppError::Overloaded);
+        };
+        let body = BODY.read(body).await?;
+        drop(place);
         let pusher = claim.over(Bound { method: parts.method.as_str(), path: parts.uri.path(), body: &body })?;
         if !has_content_type(&parts, JSON) {
             return Err(AppError::UnsupportedMediaType(JSON));
@@ -159,17 +184,17 @@ impl FromRequest<AppState> for OperatorRequest {
         let (parts, body) = request.into_parts();
         let address = peer_address(&parts)?;
         let is_form = has_content_type(&parts, FORM);
-        if let Err(too_large) = check_length(&parts) {
-            discard(state, body).await;
+        if let Err(too_large) = BODY.check(&parts) {
+            discard(state, address, body).await;
             return Err(too_large);
         }
         let header = parts.headers.get("x-internal-password").filter(|password| !password.is_empty());
         let (operator, body) = if let Some(header) = header {
             let password = String::from_utf8_lossy(header.as_bytes());
             match state.gate.operator(Some(&password), address).await {
-                Ok(operator) => (operator, form_or_json(is_form, read_body(body).await?)),
+                Ok(operator) => (operator, form_or_json(is_form, BODY.read(body).await?)),
                 Err(refused) => {
-                    discard(state, body).await;
+                    discard(state, address, body).await;
                     return Err(refused.into());
                 }
             }
@@ -178,8 +203,9 @@ impl FromRequest<AppState> for OperatorRequest {
             // lock out whoever looks at it.
             source(&parts, state)?;
             // The password is in the body, if anywhere, so a stranger's body must be taken in; not many at a time.
-            let _place = state.capacity.stranger().ok_or(AppError::Overloaded)?;
-            let body = form_or_json(is_form, read_body(body).await?);
+            let place = state.capacity.strangers.of(address).ok_or(AppError::Overloaded)?;
+            let body = form_or_json(is_form, BODY.read(body).await?);
+            drop(place);
             check_media_type(&parts, is_form, &body)?;
             let password = serde_json::from_slice(&body).ok().and_then(|body: PasswordInBody| body.internal_password);
             (state.gate.operator(password.as_deref(), address).await?, body)
@@ -197,12 +223,23 @@ fn check_media_type(parts: &Parts, is_form: bool, body: &[u8]) -> Result<(), App
 
 /// A form's body. A stranger's is taken in too, since its sender may only have to log in again; not many at a time.
 pub(super) async fn body_of_form(parts: &Parts, body: Body, state: &AppState, known: bool) -> Result<Bytes, AppError> {
-    check_length(parts)?;
+    let strangers = (!known).then_some(&state.capacity.strangers);
+    form_within(BODY, strangers, parts, body).await
+}
+
+/// The login's body: a small one, soon, and from places of its own.
+pub(super) async fn body_of_login(parts: &Parts, body: Body, state: &AppState) -> Result<Bytes, AppError> {
+    form_within(LOGIN_BODY, Some(&state.capacity.logins), parts, body).await
+}
+
+async fn form_within(limit: BodyLimit, places: Option<&Places>, parts: &Parts, body: Body) -> Result<Bytes, AppError> {
+    limit.check(parts)?;
     if !has_content_type(parts, FORM) {
         return Err(AppError::UnsupportedMediaType(FORM));
     }
-    let _place = if known { None } else { Some(state.capacity.stranger().ok_or(AppError::Overloaded)?) };
-    read_body(body).await
+    let address = peer_address(parts)?;
+    let _place = places.map(|places| places.of(address).ok_or(AppError::Overloaded)).transpose()?;
+    limit.read(body).await
 }
 
 fn form_or_json(is_form: bool, body: Bytes) -> Bytes {

@@ -5,7 +5,7 @@ use std::num::ParseIntError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -14,17 +14,18 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::AppState;
 use super::error::{AppError, Invalid};
 use super::extract::{Query, still_reads};
+use super::places::Place;
+use super::{AppState, Peer};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
-use crate::store::{Stored, Unavailable};
+use crate::store::{Store, Stored, Unavailable};
 
 /// After how long without an event a comment shows both ends that the other is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -74,11 +75,12 @@ impl fmt::Display for EventId {
 /// `GET /api/v1/events`
 pub(crate) async fn events(
     State(state): State<AppState>,
+    ConnectInfo(peer): Peer,
     _: Reader,
     Query(query): Query<EventsQuery>,
     asked: Parts,
 ) -> Result<Response, AppError> {
-    let place = state.capacity.listener().ok_or(AppError::Overloaded)?;
+    let place = state.capacity.listeners.of(peer.ip()).ok_or(AppError::Overloaded)?;
     let (stored, closing) = (state.store.subscribe(), state.closing.subscribe());
     let (last_seen, newest) = (last_seen(&asked.headers, &query)?, state.store.book().revision());
     let lineage = state.store.lineage();
@@ -88,9 +90,9 @@ pub(crate) async fn events(
     let reset = is_astray.then(|| reset(newest, lineage));
     let (seen, behind) = last_seen.filter(|_| !is_astray).map_or((newest, false), |id| (id.revision, true));
     let password_set_at = state.gate.password_set_at(&asked.headers).await?;
-    let admitted_at = Instant::now();
+    let (admitted_at, store) = (Instant::now(), state.store.for_listeners());
     let listener =
-        Listener { state, stored, closing, seen, behind, asked, password_set_at, admitted_at, _place: place };
+        Listener { state, store, stored, closing, seen, behind, asked, password_set_at, admitted_at, _place: place };
     let batches = stream::unfold(listener, async |mut listener| Some((listener.next().await?, listener)));
     // At once, so that a browser knows that it is connected, and how soon to come back.
     let greeting = std::iter::once(Event::default().retry(COME_BACK)).chain(reset).collect();
@@ -111,6 +113,7 @@ fn last_seen(headers: &HeaderMap, query: &EventsQuery) -> Result<Option<EventId>
 /// Somebody who listens.
 struct Listener {
     state: AppState,
+    store: Store,
     stored: Receiver<Arc<[Stored]>>,
     closing: watch::Receiver<bool>,
     /// The newest revision that was told.
@@ -123,7 +126,7 @@ struct Listener {
     password_set_at: Option<Moment>,
     /// When they were found to be allowed to.
     admitted_at: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Listener {
@@ -138,7 +141,7 @@ impl Listener {
                 return Some(Ok(self.tell(&batch)));
             }
             if self.behind {
-                match self.state.store.stored_after(self.seen, CATCH_UP).await {
+                match self.store.stored_after(self.seen, CATCH_UP).await {
                     Ok(missed) if missed.is_empty() => self.behind = false,
                     Ok(missed) => return Some(Ok(self.tell(&missed))),
                     // The connection ends with an error, and the listener comes back with what it has seen.

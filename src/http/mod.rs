@@ -10,7 +10,9 @@ pub mod error;
 mod error_text;
 mod extract;
 mod live;
+mod making;
 mod pages;
+mod places;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,8 +27,9 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::cache::Answers;
-use self::capacity::Capacity;
+use self::capacity::{Capacity, Room, in_room};
 use self::error::AppError;
+use self::making::Workshop;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
@@ -35,6 +38,9 @@ use crate::store::Store;
 
 /// The largest body of a request, in bytes.
 pub const MAX_BODY: usize = 4 << 20;
+
+/// The largest body of a login, in bytes.
+pub const MAX_LOGIN_BODY: usize = 64 << 10;
 
 /// How many clients that send unbound tokens are remembered.
 const MAX_UNBOUND: usize = 20;
@@ -52,6 +58,7 @@ pub struct Shared {
     clock: Clock,
     zone: Zone,
     answers: Answers,
+    workshop: Workshop,
     capacity: Capacity,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
@@ -70,12 +77,13 @@ impl AppState {
         let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
         Self(Arc::new(Shared {
-            desk: Desk::new(store.clone()),
+            desk: Desk::new(&store),
             store,
             gate,
             clock,
             zone,
             answers,
+            workshop: Workshop::default(),
             capacity,
             closing,
             is_tls,
@@ -117,28 +125,36 @@ impl Deref for AppState {
 ///
 /// Requests must carry the peer's address as [`ConnectInfo`].
 pub fn app(state: AppState) -> Router {
-    layered(routes().merge(pages::routes()), state)
+    layered(routes(&state).merge(pages::routes(&state)), state)
 }
 
-fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/api/v1/positions/update", post(api::positions::update))
-        .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
+fn routes(state: &AppState) -> Router<AppState> {
+    let polls = Router::new()
         .route("/api/v1/positions/strategy/{*name}", get(api::positions::strategy))
         .route("/api/v1/positions/total", get(api::positions::total))
         .route("/api/v1/positions/all", get(api::positions::all))
         .route("/api/v1/strategies", get(api::strategies::all))
+        .route("/api/v1/events", get(live::events));
+    let pushes = Router::new().route("/api/v1/positions/update", post(api::positions::update));
+    let operators = Router::new()
+        .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
         .route("/api/v1/strategies/{name}", delete(api::strategies::remove))
+        .route("/api/v1/strategies/{name}/restore", post(api::strategies::restore))
+        .route("/api/v1/internal/password/set", post(api::password::set));
+    let history = Router::new()
         .route("/api/v1/strategies/{name}/revisions", get(api::strategies::revisions))
         .route("/api/v1/strategies/{name}/diff", get(api::strategies::diff))
-        .route("/api/v1/strategies/{name}/restore", post(api::strategies::restore))
-        .route("/api/v1/revisions/{id}", get(api::revisions::revision))
-        .route("/api/v1/events", get(live::events))
+        .route("/api/v1/revisions/{id}", get(api::revisions::revision));
+    let pages = Router::new()
         .route("/api/v1/auth/info", get(api::auth::info))
-        .route("/api/v1/internal/password/info", get(api::password::info))
-        .route("/api/v1/internal/password/set", post(api::password::set))
-        .route("/healthz", get(api::health::healthz))
-        .route("/readyz", get(api::health::readyz))
+        .route("/api/v1/internal/password/info", get(api::password::info));
+    in_room(Room::Polls, state, polls)
+        .merge(in_room(Room::Pushes, state, pushes))
+        .merge(in_room(Room::Operators, state, operators))
+        .merge(in_room(Room::History, state, history))
+        .merge(in_room(Room::Pages, state, pages))
+        .merge(in_room(Room::Health, state, Router::new().route("/healthz", get(api::health::healthz))))
+        .merge(in_room(Room::Readiness, state, Router::new().route("/readyz", get(api::health::readyz))))
 }
 
 /// Routes with what stands around all of them.
@@ -149,7 +165,7 @@ fn layered(routes: Router<AppState>, state: AppState) -> Router {
         // Innermost: a panic becomes an answer before anything else sees it.
         .layer(CatchPanicLayer::custom(capacity::panicked))
         .layer(middleware::from_fn_with_state(state.clone(), door::admit))
-        // Outermost: how many requests at a time, for how long, and the log; then errors are drawn and headers set.
+        // Outermost: errors are drawn and headers set.
         .layer(middleware::from_fn_with_state(state.clone(), answer::around))
         .with_state(state)
 }

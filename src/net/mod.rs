@@ -1,5 +1,6 @@
 //! Who is connected: HTTP/1.1 over TCP or TLS, with a bound on everything that a connection can hold on to.
 
+pub(crate) mod held;
 mod pulse;
 mod seats;
 pub mod tls;
@@ -25,7 +26,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use self::pulse::{IDLE, Pulse, Until};
+use self::held::Held;
+use self::pulse::{IDLE, Pulse, Sending};
 use self::seats::{Seat, Seats};
 use self::tls::Certificate;
 use self::wire::Wire;
@@ -201,6 +203,6 @@ async fn answer(
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = app.clone().oneshot(request).await?;
     pulse.answering();
-    let until = Until::sent(Arc::clone(pulse));
-    Ok(response.map(|body| Body::new(until.with(body))))
+    let sending = Sending(Arc::clone(pulse));
+    Ok(response.map(|body| Held::until_sent(body, sending)))
 }

@@ -1,14 +1,10 @@
 //! What a connection is doing, and since when: by that it is judged whether its time is over.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use axum::http::Method;
-use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 /// How long a client may take for the head of a request, and for all that comes before the first one.
@@ -133,46 +129,12 @@ impl Pulse {
     }
 }
 
-/// An answer's body, whose end is the end of the answer.
-pub(super) struct Until {
-    pulse: Arc<Pulse>,
-    body: Body,
-}
+/// An answer that is being sent; with its end the rest begins.
+pub(super) struct Sending(pub(super) Arc<Pulse>);
 
-impl Until {
-    pub(super) fn sent(pulse: Arc<Pulse>) -> Self {
-        Self { pulse, body: Body::empty() }
-    }
-
-    pub(super) fn with(mut self, body: Body) -> Self {
-        self.body = body;
-        self
-    }
-}
-
-impl Drop for Until {
+impl Drop for Sending {
     fn drop(&mut self) {
-        self.pulse.enter(Phase::Resting);
-    }
-}
-
-impl http_body::Body for Until {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.enter(Phase::Resting);
     }
 }
 

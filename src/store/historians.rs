@@ -13,9 +13,6 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use super::error::Unavailable;
 use super::sqlite;
 
-/// How many look into the history at a time.
-const MOST: u32 = 2;
-
 /// After how many of SQLite's steps a reader is asked whether somebody still waits for it.
 const STEPS: i32 = 10_000;
 
@@ -34,8 +31,14 @@ pub(super) struct Historian {
 }
 
 impl Historians {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { pool: sqlite::readers(path, MOST), pass: Arc::default() }
+    /// So many connections at most.
+    pub(super) fn new(path: &Path, most: u32) -> Self {
+        Self { pool: sqlite::readers(path, most), pass: Arc::default() }
+    }
+
+    /// Others, who wait behind nobody of these, and pause together with them.
+    pub(super) fn beside(&self, path: &Path, most: u32) -> Self {
+        Self { pool: sqlite::readers(path, most), pass: Arc::clone(&self.pass) }
     }
 
     /// The next who is free.

@@ -39,6 +39,13 @@ use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::ledger::{Change, Receipt};
 
+/// How many look into the history at a time.
+const HISTORIANS: u32 = 2;
+
+/// How many of the operator's looks into the history there are at a time, and of those who listen.
+const OPERATORS: u32 = 2;
+const LISTENERS: u32 = 1;
+
 /// How many look at anything else at a time.
 const READERS: u32 = 4;
 
@@ -80,6 +87,9 @@ pub struct Store {
     stored: broadcast::Sender<Arc<[Stored]>>,
     readers: SqlitePool,
     historians: Historians,
+    /// Apart from `historians`: the operator's look back, and that of who listens, wait behind nobody's.
+    operators: Historians,
+    listeners: Historians,
 }
 
 impl Store {
@@ -95,13 +105,14 @@ impl Store {
         let book = Arc::new(ArcSwap::from_pointee(Book::default()));
         let (stored, _) = broadcast::channel(QUEUE);
         let (queue, commands) = mpsc::channel(QUEUE);
-        let historians = Historians::new(path);
+        let historians = Historians::new(path, HISTORIANS);
+        let (operators, listeners) = (historians.beside(path, OPERATORS), historians.beside(path, LISTENERS));
         let folding = Folding::new(historians.clone(), queue.downgrade());
         let opening = Opening { path, book: Arc::clone(&book), stored: stored.clone(), commands, folding };
         let writer = Writer::open(opening, clock, token_memory).await?;
         let readers = sqlite::readers(path, READERS);
         let lineage = writer.lineage();
-        Ok((Self { book, lineage, queue, stored, readers, historians }, writer))
+        Ok((Self { book, lineage, queue, stored, readers, historians, operators, listeners }, writer))
     }
 
     /// Lets the next [`Self::open`] begin with an empty book, though the database at `path` had one.
@@ -115,6 +126,18 @@ impl Store {
     /// The database's lineage: it grows, from 1, whenever an older copy is put back.
     pub const fn lineage(&self) -> i64 {
         self.lineage
+    }
+
+    /// The same store, whose history is read over the operator's own connections.
+    #[must_use]
+    pub fn for_operators(&self) -> Self {
+        Self { historians: self.operators.clone(), ..self.clone() }
+    }
+
+    /// The same store, whose history is read over the connections of those who listen.
+    #[must_use]
+    pub fn for_listeners(&self) -> Self {
+        Self { historians: self.listeners.clone(), ..self.clone() }
     }
 
     /// The book as it stands now; it stays so for whoever holds it.
@@ -204,7 +227,9 @@ impl Store {
     pub async fn close(self) {
         // The writer's connection goes last: only one that may write folds the log into the database.
         self.readers.close().await;
-        self.historians.close().await;
+        for historians in [&self.historians, &self.operators, &self.listeners] {
+            historians.close().await;
+        }
         let (answer, done) = oneshot::channel();
         if self.queue.send(Command::Close(answer)).await.is_ok() {
             let _ = done.await;

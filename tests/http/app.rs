@@ -196,8 +196,13 @@ impl App {
         self.dir.path().join("jq2qmt.db")
     }
 
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 40_000))));
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_from([192, 0, 2, 7], request).await
+    }
+
+    /// A request from an address.
+    pub(crate) async fn send_from(&self, address: [u8; 4], mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();

@@ -23,8 +23,11 @@ async fn listen(app: &App, headers: &[(&str, &str)]) -> BodyDataStream {
 async fn listen_at(app: &App, path: &str, headers: &[(&str, &str)]) -> BodyDataStream {
     let request = Request::get(path);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    let mut request = request.body(Body::empty()).unwrap();
-    request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from(([192, 0, 2, 7], 40_000))));
+    listen_from(app, [192, 0, 2, 7], request.body(Body::empty()).unwrap()).await
+}
+
+async fn listen_from(app: &App, address: [u8; 4], mut request: Request<Body>) -> BodyDataStream {
+    request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from((address, 40_000))));
     let response = app.router().oneshot(request).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -115,7 +118,12 @@ async fn who_knows_more_than_there_is_is_told_to_begin_anew() {
     let app = App::start().await;
     push(&app, 1).await;
     push(&app, 2).await;
-    for (path, header) in [("/api/v1/events", "7"), ("/api/v1/events?after=7", ""), ("/api/v1/events?after=1", "3"), ("/api/v1/events", "1.2")] {
+    for (path, header) in [
+        ("/api/v1/events", "7"),
+        ("/api/v1/events?after=7", ""),
+        ("/api/v1/events?after=1", "3"),
+        ("/api/v1/events", "1.2"),
+    ] {
         let headers = if header.is_empty() { vec![] } else { vec![("last-event-id", header)] };
         let mut events = listen_at(&app, path, &headers).await;
         assert_eq!(next(&mut events).await, "event: reset\nid: 2\ndata: {\"revision\":2,\"lineage\":1}\n\n", "{path}");
@@ -198,12 +206,18 @@ async fn listening_is_reading_and_has_its_places() {
     assert_eq!(app.get_with("/api/v1/events", &[("last-event-id", "x")]).await.refusal().0, 400);
     assert_eq!(app.get("/api/v1/events?after=x").await.refusal().0, 400);
     let mut listeners = Vec::new();
-    for _ in 0..256 {
+    for _ in 0..128 {
         listeners.push(listen(&app, &[]).await);
     }
+    // So many from one address, and so many in all.
+    let ask = || Request::get("/api/v1/events").body(Body::empty()).unwrap();
     assert_eq!(app.get("/api/v1/events").await.refusal(), (503, "overloaded".to_owned()));
+    for _ in 0..128 {
+        listeners.push(listen_from(&app, [192, 0, 2, 8], ask()).await);
+    }
+    assert_eq!(app.send_from([192, 0, 2, 9], ask()).await.refusal(), (503, "overloaded".to_owned()));
     listeners.pop();
-    listeners.push(listen(&app, &[]).await);
+    listeners.push(listen_from(&app, [192, 0, 2, 9], ask()).await);
     // They take no place away from anybody else.
     app.total("").await;
 }

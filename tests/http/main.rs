@@ -6,6 +6,7 @@ mod answers;
 mod app;
 mod clients;
 mod connections;
+mod crowds;
 mod events;
 mod history;
 mod operator;

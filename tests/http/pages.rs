@@ -1,12 +1,16 @@
 //! The pages below the browser: sessions, forms, headers, what a page without JavaScript says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::ConnectInfo;
 use axum::http::Request;
+use futures::StreamExt as _;
 use jq2qmt::auth::rights::Reads;
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use crate::app::{ALICE, Answer, App, PASSWORD, held};
 
@@ -746,15 +750,25 @@ async fn csv_opens_in_excel_and_holds_no_formula() {
 }
 
 #[tokio::test]
-async fn a_csv_that_is_too_long_says_that_it_is_cut() {
+async fn a_csv_holds_the_whole_history_and_the_server_a_part_at_a_time() {
     let app = App::start().await;
-    let list = |n: i64| -> Vec<_> { (0..30_000).map(|code| held(&format!("{code:06}.SZ"), n, 1.0)).collect() };
-    for n in 1..=4 {
+    let list = |n: i64| -> Vec<_> { (0..5_000).map(|code| held(&format!("{code:06}.SZ"), n, 1.0)).collect() };
+    for n in 1..=21 {
         app.push(&ALICE, "many", json!(list(n))).await.ok();
     }
-    let history = text(&app.get("/history.csv").await);
-    assert_eq!(history.lines().count(), 1 + 3 * 30_000 + 1);
-    assert!(history.lines().last().unwrap().contains("到此为止"));
+    let mut request = Request::get("/history.csv").body(Body::empty()).unwrap();
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 40_000))));
+    let body = app.router().oneshot(request).await.unwrap().into_body();
+    assert_eq!(body.size_hint().exact(), None, "it is made while it is sent");
+    let (mut parts, mut whole) = (body.into_data_stream(), Vec::new());
+    while let Some(part) = parts.next().await.transpose().unwrap() {
+        assert!(part.len() < 1 << 20, "{}", part.len());
+        whole.extend_from_slice(&part);
+    }
+    assert_eq!(String::from_utf8(whole).unwrap().lines().count(), 1 + 21 * 5_000);
+    let list = text(&app.get("/strategies/many/positions.csv").await);
+    assert_eq!(list.lines().count(), 5_001);
+    assert!(list.lines().last().unwrap().starts_with("004999.SZ,"));
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Requests that are wrong as requests, and the server's own state.
 
-use std::sync::Arc;
-
 use axum::body::{Body, Bytes};
 use axum::http::Request;
 use jq2qmt::store::api_keys::Scope;
@@ -53,13 +51,22 @@ async fn a_body_beyond_four_mebibytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_list_as_long_as_a_body_is_taken() {
+async fn a_list_has_at_most_five_thousand_positions() {
     let app = App::start().await;
-    let positions: Vec<_> = (0..50_000).map(|n| json!({"code": format!("{n}.SH"), "volume": n, "cost": 1.5})).collect();
-    let answer = app.push(&ALICE, "alpha", json!(positions)).await.ok();
-    assert_eq!(answer["positions_count"], 50_000);
+    let list = |count| (0..count).map(|n| json!({"code": format!("{n}.SH"), "volume": n, "cost": 1.5})).collect();
+    let (fits, too_many): (Vec<_>, Vec<_>) = (list(5_000), list(5_001));
+    let answer = app.push(&ALICE, "alpha", json!(fits)).await.ok();
+    assert_eq!(answer["positions_count"], 5_000);
     // The one of them without shares is held, but not in the total.
-    assert_eq!(app.total("").await["positions"].as_array().unwrap().len(), 49_999);
+    assert_eq!(app.total("").await["positions"].as_array().unwrap().len(), 4_999);
+    let refused = (400, "too_many_positions".to_owned());
+    assert_eq!(app.push(&ALICE, "alpha", json!(too_many)).await.refusal(), refused);
+    assert_eq!(app.edit("ADJUSTMENT_MAIN", json!(too_many)).await.refusal(), refused);
+    // Whatever the elements are.
+    let brackets = format!(r#"{{"strategy_name":"alpha","positions":[{}{{}}]}}"#, "{},".repeat(1_000_000));
+    assert_eq!(app.push_body(&ALICE, &brackets).await.refusal(), refused);
+    let broken = brackets.replace("{}]}", "{}]");
+    assert_eq!(app.push_body(&ALICE, &broken).await.refusal(), (400, "invalid_format".to_owned()));
 }
 
 /// A push by somebody who is known, whose body never comes.
@@ -77,26 +84,6 @@ async fn a_body_that_never_comes_is_given_up() {
     // From here on time passes whenever nothing else happens; the key is believed without asking the database.
     tokio::time::pause();
     assert_eq!(endless_push(&app, &key).await.refusal(), (408, "slow_request".to_owned()));
-}
-
-#[tokio::test]
-async fn more_requests_than_there_are_places_for_are_sent_away() {
-    let app = Arc::new(App::start().await);
-    let key = add_key(&app, "writer", Scope::Write, &[]).await;
-    app.post(UPDATE, &[("x-api-key", &key)], r#"{"strategy_name":"alpha","positions":[]}"#).await.ok();
-    let mut pushes = tokio::task::JoinSet::new();
-    for _ in 0..512 {
-        let (app, key) = (Arc::clone(&app), key.clone());
-        pushes.spawn(async move { endless_push(&app, &key).await });
-    }
-    while app.get("/healthz").await.status == 200 {
-        tokio::task::yield_now().await;
-    }
-    let answer = app.get(TOTAL).await;
-    assert_eq!(answer.header("retry-after"), "1");
-    assert_eq!(answer.refusal(), (503, "overloaded".to_owned()));
-    pushes.shutdown().await;
-    app.get(TOTAL).await.ok();
 }
 
 #[tokio::test]

@@ -220,3 +220,37 @@ async fn a_signature_by_another_key_is_refused() {
         assert_eq!(push(&app, &token_of(&data("alice"), signature)).await.refusal(), bad);
     }
 }
+
+#[tokio::test]
+async fn who_and_when_is_asked_before_the_work_is_done() {
+    let app = App::start().await;
+    let now = seconds(&app);
+    let twice = r#""x": {"a": 1, "a": 2}"#;
+    for (client, timestamp, code) in [
+        ("alice", now, "malformed_token"),
+        ("alice", 0, "token_expired"),
+        ("alice", now + 1000, "token_from_future"),
+        ("bob", now, "unknown_client"),
+    ] {
+        std::fs::remove_file(app.keys().join("default.pem")).ok();
+        app.clock.advance(Duration::from_secs(1));
+        let data = format!(r#"{{"client_id": "{client}", "timestamp": {timestamp}, {twice}}}"#);
+        assert_eq!(push(&app, &ALICE.token_over(&data, 222)).await.refusal(), (401, code.to_owned()), "{client}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_has_at_most_sixteen_kibibytes() {
+    let app = App::start().await;
+    let filled = |length: usize| {
+        let data =
+            format!(r#"{{"client_id": "alice", "timestamp": {}, "x": "{}"}}"#, seconds(&app), "x".repeat(length));
+        ALICE.token_over(&data, 222)
+    };
+    let (fits, too_long) = (filled(11_000), filled(12_000));
+    assert!(fits.len() <= 16 << 10 && too_long.len() > 16 << 10);
+    push(&app, &fits).await.ok();
+    let refused = push(&app, &too_long).await;
+    assert_eq!(refused.json()["message"], "the token cannot be read: it is longer than 16 KiB");
+    assert_eq!(refused.refusal(), (401, "malformed_token".to_owned()));
+}

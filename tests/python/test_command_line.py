@@ -181,6 +181,6 @@ def test_what_comes_from_outside_is_shown_as_text(server):
     listed = server.run("key", "list").stdout
     assert listed.count("\n") == 1 and not set(listed) & set("\x1b\u202e") and "a\\u{1b}[2J\\nz\\u{202e}exe" in listed
 
-    requests.request("X" * 300, server.url + "/%1B" + "y" * 5000, timeout=10)
+    requests.delete(server.url + "/api/v1/strategies/%1B" + "y" * 5000, timeout=10)
     lines = [line for line in server.log().splitlines() if "yyy" in line]
-    assert len(lines) == 1 and len(lines[0]) < 700 and "/%1Byyy" in lines[0]
+    assert len(lines) == 1 and len(lines[0]) < 700 and "/strategies/%1Byyy" in lines[0]

@@ -11,7 +11,7 @@ use super::password::password_info;
 
 /// `GET /api/v1/auth/info`
 pub(crate) async fn info(State(state): State<AppState>) -> Result<Response, AppError> {
-    let keyring = state.gate.keyring();
+    let keyring = state.gate.keyring().await;
     let crypto_enabled = !keyring.is_empty();
     Ok(json(&json!({
         "crypto_enabled": crypto_enabled,

@@ -68,17 +68,19 @@ pub(crate) async fn strategy(
     let question = Question::new(&query, &state.zone)?;
     if let Some(as_of) = question.as_of {
         let then = state.store.list_as_of(&name, as_of.revision(&state.store).await?).await?;
-        return state.answers.respond(&conditions, then.as_ref().map(|then| then.mark), || {
+        let answer = async {
             let then = then.as_ref().and_then(|then| Some((then.list.as_ref()?, then.mark)));
             state.answers.prepare(&ListAnswer::new(then, question.notation, &state.zone)).map(Arc::new)
-        });
+        };
+        return state.answers.respond(&conditions, then.as_ref().map(|then| then.mark), answer).await;
     }
     let book = state.store.book();
     let strategy = book.strategy(&name);
-    state.answers.respond(&conditions, strategy.map(|strategy| strategy.mark), || {
+    let answer = async {
         let now = strategy.map(|strategy| (&strategy.list, strategy.mark));
         state.answers.prepare(&ListAnswer::new(now, question.notation, &state.zone)).map(Arc::new)
-    })
+    };
+    state.answers.respond(&conditions, strategy.map(|strategy| strategy.mark), answer).await
 }
 
 /// `GET /api/v1/positions/all`
@@ -88,14 +90,12 @@ pub(crate) async fn all(
     Query(query): Query<ReadQuery>,
     conditions: Conditions,
 ) -> Result<Response, AppError> {
-    let question = Question::new(&query, &state.zone)?;
+    let Question { notation, .. } = Question::new(&query, &state.zone)?;
     let book = state.store.book();
-    let mark = book.newest();
-    state.answers.respond(&conditions, mark, || {
-        state.answers.common(Common::AllLists { notation: question.notation as usize }, mark, || {
-            state.answers.prepare(&AllAnswer::new(&book, question.notation, &state.zone))
-        })
-    })
+    let (mark, maker) = (book.newest(), state.clone());
+    let make = move || maker.answers.prepare(&AllAnswer::new(&book, notation, &maker.zone));
+    let answer = state.answers.common(Common::AllLists { notation: notation as usize }, mark, make);
+    state.answers.respond(&conditions, mark, answer).await
 }
 
 /// `GET /api/v1/positions/total`
@@ -106,23 +106,20 @@ pub(crate) async fn total(
     conditions: Conditions,
 ) -> Result<Response, AppError> {
     let question = Question::new(&query, &state.zone)?;
-    if let Some(as_of) = question.as_of {
-        let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
-        return state.answers.respond(&conditions, book.freshness(&question.selection)?, || {
-            state.answers.prepare(&TotalAnswer::new(&book, &question, &state.zone)?).map(Arc::new)
-        });
-    }
-    let book = state.store.book();
-    let mark = book.freshness(&question.selection)?;
-    state.answers.respond(&conditions, mark, || {
-        let make = || state.answers.prepare(&TotalAnswer::new(&book, &question, &state.zone)?);
-        let notation = question.notation as usize;
-        match question.selection {
-            Selection::All => state.answers.common(Common::Total { notation }, book.newest(), make),
-            Selection::Ordinary => state.answers.common(Common::OrdinaryTotal { notation }, book.newest(), make),
-            Selection::Named(_) => make().map(Arc::new),
+    let (book, is_now) = match question.as_of {
+        Some(as_of) => (Arc::new(state.store.book_as_of(as_of.revision(&state.store).await?).await?), false),
+        None => (state.store.book(), true),
+    };
+    let (mark, newest, maker) = (book.freshness(&question.selection)?, book.newest(), state.clone());
+    let common = question.common().filter(|_| is_now);
+    let make = move || maker.answers.prepare(&TotalAnswer::new(&book, &question, &maker.zone)?);
+    let answer = async {
+        match common {
+            Some(common) => state.answers.common(common, newest, make).await,
+            None => state.workshop.make(make).await.map(Arc::new),
         }
-    })
+    };
+    state.answers.respond(&conditions, mark, answer).await
 }
 
 /// The parameters of a read.
@@ -186,6 +183,16 @@ impl Question {
     fn new(query: &ReadQuery, zone: &Zone) -> Result<Self, Invalid> {
         let as_of = AsOf::parameter("as_of", &query.as_of, zone)?;
         Ok(Self { selection: query.selection()?, notation: query.notation(), as_of })
+    }
+
+    /// Which of the common questions it is.
+    const fn common(&self) -> Option<Common> {
+        let notation = self.notation as usize;
+        match self.selection {
+            Selection::All => Some(Common::Total { notation }),
+            Selection::Ordinary => Some(Common::OrdinaryTotal { notation }),
+            Selection::Named(_) => None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::super::error::{Fault, Invalid};
 use crate::domain::decimal::Decimal;
-use crate::domain::position::{Field, Position};
+use crate::domain::position::{Field, MAX_POSITIONS, Position};
 use crate::domain::strategy::{Kind, StrategyName};
 
 /// A push that can be stored.
@@ -26,7 +26,7 @@ struct RawPush<'a> {
     #[serde(borrow)]
     strategy_name: Option<&'a RawValue>,
     #[serde(borrow)]
-    positions: Option<Vec<Element<'a>>>,
+    positions: Option<Elements<'a>>,
     #[serde(borrow)]
     sequence: Option<&'a RawValue>,
 }
@@ -48,6 +48,43 @@ struct RawPosition<'a> {
 /// A field that is there with `null` is there: null is neither a string nor a number.
 fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// The elements of the list of positions, no more of them than a list may have: of a body that is full of brackets, each
+/// would take many times the memory that it took to send.
+#[derive(Default)]
+struct Elements<'a> {
+    first: Vec<Element<'a>>,
+    are_too_many: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(FirstOnes)
+    }
+}
+
+/// Reads so many elements, and passes over the rest.
+struct FirstOnes;
+
+impl<'de> Visitor<'de> for FirstOnes {
+    type Value = Elements<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Elements::default();
+        while elements.first.len() < MAX_POSITIONS {
+            let Some(element) = seq.next_element()? else { return Ok(elements) };
+            elements.first.push(element);
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            elements.are_too_many = true;
+        }
+        Ok(elements)
+    }
 }
 
 /// An element of the list of positions; None for whatever is no object. What is wrong is said in our own words, with
@@ -126,7 +163,10 @@ impl PushBody {
             Some(raw) => position(kind, index, &raw),
             None => Err(Invalid::PositionNotObject { index }),
         };
-        let positions = list.into_iter().enumerate().map(position).collect::<Result<_, _>>()?;
+        if list.are_too_many {
+            return Err(Invalid::TooManyPositions);
+        }
+        let positions = list.first.into_iter().enumerate().map(position).collect::<Result<_, _>>()?;
         let sequence = match raw.sequence {
             Some(raw) => {
                 let sequence: i64 = raw.get().parse().map_err(|_| Invalid::Sequence)?;

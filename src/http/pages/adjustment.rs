@@ -16,7 +16,7 @@ use super::view::{Reading, View};
 use super::{html, see_other};
 use crate::desk::{Desk, Proposal};
 use crate::domain::book::Book;
-use crate::domain::position::Position;
+use crate::domain::position::{MAX_POSITIONS, Position};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{ADJUSTMENT_PREFIX, Kind, StrategyName};
 use crate::ledger::Receipt;
@@ -120,6 +120,9 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
         return Ok(page.draw(StatusCode::OK, MORE_ROWS));
     }
     let Some(positions) = page.read_rows(&book) else { return Ok(page.faulty()) };
+    if positions.len() > MAX_POSITIONS {
+        return Err(Invalid::TooManyPositions.into());
+    }
     let saving = action == "save";
     if saving && fields.get("digest") == page.digest {
         let (name, positions) = (page.name.clone(), positions.clone());

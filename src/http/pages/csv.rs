@@ -1,38 +1,55 @@
 //! CSV files for people.
 
-use axum::body::Body;
+use axum::BoxError;
+use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
+use futures::Stream;
 
 use crate::domain::decimal::Decimal;
 
-/// A file with a mark by which Excel knows UTF-8, and nothing that Excel would take for a formula.
-pub(super) struct Table(csv::Writer<Vec<u8>>);
+/// A mark by which Excel knows UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
-impl Table {
-    pub(super) fn new(header: &[&str]) -> Self {
-        let mut table = Self(csv::Writer::from_writer(Vec::new()));
-        table.row(header);
-        table
+/// Some rows of a file, with nothing in them that Excel would take for a formula.
+pub(super) struct Rows(csv::Writer<Vec<u8>>);
+
+impl Rows {
+    /// The beginning of a file.
+    pub(super) fn headed(header: &[&str]) -> Self {
+        let mut rows = Self(csv::Writer::from_writer(MARK.to_vec()));
+        rows.add(header);
+        rows
     }
 
-    pub(super) fn row(&mut self, fields: &[&str]) {
+    /// What follows.
+    pub(super) fn more() -> Self {
+        Self(csv::Writer::from_writer(Vec::new()))
+    }
+
+    pub(super) fn add(&mut self, fields: &[&str]) {
         // Writing to memory cannot fail.
         let _ = self.0.write_record(fields.iter().map(|field| harmless(field)));
     }
 
-    /// The file, to be saved under a name.
-    pub(super) fn download(self, name: &str) -> Response {
-        let bytes = self.0.into_inner().unwrap_or_default();
-        let mut response = Response::new(Body::from([b"\xef\xbb\xbf", &*bytes].concat()));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-        if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
-            headers.insert(CONTENT_DISPOSITION, value);
-        }
-        response
+    pub(super) fn bytes(self) -> Bytes {
+        self.0.into_inner().unwrap_or_default().into()
     }
+}
+
+/// A file that is made while it is sent, to be saved under a name.
+pub(super) fn download<E: Into<BoxError>>(
+    name: &str,
+    parts: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> Response {
+    let mut response = Response::new(Body::from_stream(parts));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
+        headers.insert(CONTENT_DISPOSITION, value);
+    }
+    response
 }
 
 /// What a spreadsheet takes for the beginning of a formula; in East Asian settings also the signs of full width.

@@ -7,7 +7,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 
 use super::super::AppState;
+use super::super::capacity::Room;
 use super::super::error::AppError;
+use super::super::extract::peer_address;
 use super::form::SessionEnded;
 use super::view::View;
 use super::{html, login};
@@ -47,7 +49,8 @@ async fn whose_view(state: &AppState, asked: &Parts, status: StatusCode) -> View
     if status.is_server_error() {
         return stranger;
     }
-    let Some(_place) = state.capacity.request() else { return stranger };
+    let Ok(address) = peer_address(asked) else { return stranger };
+    let Some(_place) = state.capacity.place(Room::Pages, address) else { return stranger };
     View::of(asked, state).await.unwrap_or(stranger)
 }
 

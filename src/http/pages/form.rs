@@ -9,7 +9,7 @@ use axum_extra::extract::CookieJar;
 use super::super::AppState;
 use super::super::cookies;
 use super::super::error::AppError;
-use super::super::extract::{body_of_form, peer_address, source};
+use super::super::extract::{body_of_form, body_of_login, peer_address, source};
 use super::view::View;
 use crate::auth::Denied;
 use crate::auth::reach::Source;
@@ -125,7 +125,7 @@ impl FromRequest<AppState> for OpenForm {
         let (parts, body) = request.into_parts();
         let source = source(&parts, state)?;
         let address = peer_address(&parts)?;
-        let body = body_of_form(&parts, body, state, false).await?;
+        let body = body_of_login(&parts, body, state).await?;
         Ok(Self { v: View::of(&parts, state).await?, address, source, fields: Fields::parse(&body) })
     }
 }

@@ -1,16 +1,18 @@
 //! `/history`: every revision, with filters in the address, and as CSV.
 
 use askama::Template;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, Entry, entries};
-use super::csv::Table;
+use super::csv::{Rows, download};
 use super::view::{Reading, View};
 use super::{html, links};
 use crate::domain::code::{Code, Instrument};
@@ -18,11 +20,14 @@ use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Revision, Subject};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::{Filter, RevisionInfo, within};
+use crate::store::{Store, Unavailable};
 
-/// How many revisions stand on a page; how many of them, and of their changes, a CSV file holds at most.
+/// How many revisions stand on a page.
 const PAGE: i64 = 50;
-const MAX_CSV: i64 = 10_000;
-const MAX_CSV_CHANGES: i64 = 100_000;
+
+/// How many revisions of a file, and how many of their changes, are held in memory at a time.
+const EXPORTED: i64 = 200;
+const EXPORTED_CHANGES: i64 = 5_000;
 
 #[derive(Template)]
 #[template(path = "history.html")]
@@ -131,23 +136,53 @@ pub(super) async fn csv(
     Query(query): Query<HistoryQuery>,
 ) -> Result<Response, AppError> {
     let (asked, filter) = Asked::parse(&query, &v);
-    let found =
-        if asked.faults.is_empty() { state.store.revisions(&filter, None, MAX_CSV + 1).await? } else { Vec::new() };
-    let all = found.len();
-    let mut revisions = within(found, MAX_CSV_CHANGES);
-    revisions.truncate(usize::try_from(MAX_CSV).unwrap_or(usize::MAX));
-    let changes = state.store.changes(&revisions, usize::MAX).await?;
-    let mut table = Table::new(&COLUMNS);
-    for revision in &revisions {
-        let changes = changes.get(&revision.id).map_or(&[][..], Vec::as_slice);
-        add_rows(&mut table, &v, revision, changes, filter.instrument.as_ref());
+    let before = asked.faults.is_empty().then_some(Revision::END);
+    let mut export = Export { store: state.store.clone(), v, filter, before };
+    let begin = Rows::headed(&COLUMNS).bytes();
+    // What fails at once is answered as an error, not as a file that breaks off.
+    let first = export.next().await.transpose()?;
+    let rest = stream::unfold(export, async |mut export| Some((export.next().await?, export)));
+    let start = stream::iter([Some(begin), first].into_iter().flatten().map(Ok));
+    Ok(download("history.csv", start.chain(rest)))
+}
+
+/// The history as a file, a part at a time: how long it is does not matter to the server, nor how slowly it is taken.
+struct Export {
+    store: Store,
+    v: View,
+    filter: Filter,
+    /// Before which revision it goes on; None at the end.
+    before: Option<Revision>,
+}
+
+impl Export {
+    /// The rows of some more revisions.
+    async fn next(&mut self) -> Option<Result<Bytes, Unavailable>> {
+        let before = self.before?;
+        match self.rows(before).await {
+            Ok(rows) => rows.map(Ok),
+            Err(unavailable) => {
+                self.before = None;
+                Some(Err(unavailable))
+            }
+        }
     }
-    if revisions.len() < all {
-        let mut cut = [""; COLUMNS.len()];
-        cut[1] = v.t.csv_cut;
-        table.row(&cut);
+
+    async fn rows(&mut self, before: Revision) -> Result<Option<Bytes>, Unavailable> {
+        let found = self.store.revisions(&self.filter, Some(before), EXPORTED).await?;
+        let revisions = within(found, EXPORTED_CHANGES);
+        self.before = revisions.last().map(|last| last.id);
+        if revisions.is_empty() {
+            return Ok(None);
+        }
+        let changes = self.store.changes(&revisions, usize::MAX).await?;
+        let mut rows = Rows::more();
+        for revision in &revisions {
+            let changes = changes.get(&revision.id).map_or(&[][..], Vec::as_slice);
+            add_rows(&mut rows, &self.v, revision, changes, self.filter.instrument.as_ref());
+        }
+        Ok(Some(rows.bytes()))
     }
-    Ok(table.download("history.csv"))
 }
 
 /// The columns of a CSV file: what every row says of its revision, and of an instrument.
@@ -169,7 +204,7 @@ const COLUMNS: [&str; 13] = [
 
 /// A row for each instrument that a revision changed, or for the wanted one; one row for a revision that changed none.
 fn add_rows(
-    table: &mut Table,
+    rows: &mut Rows,
     v: &View,
     revision: &RevisionInfo,
     changes: &[InstrumentChange],
@@ -188,13 +223,13 @@ fn add_rows(
     ];
     let lines = ChangeLine::all(changes);
     if lines.is_empty() {
-        table.row(&[&head[..], &[""; 6]].concat());
+        rows.add(&[&head[..], &[""; 6]].concat());
     }
     let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string()).unwrap_or_default();
     for line in lines.iter().filter(|line| wanted.is_none_or(|wanted| *wanted == line.code.instrument())) {
         let (code, before, after) = (line.code.to_string(), line.before.to_string(), line.after.to_string());
         let (cost_before, cost_after) = (cost(line.cost_before), cost(line.cost_after));
         let tail = [code.as_str(), &line.name, &before, &after, &cost_before, &cost_after];
-        table.row(&[&head[..], &tail].concat());
+        rows.add(&[&head[..], &tail].concat());
     }
 }

@@ -59,7 +59,7 @@ async fn draw(
 ) -> Result<Response, AppError> {
     let mut keys = state.store.api_keys().await?;
     keys.reverse();
-    let clients = state.gate.keyring().infos();
+    let clients = state.gate.keyring().await.infos();
     Ok(html(status, &KeysPage { v, clients, keys, made, wish, fault }))
 }
 

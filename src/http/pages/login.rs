@@ -7,16 +7,19 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
-use super::super::AppState;
 use super::super::cookies::session_cookie;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
+use super::super::{AppState, MAX_LOGIN_BODY};
 use super::form::{CheckedForm, Fields, OpenForm, SessionEnded};
 use super::links::own_path;
 use super::resume::Resumed;
 use super::view::View;
 use super::{html, links, see_other};
 use crate::auth::reach::Source;
+
+/// The longest form that is kept over a login, as it is sent with it; beside it there is room for a password and a path.
+const MAX_KEPT: usize = MAX_LOGIN_BODY - (8 << 10);
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -58,18 +61,25 @@ pub(super) fn redirect_to_login(uri: &Uri) -> Response {
     see_other(&format!("/login?{}", links::query([("next", here)])))
 }
 
-/// The login page for a form whose session has ended; it keeps the form, if a page of ours sent one that can be shown again.
+/// The login page for a form whose session has ended; it keeps the form, if a page of ours sent one that can be shown again,
+/// and if it can be sent along with a login.
 pub(super) fn ask_to_go_on(v: View, ended: SessionEnded) -> Response {
     let SessionEnded { path, source, fields } = ended;
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
     let (keep, notice) = match (Resumed::sent_to(&path), source) {
         (None, _) => (false, v.t.session_over),
+        (Some(_), Source::Own) if sent_length(&body) > MAX_KEPT => (false, v.t.too_long_to_keep),
         (Some(_), Source::Own) => (true, v.t.session_ended),
         (Some(_), _) => (false, v.t.not_kept),
     };
     let next = own_path(&path).to_owned();
-    let body = || form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
-    let pending = keep.then(|| Pending { path, body: body() });
+    let pending = keep.then_some(Pending { path, body });
     html(StatusCode::UNAUTHORIZED, &LoginPage { v, next, pending, notice: Some(notice), error: None })
+}
+
+/// How long a text becomes as a form's field.
+fn sent_length(text: &str) -> usize {
+    form_urlencoded::byte_serialize(text.as_bytes()).map(str::len).sum()
 }
 
 /// `POST /login`

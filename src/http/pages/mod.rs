@@ -29,33 +29,45 @@ use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use axum::middleware::map_request;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 pub(super) use self::error::draw_error;
 use super::AppState;
+use super::capacity::{Room, in_room};
 
 /// Every page.
-pub(super) fn routes() -> Router<AppState> {
-    Router::new()
+pub(super) fn routes(state: &AppState) -> Router<AppState> {
+    let pages = Router::new()
         .route("/", get(overview::page))
-        .route("/strategies/{name}", get(strategy::page))
-        .route("/strategies/{name}/positions.csv", get(strategy::csv))
-        .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
-        .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
-        .route("/adjustment", get(adjustment::page).post(adjustment::edit))
-        .route("/history", get(history::page))
-        .route("/history.csv", get(history::csv))
-        .route("/password", get(password::page).post(password::set))
+        .route("/adjustment", get(adjustment::page))
+        .route("/password", get(password::page))
         .route("/keys", get(keys::page))
         // Where a form's answer was, a reload or a language switch asks again.
-        .route("/keys/create", get(async || see_other("/keys")).post(keys::create))
-        .route("/keys/revoke", get(async || see_other("/keys")).post(keys::revoke))
-        .route("/login", get(login::page).post(login::log_in))
-        .route("/logout", get(async || see_other("/")).post(login::log_out))
+        .route("/keys/create", get(async || see_other("/keys")))
+        .route("/keys/revoke", get(async || see_other("/keys")))
+        .route("/login", get(login::page))
+        .route("/logout", get(async || see_other("/")))
         .route("/language", get(view::switch_language))
-        .route("/static/{name}", get(assets::asset))
+        .route("/static/{name}", get(assets::asset));
+    let operators = Router::new()
+        .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
+        .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
+        .route("/adjustment", post(adjustment::edit))
+        .route("/password", post(password::set))
+        .route("/keys/create", post(keys::create))
+        .route("/keys/revoke", post(keys::revoke))
+        .route("/login", post(login::log_in))
+        .route("/logout", post(login::log_out));
+    let history = Router::new().route("/strategies/{name}", get(strategy::page)).route("/history", get(history::page));
+    let exports = Router::new()
+        .route("/strategies/{name}/positions.csv", get(strategy::csv))
+        .route("/history.csv", get(history::csv));
+    in_room(Room::Pages, state, pages)
+        .merge(in_room(Room::Operators, state, operators))
+        .merge(in_room(Room::History, state, history))
+        .merge(in_room(Room::Exports, state, exports))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_compressed))
         .layer(map_request(plain_for_foreign_pages))
 }

@@ -1,9 +1,14 @@
 //! One strategy: its list, and what became of it.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use askama::Template;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 
 use super::super::AppState;
@@ -11,7 +16,7 @@ use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed};
 use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart};
-use super::csv::Table;
+use super::csv::{Rows, download};
 use super::html;
 use super::links::strategy_path;
 use super::overview::invested;
@@ -29,6 +34,9 @@ use crate::store::history::{Filter, RevisionInfo, within};
 const TIMELINE: i64 = 20;
 const CHARTED: i64 = 200;
 const CHARTED_CHANGES: i64 = 20_000;
+
+/// How many rows of a file are made at a time.
+const EXPORTED: usize = 500;
 
 #[derive(Template)]
 #[template(path = "strategy.html")]
@@ -160,10 +168,21 @@ async fn invested_over_time(
 /// `GET /strategies/{name}/positions.csv`
 pub(super) async fn csv(Reading { book, .. }: Reading, PathText(name): PathText) -> Result<Response, AppError> {
     let name = parse(&name)?;
-    let strategy = book.strategy(&name).ok_or_else(|| UnknownStrategy(name.clone()))?;
-    let mut table = Table::new(&["code", "name", "volume", "cost", "remark"]);
-    for row in rows(strategy) {
-        table.row(&[&row.code.to_string(), &row.name, &row.volume.to_string(), &row.cost.to_string(), &row.remark]);
+    let strategy = Arc::clone(book.strategy(&name).ok_or_else(|| UnknownStrategy(name.clone()))?);
+    let begin = Rows::headed(&["code", "name", "volume", "cost", "remark"]).bytes();
+    let rest = stream::iter((0..strategy.list.len()).step_by(EXPORTED)).map(move |from| rows_from(&strategy, from));
+    let parts = stream::iter([begin]).chain(rest);
+    Ok(download("positions.csv", parts.map(Ok::<_, Infallible>)))
+}
+
+/// Some of a list's rows.
+fn rows_from(strategy: &Strategy, from: usize) -> Bytes {
+    let mut rows = Rows::more();
+    for position in strategy.list.iter().skip(from).take(EXPORTED) {
+        let (code, volume, cost) =
+            (position.code().to_string(), position.volume().to_string(), position.cost().to_string());
+        let (name, remark) = (position.name().unwrap_or_default(), position.remark().unwrap_or_default());
+        rows.add(&[&code, name, &volume, &cost, remark]);
     }
-    Ok(table.download("positions.csv"))
+    rows.bytes()
 }

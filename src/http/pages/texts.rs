@@ -200,7 +200,6 @@ texts! {
     actor: "操作者", "Who";
     from_time: "从", "From";
     to_time: "到（不含）", "Until (exclusive)";
-    csv_cut: "（内容过多，到此为止：请缩小筛选范围）", "(too much for one file; narrow the filters to see what is older)";
     bad_filter: "筛选条件无法识别", "This filter cannot be understood";
 
     current_password: "当前密码", "Current password";
@@ -216,6 +215,7 @@ texts! {
     session_over: "登录已过期，请重新登录。", "Your session has ended: log in again.";
     not_kept: "登录已过期。浏览器没有说明这份输入来自哪个页面，因此没有保留：请登录后重新填写。", "Your session has ended. The browser does not say which page your input comes from, so it was not kept: log in and enter it again.";
     resumed: "已重新登录，尚未提交。这是您之前的输入：请核对后再提交。", "You are logged in again; nothing was sent yet. This is what you entered before: look at it, then send it.";
+    too_long_to_keep: "登录已过期，而您的输入太长，无法保留：请登录后返回上一页重新提交。", "Your session has ended, and your input is too long to be kept: log in, then go back and submit it again.";
 
     clients: "客户端", "Clients";
     clients_lead: "keys 目录中的公钥：谁可以签名推送。用 jq2qmt keygen 生成，删除文件即失效。", "Public keys in the keys folder: who may push with a signature. jq2qmt keygen makes one; deleting the file ends it.";
