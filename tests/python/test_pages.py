@@ -447,7 +447,7 @@ def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
         one.page.locator("main form[method=post] button").last.click(no_wait_after=True)
         one.page.fill("#password", PASSWORD)
         one.page.click("main button")
-        expect(one.page.get_by_text("请核对" if language == "zh" else "nothing was sent yet")).to_be_visible()
+        expect(one.page.get_by_text("尚未提交" if language == "zh" else "nothing was sent yet")).to_be_visible()
         look("resumed-" + name)
 
 
