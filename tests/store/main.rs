@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,10 +43,14 @@ async fn open_idle(path: &Path, now: Moment) -> (Store, Writer) {
 }
 
 /// What becomes of changes that are all queued before the writer looks.
-async fn in_one_batch<const N: usize>(path: &Path, changes: [Change; N]) -> (Store, Vec<Result<Receipt, NotStored>>) {
+async fn in_one_batch(
+    path: &Path,
+    changes: impl IntoIterator<Item = Change>,
+) -> (Store, Vec<Result<Receipt, NotStored>>) {
     let (store, writer) = open_idle(path, START).await;
     let begin = async { std::thread::spawn(|| writer.run()) };
-    let (outcomes, _) = tokio::join!(join_all(changes.map(|change| store.submit(change))), begin);
+    let submitted = changes.into_iter().map(|change| store.submit(change));
+    let (outcomes, _) = tokio::join!(join_all(submitted), begin);
     (store, outcomes)
 }
 
@@ -322,6 +327,20 @@ async fn one_refused_change_takes_no_other_down() {
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
     assert_eq!(outcomes[1], Err(Rejected::RevisionMoved { current: Revision::NONE }.into()));
     assert_eq!(store.book().len(), 2);
+}
+
+#[tokio::test]
+async fn more_than_a_batch_takes_is_all_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let changes = (1..=600).map(|volume: u32| change("alpha", &[("X", &volume.to_string())]));
+    let (store, receipts) = in_one_batch(&path, changes).await;
+    let revisions: BTreeSet<i64> = receipts.into_iter().map(|receipt| receipt.unwrap().revision.get()).collect();
+    assert!(revisions.into_iter().eq(1..=600), "each is a revision of its own");
+    store.close().await;
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 600, .. }));
+    let kept: i64 = raw(&path).await.fetch_one("SELECT count(*) FROM kept_lists").await.unwrap().get(0);
+    assert_eq!(kept, 3, "one in each batch that stepped over where one is kept");
 }
 
 #[tokio::test]
