@@ -290,6 +290,15 @@ impl PositionList {
         changes
     }
 
+    /// What is different in `other`, instrument by instrument. Places do not count: they tell lists apart that follow each
+    /// other, and two that do not may hold the same at other places.
+    pub fn compared_to(&self, other: &Self) -> Vec<InstrumentChange> {
+        let positions = |placed: &[Placed]| placed.iter().map(|entry| entry.position.clone()).collect::<Vec<_>>();
+        let mut changes = self.changes_to(other);
+        changes.retain(|change| positions(&change.before) != positions(&change.after));
+        changes
+    }
+
     /// The instruments of all entries that do not stand unchanged at the same place in both lists.
     fn differences(&self, next: &Self) -> Vec<Instrument> {
         let (mut old, mut new) = (self.0.iter().peekable(), next.0.iter().peekable());

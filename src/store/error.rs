@@ -71,6 +71,12 @@ pub enum OpenError {
     /// Something that was written is gone, or is not what was written.
     #[error("the database does not hold together: {0}. {ADVICE}")]
     Corrupt(String),
+    /// A migration was interrupted, by something that does not take a transaction back.
+    #[error(
+        "the database was brought up to date half-way only (migration {0}), and what it holds is uncertain: put the copy in \
+         its place that was made before the new version was started, and start again"
+    )]
+    HalfMigrated(i64),
     /// A migration could not be carried out.
     #[error("the database cannot be brought up to date: {0}")]
     Migration(String),

@@ -426,3 +426,14 @@ async fn names_with_slashes_and_other_letters() {
     delete(&app, path).await.ok();
     assert_eq!(app.get("/api/v1/strategies").await.ok()["strategies"], json!([]));
 }
+
+#[tokio::test]
+async fn a_difference_is_none_when_both_sides_hold_the_same() {
+    let app = App::start().await;
+    let (one, two) = (held("000001.XSHE", 100, 10.0), held("600000.XSHG", 200, 5.0));
+    for list in [json!([one, two]), json!([two, one]), json!([one, two])] {
+        app.push(&ALICE, "alpha", list).await.ok();
+    }
+    let diff = app.get("/api/v1/strategies/alpha/diff?from=1&to=3").await.ok();
+    assert_eq!(diff["changes"], json!([]));
+}

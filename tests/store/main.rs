@@ -374,6 +374,10 @@ async fn a_database_that_is_none_of_ours_is_refused() {
     let error = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.unwrap_err();
     assert!(matches!(error, OpenError::Newer(9999)), "{error}");
     assert!(error.to_string().contains("newer version"));
+    raw(&path).await.execute("DELETE FROM _sqlx_migrations WHERE version = 9999").await.unwrap();
+    raw(&path).await.execute("UPDATE _sqlx_migrations SET success = 0 WHERE version = 4").await.unwrap();
+    let error = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.unwrap_err();
+    assert!(matches!(error, OpenError::HalfMigrated(4)) && error.to_string().contains("put the copy"), "{error}");
     std::fs::write(&path, "this is no database, but a letter to somebody").unwrap();
     let error = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.unwrap_err();
     assert!(error.to_string().contains("not a database"), "{error}");

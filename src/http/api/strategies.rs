@@ -138,7 +138,7 @@ pub(crate) async fn diff(
     if before.is_none() && after.is_none() && state.store.list_as_of(&strategy, Revision::END).await?.is_none() {
         return Err(UnknownStrategy(strategy).into());
     }
-    let changes = before.unwrap_or_default().changes_to(&after.unwrap_or_default());
+    let changes = before.unwrap_or_default().compared_to(&after.unwrap_or_default());
     let changes = changes.iter().map(ChangeDto::new).collect();
     Ok(json(&DiffAnswer { strategy_name: strategy.as_str(), from, to, changes }))
 }

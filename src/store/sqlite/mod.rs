@@ -79,6 +79,7 @@ pub(super) async fn create_or_migrate(path: &Path) -> Result<(), OpenError> {
     let mut connection = options.journal_mode(SqliteJournalMode::Wal).connect().await?;
     MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        MigrateError::Dirty(version) => OpenError::HalfMigrated(version),
         other => OpenError::Migration(other.to_string()),
     })?;
     unfolding::unfold(&mut connection).await?;
