@@ -40,7 +40,7 @@ use super::error::OpenError;
 use crate::ledger::Ledger;
 
 /// How long the log stays once it was folded: bytes.
-const LOG_KEPT: u32 = 32 << 20;
+const LOG_KEPT: u32 = 64 << 20;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
