@@ -69,6 +69,7 @@ CREATE TABLE kept_lists (
     strategy_id INTEGER NOT NULL REFERENCES strategies (id),
     revision    INTEGER NOT NULL REFERENCES revisions (id),
     updated_at  INTEGER NOT NULL, -- when a poller had last seen something change
+    digest      BLOB    NOT NULL, -- SHA-256 over the other columns
     list        TEXT    NOT NULL,
     PRIMARY KEY (strategy_id, revision)
 ) STRICT;

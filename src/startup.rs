@@ -107,7 +107,7 @@ pub async fn serve(
 }
 
 /// Creates the data folder where there is none, and holds it for this process.
-fn prepare_data_dir(places: &Places) -> anyhow::Result<[File; 2]> {
+fn prepare_data_dir(places: &Places) -> anyhow::Result<Vec<File>> {
     let data_dir = &places.data_dir;
     first_start::create_private_dir(data_dir)
         .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
@@ -141,7 +141,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Holds the data folder for this process: two writers would each believe the book to be theirs.
-fn lock(data_dir: &Path) -> anyhow::Result<[File; 2]> {
+fn lock(data_dir: &Path) -> anyhow::Result<Vec<File>> {
     let path = data_dir.join("jq2qmt.lock");
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
@@ -152,11 +152,11 @@ fn lock(data_dir: &Path) -> anyhow::Result<[File; 2]> {
     let file = file.with_context(|| format!("the data folder {} cannot be written", data_dir.display()))?;
     // A file in it can be deleted and made anew, the folder itself not while it is in use. Where a folder cannot be opened
     // as a file is, an open file cannot be deleted.
-    let folder = File::open(data_dir).unwrap_or(file.try_clone()?);
-    for held in [&file, &folder] {
+    let held: Vec<File> = std::iter::once(file).chain(File::open(data_dir)).collect();
+    for held in &held {
         hold(held, data_dir)?;
     }
-    Ok([file, folder])
+    Ok(held)
 }
 
 fn hold(held: &File, data_dir: &Path) -> anyhow::Result<()> {

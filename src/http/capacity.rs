@@ -47,7 +47,7 @@ impl Room {
         match self {
             Self::Health => Places::new("questions for health", 64, 64),
             Self::Readiness => Places::new("questions for readiness", 16, 16),
-            Self::Polls => Places::new("polls", 512, 512),
+            Self::Polls => Places::new("polls", 512, 256),
             Self::Pushes => Places::new("pushes", 512, 512),
             Self::Pages => Places::new("pages", 64, 64),
             Self::Operators => Places::new("the operator", 64, 64),

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::moment::Moment;
 
-/// Spans that lie closer together become one.
-const APART: Duration = Duration::from_hours(1);
+/// Spans that lie closer together become one: what is swept once a minute, and not more, because what lies between is kept
+/// out as well.
+const APART: Duration = Duration::from_mins(2);
 
 /// How many spans are kept apart.
 const MOST: usize = 200;
@@ -65,7 +66,7 @@ mod tests {
         forgotten.add(hours(18), hours(19));
         let covered = [0, 10, 12, 17, 18, 19, 20].map(|hour| forgotten.covers(hours(hour)));
         assert_eq!(covered, [true, true, false, false, true, true, false]);
-        forgotten.add(hours(11), hours(17));
+        forgotten.add(hours(10), hours(18));
         assert!(forgotten.covers(hours(14)) && forgotten.0.len() == 1);
     }
 

@@ -18,7 +18,7 @@ mod written;
 pub use self::change::{Change, Deed, Receipt, Rejected, UsedToken};
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
 pub use self::forgotten::Forgotten;
-pub use self::state::{StrategyState, seal};
+pub use self::state::{StrategyState, seal, seal_list};
 pub use self::unfold::Unfolded;
 pub use self::written::{read_changes, read_list, write_changes, write_list};
 use crate::domain::book::Book;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::fields::Fields;
 use crate::domain::book::Strategy;
 use crate::domain::moment::Moment;
+use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyId;
 
 /// A strategy as it stands after a batch.
 #[derive(Debug, Clone)]
@@ -32,6 +34,16 @@ pub fn seal(strategy: &Strategy, removed: bool, list: &str) -> [u8; 32] {
         fields.put_or_none(number.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     }
     fields.put(&[removed.into()]);
+    fields.put(list.as_bytes());
+    fields.digest()
+}
+
+/// SHA-256 over a list as it is kept at a revision, so that the past is not read from what was not written.
+pub fn seal_list(strategy: StrategyId, revision: Revision, updated_at: Moment, list: &str) -> [u8; 32] {
+    let mut fields = Fields::default();
+    for number in [strategy.get(), revision.get(), updated_at.as_micros()] {
+        fields.put(&number.to_be_bytes());
+    }
     fields.put(list.as_bytes());
     fields.digest()
 }

@@ -7,6 +7,7 @@ use sqlx::SqlitePool;
 use super::api_keys::{ApiKey, NewApiKey};
 use super::error::{OpenError, Unavailable};
 use super::sqlite::{self, api_keys, operator};
+use super::witness;
 use crate::domain::moment::Moment;
 
 /// A way into the database beside the server that may be running.
@@ -19,6 +20,7 @@ impl Beside {
     /// # Errors
     /// When there is none, or it comes from a newer version.
     pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        witness::must_not_be_emptied(path)?;
         sqlite::open_existing(path).await.map(Self)
     }
 

@@ -65,6 +65,18 @@ pub enum OpenError {
          copy that you have in its place; to begin with an empty book on purpose, start once with --new"
     )]
     Emptied(Revision),
+    /// An empty book was asked for, and there is one that is not.
+    #[error(
+        "--new begins with an empty book, and there is a database at {0}: move it away first, with its -wal and -shm files, or \
+         start without --new"
+    )]
+    NotEmpty(String),
+    /// A database of an older version was brought up to date, and what stood in it is not what its history leads to.
+    #[error(
+        "the database was brought up to date, but it does not hold together, and did not before: {0}. Nothing is served from \
+         it; put the copy in its place that was made before the new version was started"
+    )]
+    Unfolded(Astray),
     /// What stands now is not what the history leads to, or not what was written.
     #[error("the database does not hold together: {0}. {ADVICE}")]
     Astray(#[from] Astray),

@@ -101,6 +101,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened, is no database, comes from a newer version or does not hold together.
     pub async fn open(path: &Path, clock: Clock, token_memory: Duration) -> Result<(Self, Writer), OpenError> {
+        witness::must_not_be_emptied(path)?;
         sqlite::create_or_migrate(path).await?;
         let book = Arc::new(ArcSwap::from_pointee(Book::default()));
         let (stored, _) = broadcast::channel(QUEUE);
@@ -118,9 +119,9 @@ impl Store {
     /// Lets the next [`Self::open`] begin with an empty book, though the database at `path` had one.
     ///
     /// # Errors
-    /// When the file beside the database cannot be written.
+    /// When there is a book, or the file beside the database cannot be written.
     pub fn begin_anew(path: &Path) -> Result<(), OpenError> {
-        Ok(witness::begin_anew(path)?)
+        witness::begin_anew(path)
     }
 
     /// The database's lineage: it grows, from 1, whenever an older copy is put back.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::error::OpenError;
 use crate::domain::revision::Revision;
 use crate::ledger::chain::Head;
 
@@ -29,13 +30,36 @@ impl Witnessed {
 }
 
 /// Lets a database that is empty stand beside a file that has seen more.
-pub(super) fn begin_anew(database: &Path) -> io::Result<()> {
-    let (mut witness, seen) = Witness::open(database)?;
-    if let Some(seen) = seen {
-        // Whatever comes is of another lineage.
-        witness.note(&Witnessed::new(seen.lineage + 1, &Head::START));
+pub(super) fn begin_anew(database: &Path) -> Result<(), OpenError> {
+    if !is_empty(database) {
+        return Err(OpenError::NotEmpty(database.display().to_string()));
     }
+    let (mut witness, seen) = Witness::open(database)?;
+    // Whatever comes is of another lineage.
+    let lineage = seen.map_or(1, |seen| seen.lineage + 1);
+    witness.note(&Witnessed::new(lineage, &Head::START));
     Ok(())
+}
+
+/// Refuses a database that is gone or was emptied, before SQLite looks at it: to SQLite a log beside an empty file is a
+/// left-over, and it deletes what the log alone may hold.
+pub(super) fn must_not_be_emptied(database: &Path) -> Result<(), OpenError> {
+    if !is_empty(database) {
+        return Ok(());
+    }
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    match std::fs::read_to_string(database.with_extension("head")).map(|text| serde_json::from_str(text.trim())) {
+        Ok(Ok(Witnessed { revision, .. })) if revision > Revision::NONE => Err(OpenError::Emptied(revision)),
+        Ok(Ok(_)) => Ok(()),
+        _ if is_empty(Path::new(&log)) => Ok(()),
+        _ => Err(OpenError::Corrupt(format!("{} is gone or empty, but its log is there", database.display()))),
+    }
+}
+
+/// Whether there is no such file, or nothing in it.
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |about| about.len() == 0)
 }
 
 /// The file, open.
@@ -54,6 +78,8 @@ impl Witness {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path)?;
+        // That it is there must outlast a power cut; what it says may be older.
+        file.sync_all()?;
         let mut text = String::new();
         if file.read_to_string(&mut text).is_err() {
             text.clear();

@@ -262,11 +262,13 @@ impl Writer {
     /// Deletes the tokens that are too old to be accepted, and remembers when those were signed.
     async fn sweep(&mut self, ledger: &mut Ledger, now: Moment) -> Result<(), sqlx::Error> {
         let swept = used_tokens::sweep(&mut self.connection, now.minus(self.token_memory)).await?;
-        if let Some((from, until)) = swept {
-            ledger.forgotten.add(from, until);
-            upkeep::keep_forgotten(&mut self.connection, &ledger.forgotten).await?;
+        if swept.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        for (from, until) in swept {
+            ledger.forgotten.add(from, until);
+        }
+        upkeep::keep_forgotten(&mut self.connection, &ledger.forgotten).await
     }
 
     /// Folds the log into the database when nobody waits, when it has grown long, or `now`.

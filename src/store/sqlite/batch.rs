@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{item_blocks, json, kept_lists, revisions, strategies, used_tokens};
+use super::{item_blocks, kept_lists, revisions, strategies, used_tokens};
 use crate::domain::moment::Moment;
 use crate::ledger::{Appended, UsedToken};
 
@@ -69,13 +69,13 @@ pub(in crate::store) async fn commit(
     let mut bytes = Bytes::default();
     let strategies = strategies::rows(appended.strategies.values(), &mut bytes);
     let revisions = revisions::rows(&appended.entries, &mut bytes);
+    let kept = kept_lists::rows(appended.strategies.values().filter(|state| state.is_kept), &mut bytes);
     let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len());
-    let kept = appended.strategies.iter().filter(|(_, state)| state.is_kept).map(|(id, _)| id);
     sqlx::query(COMMIT.as_str())
         .bind(bytes.into_inner())
         .bind(strategies)
         .bind(revisions)
-        .bind(json(&kept.collect::<Vec<_>>()))
+        .bind(kept)
         .bind(item_blocks::rows(&appended.entries))
         .bind(used_tokens::rows(unspent))
         .execute(connection)
@@ -83,13 +83,14 @@ pub(in crate::store) async fn commit(
     Ok(u64::try_from(about).unwrap_or(u64::MAX))
 }
 
-/// Whether a COMMIT that failed may have reached the disk all the same: when the failure was in making sure that it had, or
-/// came from elsewhere than the database. After any other error SQLite takes the transaction back.
+/// Whether a COMMIT that failed may have reached the disk all the same: when the failure came after the log was written (in
+/// making sure that it was, or in telling the other connections), or from elsewhere than the database. After any other
+/// error SQLite takes the transaction back.
 pub(in crate::store) fn is_doubtful(error: &sqlx::Error) -> bool {
-    /// `SQLITE_IOERR_FSYNC` and `SQLITE_IOERR_DIR_FSYNC`.
-    const SYNC: [&str; 2] = ["1034", "1290"];
+    /// `SQLITE_NOMEM`; `SQLITE_IOERR_` `FSYNC`, `DIR_FSYNC`, `SHMOPEN`, `SHMSIZE`, `SHMLOCK` and `SHMMAP`.
+    const AFTER_THE_LOG: [&str; 7] = ["7", "1034", "1290", "4618", "4874", "5130", "5386"];
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_none_or(|code| SYNC.contains(&&*code))
+    code.is_none_or(|code| AFTER_THE_LOG.contains(&&*code))
 }
 
 /// Ends a transaction that failed; what SQLite has ended by itself is not worth a word.

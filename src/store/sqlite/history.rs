@@ -8,6 +8,7 @@ use futures::TryStreamExt as _;
 use sqlx::SqliteConnection;
 
 use super::item_blocks::{BLOCK, block};
+use super::kept_lists;
 use super::revisions::{self, actor, chain_hash, strategy_name, subject};
 use super::{json, parsed};
 use crate::domain::book::{Book, Mark, Strategy};
@@ -15,8 +16,8 @@ use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, PositionList};
 use crate::domain::revision::{Revision, RevisionKind, Subject};
 use crate::domain::strategy::{StrategyId, StrategyName};
+use crate::ledger::Unfolded;
 use crate::ledger::chain::{Head, beginning};
-use crate::ledger::{Unfolded, read_list};
 use crate::store::Stored;
 use crate::store::history::{Filter, ListAsOf, RevisionInfo};
 
@@ -238,7 +239,7 @@ async fn states_as_of(
                FROM strategies AS s WHERE s.id IN (SELECT id FROM strategies WHERE ?2 IS NULL OR name = ?2)
            )
            SELECT s.id AS "strategy_id!: i64", s.name, r.id AS "id!: i64", r.kind, r.at, r.hash, r.changes,
-                  k.updated_at AS "updated_at?: i64", k.list AS "list?: String"
+                  k.updated_at AS "updated_at?: i64", k.digest AS "digest?: Vec<u8>", k.list AS "list?: String"
            FROM subject AS s CROSS JOIN revisions AS r ON r.strategy_id = s.id AND r.id BETWEEN s.since AND ?1
                 LEFT JOIN kept_lists AS k ON k.strategy_id = s.id AND k.revision = r.id
            ORDER BY s.id, r.id"#,
@@ -254,9 +255,10 @@ async fn states_as_of(
             states.push(StateAsOf { id, name, list, revision: Revision::NONE, hash: Vec::new(), kind });
         }
         let Some(state) = states.last_mut() else { continue };
-        if let Some((list, updated_at)) = row.list.zip(row.updated_at) {
-            let list = read_list(state.name.kind(), &list).map_err(|error| sqlx::Error::Decode(error.into()))?;
-            state.list = Unfolded::from_list(&list, Moment::from_micros(updated_at));
+        if let Some(((list, digest), updated_at)) = row.list.zip(row.digest).zip(row.updated_at) {
+            let (updated_at, of) = (Moment::from_micros(updated_at), (id, state.name.kind()));
+            let list = kept_lists::read(of, Revision::new(row.id), updated_at, &digest, &list)?;
+            state.list = Unfolded::from_list(&list, updated_at);
         } else {
             let changes = revisions::changes(&state.name, &row.changes)?;
             state.list.follow(kind, at, changes).map_err(|error| sqlx::Error::Decode(error.into()))?;

@@ -25,18 +25,20 @@ pub(super) fn rows<'a>(tokens: impl IntoIterator<Item = &'a UsedToken>) -> Strin
     json(&tokens.into_iter().map(row).collect::<Vec<_>>())
 }
 
-/// Deletes the tokens signed before a moment, and says from when until when they were signed.
+/// Deletes the tokens signed before a moment, and says of each minute of signing from when until when they were signed:
+/// between two of them there may be years, when a clock ran ahead.
 pub(in crate::store) async fn sweep(
     connection: &mut SqliteConnection,
     before: Moment,
-) -> Result<Option<(Moment, Moment)>, sqlx::Error> {
+) -> Result<Vec<(Moment, Moment)>, sqlx::Error> {
     let before = before.as_micros();
     let swept = sqlx::query!(
-        r#"SELECT min(signed_at) AS "from?: i64", max(signed_at) AS "until?: i64" FROM used_tokens WHERE signed_at < ?"#,
+        r#"SELECT min(signed_at) AS "from!: i64", max(signed_at) AS "until!: i64" FROM used_tokens WHERE signed_at < ?
+           GROUP BY signed_at / 60000000"#,
         before
     )
-    .fetch_one(&mut *connection)
+    .fetch_all(&mut *connection)
     .await?;
     sqlx::query!("DELETE FROM used_tokens WHERE signed_at < ?", before).execute(&mut *connection).await?;
-    Ok(swept.from.zip(swept.until).map(|(from, until)| (Moment::from_micros(from), Moment::from_micros(until))))
+    Ok(swept.into_iter().map(|row| (Moment::from_micros(row.from), Moment::from_micros(row.until))).collect())
 }
