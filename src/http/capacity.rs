@@ -74,8 +74,8 @@ pub(super) struct Capacity {
     pub(super) strangers: Places,
     /// For the login, so that it can be reached whoever else is there.
     pub(super) logins: Places,
-    /// For answers that are made for one asker, while they wait to be taken: so many KiB.
-    answers: Places,
+    /// For answers to polls that are made for one asker, while they wait to be taken, and for all other answers: so many KiB.
+    answers: [Places; 2],
     /// For those who listen to events; each holds a connection.
     pub(super) listeners: Places,
 }
@@ -96,7 +96,8 @@ impl Default for Capacity {
             bodies: Places::new("the bodies of pushes", 256, 128),
             strangers: Places::new("the bodies of strangers", 32, 8),
             logins: Places::new("logins", 32, 4),
-            answers: Places::new("answers that are not taken", 256 << 10, 128 << 10),
+            answers: ["answers to polls that are not taken", "answers that are not taken"]
+                .map(|what| Places::new(what, 128 << 10, 64 << 10)),
             listeners: Places::new("listeners to events", 256, 128),
         }
     }
@@ -111,12 +112,13 @@ const LIGHT: u64 = 64 << 10;
 
 impl Capacity {
     /// Weighs an answer, so that those who do not take theirs cannot fill the memory.
-    fn weighed(&self, response: Response, address: IpAddr) -> Response {
+    fn weighed(&self, room: Room, response: Response, address: IpAddr) -> Response {
         let bytes = response.body().size_hint().lower();
         if bytes <= LIGHT || response.extensions().get::<KeptForAll>().is_some() {
             return response;
         }
-        match self.answers.weighing(usize::try_from(bytes >> 10).unwrap_or(usize::MAX), address) {
+        let answers = &self.answers[usize::from(room != Room::Polls)];
+        match answers.weighing(usize::try_from(bytes >> 10).unwrap_or(usize::MAX), address) {
             Some(place) => response.map(|body| Held::until_sent(body, place)),
             None => AppError::Overloaded.into_response(),
         }
@@ -145,7 +147,7 @@ async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request
         tracing::info!(%method, %path, ?peer, status = response.status().as_u16(), "answered");
     }
     // What has been done is told in any case.
-    let response = if is_safe { state.capacity.weighed(response, peer) } else { response };
+    let response = if is_safe { state.capacity.weighed(room, response, peer) } else { response };
     if room == Room::Exports { response.map(|body| Held::until_sent(body, place)) } else { response }
 }
 

@@ -36,11 +36,6 @@ impl Historians {
         Self { pool: sqlite::readers(path, most), pass: Arc::default() }
     }
 
-    /// Others, who wait behind nobody of these, and pause together with them.
-    pub(super) fn beside(&self, path: &Path, most: u32) -> Self {
-        Self { pool: sqlite::readers(path, most), pass: Arc::clone(&self.pass) }
-    }
-
     /// The next who is free.
     pub(super) async fn one(&self) -> Result<Historian, Unavailable> {
         let pass = Arc::clone(&self.pass).read_owned().await;

@@ -107,7 +107,8 @@ impl Store {
         let (stored, _) = broadcast::channel(QUEUE);
         let (queue, commands) = mpsc::channel(QUEUE);
         let historians = Historians::new(path, HISTORIANS);
-        let (operators, listeners) = (historians.beside(path, OPERATORS), historians.beside(path, LISTENERS));
+        // Few and soon done: they need not pause.
+        let (operators, listeners) = (Historians::new(path, OPERATORS), Historians::new(path, LISTENERS));
         let folding = Folding::new(historians.clone(), queue.downgrade());
         let opening = Opening { path, book: Arc::clone(&book), stored: stored.clone(), commands, folding };
         let writer = Writer::open(opening, clock, token_memory).await?;

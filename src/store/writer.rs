@@ -95,11 +95,13 @@ pub(super) struct Folding {
     unfolded: u64,
     /// Whether the historians were asked to pause for it.
     is_asked: bool,
+    /// At which length of the log they are asked: bytes.
+    ask_at: u64,
 }
 
 impl Folding {
     pub(super) const fn new(historians: Historians, queue: mpsc::WeakSender<Command>) -> Self {
-        Self { historians, queue, unfolded: 0, is_asked: false }
+        Self { historians, queue, unfolded: 0, is_asked: false, ask_at: LOG_AT_MOST }
     }
 
     /// Asks the historians to pause, and the writer to fold the log meanwhile.
@@ -190,6 +192,9 @@ impl Writer {
             self.fold(!folds.is_empty()).await;
             if !folds.is_empty() {
                 self.folding.is_asked = false;
+                // Where somebody else reads, the pause was for nothing; not again for every batch.
+                let length = self.presence.check().unwrap_or(0);
+                self.folding.ask_at = if length > LOG_AT_MOST { length + FOLD_FROM } else { LOG_AT_MOST };
             }
             for folded in folds {
                 let _ = folded.send(());
@@ -248,7 +253,7 @@ impl Writer {
         };
         // What was written to a file that is gone is kept by nobody.
         let log_length = self.presence.check().map_err(|reason| Failure::Fatal(Unavailable(reason)))?;
-        if log_length > LOG_AT_MOST && !self.folding.is_asked {
+        if log_length > self.folding.ask_at && !self.folding.is_asked {
             self.folding.ask();
         }
 
