@@ -94,23 +94,21 @@ async fn numbers(
         Some(to) => last_before(connection, to).await?.next().min(before).get(),
         None => before.get(),
     };
-    if let Some(instrument) = &filter.instrument {
-        let instrument = instrument.to_string();
+    let instrument = filter.instrument.as_ref().map(ToString::to_string);
+    if instrument.is_some() && strategy.is_none() {
         let (first, last) = (block(Revision::new(after)), block(Revision::new(before)));
         return sqlx::query_scalar!(
             "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
              WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
-               AND (?7 IS NULL OR r.strategy_id IN (SELECT id FROM strategies WHERE name = ?7))
-               AND (?8 IS NULL OR r.actor = ?8)
+               AND (?7 IS NULL OR r.actor = ?7)
                AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?2)
-             ORDER BY b.block DESC, r.id DESC LIMIT ?9",
+             ORDER BY b.block DESC, r.id DESC LIMIT ?8",
             BLOCK,
             instrument,
             first,
             last,
             after,
             before,
-            strategy,
             actor,
             limit
         )
@@ -122,11 +120,15 @@ async fn numbers(
             "SELECT id FROM revisions
              WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
                AND (?4 IS NULL OR actor = ?4)
-             ORDER BY id DESC LIMIT ?5",
+               AND (?5 IS NULL OR (id / ?6 IN (SELECT block FROM item_blocks WHERE item = ?5)
+                                   AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)))
+             ORDER BY id DESC LIMIT ?7",
             strategy,
             after,
             before,
             actor,
+            instrument,
+            BLOCK,
             limit
         )
         .fetch_all(connection)
