@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod book;
+pub mod calendar;
 pub mod code;
 pub mod decimal;
 pub mod excerpt;
