@@ -4,7 +4,9 @@
 //! kept up by adding and subtracting for years equals one computed afresh, digit for digit. What cannot be held
 //! exactly is refused at the edge and never rounded.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use ethnum::{I256, U256};
@@ -63,6 +65,14 @@ pub struct Decimal(i128);
 impl Decimal {
     /// Zero.
     pub const ZERO: Self = Self(0);
+
+    /// One.
+    pub const ONE: Self = Self::thousandths(1_000);
+
+    /// So many thousandths: for constants, which stay far below 10^15 of them.
+    pub(super) const fn thousandths(count: i128) -> Self {
+        Self(count * POWERS[MAX_DECIMALS as usize - 3])
+    }
 
     /// Reads a number as JSON spells it: `1000`, `12.5`, `-3e-7`.
     ///
@@ -193,6 +203,31 @@ impl Volume {
     pub fn is_zero(self) -> bool {
         self.0 == I256::ZERO
     }
+
+    /// How far it is from another, whichever is larger.
+    #[must_use]
+    pub fn distance(self, other: Self) -> Self {
+        Self((self.0 - other.0).abs())
+    }
+
+    /// The largest multiple of so many shares, of which there must be one at least, that is not above it.
+    #[must_use]
+    pub fn rounded_down(self, shares: u32) -> Self {
+        Self(self.0 - self.0.rem_euclid(Self::whole(shares).0))
+    }
+
+    /// The nearest multiple of so many shares, of which there must be one at least; the upper one from half way on.
+    #[must_use]
+    pub fn rounded(self, shares: u32) -> Self {
+        // A share is an even number of units: its half is exact.
+        let half = Self(Self::whole(shares).0 / 2);
+        (self + half).rounded_down(shares)
+    }
+
+    /// Volume times cost, exactly: CNY. Of what the lists of two strategies hold, no more: a volume below 10^16 shares.
+    pub fn times(self, cost: Decimal) -> Amount {
+        Amount(self.0 * I256::from(cost.0))
+    }
 }
 
 impl fmt::Display for Volume {
@@ -213,6 +248,35 @@ impl Amount {
     /// Whether the amount keeps every sum that fits into memory exact.
     pub fn is_summable(self) -> bool {
         self.0.unsigned_abs() < U256::new(10).pow(MAX_AMOUNT_DIGITS + 2 * MAX_DECIMALS)
+    }
+
+    /// Whether the amount is zero.
+    pub fn is_zero(self) -> bool {
+        self.0 == I256::ZERO
+    }
+
+    /// How it compares to `factor` times another amount, exactly: no quotient is taken.
+    pub fn cmp_times(self, factor: Decimal, other: Self) -> Ordering {
+        let one = product(self.0.unsigned_abs(), 10_u128.pow(MAX_DECIMALS));
+        let two = product(other.0.unsigned_abs(), factor.0.unsigned_abs());
+        let sign_of_one = sign(self.0.is_negative(), one);
+        let sign_of_two = sign(other.0.is_negative() != factor.is_negative(), two);
+        let magnitudes = if sign_of_one < 0 { two.cmp(&one) } else { one.cmp(&two) };
+        sign_of_one.cmp(&sign_of_two).then(magnitudes)
+    }
+
+    /// This amount over another. None when the other is zero.
+    pub fn ratio(self, whole: Self) -> Option<Ratio> {
+        if whole.is_zero() {
+            return None;
+        }
+        let (unit, two) = (U256::new(RATIO_UNIT), U256::new(2));
+        let (part, all) = (self.0.unsigned_abs(), whole.0.unsigned_abs());
+        // What fits into memory adds up to less than 10^72 units, so there is room for this.
+        let decimals = ((part % all) * unit * two + all) / (all * two);
+        let (whole_part, fraction) = (part / all + decimals / unit, decimals % unit);
+        let negative = self.0.is_negative() != whole.0.is_negative() && (whole_part | fraction) != U256::ZERO;
+        Some(Ratio { negative, whole: whole_part, fraction })
     }
 
     /// The amount as the nearest double: for charts and shares of a whole, never for sums.
@@ -241,6 +305,25 @@ impl fmt::Display for Amount {
     }
 }
 
+/// How many decimals of a ratio are written, and how many of the last of them make one.
+const RATIO_DECIMALS: u32 = 4;
+const RATIO_UNIT: u128 = 10_u128.pow(RATIO_DECIMALS);
+
+/// One amount over another, rounded to 4 decimals, half away from zero: for people to read and never to decide by, which
+/// [`Amount::cmp_times`] is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ratio {
+    negative: bool,
+    whole: U256,
+    fraction: U256,
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_fixed(f, self.negative, &self.whole, &self.fraction, RATIO_DECIMALS)
+    }
+}
+
 /// Gives a sum its exact group structure: what is added can be taken away again without a trace.
 macro_rules! exact_sum {
     ($name:ident) => {
@@ -266,10 +349,34 @@ macro_rules! exact_sum {
                 Self(self.0 - other.0)
             }
         }
+        impl Sum for $name {
+            fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+                parts.fold(Self::default(), Self::add)
+            }
+        }
     };
 }
 exact_sum!(Volume);
 exact_sum!(Amount);
+
+/// -1, 0 or 1.
+fn sign(negative: bool, magnitude: (U256, u128)) -> i8 {
+    match (negative, magnitude == (U256::ZERO, 0)) {
+        (_, true) => 0,
+        (true, false) => -1,
+        (false, false) => 1,
+    }
+}
+
+/// The product of which no digit is lost: the 256 bits above, and the 128 below.
+fn product(one: U256, two: u128) -> (U256, u128) {
+    let (high, low) = one.into_words();
+    let two = U256::new(two);
+    let below = U256::new(low) * two;
+    // (2^128 - 1)^2 + 2^128 stays below 2^256.
+    let above = U256::new(high) * two + (below >> u128::BITS);
+    (above, below.as_u128())
+}
 
 /// The double nearest to `numerator / denominator`, ties to even.
 ///
@@ -394,7 +501,76 @@ mod tests {
         assert_eq!(nearest_double(hair_above, U256::new(unit)), 9_007_199_254_740_994.0);
     }
 
+    #[test]
+    fn volumes_are_rounded_to_whole_lots() {
+        for (volume, lot, down, nearest) in [
+            ("149.999999999999999999999999", 100, "100", "100"),
+            ("150", 100, "100", "200"),
+            ("0.5", 1, "0", "1"),
+            ("0.499999999999999999999999", 1, "0", "0"),
+            ("-1", 100, "-100", "0"),
+            ("-50", 100, "-100", "0"),
+            ("-51", 100, "-100", "-100"),
+            ("300", 100, "300", "300"),
+        ] {
+            let exact = Volume::from(number(volume));
+            assert_eq!(exact.rounded_down(lot).to_string(), down, "{volume}");
+            assert_eq!(exact.rounded(lot).to_string(), nearest, "{volume}");
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_written_with_four_decimals() {
+        let ratio = |one: &str, two: &str| {
+            let amount = |text| number(text).times(Decimal::ONE);
+            amount(one).ratio(amount(two)).map(|ratio| ratio.to_string())
+        };
+        for (one, two, text) in [
+            ("1", "3", "0.3333"),
+            ("2", "3", "0.6667"),
+            ("1", "20000", "0.0001"),
+            ("1", "20001", "0"),
+            ("-1", "20000", "-0.0001"),
+            ("-1", "20001", "0"),
+            ("0.99995", "1", "1"),
+            ("3", "-1", "-3"),
+            ("999999999999", "1e-24", "999999999999000000000000000000000000"),
+            ("0", "1", "0"),
+        ] {
+            assert_eq!(ratio(one, two).as_deref(), Some(text), "{one} over {two}");
+        }
+        assert_eq!(ratio("1", "0"), None);
+    }
+
+    #[test]
+    fn amounts_compare_to_multiples_of_others_to_the_last_unit() {
+        let largest = number("999999999.999999999999999999999999").times(number("999999999.999999999999999999999999"));
+        assert_eq!(largest.cmp_times(Decimal::ONE, largest), Ordering::Equal);
+        assert_eq!((largest + Amount(I256::ONE)).cmp_times(Decimal::ONE, largest), Ordering::Greater);
+        assert_eq!((largest - Amount(I256::ONE)).cmp_times(Decimal::ONE, largest), Ordering::Less);
+        let (hair, negative) = (Decimal(1), Amount::default() - largest);
+        assert_eq!(largest.cmp_times(number("1.000000000000000000000001"), largest), Ordering::Less);
+        assert_eq!(Amount(I256::ONE).cmp_times(hair, Amount(I256::ONE)), Ordering::Greater);
+        assert_eq!(negative.cmp_times(Decimal::ONE, largest), Ordering::Less);
+        assert_eq!(negative.cmp_times(Decimal::ZERO, largest), Ordering::Less);
+        assert_eq!(Amount::default().cmp_times(number("-1"), Amount::default()), Ordering::Equal);
+    }
+
     proptest! {
+        #[test]
+        fn amounts_compare_as_their_quotients_do(one in -1000..1000_i64, factor in -100..100_i64, two in -1000..1000_i64) {
+            let amount = |tenths: i64| number(&format!("{tenths}e-1")).times(Decimal::ONE);
+            let factor_tenths = number(&format!("{factor}e-1"));
+            prop_assert_eq!(amount(one).cmp_times(factor_tenths, amount(two)), (one * 10).cmp(&(factor * two)));
+        }
+
+        #[test]
+        fn volume_times_cost_is_the_positions_amount(volume in -1e11..1e11_f64, cost in -1e6..1e6_f64) {
+            let (volume, cost) = (number(&format!("{volume:.6}")), number(&format!("{cost:.6}")));
+            prop_assert_eq!(Volume::from(volume).times(cost), volume.times(cost));
+            prop_assert_eq!(Volume::from(volume).distance(Volume::default()), Volume::default().distance(volume.into()));
+        }
+
         #[test]
         fn numbers_are_written_with_the_decimals_they_have(units in -(10_i128.pow(36))..10_i128.pow(36), zeros in 0..30_u32) {
             let units = units / 10_i128.pow(zeros) * 10_i128.pow(zeros);
