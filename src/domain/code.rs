@@ -67,6 +67,15 @@ impl Suffix {
 }
 
 impl Exchange {
+    /// The suffix that `QMT` knows it by: `SH`, `SZ`, `BJ`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shanghai => Suffix::Sh.text(),
+            Self::Shenzhen => Suffix::Sz.text(),
+            Self::Beijing => Suffix::Bj.text(),
+        }
+    }
+
     const fn suffix(self, notation: Notation) -> Option<Suffix> {
         match (notation, self) {
             (Notation::AsPushed, _) => None,
