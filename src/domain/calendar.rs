@@ -161,6 +161,11 @@ pub fn time_of_day(moment: Moment) -> TimeOfDay {
 pub struct TimeOfDay(u16);
 
 impl TimeOfDay {
+    /// A time of a constant: hours below 24, minutes below 60.
+    pub(super) const fn of(hours: u16, minutes: u16) -> Self {
+        Self(hours * 60 + minutes)
+    }
+
     /// How long after midnight it is.
     pub fn since_midnight(self) -> Duration {
         Duration::from_secs(u64::from(self.0) * 60)

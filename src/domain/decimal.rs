@@ -4,12 +4,17 @@
 //! kept up by adding and subtracting for years equals one computed afresh, digit for digit. What cannot be held
 //! exactly is refused at the edge and never rounded.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use ethnum::{I256, U256};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::excerpt::Excerpt;
 
 /// How many decimals a number may have.
 pub const MAX_DECIMALS: u32 = 24;
@@ -133,6 +138,11 @@ impl Decimal {
     pub const fn is_negative(self) -> bool {
         self.0 < 0
     }
+
+    /// How many units of 10^-24 it is: for hashes.
+    pub(super) const fn units(self) -> i128 {
+        self.0
+    }
 }
 
 /// Units of 10^-24 in plain notation. Numbers are written with every change of them, so it works on machine words: half of
@@ -176,6 +186,26 @@ impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_narrow(f, self.0 < 0, self.0.unsigned_abs())
     }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    /// Reads a JSON number or a decimal string, from its text and never through a double. Of JSON documents only.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let refused = |error: DecimalError| serde::de::Error::custom(format!("{} {error}", Excerpt(raw.get())));
+        match serde_json::from_str::<Cow<'_, str>>(raw.get()) {
+            Ok(text) => Self::parse(&text).map_err(refused),
+            Err(_) => Self::parse(raw.get()).map_err(refused),
+        }
+    }
+}
+
+/// Writes a number as a JSON number, digit for digit: for serde's `serialize_with`.
+///
+/// # Errors
+/// Only those of the serializer.
+pub fn as_json_number<S: Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    RawValue::from_string(number.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer)
 }
 
 /// A sum of volumes: shares, exact.
@@ -499,6 +529,31 @@ mod tests {
         let unit = 10_u128.pow(18);
         let hair_above = U256::new(((1 << 53) + 1) * unit + 1);
         assert_eq!(nearest_double(hair_above, U256::new(unit)), 9_007_199_254_740_994.0);
+    }
+
+    #[test]
+    fn a_number_is_read_from_its_text_and_written_as_one() {
+        #[derive(Debug, Serialize, Deserialize)]
+        struct Holder(#[serde(serialize_with = "as_json_number")] Decimal);
+        let read = |text: &str| serde_json::from_str::<Holder>(text).map_err(|error| error.to_string());
+        for (text, written) in [
+            ("0.100000000000000000000001", "0.100000000000000000000001"),
+            ("\"0.100000000000000000000001\"", "0.100000000000000000000001"),
+            ("1.5e1", "15"),
+            ("\"\\u0031\"", "1"),
+            ("-3", "-3"),
+        ] {
+            assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), written, "{text}");
+        }
+        for (text, reason) in [
+            ("\"a\"", "\"a\" is not a number"),
+            ("true", "true is not a number"),
+            ("null", "null is not a number"),
+            ("1e12", "1e12 is beyond what can be summed exactly: its magnitude must stay below 10^12"),
+        ] {
+            let refused = read(text).unwrap_err();
+            assert!(refused.starts_with(reason), "{refused}");
+        }
     }
 
     #[test]

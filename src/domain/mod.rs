@@ -6,6 +6,8 @@ pub mod calendar;
 pub mod code;
 pub mod decimal;
 pub mod excerpt;
+pub mod fingerprint;
+pub mod guard;
 pub mod moment;
 pub mod position;
 pub mod revision;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The longest strategy name, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
@@ -108,7 +108,8 @@ impl fmt::Display for StrategyName {
 }
 
 /// A pattern over strategy names: `*` stands for any run of characters, everything else for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Pattern(String);
 
 impl Pattern {
