@@ -11,6 +11,7 @@ pub mod guard;
 pub mod moment;
 pub mod position;
 pub mod revision;
+pub mod schedule;
 pub mod strategy;
 pub mod total;
 pub mod watch;

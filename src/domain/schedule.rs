@@ -1,0 +1,351 @@
+//! Schedules: by when a strategy is expected to push, and whether it did.
+//!
+//! The due times of a day part it into slots: slot i goes from the due time before it, or from midnight, up to its own
+//! due time. A push meets the slot that it comes in, and no other. So one that comes after a due time is late for that,
+//! and in time for the next.
+
+use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
+
+use super::calendar::{Day, TimeOfDay};
+use super::moment::Moment;
+
+/// How many due times a day may have: their slots fit into one number.
+pub const MAX_TIMES: usize = 48;
+
+/// How many days are looked through for a due time: more than any holiday has.
+const FARTHEST: usize = 31;
+
+/// The days that a schedule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Days {
+    /// Trading days.
+    #[default]
+    Trading,
+    /// Every day.
+    All,
+}
+
+impl Days {
+    /// The days as they are written and answered.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    fn count(self, day: Day) -> bool {
+        match self {
+            Self::Trading => day.is_trading_day(),
+            Self::All => true,
+        }
+    }
+}
+
+/// How a strategy keeps its schedule, looking at the latest due time of today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Punctuality {
+    /// It pushed in the slot that was due last.
+    OnTime,
+    /// It pushed, but only after the due time.
+    Late,
+    /// It has not pushed since that slot began.
+    Silent,
+    /// Nothing has been due today: it is no day for it, or too early. What was due yesterday is yesterday's matter.
+    NotDue,
+}
+
+impl Punctuality {
+    /// The punctuality as it is written and answered.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Which slots of a day were met. It is kept for as long as the schedule stays the same: slots are known by their number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Met {
+    day: Day,
+    slots: u64,
+}
+
+/// By when pushes are expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Document", try_from = "Document")]
+pub struct Schedule {
+    by: Vec<TimeOfDay>,
+    days: Days,
+}
+
+/// A schedule as it is written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    by: Vec<TimeOfDay>,
+    #[serde(default)]
+    days: Days,
+}
+
+/// Why due times make no schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// There are none, or too many.
+    #[error("by must hold 1 to 48 times")]
+    Count,
+    /// They do not follow each other.
+    #[error("by must be in order, each time once: {1} does not come after {0}")]
+    Order(TimeOfDay, TimeOfDay),
+}
+
+impl TryFrom<Document> for Schedule {
+    type Error = ScheduleError;
+
+    fn try_from(document: Document) -> Result<Self, ScheduleError> {
+        Self::new(document.by, document.days)
+    }
+}
+
+impl From<Schedule> for Document {
+    fn from(Schedule { by, days }: Schedule) -> Self {
+        Self { by, days }
+    }
+}
+
+impl Schedule {
+    /// The schedule of these due times.
+    ///
+    /// # Errors
+    /// When there are none or too many, or they are not in order.
+    pub fn new(by: Vec<TimeOfDay>, days: Days) -> Result<Self, ScheduleError> {
+        if !(1..=MAX_TIMES).contains(&by.len()) {
+            return Err(ScheduleError::Count);
+        }
+        match by.array_windows().find(|[one, next]| one >= next) {
+            Some([one, next]) => Err(ScheduleError::Order(*one, *next)),
+            None => Ok(Self { by, days }),
+        }
+    }
+
+    /// The due times of a day, in order.
+    pub fn by(&self) -> &[TimeOfDay] {
+        &self.by
+    }
+
+    /// The days that they are about.
+    pub const fn days(&self) -> Days {
+        self.days
+    }
+
+    /// What is met after a push: to be asked at each, with what was met before it.
+    pub fn note(&self, met: Option<Met>, at: Moment) -> Met {
+        let day = Day::of(at);
+        let met = met.filter(|met| met.day == day).unwrap_or(Met { day, slots: 0 });
+        let slot = self.by.iter().position(|due| at <= day.at(*due));
+        // After the last due time there is no slot to meet.
+        Met { slots: met.slots | slot.map_or(0, bit), ..met }
+    }
+
+    /// How the strategy keeps the schedule, by what its pushes met and when the last of them came.
+    pub fn status(&self, met: Option<Met>, last_push_at: Option<Moment>, now: Moment) -> Punctuality {
+        let today = Day::of(now);
+        let due = self.due_times(today).enumerate().take_while(|(_, due)| *due <= now).last();
+        let Some((slot, due)) = due else { return Punctuality::NotDue };
+        if met.is_some_and(|met| met.day == today && met.slots & bit(slot) != 0) {
+            Punctuality::OnTime
+        } else if last_push_at.is_some_and(|at| at > due) {
+            Punctuality::Late
+        } else {
+            Punctuality::Silent
+        }
+    }
+
+    /// The first due time after `now`; None when there is none for a month.
+    pub fn next_due(&self, now: Moment) -> Option<Moment> {
+        let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.next())).take(FARTHEST);
+        days.flat_map(|day| self.due_times(day)).find(|due| *due > now)
+    }
+
+    /// The last due time up to `now`; None when there was none for a month.
+    pub fn last_due(&self, now: Moment) -> Option<Moment> {
+        let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.before())).take(FARTHEST);
+        days.flat_map(|day| self.due_times(day).rev()).find(|due| *due <= now)
+    }
+
+    /// When something is due on a day, in order.
+    fn due_times(&self, day: Day) -> impl DoubleEndedIterator<Item = Moment> + ExactSizeIterator {
+        let by = if self.days.count(day) { &*self.by } else { &[] };
+        by.iter().map(move |due| day.at(*due))
+    }
+}
+
+/// The bit of a slot, of which there are fewer than bits.
+fn bit(slot: usize) -> u64 {
+    u32::try_from(slot).ok().and_then(|slot| 1_u64.checked_shl(slot)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: &str = r#"{"by":["09:35","14:55"],"days":"trading"}"#;
+
+    fn schedule(document: &str) -> Schedule {
+        serde_json::from_str(document).unwrap()
+    }
+
+    fn refused(document: &str) -> String {
+        serde_json::from_str::<Schedule>(document).unwrap_err().to_string()
+    }
+
+    /// A moment of January 2026, whose 5th is a Monday.
+    fn moment(day: u32, time: &str) -> Moment {
+        let (time, micros) = time.split_once('+').unwrap_or((time, "0"));
+        let day: Day = format!("2026-01-{day:02}").parse().unwrap();
+        Moment::from_micros(day.at(time.parse().unwrap()).as_micros() + micros.parse::<i64>().unwrap())
+    }
+
+    /// The status at a time of Monday, after pushes at these.
+    fn status(pushes: &[(u32, &str)], now: &str) -> &'static str {
+        let schedule = schedule(DAY);
+        let (mut met, mut last) = (None, None);
+        for (day, time) in pushes {
+            let at = moment(*day, time);
+            (met, last) = (Some(schedule.note(met, at)), Some(at));
+        }
+        schedule.status(met, last, moment(5, now)).as_str()
+    }
+
+    #[test]
+    fn a_push_by_the_due_time_is_on_time() {
+        for time in ["00:00", "09:34", "09:35"] {
+            assert_eq!(status(&[(5, time)], "09:35"), "on_time", "{time}");
+            assert_eq!(status(&[(5, time)], "14:54"), "on_time", "{time}");
+            assert_eq!(status(&[(5, time)], "14:55"), "silent", "{time}");
+        }
+        assert_eq!(status(&[(5, "09:30"), (5, "14:50")], "23:59"), "on_time");
+        assert_eq!(status(&[(5, "09:30"), (5, "14:50"), (5, "15:30")], "23:59"), "on_time");
+    }
+
+    #[test]
+    fn a_push_after_the_due_time_is_late_for_it_and_in_time_for_the_next() {
+        assert_eq!(status(&[(5, "09:35+1")], "10:00"), "late");
+        assert_eq!(status(&[(5, "14:54")], "14:54"), "late");
+        assert_eq!(status(&[(5, "09:35+1")], "14:55"), "on_time");
+        assert_eq!(status(&[(5, "09:30"), (5, "14:55+1")], "15:00"), "late");
+    }
+
+    #[test]
+    fn who_says_nothing_is_silent() {
+        assert_eq!(status(&[], "09:35"), "silent");
+        assert_eq!(status(&[(2, "09:30"), (2, "14:50")], "09:35"), "silent", "Friday's pushes are Friday's");
+        assert_eq!(status(&[(4, "23:59")], "09:35"), "silent", "a push on Sunday meets nothing of Monday");
+        assert_eq!(status(&[(5, "09:30")], "23:59"), "silent");
+    }
+
+    #[test]
+    fn before_the_first_due_time_and_on_other_days_nothing_is_due() {
+        assert_eq!(status(&[], "00:00"), "not_due");
+        assert_eq!(status(&[(2, "09:30")], "09:34"), "not_due");
+        let (trading, all) = (schedule(DAY), schedule(r#"{"by": ["09:35"], "days": "all"}"#));
+        let sunday = moment(4, "10:00");
+        assert_eq!(trading.status(None, None, sunday), Punctuality::NotDue);
+        assert_eq!(all.status(None, None, sunday), Punctuality::Silent);
+        assert_eq!(all.status(Some(all.note(None, moment(4, "09:00"))), None, sunday), Punctuality::OnTime);
+    }
+
+    #[test]
+    fn due_times_are_found_over_days_without_any() {
+        let (trading, all) = (schedule(DAY), schedule(r#"{"by": ["09:35", "14:55"], "days": "all"}"#));
+        for (now, next, last) in [
+            ((5, "00:00"), (5, "09:35"), (2, "14:55")),
+            ((5, "09:34"), (5, "09:35"), (2, "14:55")),
+            ((5, "09:35"), (5, "14:55"), (5, "09:35")),
+            ((5, "14:55"), (6, "09:35"), (5, "14:55")),
+            ((9, "23:59"), (12, "09:35"), (9, "14:55")),
+            ((11, "12:00"), (12, "09:35"), (9, "14:55")),
+        ] {
+            let at = moment(now.0, now.1);
+            assert_eq!(trading.next_due(at), Some(moment(next.0, next.1)), "{now:?}");
+            assert_eq!(trading.last_due(at), Some(moment(last.0, last.1)), "{now:?}");
+        }
+        assert_eq!(all.next_due(moment(9, "23:59")), Some(moment(10, "09:35")));
+        assert_eq!(all.last_due(moment(5, "00:00")), Some(moment(4, "14:55")));
+    }
+
+    #[test]
+    fn a_schedule_written_and_read_again_is_the_same() {
+        assert_eq!(serde_json::to_string(&schedule(DAY)).unwrap(), DAY);
+        assert_eq!(schedule(r#"{"by": ["09:35", "14:55"]}"#), schedule(DAY));
+        assert_eq!(schedule(r#"{"by": ["00:00"], "days": "all"}"#).days().as_str(), "all");
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused_with_a_sentence() {
+        for (document, reason) in [
+            (r#"{"by": []}"#, "by must hold 1 to 48 times"),
+            (r#"{"by": ["14:55", "09:35"]}"#, "by must be in order, each time once: 09:35 does not come after 14:55"),
+            (r#"{"by": ["09:35", "09:35"]}"#, "by must be in order, each time once: 09:35 does not come after 09:35"),
+            (r#"{"by": ["9:35"]}"#, "\"9:35\" is not a time of day from 00:00 to 23:59"),
+            (r#"{"by": ["09:35"], "days": "weekends"}"#, "unknown variant `weekends`, expected `trading` or `all`"),
+            (r#"{"by": ["09:35"], "day": "all"}"#, "unknown field `day`, expected `by` or `days`"),
+            (r#"{"days": "all"}"#, "missing field `by`"),
+        ] {
+            let refused = refused(document);
+            assert!(refused.starts_with(reason), "{refused}");
+        }
+        let times: Vec<TimeOfDay> =
+            (0..49).map(|n| format!("{:02}:{:02}", n / 2, n % 2 * 30)).map_while(|text| text.parse().ok()).collect();
+        assert!(Schedule::new(times.clone(), Days::All).is_ok());
+        assert_eq!((times.len(), bit(47)), (MAX_TIMES, 1 << 47));
+        assert_eq!(Schedule::new([times, vec![TimeOfDay::of(23, 59)]].concat(), Days::All), Err(ScheduleError::Count));
+    }
+
+    proptest! {
+        #[test]
+        fn the_status_is_what_the_slots_say(
+            by in prop::collection::btree_set(0..1440_u16, 1..48),
+            pushes in prop::collection::btree_set(0..1440_u16, 0..5),
+            now in 0..1440_u16,
+        ) {
+            let time = |minutes: u16| TimeOfDay::of(0, minutes);
+            let schedule = Schedule::new(by.iter().copied().map(time).collect(), Days::Trading).unwrap();
+            let monday: Day = "2026-01-05".parse().unwrap();
+            let (mut met, mut last) = (None, None);
+            for push in pushes.range(..=now) {
+                let at = monday.at(time(*push));
+                (met, last) = (Some(schedule.note(met, at)), Some(at));
+            }
+            let told = schedule.status(met, last, monday.at(time(now)));
+            let pushed = |from: u16, to: u16| from <= to && pushes.range(from..=to).next().is_some();
+            let expected = match by.range(..=now).next_back() {
+                None => Punctuality::NotDue,
+                Some(due) => {
+                    let begins = by.range(..due).next_back().map_or(0, |before| before + 1);
+                    if pushed(begins, *due) {
+                        Punctuality::OnTime
+                    } else if pushed(due + 1, now) {
+                        Punctuality::Late
+                    } else {
+                        Punctuality::Silent
+                    }
+                }
+            };
+            prop_assert_eq!(told, expected);
+        }
+
+        #[test]
+        fn due_times_lie_around_now(by in prop::collection::btree_set(0..1440_u16, 1..5), minutes in 0..14 * 1440_i64) {
+            let by = by.into_iter().map(|minutes| TimeOfDay::of(0, minutes)).collect();
+            let schedule = Schedule::new(by, Days::Trading).unwrap();
+            let now = Moment::from_micros(moment(5, "00:00").as_micros() + minutes * 60_000_000);
+            let (last, next) = (schedule.last_due(now).unwrap(), schedule.next_due(now).unwrap());
+            prop_assert!(last <= now && now < next);
+            // Nothing is due between the two.
+            prop_assert_eq!(schedule.next_due(last), Some(next));
+            prop_assert!(Day::of(last).is_trading_day() && Day::of(next).is_trading_day());
+        }
+    }
+}
