@@ -126,8 +126,11 @@ pub enum KeyCommand {
         /// What it is called in lists and in the history
         name: String,
         /// What it allows: read or write
-        #[arg(long, value_parser = scope)]
-        scope: Scope,
+        #[arg(long, value_parser = scope, required_unless_present = "account", conflicts_with = "account")]
+        scope: Option<Scope>,
+        /// Instead of a scope: the account whose target it reads and for which it reports, and nothing else
+        #[arg(long, value_name = "ACCOUNT", conflicts_with = "strategy")]
+        account: Option<String>,
         /// A strategy it may push to, * for any run of characters; again for more [default: all but ADJUSTMENT_*]
         #[arg(long, value_name = "PATTERN")]
         strategy: Vec<String>,

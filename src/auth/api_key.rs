@@ -10,12 +10,13 @@ use sha2::{Digest, Sha256};
 
 use super::Denied;
 use crate::clock::Clock;
+use crate::domain::account::AccountName;
 use crate::domain::strategy::Pattern;
 use crate::store::Store;
 use crate::store::api_keys::{ApiKey, NewApiKey, Scope};
 
 /// What every key begins with, so that a leaked one is recognised for what it is.
-const MARK: &str = "jq2qmt_";
+pub(super) const MARK: &str = "jq2qmt_";
 
 /// How many characters of a key are kept to tell it from others.
 const PREFIX_CHARS: usize = MARK.len() + 6;
@@ -35,6 +36,9 @@ pub enum KeyFault {
     /// It narrows what cannot be narrowed.
     #[error("strategies narrow what a key may push to; a key for reading reads everything")]
     NarrowedReader,
+    /// An account is named for a key of another scope, or missing for a bound one.
+    #[error("a key is bound to an account, or it has a scope: read or write")]
+    ScopeOrAccount,
 }
 
 /// A key that may be made.
@@ -43,6 +47,7 @@ pub struct KeyWish {
     name: String,
     scope: Scope,
     strategies: Vec<Pattern>,
+    account: Option<AccountName>,
 }
 
 impl KeyWish {
@@ -57,13 +62,25 @@ impl KeyWish {
         if scope == Scope::Read && !strategies.is_empty() {
             return Err(KeyFault::NarrowedReader);
         }
-        Ok(Self { name: name.to_owned(), scope, strategies })
+        if scope == Scope::Account {
+            return Err(KeyFault::ScopeOrAccount);
+        }
+        Ok(Self { name: name.to_owned(), scope, strategies, account: None })
+    }
+
+    /// A key that is bound to an account.
+    ///
+    /// # Errors
+    /// When it cannot be made so.
+    pub fn bound(name: &str, account: AccountName) -> Result<Self, KeyFault> {
+        let wish = Self::new(name, Scope::Read, Vec::new())?;
+        Ok(Self { scope: Scope::Account, account: Some(account), ..wish })
     }
 
     /// The key to store for a secret.
     pub fn with(self, secret: &Secret) -> NewApiKey {
-        let Self { name, scope, strategies } = self;
-        NewApiKey { name, scope, strategies, prefix: secret.prefix().to_owned(), digest: secret.digest() }
+        let Self { name, scope, strategies, account } = self;
+        NewApiKey { name, scope, strategies, account, prefix: secret.prefix().to_owned(), digest: secret.digest() }
     }
 }
 

@@ -96,6 +96,11 @@ pub enum Denied {
     /// The API key's scope is another one.
     #[error("the API key has another scope; this needs {0}")]
     WrongScope(&'static str),
+    /// The API key is bound to an account, and this is something else.
+    #[error(
+        "this API key is bound to account {0:?}: it reads that account's target, reports for it, and does nothing else"
+    )]
+    BoundKey(String),
     /// Whether they may cannot be found out now.
     #[error("credentials cannot be checked now: {0}")]
     Unavailable(String),

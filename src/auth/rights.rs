@@ -13,7 +13,7 @@ use tokio::task::JoinError;
 use tokio::time::MissedTickBehavior;
 
 use super::Denied;
-use super::api_key::ApiKeys;
+use super::api_key::{self, ApiKeys};
 use super::keyring::{Client, Keyring, KeyringError, LOOK_EVERY};
 use super::password::verify;
 use super::reach::Reach;
@@ -21,6 +21,7 @@ use super::session::{self, FormKey, SessionSecret};
 use super::throttle::Throttle;
 use super::token::{Bound, Token};
 use crate::clock::Clock;
+use crate::domain::account::AccountName;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Actor;
 use crate::domain::strategy::{Kind, Pattern, StrategyName};
@@ -41,6 +42,28 @@ pub enum Reads {
 /// May read positions.
 #[derive(Debug)]
 pub struct Reader(());
+
+/// May read what an account is to hold.
+#[derive(Debug)]
+pub struct AccountReader {
+    is_bound: bool,
+}
+
+impl AccountReader {
+    /// Whether a key was shown that is bound to the account: whoever shows it is the account's terminal.
+    pub const fn is_bound(&self) -> bool {
+        self.is_bound
+    }
+}
+
+/// May read a merged total.
+#[derive(Debug)]
+pub enum TotalReader {
+    /// Over whichever strategies are asked for.
+    All(Reader),
+    /// What this account is to hold.
+    Account(AccountName),
+}
 
 /// May push, as somebody.
 #[derive(Debug)]
@@ -184,7 +207,9 @@ impl Sender<'_> {
                 return Some(pair.split_once(':')?.1.to_owned());
             }
         }
-        let pairs = form_urlencoded::parse(self.query?.as_bytes());
+        // Most queries hold no key, and need not be taken apart for it.
+        let query = self.query.filter(|query| query.contains("api_key"))?;
+        let pairs = form_urlencoded::parse(query.as_bytes());
         pairs.into_iter().find(|(name, _)| name == "api_key").map(|(_, key)| key.into_owned())
     }
 }
@@ -306,6 +331,45 @@ impl Gate {
     /// # Errors
     /// When reading needs a credential and this is none.
     pub async fn reader(&self, sender: Sender<'_>) -> Result<Reader, Denied> {
+        match self.bound_account(sender).await? {
+            Some(account) => Err(Denied::BoundKey(account.to_string())),
+            None => self.free_reader(sender).await,
+        }
+    }
+
+    /// Whether somebody may read what an account is to hold.
+    ///
+    /// # Errors
+    /// As [`Self::reader`]; and when a key that is shown is bound to another account.
+    pub async fn account_reader(&self, sender: Sender<'_>, account: &AccountName) -> Result<AccountReader, Denied> {
+        match self.bound_account(sender).await? {
+            Some(bound) if bound == *account => Ok(AccountReader { is_bound: true }),
+            Some(other) => Err(Denied::BoundKey(other.to_string())),
+            None => self.free_reader(sender).await.map(|Reader(())| AccountReader { is_bound: false }),
+        }
+    }
+
+    /// Which total somebody may read.
+    ///
+    /// # Errors
+    /// As [`Self::reader`].
+    pub async fn total_reader(&self, sender: Sender<'_>) -> Result<TotalReader, Denied> {
+        match self.bound_account(sender).await? {
+            Some(account) => Ok(TotalReader::Account(account)),
+            None => self.free_reader(sender).await.map(TotalReader::All),
+        }
+    }
+
+    /// The account that a key is bound to which somebody shows. Where reading is open as well, a key of ours must be good: a
+    /// terminal whose bound key was revoked must not be answered everybody's total in its place.
+    async fn bound_account(&self, sender: Sender<'_>) -> Result<Option<AccountName>, Denied> {
+        match sender.api_key().filter(|key| key.starts_with(api_key::MARK)) {
+            Some(key) => Ok(self.api_keys.check(&key).await?.account),
+            None => Ok(None),
+        }
+    }
+
+    async fn free_reader(&self, sender: Sender<'_>) -> Result<Reader, Denied> {
         if self.reads == Reads::Open {
             return Ok(Reader(()));
         }
@@ -319,7 +383,7 @@ impl Gate {
         let presented = sender.api_key().ok_or(Denied::MissingReadCredential)?;
         match self.api_keys.check(&presented).await?.scope {
             Scope::Read => Ok(Reader(())),
-            Scope::Write => Err(Denied::WrongScope("read")),
+            Scope::Write | Scope::Account => Err(Denied::WrongScope("read")),
         }
     }
 
@@ -339,6 +403,9 @@ impl Gate {
     /// known. It is no use of their session, and no guess at the password: `password_set_at` is when the one was set by
     /// which they were let in.
     pub async fn still_reads(&self, sender: Sender<'_>, password_set_at: Option<Moment>) -> bool {
+        if self.bound_account(sender).await.is_err() {
+            return false;
+        }
         if self.reads == Reads::Open {
             return true;
         }
@@ -352,7 +419,7 @@ impl Gate {
             return session::holds(&found, self.clock.now());
         }
         let Some(presented) = sender.api_key() else { return false };
-        self.api_keys.check(&presented).await.is_ok_and(|key| key.scope == Scope::Read)
+        self.api_keys.check(&presented).await.is_ok_and(|key| key.scope != Scope::Write)
     }
 
     /// Whether somebody may push, by a signed token or an API key. The body is not needed for it, so that a stranger

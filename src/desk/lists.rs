@@ -5,12 +5,22 @@ use std::sync::Arc;
 use super::{Desk, NotDone};
 use crate::auth::rights::{Operator, Permit};
 use crate::domain::book::Book;
+use crate::domain::decimal::Decimal;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::{Change, Deed, Receipt, Rejected};
 use crate::store::NotStored;
 use crate::store::history::ListAsOf;
+
+/// What a push tells beside its list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Aside {
+    /// Must be greater than the last one accepted.
+    pub sequence: Option<i64>,
+    /// The strategy's own equity: CNY.
+    pub total_value: Option<Decimal>,
+}
 
 /// What somebody thinks of doing to a strategy.
 #[derive(Debug)]
@@ -41,15 +51,11 @@ impl Desk {
     ///
     /// # Errors
     /// When a condition of the push does not hold, or the store cannot write.
-    pub async fn push(
-        &self,
-        permit: Permit,
-        positions: Vec<Position>,
-        sequence: Option<i64>,
-    ) -> Result<Receipt, NotStored> {
+    pub async fn push(&self, permit: Permit, positions: Vec<Position>, told: Aside) -> Result<Receipt, NotStored> {
         let Permit { actor, strategy, address, token, .. } = permit;
+        let Aside { sequence, total_value } = told;
         let change = Change::new(strategy, Deed::Replace(positions), actor, Some(address.to_string()));
-        self.store.submit(Change { token, sequence, ..change }).await
+        self.store.submit(Change { token, sequence, total_value, ..change }).await
     }
 
     /// Puts a list in the place of a strategy's own, by hand. With `expected`, only if it is at that revision.
@@ -68,7 +74,8 @@ impl Desk {
         Ok(self.store.submit(change).await?)
     }
 
-    /// Goes back to the list of a revision. With `expected`, only if the strategy is at that revision.
+    /// Goes back to the list of a revision, and lets pushes wait from then on if `freeze`. With `expected`, only if the
+    /// strategy is at that revision.
     ///
     /// # Errors
     /// When there is nothing to go back to, a condition does not hold, or the store cannot be read or written.
@@ -77,13 +84,15 @@ impl Desk {
         by: &Operator,
         strategy: StrategyName,
         to: Revision,
+        freeze: bool,
         expected: Option<Revision>,
     ) -> Result<Receipt, NotDone> {
-        let deed = Deed::Restore { to, positions: self.positions_to_restore(&strategy, to).await? };
+        let deed = Deed::Restore { to, positions: self.positions_to_restore(&strategy, to).await?, freeze };
         Ok(self.store.submit(by_hand(by, strategy, deed, expected)).await?)
     }
 
-    /// Takes a strategy out of lists and totals. With `expected`, only if it is at that revision.
+    /// Takes a strategy out of lists and totals; later pushes wait, unless the next one may `revive` it. With `expected`,
+    /// only if it is at that revision.
     ///
     /// # Errors
     /// When there is none, a condition does not hold, or the store cannot write.
@@ -91,9 +100,10 @@ impl Desk {
         &self,
         by: &Operator,
         strategy: StrategyName,
+        revive: bool,
         expected: Option<Revision>,
     ) -> Result<Receipt, NotDone> {
-        Ok(self.store.submit(by_hand(by, strategy, Deed::Remove, expected)).await?)
+        Ok(self.store.submit(by_hand(by, strategy, Deed::Remove { revive }, expected)).await?)
     }
 
     /// What a proposal would change; nothing is stored.
@@ -130,7 +140,7 @@ impl Desk {
         Ok(then.changes_to(book.strategy(strategy).map_or(&nothing, |strategy| &strategy.list)))
     }
 
-    async fn positions_to_restore(
+    pub(super) async fn positions_to_restore(
         &self,
         strategy: &StrategyName,
         revision: Revision,
@@ -145,7 +155,7 @@ impl Desk {
     }
 }
 
-fn by_hand(by: &Operator, strategy: StrategyName, deed: Deed, expected: Option<Revision>) -> Change {
+pub(super) fn by_hand(by: &Operator, strategy: StrategyName, deed: Deed, expected: Option<Revision>) -> Change {
     let change = Change::new(strategy, deed, by.actor(), Some(by.address().to_string()));
     Change { expected_revision: expected, ..change }
 }

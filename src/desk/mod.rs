@@ -1,10 +1,18 @@
 //! What people and programs do, once for API and pages. Whoever calls holds the right to it, as a value of
 //! [`auth::rights`](crate::auth::rights), and is named in the history.
 
+mod accounts;
 mod credentials;
+mod guards;
+mod holds;
 mod lists;
+mod states;
+pub mod terminals;
 
-pub use self::lists::{Preview, Proposal};
+pub use self::accounts::{AccountPreview, Order, Side, Supposed};
+pub use self::guards::{Trial, TrialLine};
+pub use self::lists::{Aside, Preview, Proposal};
+pub use self::states::StateWish;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::Rejected;

@@ -7,12 +7,17 @@ use std::sync::{Arc, OnceLock};
 
 use imbl::shared_ptr::DefaultSharedPtr;
 use imbl::{GenericHashMap, OrdMap, OrdSet};
+use smol_str::SmolStr;
 
-use super::code::Instrument;
-use super::decimal::{Amount, Volume};
+use super::code::{Code, Instrument};
+use super::decimal::{Amount, Decimal, Volume};
+use super::fingerprint::Fingerprint;
+use super::guard::Previous;
 use super::moment::Moment;
 use super::position::{InstrumentChange, Placed, Position, PositionList};
 use super::revision::Revision;
+use super::schedule::Met;
+use super::settings::Settings;
 use super::strategy::{Kind, StrategyId, StrategyName};
 use super::total::TotalLine;
 
@@ -32,6 +37,9 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Before anything changed.
+    pub const START: Self = Self { revision: Revision::NONE, chain: [0; 8], updated_at: Moment::from_micros(0) };
+
     /// Each part at its newest.
     pub(super) fn newest(self, other: Self) -> Self {
         let head = if other.revision > self.revision { other } else { self };
@@ -57,6 +65,37 @@ pub struct Strategy {
     pub last_push_at: Option<Moment>,
     /// The last `sequence` accepted.
     pub sequence: Option<i64>,
+    /// What else is known of its pushes.
+    pub told: Told,
+}
+
+/// What is known of a strategy's pushes beside the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    /// When the list in force was last said: by a push that is in force, changed or not, or by the operator. A push that
+    /// waits says nothing about it.
+    pub spoken_at: Option<Moment>,
+    /// Which of a day's times of its schedule were met.
+    pub met: Option<Met>,
+    /// The strategy's own equity, as its last push told it: CNY.
+    pub total_value: Option<Decimal>,
+    /// What the list holds, to tell it from others. Not stored: it follows from the list.
+    pub fingerprint: Fingerprint,
+    /// What the list before it held, and until when. Not stored: it serves for minutes.
+    pub previous: Option<Previous>,
+}
+
+/// An instrument that a strategy wanted once. Its list may want it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// As it was spelled last.
+    pub code: Code,
+    /// What it was called, where that was said.
+    pub name: Option<SmolStr>,
+    /// Since which revision the list was without it.
+    pub revision: Revision,
+    /// Since when.
+    pub at: Moment,
 }
 
 /// What is remembered of a strategy that is gone.
@@ -143,10 +182,17 @@ pub struct Book {
     ids: HashMap<StrategyName, StrategyId>,
     pub(super) holdings: HashMap<Instrument, Arc<Holdings>>,
     pub(super) leads: OrdMap<StrategyId, Arc<Lead>>,
-    pub(super) adjustments: usize,
+    /// The overlays, by creation.
+    pub(super) adjustments: OrdSet<StrategyId>,
     removed: HashMap<StrategyName, Removal>,
+    /// What strategies wanted once, also those that are gone.
+    past: HashMap<StrategyName, OrdMap<Instrument, Arc<Past>>>,
+    /// Which lists hold the same.
+    alike: HashMap<Fingerprint, OrdSet<StrategyId>>,
     newest: Option<Mark>,
     newest_ordinary: Option<Mark>,
+    newest_adjustment: Option<Mark>,
+    settings: Settings,
 }
 
 impl Book {
@@ -175,19 +221,55 @@ impl Book {
         self.strategies.is_empty()
     }
 
-    /// The newest change of anything, removals included.
+    /// The newest change of any list, removals included.
     pub const fn newest(&self) -> Option<Mark> {
         self.newest
     }
 
-    /// The newest revision of anything.
+    /// The newest revision of anything: of a list, or of what is settled.
     pub fn revision(&self) -> Revision {
-        self.newest.map_or(Revision::NONE, |mark| mark.revision)
+        [self.newest, self.settings.newest()].into_iter().flatten().map(|mark| mark.revision).max().unwrap_or_default()
+    }
+
+    /// What is settled around the lists.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What is settled around the lists, to be settled otherwise.
+    pub const fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
     }
 
     /// The newest change of any strategy that is no adjustment, removals included.
     pub const fn newest_ordinary(&self) -> Option<Mark> {
         self.newest_ordinary
+    }
+
+    /// The newest change of any overlay, removals included.
+    pub const fn newest_adjustment(&self) -> Option<Mark> {
+        self.newest_adjustment
+    }
+
+    /// What a strategy wanted once, also one that is gone; its list may want it again.
+    pub fn past(&self, name: &StrategyName) -> impl Iterator<Item = (&Instrument, &Arc<Past>)> {
+        self.past.get(name).into_iter().flatten()
+    }
+
+    /// The names of all who wanted something once.
+    pub fn pasts(&self) -> impl Iterator<Item = &StrategyName> {
+        self.past.keys()
+    }
+
+    /// Remembers what a strategy wanted once.
+    pub fn note_past(&mut self, name: &StrategyName, instrument: Instrument, past: Past) {
+        self.past.entry(name.clone()).or_default().insert(instrument, Arc::new(past));
+    }
+
+    /// Another strategy whose list holds the same; the oldest of them.
+    pub fn twin(&self, name: &StrategyName, fingerprint: Fingerprint) -> Option<&StrategyName> {
+        let alike = self.alike.get(&fingerprint)?.iter().filter_map(|id| self.by_id(*id));
+        alike.map(|strategy| &strategy.name).find(|other| *other != name)
     }
 
     /// The removal of a strategy that is gone.
@@ -216,13 +298,13 @@ impl Book {
     /// The book as it would be if a strategy had this list, or with None if it were gone; and what that would change.
     pub fn supposing(&self, name: &StrategyName, positions: Option<Vec<Position>>) -> (Self, Vec<InstrumentChange>) {
         let mut book = self.clone();
-        let start = Mark { revision: Revision::NONE, chain: [0; 8], updated_at: Moment::from_micros(0) };
-        let mark = self.newest.unwrap_or(start);
+        let mark = self.newest.unwrap_or(Mark::START);
         match (self.strategy(name), positions) {
             (Some(current), Some(positions)) => {
                 let list = current.list.followed_by(positions);
                 let changes = current.list.changes_to(&list);
-                book.replace(Arc::new(Strategy { list, ..(**current).clone() }), &changes);
+                let told = Told { fingerprint: Fingerprint::of(list.iter()), ..current.told };
+                book.replace(Arc::new(Strategy { list, told, ..(**current).clone() }), &changes);
                 (book, changes)
             }
             (None, Some(positions)) => {
@@ -230,7 +312,9 @@ impl Book {
                 let list = PositionList::default().followed_by(positions);
                 let changes = PositionList::default().changes_to(&list);
                 let name = name.clone();
-                book.add(Arc::new(Strategy { id, name, list, mark, revisions: 0, last_push_at: None, sequence: None }));
+                let told = Told { fingerprint: Fingerprint::of(list.iter()), ..Told::default() };
+                let (revisions, last_push_at, sequence) = (0, None, None);
+                book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told }));
                 (book, changes)
             }
             (_, None) => {
@@ -255,16 +339,24 @@ impl Book {
         self.advance(kind, strategy.mark);
         self.removed.remove(&strategy.name);
         self.ids.insert(strategy.name.clone(), strategy.id);
-        self.adjustments += usize::from(kind == Kind::Adjustment);
+        if kind == Kind::Adjustment {
+            self.adjustments.insert(strategy.id);
+        }
+        self.note_alike(&strategy);
         self.strategies.insert(strategy.id, strategy);
     }
 
     /// Puts a strategy in the place of the one with its number; `changes` lead from that one's list to the new one.
     pub fn replace(&mut self, strategy: Arc<Strategy>, changes: &[InstrumentChange]) {
         let kind = strategy.name.kind();
-        self.apply(strategy.id, kind, changes);
+        self.apply((strategy.id, &strategy.name), changes, strategy.mark);
         self.advance(kind, strategy.mark);
-        self.strategies.insert(strategy.id, strategy);
+        self.note_alike(&strategy);
+        if let Some(before) = self.strategies.insert(strategy.id, Arc::clone(&strategy))
+            && before.told.fingerprint != strategy.told.fingerprint
+        {
+            self.forget_alike(&before);
+        }
     }
 
     /// Takes a strategy out of lists and totals, and says what that changed. The mark is the removal's.
@@ -273,10 +365,10 @@ impl Book {
             return Vec::new();
         };
         let changes = strategy.list.changes_to(&PositionList::default());
-        let kind = name.kind();
-        self.apply(strategy.id, kind, &changes);
+        self.apply((strategy.id, name), &changes, mark);
         self.leads.remove(&strategy.id);
-        self.adjustments -= usize::from(kind == Kind::Adjustment);
+        self.adjustments.remove(&strategy.id);
+        self.forget_alike(&strategy);
         self.note_removal(name.clone(), mark, strategy.last_push_at);
         changes
     }
@@ -290,8 +382,26 @@ impl Book {
     fn advance(&mut self, kind: Kind, mark: Mark) {
         let newer = |newest: Option<Mark>| Some(newest.map_or(mark, |newest| newest.newest(mark)));
         self.newest = newer(self.newest);
-        if kind == Kind::Ordinary {
-            self.newest_ordinary = newer(self.newest_ordinary);
+        match kind {
+            Kind::Ordinary => self.newest_ordinary = newer(self.newest_ordinary),
+            Kind::Adjustment => self.newest_adjustment = newer(self.newest_adjustment),
+        }
+    }
+
+    fn note_alike(&mut self, strategy: &Strategy) {
+        // Empty lists are all alike, and overlays are nobody's twin.
+        if !strategy.list.is_empty() && strategy.name.kind() == Kind::Ordinary {
+            self.alike.entry(strategy.told.fingerprint).or_default().insert(strategy.id);
+        }
+    }
+
+    fn forget_alike(&mut self, strategy: &Strategy) {
+        let fingerprint = strategy.told.fingerprint;
+        if let Some(alike) = self.alike.get_mut(&fingerprint) {
+            alike.remove(&strategy.id);
+            if alike.is_empty() {
+                self.alike.remove(&fingerprint);
+            }
         }
     }
 
@@ -308,10 +418,13 @@ impl Book {
         }
     }
 
-    fn apply(&mut self, id: StrategyId, kind: Kind, changes: &[InstrumentChange]) {
+    fn apply(&mut self, (id, name): (StrategyId, &StrategyName), changes: &[InstrumentChange], mark: Mark) {
         for change in changes {
+            if let Some(past) = Past::of(change, mark) {
+                self.note_past(name, change.instrument.clone(), past);
+            }
             self.forget_lead(&change.instrument);
-            let holding = self.holding(change.instrument.clone(), kind);
+            let holding = self.holding(change.instrument.clone(), name.kind());
             let (old, new) = (sums(&change.before), sums(&change.after));
             holding.volume += new.0 - old.0;
             holding.amount += new.1 - old.1;
@@ -325,6 +438,15 @@ impl Book {
             }
             self.forget_lead(&change.instrument);
         }
+    }
+}
+
+impl Past {
+    /// What a change leaves behind: something where the list is without the instrument after it.
+    pub fn of(change: &InstrumentChange, mark: Mark) -> Option<Self> {
+        let Placed { position, .. } = change.before.first().filter(|_| change.after.is_empty())?;
+        let (code, name) = (position.code().clone(), position.name().map(SmolStr::from));
+        Some(Self { code, name, revision: mark.revision, at: mark.updated_at })
     }
 }
 

@@ -27,8 +27,9 @@ pub struct DayError;
 #[error("is not a time of day from 00:00 to 23:59")]
 pub struct TimeError;
 
-/// A day in Asia/Shanghai. Printed and read as `2026-01-05`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A day in Asia/Shanghai. Printed and read as `2026-01-05`; stored as days since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Day(i64);
 
 /// A day of the week.

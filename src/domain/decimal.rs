@@ -74,6 +74,11 @@ impl Decimal {
     /// One.
     pub const ONE: Self = Self::thousandths(1_000);
 
+    /// A whole number.
+    pub fn whole(number: u32) -> Self {
+        Self(i128::from(number) * POWERS[MAX_DECIMALS as usize])
+    }
+
     /// So many thousandths: for constants, which stay far below 10^15 of them.
     pub(super) const fn thousandths(count: i128) -> Self {
         Self(count * POWERS[MAX_DECIMALS as usize - 3])
@@ -139,6 +144,21 @@ impl Decimal {
         self.0 < 0
     }
 
+    /// Volume times scale, exactly: shares.
+    pub fn scaled(self, scale: Self) -> Scaled {
+        Scaled(I256::from(self.0) * I256::from(scale.0))
+    }
+
+    /// The nearest double: for charts and averages, never for sums.
+    pub fn approximate(self) -> f64 {
+        self.times(Self::ONE).approximate()
+    }
+
+    /// How many decimals it has.
+    pub fn decimals(self) -> usize {
+        self.to_string().split_once('.').map_or(0, |(_, decimals)| decimals.len())
+    }
+
     /// How many units of 10^-24 it is: for hashes.
     pub(super) const fn units(self) -> i128 {
         self.0
@@ -200,6 +220,42 @@ impl<'de> Deserialize<'de> for Decimal {
     }
 }
 
+impl Serialize for Decimal {
+    /// Writes a decimal string, which no reader rounds.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A volume at a scale, or a sum of such volumes: shares, exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Scaled(I256);
+
+impl Scaled {
+    /// The volume that is not above it, and nearest: what it is to 24 decimals. A bound that has no more decimals than
+    /// those is reached by the one exactly when it is by the other.
+    pub fn floor(self) -> Volume {
+        let unit = I256::from(POWERS[MAX_DECIMALS as usize]);
+        Volume(self.0.div_euclid(unit))
+    }
+
+    /// Whether it is zero.
+    pub fn is_zero(self) -> bool {
+        self.0 == I256::ZERO
+    }
+
+    /// Whether it is below zero.
+    pub fn is_negative(self) -> bool {
+        self.0.is_negative()
+    }
+}
+
+impl fmt::Display for Scaled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_wide(f, self.0, 2 * MAX_DECIMALS)
+    }
+}
+
 /// Writes a number as a JSON number, digit for digit: for serde's `serialize_with`.
 ///
 /// # Errors
@@ -232,6 +288,11 @@ impl Volume {
     /// Whether the sum is zero.
     pub fn is_zero(self) -> bool {
         self.0 == I256::ZERO
+    }
+
+    /// The nearest double: for estimates, never for sums.
+    pub fn approximate(self) -> f64 {
+        self.times(Decimal::ONE).approximate()
     }
 
     /// How far it is from another, whichever is larger.
@@ -387,6 +448,7 @@ macro_rules! exact_sum {
     };
 }
 exact_sum!(Volume);
+exact_sum!(Scaled);
 exact_sum!(Amount);
 
 /// -1, 0 or 1.

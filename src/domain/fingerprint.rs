@@ -19,7 +19,7 @@ const SEED: u64 = 0x6a71_3271_6d74;
 /// Each instrument's hash is multiplied by its volume, and the products are added up modulo a prime: so positions count
 /// in any order and add up, and two lists that differ are taken for one once in 2^61 times. Whoever sets out to find two
 /// such lists will; nothing more than a warning or a question to the operator hangs on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Fingerprint(u64);
 
 impl Fingerprint {

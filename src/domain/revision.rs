@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
+use super::account::AccountName;
 use super::strategy::StrategyName;
 
 /// A stored change's number; grows over the whole server. 0 lies before the first change.
@@ -73,6 +74,22 @@ pub enum RevisionKind {
     Remove,
     /// A program filled the book from elsewhere.
     Import,
+    /// The operator approved a push that waited.
+    Approve,
+    /// The operator made the strategy's target zero of everything.
+    Flat,
+    /// The operator set back the last sequence that was accepted.
+    Sequence,
+    /// The operator settled something: an account, a guard, a state, a schedule, a pause.
+    Set,
+    /// The operator took back what was settled.
+    Withdraw,
+    /// A push began to wait.
+    Hold,
+    /// The operator discarded a push that waited.
+    Discard,
+    /// A push that waited gave way to a newer one that is in force.
+    Supersede,
 }
 
 impl RevisionKind {
@@ -155,12 +172,13 @@ impl Actor {
     }
 }
 
-/// What a revision is about. Whatever else the book comes to keep (accounts, guards, holds, locks) joins here as a
-/// variant, and does not compile until every place that shows a revision knows it.
+/// What a revision is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// A strategy, and its list.
     Strategy(StrategyName),
+    /// Something that is settled around the lists.
+    Document(Topic),
 }
 
 impl Subject {
@@ -168,6 +186,94 @@ impl Subject {
     pub fn name(&self) -> &str {
         match self {
             Self::Strategy(name) => name.as_str(),
+            Self::Document(topic) => topic.name(),
+        }
+    }
+
+    /// What kind of thing it is, as it is answered.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Strategy(_) => "strategy",
+            Self::Document(topic) => topic.kind(),
+        }
+    }
+
+    /// The strategy that it is about, if it is about one.
+    pub const fn strategy(&self) -> Option<&StrategyName> {
+        match self {
+            Self::Strategy(name) | Self::Document(Topic::State(name) | Topic::Hold(name) | Topic::Schedule(name)) => {
+                Some(name)
+            }
+            Self::Document(Topic::Account(_) | Topic::Pause(_) | Topic::Guards) => None,
+        }
+    }
+}
+
+/// What a document is about. Whatever else comes to be settled joins here as a variant, and does not compile until every
+/// place that shows a revision knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// What the operator lets a strategy do.
+    State(StrategyName),
+    /// A strategy's push that waits.
+    Hold(StrategyName),
+    /// By when a strategy's pushes are expected.
+    Schedule(StrategyName),
+    /// A trading account.
+    Account(AccountName),
+    /// Whether polls of an account, or with None of everything, are answered.
+    Pause(Option<AccountName>),
+    /// What is looked at before a push counts.
+    Guards,
+}
+
+/// Why a document's kind and name are not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no document {kind:?} of {name:?} that this version knows")]
+pub struct UnknownTopic {
+    kind: String,
+    name: String,
+}
+
+impl Topic {
+    /// The topic as it is written: what kind of document it is, and what it is called.
+    ///
+    /// # Errors
+    /// When there is no such topic.
+    pub fn parse(kind: &str, name: &str) -> Result<Self, UnknownTopic> {
+        let unknown = || UnknownTopic { kind: kind.to_owned(), name: name.to_owned() };
+        let strategy = || StrategyName::parse(name).map_err(|_| unknown());
+        let account = || AccountName::parse(name).map_err(|_| unknown());
+        match kind {
+            "state" => strategy().map(Self::State),
+            "hold" => strategy().map(Self::Hold),
+            "schedule" => strategy().map(Self::Schedule),
+            "account" => account().map(Self::Account),
+            "pause" if name.is_empty() => Ok(Self::Pause(None)),
+            "pause" => account().map(|account| Self::Pause(Some(account))),
+            "guards" if name.is_empty() => Ok(Self::Guards),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// What kind of document it is.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::State(_) => "state",
+            Self::Hold(_) => "hold",
+            Self::Schedule(_) => "schedule",
+            Self::Account(_) => "account",
+            Self::Pause(_) => "pause",
+            Self::Guards => "guards",
+        }
+    }
+
+    /// What it is called; empty where there is only one.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::State(strategy) | Self::Hold(strategy) | Self::Schedule(strategy) => strategy.as_str(),
+            Self::Account(account) | Self::Pause(Some(account)) => account.as_str(),
+            Self::Pause(None) | Self::Guards => "",
         }
     }
 }
@@ -178,10 +284,22 @@ mod tests {
 
     #[test]
     fn kinds_are_written_as_the_chain_has_always_had_them() {
-        use RevisionKind::{Edit, Import, Push, Remove, Restore};
-        for (kind, text) in
-            [(Push, "push"), (Edit, "edit"), (Restore, "restore"), (Remove, "remove"), (Import, "import")]
-        {
+        use RevisionKind as K;
+        for (kind, text) in [
+            (K::Push, "push"),
+            (K::Edit, "edit"),
+            (K::Restore, "restore"),
+            (K::Remove, "remove"),
+            (K::Import, "import"),
+            (K::Approve, "approve"),
+            (K::Flat, "flat"),
+            (K::Sequence, "sequence"),
+            (K::Set, "set"),
+            (K::Withdraw, "withdraw"),
+            (K::Hold, "hold"),
+            (K::Discard, "discard"),
+            (K::Supersede, "supersede"),
+        ] {
             assert_eq!((kind.as_str(), text.parse()), (text, Ok(kind)));
         }
         for text in ["client", "key", "operator", "import"] {
@@ -190,5 +308,24 @@ mod tests {
             assert_eq!((kind.as_str(), actor.kind(), actor.name()), (text, kind, "operator"));
         }
         assert!("Push".parse::<RevisionKind>().is_err() && "".parse::<ActorKind>().is_err());
+    }
+
+    #[test]
+    fn topics_are_read_as_they_are_written() {
+        let (alpha, main) = (StrategyName::parse("alpha").unwrap(), AccountName::parse("main").unwrap());
+        for topic in [
+            Topic::State(alpha.clone()),
+            Topic::Hold(alpha.clone()),
+            Topic::Schedule(alpha),
+            Topic::Account(main.clone()),
+            Topic::Pause(Some(main)),
+            Topic::Pause(None),
+            Topic::Guards,
+        ] {
+            assert_eq!(Topic::parse(topic.kind(), topic.name()), Ok(topic));
+        }
+        for (kind, name) in [("account", ""), ("guards", "x"), ("state", "\u{1}"), ("lock", "alpha"), ("", "")] {
+            assert!(Topic::parse(kind, name).is_err(), "{kind} {name}");
+        }
     }
 }

@@ -43,7 +43,8 @@ impl Days {
 }
 
 /// How a strategy keeps its schedule, looking at the latest due time of today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Punctuality {
     /// It pushed in the slot that was due last.
@@ -64,7 +65,7 @@ impl Punctuality {
 }
 
 /// Which slots of a day were met. It is kept for as long as the schedule stays the same: slots are known by their number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Met {
     day: Day,
     slots: u64,

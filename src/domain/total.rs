@@ -96,7 +96,7 @@ impl Book {
         let mark = self.freshness(selection)?;
         let (lines, known) = match selection {
             Selection::All => (self.led(Over::All), !self.is_empty()),
-            Selection::Ordinary => (self.led(Over::Ordinary), self.len() > self.adjustments),
+            Selection::Ordinary => (self.led(Over::Ordinary), self.len() > self.adjustments.len()),
             Selection::Named(names) => {
                 let taken: BTreeMap<StrategyId, &Strategy> = names
                     .iter()
@@ -170,6 +170,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::test_runner::TestCaseError;
 
+    use super::super::book::Told;
     use super::super::decimal::Decimal;
     use super::super::moment::Moment;
     use super::super::position::{Position, PositionList};
@@ -226,6 +227,7 @@ mod tests {
             revisions: 1,
             last_push_at,
             sequence: None,
+            told: Told::default(),
         };
         match book.strategy(&name).cloned() {
             Some(current) => {
@@ -281,7 +283,7 @@ mod tests {
                 emptied.remove(name, mark(1_000));
             }
             prop_assert!(emptied.holdings.is_empty() && emptied.leads.is_empty());
-            prop_assert_eq!(emptied.adjustments, 0);
+            prop_assert!(emptied.adjustments.is_empty());
             prop_assert!(!emptied.total(&Selection::All).unwrap().known);
             // A reader's book stays as it was.
             check_running_total(&book)?;

@@ -68,7 +68,7 @@ fn is_odd_lot(line: &TotalLine) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::book::Mark;
+    use super::super::book::{Mark, Told};
     use super::super::decimal::Decimal;
     use super::super::position::{Position, PositionList};
     use super::super::revision::Revision;
@@ -92,6 +92,7 @@ mod tests {
             revisions: 1,
             last_push_at: Some(at),
             sequence: None,
+            told: Told::default(),
         })
     }
 

@@ -67,6 +67,11 @@ impl Prepared {
         Ok(Self { plain: plain.into(), gzip: Once::default(), is_for_all: false })
     }
 
+    /// The same, kept for everybody: it costs nothing to send it once more.
+    pub(super) fn for_all(self) -> Self {
+        Self { is_for_all: true, ..self }
+    }
+
     async fn gzip(&self) -> Result<Bytes, AppError> {
         let plain = self.plain.clone();
         self.gzip.get(move || Ok(gzip(&plain))).await
@@ -137,9 +142,7 @@ impl Answers {
         make: impl FnOnce() -> Result<Prepared, AppError> + Send + 'static,
     ) -> Result<Arc<Prepared>, AppError> {
         let kept = self.kept_of(mark);
-        kept.answers[question.slot()]
-            .get(|| make().map(|answer| Arc::new(Prepared { is_for_all: true, ..answer })))
-            .await
+        kept.answers[question.slot()].get(|| make().map(|answer| Arc::new(answer.for_all()))).await
     }
 
     /// The kept answers of a state.

@@ -1,6 +1,7 @@
 //! Every answer that is not a success: its status, its stable code, and its text in Chinese and English.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,13 +10,16 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::reason_text::ReasonDto;
 use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::desk::NotDone;
+use crate::domain::account::AccountName;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{NameError, StrategyName};
+use crate::domain::target::Incomplete;
 use crate::domain::total::UnknownStrategy;
 use crate::ledger::Rejected;
 use crate::store::{NotStored, Unavailable};
@@ -60,6 +64,12 @@ pub enum Invalid {
     },
     /// The sequence is not a non-negative integer.
     Sequence,
+    /// The equity is no amount of money.
+    TotalValue,
+    /// The account's name cannot be taken.
+    AccountName(NameError),
+    /// A terminal's name cannot be taken.
+    Terminal,
     /// `If-Match` is no revision.
     IfMatch,
     /// A query parameter cannot be understood.
@@ -79,6 +89,21 @@ pub enum AppError {
     Denied(Denied),
     /// The selection names a strategy that does not exist.
     UnknownStrategy(UnknownStrategy),
+    /// There is no such account.
+    UnknownAccount(AccountName),
+    /// Nothing is known of what these strategies want.
+    Incomplete(Incomplete),
+    /// The operator lets nobody poll; why.
+    Paused(Option<String>),
+    /// Another terminal holds the account.
+    OtherTerminal {
+        /// What it calls itself.
+        name: Option<String>,
+        /// Where it is.
+        address: IpAddr,
+        /// Since when.
+        since: String,
+    },
     /// There is no such revision, or not yet.
     UnknownRevision(Revision),
     /// The strategy did not exist at the revision that it is to go back to.
@@ -162,6 +187,12 @@ impl From<Unavailable> for AppError {
     }
 }
 
+impl From<Incomplete> for AppError {
+    fn from(incomplete: Incomplete) -> Self {
+        Self::Incomplete(incomplete)
+    }
+}
+
 impl From<UnknownStrategy> for AppError {
     fn from(unknown: UnknownStrategy) -> Self {
         Self::UnknownStrategy(unknown)
@@ -182,6 +213,25 @@ struct ErrorBody<'a> {
     last_sequence: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     current_revision: Option<Revision>,
+    /// Why a guard refuses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<ReasonDto>,
+    /// Strategies of which nothing is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    strategies: Vec<String>,
+    /// The push that waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<Revision>,
+    /// The terminal that holds the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminal: Option<HolderDto<'a>>,
+}
+
+#[derive(Serialize)]
+struct HolderDto<'a> {
+    name: Option<&'a str>,
+    address: String,
+    since: &'a str,
 }
 
 impl AppError {
@@ -193,6 +243,8 @@ impl AppError {
             | Self::Timeout
             | Self::Unavailable(_)
             | Self::OutcomeUnknown
+            | Self::Paused(_)
+            | Self::Incomplete(_)
             | Self::Denied(Denied::Unavailable(_)) => Some(Duration::from_secs(1)),
             _ => None,
         }
@@ -216,6 +268,13 @@ impl IntoResponse for AppError {
             }
             Self::Rejected(Rejected::StaleSequence { last }) => body.last_sequence = Some(*last),
             Self::Rejected(Rejected::RevisionMoved { current }) => body.current_revision = Some(*current),
+            Self::Rejected(Rejected::Guarded(findings)) => body.reasons = findings.iter().map(ReasonDto::of).collect(),
+            Self::Rejected(Rejected::HoldGone { waiting, .. }) => body.hold = *waiting,
+            Self::Rejected(Rejected::WaitingUnsaid(hold)) => body.hold = Some(*hold),
+            Self::Incomplete(Incomplete(names)) => body.strategies = names.iter().map(ToString::to_string).collect(),
+            Self::OtherTerminal { name, address, since } => {
+                body.terminal = Some(HolderDto { name: name.as_deref(), address: address.to_string(), since });
+            }
             _ => {}
         }
         if let Self::Unavailable(Unavailable(cause)) | Self::Denied(Denied::Unavailable(cause)) = &self {

@@ -10,7 +10,7 @@ use crate::auth::password::WeakPassword;
 use crate::domain::code::CodeError;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field, MAX_POSITIONS};
-use crate::domain::strategy::NameError;
+use crate::domain::strategy::{NameError, StrategyName};
 use crate::ledger::Rejected;
 
 /// How an error reads to whoever gets it.
@@ -74,6 +74,21 @@ impl Invalid {
                 "sequence 无效: 必须是非负整数",
                 "sequence must be an integer from 0 to 9223372036854775807",
             ),
+            Self::TotalValue => bad(
+                "invalid_total_value",
+                "total_value 无效: 必须是不小于 0 的金额（元）",
+                "total_value must be an amount of money from 0 on (CNY)",
+            ),
+            Self::AccountName(error) => bad(
+                "invalid_account_name",
+                format!("账户名称无效: {}", name_error_zh(*error)),
+                format!("the account's name {error}"),
+            ),
+            Self::Terminal => bad(
+                "invalid_terminal",
+                "X-Terminal 无效: 1 到 100 个 ASCII 字符",
+                "X-Terminal must have 1 to 100 ASCII characters",
+            ),
             Self::IfMatch => bad(
                 "invalid_if_match",
                 "If-Match 无效: 必须是带引号的版本号，例如 \"12\"",
@@ -122,6 +137,49 @@ impl AppError {
             ),
             Self::UnknownStrategy(unknown) => {
                 missing("unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
+            }
+            Self::UnknownAccount(name) => missing(
+                "unknown_account",
+                format!("账户不存在: {name}"),
+                format!("there is no account {:?}", name.as_str()),
+            ),
+            Self::Incomplete(incomplete) => {
+                let names: Vec<&str> = incomplete.0.iter().map(StrategyName::as_str).collect();
+                Text::new(
+                    S::SERVICE_UNAVAILABLE,
+                    "incomplete",
+                    format!(
+                        "账户的目标不完整，终端不应交易: 尚未收到这些策略的持仓，或它们已删除: {}",
+                        names.join("、")
+                    ),
+                    format!("the target is incomplete and nothing may be traded: {incomplete}"),
+                )
+            }
+            Self::Paused(note) => {
+                let (zh, en) = match note {
+                    Some(note) => (format!("（{note}）"), format!(" ({note})")),
+                    None => (String::new(), String::new()),
+                };
+                Text::new(
+                    S::SERVICE_UNAVAILABLE,
+                    "paused",
+                    format!("操作员已暂停，终端不应交易{zh}"),
+                    format!("the operator paused it, and nothing may be traded{en}"),
+                )
+            }
+            Self::OtherTerminal { name, address, since } => {
+                let who = name.as_ref().map_or_else(|| address.to_string(), |name| format!("{name} ({address})"));
+                Text::new(
+                    S::CONFLICT,
+                    "other_terminal",
+                    format!(
+                        "账户正由另一个终端使用: {who}，自 {since} 起。请停掉其中一个；最后一次通信 60 秒后账户自动释放"
+                    ),
+                    format!(
+                        "another terminal holds the account: {who}, since {since}; stop one of them, the account is free \
+                         60 s after the last word"
+                    ),
+                )
             }
             Self::UnknownRevision(revision) => missing(
                 "unknown_revision",
@@ -288,6 +346,11 @@ fn denied_text(refused: &Denied) -> Text {
         Denied::WrongScope(scope) => {
             (S::FORBIDDEN, "wrong_scope", format!("API 密钥权限不足: 需要 {scope} 权限").into())
         }
+        Denied::BoundKey(account) => (
+            S::FORBIDDEN,
+            "bound_key",
+            format!("该密钥绑定账户 {account}: 只能读取该账户的目标并上报").into(),
+        ),
         Denied::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "暂时无法验证凭证，请稍后重试".into()),
     };
     let english = match refused {
@@ -316,5 +379,32 @@ fn rejected_text(rejected: &Rejected) -> Text {
             Text::new(S::UNAUTHORIZED, "token_replayed", "认证失败: 令牌已被使用", rejected.to_string())
         }
         Rejected::TokenForgotten => denied_text(&Denied::TokenExpired),
+        Rejected::UnknownAccount(name) => {
+            missing("unknown_account", format!("账户不存在: {name}"), rejected.to_string())
+        }
+        Rejected::Guarded(_) => Text::new(
+            S::UNPROCESSABLE_ENTITY,
+            "guard",
+            "推送被检查规则拒绝，目标保持不变",
+            "a guard refuses this push; the target stays as it was",
+        ),
+        Rejected::HoldGone { hold, waiting } => {
+            let newer =
+                waiting.map_or_else(String::new, |waiting| format!("；现在等待的是推送 {waiting}，请查看后再决定"));
+            Text::new(S::CONFLICT, "hold_gone", format!("推送 {hold} 已不在等待{newer}"), rejected.to_string())
+        }
+        Rejected::WaitingUnsaid(hold) => Text::new(
+            S::CONFLICT,
+            "waiting_unsaid",
+            format!("推送 {hold} 正在等待: 请用 waiting 说明生效 (apply) 还是丢弃 (discard)"),
+            rejected.to_string(),
+        ),
+        Rejected::NothingWaits => Text::new(S::CONFLICT, "nothing_waits", "没有等待的推送", rejected.to_string()),
+        Rejected::WrongState(state) => Text::new(
+            S::CONFLICT,
+            "wrong_state",
+            format!("策略当前状态为 {}，不能这样做: 请先更改状态", state.as_str()),
+            rejected.to_string(),
+        ),
     }
 }

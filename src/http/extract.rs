@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -21,8 +21,9 @@ use super::places::Places;
 use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer, cookies};
 use crate::auth::Denied;
 use crate::auth::reach::Source;
-use crate::auth::rights::{Operator, Pusher, Reader, Sender};
+use crate::auth::rights::{AccountReader, Operator, Pusher, Reader, Sender, TotalReader};
 use crate::auth::token::Bound;
+use crate::domain::account::AccountName;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 
@@ -112,6 +113,22 @@ impl FromRequestParts<AppState> for Reader {
         let jar = CookieJar::from_headers(&parts.headers);
         Ok(state.gate.reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
     }
+}
+
+/// Somebody who may read what an account is to hold.
+pub(super) async fn account_reader(
+    parts: &Parts,
+    state: &AppState,
+    account: &AccountName,
+) -> Result<AccountReader, AppError> {
+    let jar = CookieJar::from_headers(&parts.headers);
+    Ok(state.gate.account_reader(sender(parts, cookies::session(&jar, state.is_tls))?, account).await?)
+}
+
+/// Somebody who may read a merged total.
+pub(super) async fn total_reader(parts: &Parts, state: &AppState) -> Result<TotalReader, AppError> {
+    let jar = CookieJar::from_headers(&parts.headers);
+    Ok(state.gate.total_reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
 }
 
 /// Whether somebody who was found to be a [`Reader`] still is one; see [`Gate::still_reads`].
@@ -262,6 +279,10 @@ fn form_to_json(form: &[u8]) -> Bytes {
 }
 
 fn if_match(parts: &Parts) -> Result<Option<Revision>, AppError> {
+    // To create, and not to change what is there.
+    if parts.headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*") {
+        return Ok(Some(Revision::NONE));
+    }
     let Some(value) = parts.headers.get(IF_MATCH) else { return Ok(None) };
     let quoted = value.to_str().ok().and_then(|text| text.trim().strip_prefix('"')?.strip_suffix('"'));
     let revision = quoted.and_then(|text| text.parse().ok()).filter(|revision| *revision >= Revision::NONE);

@@ -24,7 +24,8 @@ use super::{AppState, Peer};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::moment::Moment;
-use crate::domain::revision::{Revision, Subject};
+use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyName;
 use crate::store::{Store, Stored, Unavailable};
 
 /// After how long without an event a comment shows both ends that the other is there.
@@ -202,17 +203,20 @@ fn reset(newest: Revision, lineage: i64) -> Event {
 #[derive(Serialize)]
 struct EventDto<'a> {
     revision: Revision,
-    strategy_name: &'a str,
+    /// Null where it is about no strategy.
+    strategy_name: Option<&'a str>,
+    /// What it is about: `strategy`, `account`, `guards`, …
+    subject: &'static str,
     updated_at: String,
     lineage: i64,
 }
 
 impl<'a> EventDto<'a> {
     fn new(stored: &'a Stored, zone: &Zone, lineage: i64) -> Self {
-        let Subject::Strategy(strategy) = &stored.subject;
         Self {
             revision: stored.revision,
-            strategy_name: strategy.as_str(),
+            strategy_name: stored.subject.strategy().map(StrategyName::as_str),
+            subject: stored.subject.kind(),
             updated_at: zone.rfc3339(stored.at),
             lineage,
         }

@@ -13,6 +13,8 @@ mod live;
 mod making;
 mod pages;
 mod places;
+mod reason_text;
+mod targets;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -22,7 +24,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -30,9 +32,11 @@ use self::cache::Answers;
 use self::capacity::{Capacity, Room, in_room};
 use self::error::AppError;
 use self::making::Workshop;
+use self::targets::Targets;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
+use crate::desk::terminals::Terminals;
 use crate::lifecycle::Health;
 use crate::store::Store;
 
@@ -59,6 +63,9 @@ pub struct Shared {
     zone: Zone,
     answers: Answers,
     workshop: Workshop,
+    /// Which terminal holds which account.
+    terminals: Terminals,
+    targets: Targets,
     capacity: Capacity,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
@@ -84,6 +91,8 @@ impl AppState {
             zone,
             answers,
             workshop: Workshop::default(),
+            terminals: Terminals::default(),
+            targets: Targets::default(),
             capacity,
             closing,
             is_tls,
@@ -133,6 +142,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/positions/strategy/{*name}", get(api::positions::strategy))
         .route("/api/v1/positions/total", get(api::positions::total))
         .route("/api/v1/positions/all", get(api::positions::all))
+        .route("/api/v1/accounts/{name}/target", get(api::accounts::target))
         .route("/api/v1/strategies", get(api::strategies::all))
         .route("/api/v1/events", get(live::events));
     let pushes = Router::new().route("/api/v1/positions/update", post(api::positions::update));
@@ -140,12 +150,33 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
         .route("/api/v1/strategies/{name}", delete(api::strategies::remove))
         .route("/api/v1/strategies/{name}/restore", post(api::strategies::restore))
+        .route("/api/v1/strategies/{name}/state", post(api::states::set_state))
+        .route("/api/v1/strategies/{name}/sequence", post(api::states::set_sequence))
+        .route(
+            "/api/v1/strategies/{name}/schedule",
+            put(api::states::set_schedule).delete(api::states::remove_schedule),
+        )
+        .route("/api/v1/pause", post(api::states::pause))
+        .route("/api/v1/guards", put(api::guards::set))
+        .route("/api/v1/guards/trial", post(api::guards::trial))
+        .route("/api/v1/holds/{id}/approve", post(api::holds::approve))
+        .route("/api/v1/holds/{id}/discard", post(api::holds::discard))
+        .route("/api/v1/accounts/{name}", put(api::accounts::set).delete(api::accounts::remove))
+        .route("/api/v1/accounts/{name}/release", post(api::accounts::release))
+        .route("/api/v1/accounts/{name}/preview", post(api::accounts::preview))
         .route("/api/v1/internal/password/set", post(api::password::set));
     let history = Router::new()
         .route("/api/v1/strategies/{name}/revisions", get(api::strategies::revisions))
         .route("/api/v1/strategies/{name}/diff", get(api::strategies::diff))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
     let pages = Router::new()
+        .route("/api/v1/strategies/{name}/state", get(api::states::standing))
+        .route("/api/v1/pause", get(api::states::pauses))
+        .route("/api/v1/guards", get(api::guards::all))
+        .route("/api/v1/holds", get(api::holds::all))
+        .route("/api/v1/accounts", get(api::accounts::all))
+        .route("/api/v1/accounts/{name}", get(api::accounts::one))
+        .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info));
     in_room(Room::Polls, state, polls)

@@ -3,8 +3,8 @@
 use super::fields::Fields;
 use super::written::hashed;
 use crate::domain::book::Mark;
+use crate::domain::changes::Changes;
 use crate::domain::moment::Moment;
-use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject};
 
 /// A chain hash: SHA-256.
@@ -49,10 +49,10 @@ pub struct Record {
     pub actor: Actor,
     /// From where: an IP address.
     pub address: Option<String>,
-    /// For a restore the revision that it went back to.
+    /// For a restore the revision that it went back to; for an approval, and whatever else ends a push's waiting, the push.
     pub note: Option<String>,
-    /// What changed, in the order of what the instruments are called.
-    pub changes: Vec<InstrumentChange>,
+    /// What changed.
+    pub changes: Changes,
 }
 
 /// A revision as it stands in the chain.
@@ -91,10 +91,22 @@ impl Record {
         for text in [&self.address, &self.note] {
             fields.put_or_none(text.as_deref().map(str::as_bytes));
         }
-        for change in &self.changes {
-            fields.put(change.instrument.to_string().as_bytes());
-            for side in [&change.before, &change.after] {
-                fields.put_or_none(hashed(side).as_deref().map(str::as_bytes));
+        match &self.changes {
+            Changes::List(changes) => {
+                for change in changes {
+                    fields.put(change.instrument.to_string().as_bytes());
+                    for side in [&change.before, &change.after] {
+                        fields.put_or_none(hashed(side).as_deref().map(str::as_bytes));
+                    }
+                }
+            }
+            Changes::Document(change) => {
+                // Four fields, which no number of threes looks like.
+                fields.put(b"document");
+                fields.put(self.subject.kind().as_bytes());
+                for side in [&change.before, &change.after] {
+                    fields.put_or_none(side.as_deref().map(str::as_bytes));
+                }
             }
         }
         fields.digest()

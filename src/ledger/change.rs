@@ -1,14 +1,20 @@
 //! A change that somebody asks for, and what becomes of it.
 
+use crate::domain::account::{Account, AccountName};
+use crate::domain::decimal::Decimal;
+use crate::domain::guard::{Finding, Guards};
+use crate::domain::hold::Reason;
 use crate::domain::moment::Moment;
 use crate::domain::position::Position;
-use crate::domain::revision::{Actor, Revision};
+use crate::domain::revision::{Actor, Revision, Topic};
+use crate::domain::schedule::Schedule;
+use crate::domain::state::{Pause, State};
 use crate::domain::strategy::StrategyName;
 
 /// What a change does to its strategy.
 #[derive(Debug, Clone)]
 pub enum Deed {
-    /// Puts a whole new list in the place of the old one.
+    /// Puts a whole new list in the place of the old one. A program's is looked at first: it may have to wait.
     Replace(Vec<Position>),
     /// Goes back to the list of an earlier revision.
     Restore {
@@ -16,9 +22,44 @@ pub enum Deed {
         to: Revision,
         /// The list as it was then.
         positions: Vec<Position>,
+        /// Whether pushes wait from then on, so that the next one does not undo it.
+        freeze: bool,
     },
     /// Takes the strategy out of lists and totals; its history stays.
-    Remove,
+    Remove {
+        /// Whether the next push revives it; else pushes wait until the operator lets it live.
+        revive: bool,
+    },
+    /// Settles what the operator lets it do; [`State::Closed`] removes it.
+    SetState(SetState),
+    /// Puts the push that waits in the place of the list, where it is still this one.
+    Approve(Revision),
+    /// Drops the push that waits, where it is still this one.
+    Discard(Revision),
+    /// Sets back the last sequence that was accepted.
+    SetSequence(Option<i64>),
+}
+
+/// What the operator lets a strategy do from now on.
+#[derive(Debug, Clone)]
+pub struct SetState {
+    /// What.
+    pub state: State,
+    /// Why, in the operator's words.
+    pub note: Option<String>,
+    /// What becomes of the push that waits; it must be said where the strategy is to live and one waits.
+    pub waiting: Option<Waiting>,
+    /// For a strategy that was flat: the revision that it goes back to, and the list as it was then.
+    pub back_to: Option<(Revision, Vec<Position>)>,
+}
+
+/// What becomes of a push that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// It is in force.
+    Apply,
+    /// It is dropped.
+    Discard,
 }
 
 /// A change of one strategy, and what must hold for it to be taken.
@@ -36,6 +77,8 @@ pub struct Change {
     pub token: Option<UsedToken>,
     /// Must be greater than the last one accepted for the strategy.
     pub sequence: Option<i64>,
+    /// The strategy's own equity, as a push tells it: CNY.
+    pub total_value: Option<Decimal>,
     /// Must be the strategy's revision; [`Revision::NONE`] for a strategy that does not exist.
     pub expected_revision: Option<Revision>,
 }
@@ -43,7 +86,46 @@ pub struct Change {
 impl Change {
     /// A change under no further condition.
     pub fn new(strategy: StrategyName, deed: Deed, actor: Actor, address: Option<String>) -> Self {
-        Self { strategy, deed, actor, address, token: None, sequence: None, expected_revision: None }
+        let (token, sequence, total_value, expected_revision) = (None, None, None, None);
+        Self { strategy, deed, actor, address, token, sequence, total_value, expected_revision }
+    }
+}
+
+/// Something that the operator settles around the lists.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// What.
+    pub document: Document,
+    /// Who says so.
+    pub actor: Actor,
+    /// From where: an IP address.
+    pub address: Option<String>,
+    /// Must be the document's revision; [`Revision::NONE`] for one that does not exist.
+    pub expected_revision: Option<Revision>,
+}
+
+/// A document as it is to stand; None to withdraw it.
+#[derive(Debug, Clone)]
+pub enum Document {
+    /// A trading account.
+    Account(AccountName, Option<Account>),
+    /// What is looked at before a push counts.
+    Guards(Guards),
+    /// Whether polls of an account, or with None of everything, are answered.
+    Pause(Option<AccountName>, Pause),
+    /// By when a strategy's pushes are expected.
+    Schedule(StrategyName, Option<Schedule>),
+}
+
+impl Document {
+    /// What it is about.
+    pub fn topic(&self) -> Topic {
+        match self {
+            Self::Account(name, _) => Topic::Account(name.clone()),
+            Self::Guards(_) => Topic::Guards,
+            Self::Pause(account, _) => Topic::Pause(account.clone()),
+            Self::Schedule(strategy, _) => Topic::Schedule(strategy.clone()),
+        }
     }
 }
 
@@ -57,14 +139,25 @@ pub struct UsedToken {
 }
 
 /// What became of an accepted change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The strategy's newest revision.
+    /// The subject's newest revision; [`Revision::NONE`] for a strategy whose first push waits.
     pub revision: Revision,
-    /// Whether the list is another one than before.
+    /// Whether the list, or the document, is another one than before.
     pub changed: bool,
-    /// How many positions it holds.
+    /// How many positions the list holds.
     pub positions: usize,
+    /// Where a push waits now: until somebody approves it, under this number, for these reasons.
+    pub held: Option<(Revision, Vec<Reason>)>,
+    /// What guards warn of.
+    pub warnings: Vec<Finding>,
+}
+
+impl Receipt {
+    /// Of what is in force, without a warning.
+    pub(super) const fn plain(revision: Revision, changed: bool, positions: usize) -> Self {
+        Self { revision, changed, positions, held: None, warnings: Vec::new() }
+    }
 }
 
 /// Why a change is not taken: a condition of it does not hold.
@@ -76,19 +169,42 @@ pub enum Rejected {
         /// The last one accepted.
         last: i64,
     },
-    /// The strategy has moved on.
-    #[error("the strategy is at revision {current}")]
+    /// The subject has moved on.
+    #[error("it is at revision {current}")]
     RevisionMoved {
         /// Where it is now; [`Revision::NONE`] when it does not exist.
         current: Revision,
     },
-    /// There is no such strategy to remove.
+    /// There is no such strategy.
     #[error("there is no strategy {:?}", .0.as_str())]
     UnknownStrategy(StrategyName),
+    /// There is no such account.
+    #[error("there is no account {:?}", .0.as_str())]
+    UnknownAccount(AccountName),
     /// The token was used before.
     #[error("the token was used before")]
     TokenReplayed,
     /// The token is so old that its use is no longer remembered.
     #[error("the token is too old")]
     TokenForgotten,
+    /// A guard says no.
+    #[error("a guard refuses this push")]
+    Guarded(Vec<Finding>),
+    /// The push that was to be approved or discarded does not wait any more.
+    #[error("push {hold} does not wait any more")]
+    HoldGone {
+        /// The one that was named.
+        hold: Revision,
+        /// The one that waits now, if any.
+        waiting: Option<Revision>,
+    },
+    /// A push waits, and it was not said what becomes of it.
+    #[error("push {0} waits: say whether to apply or to discard it")]
+    WaitingUnsaid(Revision),
+    /// There is no push to apply.
+    #[error("no push waits")]
+    NothingWaits,
+    /// The strategy's state does not allow it.
+    #[error("the strategy is {}: set its state first", .0.as_str())]
+    WrongState(State),
 }

@@ -4,11 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::chain::{Entry, Record};
-use super::{Change, Deed, Ledger, Receipt, Rejected, StrategyState, UsedToken};
-use crate::domain::book::{Mark, Strategy};
+use super::{Change, Deed, DocumentState, Ledger, Receipt, Rejected, StrategyState, UsedToken};
+use crate::domain::book::{Mark, Strategy, Told};
+use crate::domain::changes::Changes;
+use crate::domain::decimal::Decimal;
+use crate::domain::fingerprint::Fingerprint;
+use crate::domain::guard::Previous;
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject};
+use crate::domain::state::State;
 use crate::domain::strategy::{StrategyId, StrategyName};
 
 /// A strategy's list is kept once in so many of its revisions.
@@ -21,24 +26,34 @@ pub struct Appended {
     pub entries: Vec<Entry>,
     /// Strategies that are not as they were.
     pub strategies: BTreeMap<StrategyId, StrategyState>,
+    /// Documents that are not as they were.
+    pub documents: BTreeMap<i64, Arc<DocumentState>>,
 }
 
 /// Who does something, and how the history calls it.
-struct Origin {
-    kind: RevisionKind,
-    actor: Actor,
-    address: Option<String>,
-    note: Option<String>,
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) kind: RevisionKind,
+    pub(super) actor: Actor,
+    pub(super) address: Option<String>,
+    pub(super) note: Option<String>,
+}
+
+/// What a push tells beside its list.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Aside {
+    pub(super) sequence: Option<i64>,
+    pub(super) total_value: Option<Decimal>,
 }
 
 /// The ledger as it will stand after a batch.
 #[derive(Debug)]
 pub struct Draft {
-    ledger: Ledger,
-    now: Moment,
+    pub(super) ledger: Ledger,
+    pub(super) now: Moment,
     /// The batch's tokens that were not used before it, nor yet in it.
     unused: HashSet<UsedToken>,
-    appended: Appended,
+    pub(super) appended: Appended,
 }
 
 impl Ledger {
@@ -57,16 +72,27 @@ impl Draft {
         let current = self.ledger.book.strategy(&change.strategy).cloned();
         let current = current.as_deref();
         self.check(&change, current)?;
-        let Change { strategy: name, deed, actor, address, token, sequence, .. } = change;
+        let Change { strategy: name, deed, actor, address, token, sequence, total_value, .. } = change;
         let origin = Origin { kind: actor.kind_of_list(), actor, address, note: None };
+        let aside = Aside { sequence, total_value };
         let receipt = match deed {
-            Deed::Remove => self.remove(current.ok_or(Rejected::UnknownStrategy(name))?, origin),
-            Deed::Replace(positions) => self.replace(name, positions, current, origin, sequence),
-            Deed::Restore { to, positions } => {
-                let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
-                self.replace(name, positions, current, origin, sequence)
+            Deed::Replace(positions) if origin.kind == RevisionKind::Push => {
+                self.push(name, positions, current, origin, aside)
             }
-        };
+            Deed::Replace(positions) => self.correct(name, positions, current, origin, aside),
+            Deed::Restore { to, positions, freeze } => {
+                let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
+                Ok(self.restore(name, positions, freeze, origin))
+            }
+            Deed::Remove { revive } => {
+                let state = if revive { State::Live } else { State::Closed };
+                self.close(&name, current, None, state, &origin)
+            }
+            Deed::SetState(wish) => self.set_state(&name, current, wish, &origin),
+            Deed::Approve(hold) => self.approve(&name, hold, &origin),
+            Deed::Discard(hold) => self.discard(&name, hold, &origin),
+            Deed::SetSequence(last) => self.set_sequence(current.ok_or(Rejected::UnknownStrategy(name))?, last, origin),
+        }?;
         if let Some(token) = token {
             self.unused.remove(&token);
         }
@@ -91,20 +117,26 @@ impl Draft {
         if change.expected_revision.is_some_and(|expected| expected != revision) {
             return Err(Rejected::RevisionMoved { current: revision });
         }
-        match (change.sequence, current.and_then(|current| current.sequence)) {
+        match (change.sequence, self.last_sequence(&change.strategy, current)) {
             (Some(sequence), Some(last)) if sequence <= last => Err(Rejected::StaleSequence { last }),
             _ => Ok(()),
         }
     }
 
+    /// The last sequence accepted: of a push that is in force, or that waits.
+    pub(super) fn last_sequence(&self, name: &StrategyName, current: Option<&Strategy>) -> Option<i64> {
+        let waiting = self.ledger.book.settings().hold(name).filter(|_| current.is_none());
+        current.and_then(|current| current.sequence).or_else(|| waiting.and_then(|hold| hold.sequence))
+    }
+
     /// Puts a list in the place of the current one; a strategy that is new begins with it.
-    fn replace(
+    pub(super) fn replace(
         &mut self,
         name: StrategyName,
         positions: Vec<Position>,
         current: Option<&Strategy>,
         origin: Origin,
-        sequence: Option<i64>,
+        aside: Aside,
     ) -> Receipt {
         let empty = PositionList::default();
         let before = current.map_or(&empty, |current| &current.list);
@@ -117,6 +149,7 @@ impl Draft {
             (before.clone(), Vec::new())
         };
         let id = current.map_or(self.ledger.next_strategy, |current| current.id);
+        let told = self.told(&list, current, differs, aside, &name);
         // What the operator does is no sign of life of the strategy itself.
         let by_operator = origin.actor == Actor::Operator;
         let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
@@ -126,19 +159,19 @@ impl Draft {
             _ => {
                 // Remarks are for people: a change of theirs alone must not send the terminals trading.
                 let is_seen = changes.iter().any(InstrumentChange::is_seen);
-                let mark = self.append((id, &name), changes, origin);
+                let mark = self.append_list((id, &name), changes, origin);
                 let (kept, revisions) = known.unzip();
                 let updated_at = kept.filter(|_| !is_seen).map_or(mark.updated_at, |kept| kept.updated_at);
                 (Mark { updated_at, ..mark }, revisions.unwrap_or(0) + 1)
             }
         };
-        let receipt = Receipt { revision: mark.revision, changed: differs, positions: list.len() };
-        let sequence = sequence.or_else(|| current.and_then(|current| current.sequence));
-        let strategy = Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence });
+        let receipt = Receipt::plain(mark.revision, differs, list.len());
+        let sequence = aside.sequence.or_else(|| current.and_then(|current| current.sequence));
+        let strategy = Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told });
         self.note(&strategy, false, differs);
         if current.is_some() {
             let newest = self.appended.entries.last().filter(|_| differs);
-            self.ledger.book.replace(strategy, newest.map_or(&[], |entry| &entry.record.changes));
+            self.ledger.book.replace(strategy, newest.map_or(&[], |entry| entry.record.changes.in_list()));
         } else {
             self.ledger.next_strategy = id.next();
             self.ledger.book.add(strategy);
@@ -146,15 +179,45 @@ impl Draft {
         receipt
     }
 
+    /// What is known of a strategy's pushes once a list is in force.
+    fn told(
+        &self,
+        list: &PositionList,
+        current: Option<&Strategy>,
+        differs: bool,
+        aside: Aside,
+        name: &StrategyName,
+    ) -> Told {
+        let before = current.map(|current| current.told).unwrap_or_default();
+        let replaced =
+            current.filter(|_| differs).map(|_| Previous { fingerprint: before.fingerprint, replaced_at: self.now });
+        let schedule = self.ledger.book.settings().schedule(name);
+        Told {
+            spoken_at: Some(self.now),
+            met: schedule.map(|schedule| schedule.note(before.met, self.now)),
+            total_value: aside.total_value.or(before.total_value),
+            fingerprint: if differs { Fingerprint::of(list.iter()) } else { before.fingerprint },
+            previous: replaced.or(before.previous),
+        }
+    }
+
     /// Takes a strategy out of lists and totals.
-    fn remove(&mut self, current: &Strategy, origin: Origin) -> Receipt {
+    pub(super) fn remove(&mut self, current: &Strategy, origin: Origin) -> Receipt {
         let changes = current.list.changes_to(&PositionList::default());
-        let mark = self.append((current.id, &current.name), changes, Origin { kind: RevisionKind::Remove, ..origin });
+        let origin = Origin { kind: RevisionKind::Remove, ..origin };
+        let mark = self.append_list((current.id, &current.name), changes, origin);
         self.ledger.book.remove(&current.name, mark);
         let revisions = current.revisions + 1;
         let gone = Strategy { list: PositionList::default(), mark, revisions, ..current.clone() };
         self.note(&Arc::new(gone), true, true);
-        Receipt { revision: mark.revision, changed: true, positions: 0 }
+        Receipt::plain(mark.revision, true, 0)
+    }
+
+    /// Puts a strategy whose list stays the same in its own place.
+    pub(super) fn retell(&mut self, strategy: Strategy, is_new: bool) {
+        let strategy = Arc::new(strategy);
+        self.note(&strategy, false, is_new);
+        self.ledger.book.replace(strategy, &[]);
     }
 
     /// Notes how a strategy stands now.
@@ -165,17 +228,21 @@ impl Draft {
         self.appended.strategies.insert(strategy.id, state);
     }
 
-    /// Appends a revision to the chain.
-    fn append(
+    /// Appends a revision of a strategy to the chain.
+    pub(super) fn append_list(
         &mut self,
         (id, name): (StrategyId, &StrategyName),
         mut changes: Vec<InstrumentChange>,
         by: Origin,
     ) -> Mark {
-        let Origin { kind, actor, address, note } = by;
         changes.sort_by_cached_key(|change| change.instrument.to_string());
-        let subject = Subject::Strategy(name.clone());
-        let record = Record { subject, subject_id: id.get(), kind, actor, address, note, changes };
+        self.append(Subject::Strategy(name.clone()), id.get(), Changes::List(changes), by)
+    }
+
+    /// Appends a revision to the chain.
+    pub(super) fn append(&mut self, subject: Subject, subject_id: i64, changes: Changes, by: Origin) -> Mark {
+        let Origin { kind, actor, address, note } = by;
+        let record = Record { subject, subject_id, kind, actor, address, note, changes };
         let entry = record.follow(&self.ledger.head, self.now);
         self.ledger.head = entry.head();
         self.appended.entries.push(entry);

@@ -3,27 +3,35 @@
 //! The store asks the [`Ledger`] for a [`Draft`], gives it the changes of a batch one by one, writes what they
 //! [append](Appended), and puts the ledger of the draft in the place of the old one once that is on disk.
 
+mod admit;
 pub mod chain;
 mod change;
+mod document;
 mod draft;
 mod fields;
 mod forgotten;
 pub mod replay;
+mod settle;
 mod state;
 #[cfg(test)]
 mod tests;
 mod unfold;
 mod written;
 
-pub use self::change::{Change, Deed, Receipt, Rejected, UsedToken};
+pub use self::change::{Change, Deed, Document, Put, Receipt, Rejected, SetState, UsedToken, Waiting};
+pub use self::document::DocumentState;
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
 pub use self::forgotten::Forgotten;
-pub use self::state::{StrategyState, seal, seal_list};
+pub use self::state::{StrategyState, seal, seal_list, seal_past, written_met};
 pub use self::unfold::Unfolded;
 pub use self::written::{read_changes, read_list, write_changes, write_list};
+use std::sync::Arc;
+
 use crate::domain::book::Book;
+use crate::domain::revision::Topic;
 use crate::domain::strategy::StrategyId;
 use chain::Head;
+use imbl::OrdMap;
 
 /// All that decides about the next change. A clone costs nothing, so a batch works on its own.
 #[derive(Debug, Clone)]
@@ -34,6 +42,10 @@ pub struct Ledger {
     pub head: Head,
     /// The number that the next strategy gets.
     pub next_strategy: StrategyId,
+    /// What is settled, as it is written; what it says is in the book.
+    pub documents: OrdMap<Topic, Arc<DocumentState>>,
+    /// The number that the next document gets.
+    pub next_document: i64,
     /// Of which tokens it is no longer known whether they were used.
     pub forgotten: Forgotten,
 }

@@ -1,11 +1,15 @@
 //! The chain walked from its beginning: whether every link holds, and where it leads.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::Unfolded;
-use super::chain::{Entry, Head};
+use imbl::OrdMap;
+
+use super::chain::{Entry, Head, Record};
+use super::{DocumentState, Unfolded};
 use crate::domain::book::{Book, Strategy};
-use crate::domain::revision::{Revision, Subject};
+use crate::domain::changes::Changes;
+use crate::domain::revision::{Revision, Subject, Topic};
 use crate::domain::strategy::{StrategyId, StrategyName};
 
 /// What the chain has said so far about a strategy.
@@ -33,11 +37,12 @@ pub struct Replay {
     head: Head,
     length: u64,
     strategies: HashMap<StrategyId, Replayed>,
+    documents: HashMap<i64, DocumentState>,
 }
 
 impl Default for Replay {
     fn default() -> Self {
-        Self { head: Head::START, length: 0, strategies: HashMap::new() }
+        Self { head: Head::START, length: 0, strategies: HashMap::new(), documents: HashMap::new() }
     }
 }
 
@@ -60,13 +65,28 @@ impl Replay {
         self.check_link(&entry)?;
         self.head = entry.head();
         self.length += 1;
-        let Subject::Strategy(name) = entry.record.subject;
-        let id = StrategyId::new(entry.record.subject_id);
-        let new = || Replayed { name, list: Unfolded::default(), revision: Revision::NONE, revisions: 0 };
-        let strategy = self.strategies.entry(id).or_insert_with(new);
-        strategy.revision = entry.revision;
-        strategy.revisions += 1;
-        strategy.list.follow(entry.record.kind, entry.at, entry.record.changes)
+        let Record { subject, subject_id, kind, changes, .. } = entry.record;
+        match (subject, changes) {
+            (Subject::Strategy(name), Changes::List(changes)) => {
+                let new = || Replayed { name, list: Unfolded::default(), revision: Revision::NONE, revisions: 0 };
+                let strategy = self.strategies.entry(StrategyId::new(subject_id)).or_insert_with(new);
+                strategy.revision = entry.revision;
+                strategy.revisions += 1;
+                strategy.list.follow(kind, entry.at, changes)
+            }
+            (Subject::Document(topic), Changes::Document(change)) => {
+                let start = DocumentState { id: subject_id, topic, mark: self.head.mark(), revisions: 0, body: None };
+                let document = self.documents.entry(subject_id).or_insert(start);
+                if document.body != change.before {
+                    return Err("a document's change does not start from what it said before");
+                }
+                document.body = change.after;
+                document.mark = self.head.mark();
+                document.revisions += 1;
+                Ok(())
+            }
+            _ => Err("it changes something else than what it is about"),
+        }
     }
 
     fn check_link(&self, entry: &Entry) -> Result<(), &'static str> {
@@ -79,8 +99,23 @@ impl Replay {
         checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, reason)| Err(reason))
     }
 
-    /// The first strategy of the current state that is not as the chain leads to.
-    pub fn compare(&self, book: &Book) -> Option<Astray> {
+    /// The first strategy or document of the current state that is not as the chain leads to.
+    pub fn compare(&self, book: &Book, documents: &OrdMap<Topic, Arc<DocumentState>>) -> Option<Astray> {
+        self.compare_strategies(book).or_else(|| self.compare_documents(documents))
+    }
+
+    fn compare_documents(&self, documents: &OrdMap<Topic, Arc<DocumentState>>) -> Option<Astray> {
+        let astray = |document: &DocumentState| Astray {
+            strategy: format!("{} {}", document.topic.kind(), document.topic.name()),
+            reason: "it is not what the history leads to".to_owned(),
+        };
+        let differs = |document: &&DocumentState| documents.get(&document.topic).map(|one| &**one) != Some(*document);
+        let lost = self.documents.values().find(differs);
+        let unknown = documents.values().map(|document| &**document).find(|one| !self.documents.contains_key(&one.id));
+        lost.or(unknown).map(astray)
+    }
+
+    fn compare_strategies(&self, book: &Book) -> Option<Astray> {
         let astray = |strategy: &StrategyName, reason: String| Astray { strategy: strategy.to_string(), reason };
         for (id, replayed) in &self.strategies {
             if let Err(reason) = replayed.compare(book.by_id(*id).map(|strategy| &**strategy)) {

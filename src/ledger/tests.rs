@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::chain::Entry;
 use super::replay::Replay;
 use super::*;
+use crate::domain::changes::Changes;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
@@ -57,7 +58,7 @@ fn change(wish: &Wish, book: &Book) -> Change {
     let current = book.strategy(&strategy).map_or(Revision::NONE, |strategy| strategy.mark.revision);
     let change = Change::new(
         strategy,
-        list.map_or(Deed::Remove, Deed::Replace),
+        list.map_or(Deed::Remove { revive: true }, Deed::Replace),
         Actor::Client("alice".to_owned()),
         Some("192.0.2.7".to_owned()),
     );
@@ -84,6 +85,8 @@ impl World {
             book: Book::default(),
             head: chain::Head::START,
             next_strategy: StrategyId::FIRST,
+            documents: OrdMap::new(),
+            next_document: 1,
             forgotten: Forgotten::default(),
         };
         Self { ledger, used: HashSet::new(), chain: Vec::new() }
@@ -122,7 +125,7 @@ proptest! {
             prop_assert_eq!(replay.follow(entry), Ok(()));
         }
         prop_assert_eq!(replay.head(), &world.ledger.head);
-        prop_assert_eq!(replay.compare(&world.ledger.book), None);
+        prop_assert_eq!(replay.compare(&world.ledger.book, &world.ledger.documents), None);
     }
 
     #[test]
@@ -164,11 +167,12 @@ proptest! {
             5 => entry.hash[31] ^= 1,
             6 => entry.parent[0] ^= 1,
             7 => entry.record.kind = crate::domain::revision::RevisionKind::Import,
-            _ => entry.record.changes.push(InstrumentChange {
-                instrument: Code::parse("Y").unwrap().instrument(),
-                before: Vec::new(),
-                after: Vec::new(),
-            }),
+            _ => {
+                let instrument = Code::parse("Y").unwrap().instrument();
+                let mut changes = entry.record.changes.in_list().to_vec();
+                changes.push(InstrumentChange { instrument, before: Vec::new(), after: Vec::new() });
+                entry.record.changes = Changes::List(changes);
+            }
         }
         let mut replay = Replay::default();
         let broken = world.chain.into_iter().position(|entry| replay.follow(entry).is_err());

@@ -6,14 +6,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{self, SeqAccess, Visitor};
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::domain::changes::{Changes, DocumentChange};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{InstrumentChange, Placed, Position, PositionList};
+use crate::domain::revision::Subject;
 use crate::domain::strategy::Kind;
 
 /// A displayed value as JSON text.
@@ -186,8 +189,31 @@ pub fn read_list(kind: Kind, text: &str) -> Result<PositionList, String> {
     Ok(PositionList::from_placed(placed?))
 }
 
-/// What changed, as it is stored: `[instrument, before, after]` for each, with null for nothing.
-pub fn write_changes(changes: &[InstrumentChange]) -> String {
+/// What a revision changed, as it is stored: of a list `[instrument, before, after]` for each, of a document `[before, after]`,
+/// with null for nothing.
+pub fn write_changes(changes: &Changes) -> String {
+    match changes {
+        Changes::List(changes) => write_list_changes(changes),
+        Changes::Document(DocumentChange { before, after }) => json(&(before.as_deref(), after.as_deref())),
+    }
+}
+
+/// Reads what [`write_changes`] wrote.
+///
+/// # Errors
+/// What is wrong with a text that it did not write.
+pub fn read_changes(subject: &Subject, text: &str) -> Result<Changes, String> {
+    match subject {
+        Subject::Strategy(name) => read_list_changes(name.kind(), text).map(Changes::List),
+        Subject::Document(_) => {
+            let (before, after): (Option<String>, Option<String>) =
+                serde_json::from_str(text).map_err(|error| error.to_string())?;
+            Ok(Changes::Document(DocumentChange { before: before.map(Arc::from), after: after.map(Arc::from) }))
+        }
+    }
+}
+
+fn write_list_changes(changes: &[InstrumentChange]) -> String {
     let codes: Vec<Code> = changes.iter().map(|change| change.instrument.jq_code()).collect();
     let rows = changes.iter().zip(&codes).map(|(change, own)| {
         let before = change.before.iter().map(|placed| Stored(placed, Base::Instrument(own)));
@@ -208,11 +234,7 @@ fn base<'a>(own: &'a Code, before: &'a [Placed], number: usize) -> Base<'a> {
     before.get(number).map_or(Base::Instrument(own), Base::Before)
 }
 
-/// Reads what [`write_changes`] wrote.
-///
-/// # Errors
-/// What is wrong with a text that it did not write.
-pub fn read_changes(kind: Kind, text: &str) -> Result<Vec<InstrumentChange>, String> {
+fn read_list_changes(kind: Kind, text: &str) -> Result<Vec<InstrumentChange>, String> {
     #[derive(Deserialize)]
     struct Change<'a>(
         #[serde(borrow)] Cow<'a, str>,
@@ -270,7 +292,7 @@ mod tests {
             let (one, two) = (PositionList::from_placed(before), PositionList::from_placed(after));
             prop_assert_eq!(&read_list(Kind::Ordinary, &write_list(&one)).unwrap(), &one);
             let changes = one.changes_to(&two);
-            prop_assert_eq!(read_changes(Kind::Ordinary, &write_changes(&changes)).unwrap(), changes);
+            prop_assert_eq!(read_list_changes(Kind::Ordinary, &write_list_changes(&changes)).unwrap(), changes);
         }
     }
 
@@ -285,11 +307,11 @@ mod tests {
         let (one, two, none) = (list("100"), list("200"), PositionList::default());
         assert_eq!(write_list(&one), r#"[["100","10.5",1048576,"平安银行","000001.XSHE"]]"#);
         assert_eq!(
-            write_changes(&one.changes_to(&two)),
+            write_list_changes(&one.changes_to(&two)),
             r#"[["000001.SZ",[["100","10.5",1048576,"平安银行"]],[["200"]]]]"#
         );
         assert_eq!(
-            write_changes(&one.changes_to(&none)),
+            write_list_changes(&one.changes_to(&none)),
             r#"[["000001.SZ",[["100","10.5",1048576,"平安银行"]],null]]"#
         );
     }
@@ -300,7 +322,7 @@ mod tests {
             assert!(read_list(Kind::Ordinary, text).is_err(), "{text}");
         }
         for text in ["[[]]", r#"[["X",null,null]]"#, r#"[["X",[["-1","1",1]],null]]"#, r#"[["X",null,[["1"]]]]"#] {
-            assert!(read_changes(Kind::Ordinary, text).is_err(), "{text}");
+            assert!(read_list_changes(Kind::Ordinary, text).is_err(), "{text}");
         }
     }
 }

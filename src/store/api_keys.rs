@@ -2,6 +2,7 @@
 
 use strum::{EnumString, IntoStaticStr};
 
+use crate::domain::account::AccountName;
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
 
@@ -13,6 +14,8 @@ pub enum Scope {
     Read,
     /// Pushing positions.
     Write,
+    /// Reading one account's target, and reporting for it.
+    Account,
 }
 
 impl Scope {
@@ -33,6 +36,8 @@ pub struct ApiKey {
     pub scope: Scope,
     /// Which strategies it may push to; empty for all.
     pub strategies: Vec<Pattern>,
+    /// The account that it is bound to.
+    pub account: Option<AccountName>,
     /// How the key begins.
     pub prefix: String,
     /// When it was made.
@@ -52,6 +57,8 @@ pub struct NewApiKey {
     pub scope: Scope,
     /// Which strategies it may push to; empty for all.
     pub strategies: Vec<Pattern>,
+    /// The account that it is bound to.
+    pub account: Option<AccountName>,
     /// How the key begins.
     pub prefix: String,
     /// SHA-256 of the key.

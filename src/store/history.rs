@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::error::Unavailable;
-use super::sqlite::history;
+use super::sqlite::{documents, history};
 use super::{Store, Stored};
 use crate::domain::book::{Book, Mark};
+use crate::domain::changes::Changes;
 use crate::domain::code::Instrument;
 use crate::domain::moment::Moment;
-use crate::domain::position::{InstrumentChange, PositionList};
-use crate::domain::revision::{Actor, Revision, RevisionKind, Subject};
+use crate::domain::position::PositionList;
+use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
 use crate::domain::strategy::StrategyName;
 use crate::ledger::chain::ChainHash;
 
@@ -64,6 +65,17 @@ pub struct Filter {
     pub to: Option<Moment>,
 }
 
+/// A document as of a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentAsOf {
+    /// JSON; None when it was withdrawn.
+    pub body: Option<String>,
+    /// The revision that made it so.
+    pub revision: Revision,
+    /// When that was made.
+    pub at: Moment,
+}
+
 /// A strategy as of a revision.
 #[derive(Debug, Clone)]
 pub struct ListAsOf {
@@ -98,15 +110,11 @@ impl Store {
         Ok(newest.into_iter().next().filter(|revision| revision.id == id))
     }
 
-    /// What revisions changed, by instrument; of each at most `most`.
+    /// What revisions changed; of a list at most `most` instruments.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn changes(
-        &self,
-        of: &[RevisionInfo],
-        most: usize,
-    ) -> Result<HashMap<Revision, Vec<InstrumentChange>>, Unavailable> {
+    pub async fn changes(&self, of: &[RevisionInfo], most: usize) -> Result<HashMap<Revision, Changes>, Unavailable> {
         let mut historian = self.historians.one().await?;
         Ok(history::changes(&mut historian, of, most).await?)
     }
@@ -140,6 +148,16 @@ impl Store {
     pub async fn stored_after(&self, revision: Revision, limit: i64) -> Result<Vec<Stored>, Unavailable> {
         let mut historian = self.historians.one().await?;
         Ok(history::stored_after(&mut historian, revision, limit).await?)
+    }
+
+    /// What a document said as of a revision, which revision had made it say so, and when; None before its first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn document_as_of(&self, topic: &Topic, revision: Revision) -> Result<Option<DocumentAsOf>, Unavailable> {
+        let mut historian = self.historians.one().await?;
+        let found = documents::body_as_of(&mut historian, topic, revision).await?;
+        Ok(found.map(|(body, revision, at)| DocumentAsOf { body, revision, at }))
     }
 
     /// The newest revision at a moment; [`Revision::NONE`] before the first.

@@ -37,7 +37,7 @@ use crate::clock::Clock;
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
-use crate::ledger::{Change, Receipt};
+use crate::ledger::{Change, Put, Receipt};
 
 /// How many look into the history at a time.
 const HISTORIANS: u32 = 2;
@@ -159,6 +159,17 @@ impl Store {
     pub async fn submit(&self, change: Change) -> Result<Receipt, NotStored> {
         let (answer, receipt) = oneshot::channel();
         let command = Command::Change(Box::new(change), answer);
+        self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
+        receipt.await.unwrap_or(Err(NotStored::Unknown))
+    }
+
+    /// Settles something around the lists; as [`Self::submit`].
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn settle(&self, put: Put) -> Result<Receipt, NotStored> {
+        let (answer, receipt) = oneshot::channel();
+        let command = Command::Put(Box::new(put), answer);
         self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
         receipt.await.unwrap_or(Err(NotStored::Unknown))
     }

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
 use crate::ledger::chain::Entry;
-use crate::ledger::{Appended, Change, Ledger, Receipt, Rejected, UsedToken};
+use crate::ledger::{Appended, Change, Draft, Ledger, Put, Receipt, Rejected, UsedToken};
 
 /// How many commands may wait before new ones wait outside.
 pub(super) const QUEUE: usize = 1024;
@@ -42,6 +42,7 @@ const LOG_AT_MOST: u64 = 64 << 20;
 #[derive(Debug)]
 pub(super) enum Command {
     Change(Box<Change>, oneshot::Sender<Result<Receipt, NotStored>>),
+    Put(Box<Put>, oneshot::Sender<Result<Receipt, NotStored>>),
     Probe(oneshot::Sender<Result<(), Unavailable>>),
     Errand(Errand, oneshot::Sender<Result<bool, Unavailable>>),
     KeyUse {
@@ -233,11 +234,11 @@ impl Writer {
     /// One transaction. On an error nothing is published and nobody is told that anything was kept.
     async fn commit(&mut self, work: Batch) -> Result<Done, Failure> {
         let now = self.clock.now();
-        let tokens = work.changes.iter().filter_map(|change| change.token);
+        let tokens = work.changes.iter().filter_map(Wish::token);
         let tokens: Vec<UsedToken> = tokens.filter(|token| !self.ledger.forgotten.covers(token.signed_at)).collect();
         let unused = batch::begin(&mut self.connection, &tokens).await?;
         let mut draft = self.ledger.draft(now, unused);
-        let outcomes = work.changes.into_iter().map(|change| draft.take(change)).collect();
+        let outcomes = work.changes.into_iter().map(|wish| wish.put_to(&mut draft)).collect();
         let (mut ledger, appended, unspent) = draft.finish();
         let ran = work.rest.write(&mut self.connection, now).await?;
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY || now < self.last_sweep;
@@ -331,8 +332,30 @@ impl From<&Entry> for Stored {
 /// What goes into one transaction.
 #[derive(Default)]
 struct Batch {
-    changes: Vec<Change>,
+    changes: Vec<Wish>,
     rest: Rest,
+}
+
+/// A change of a strategy, or of what is settled around the lists.
+enum Wish {
+    Change(Change),
+    Put(Put),
+}
+
+impl Wish {
+    fn token(&self) -> Option<UsedToken> {
+        match self {
+            Self::Change(change) => change.token,
+            Self::Put(_) => None,
+        }
+    }
+
+    fn put_to(self, draft: &mut Draft) -> Result<Receipt, Rejected> {
+        match self {
+            Self::Change(change) => draft.take(change),
+            Self::Put(put) => draft.settle(put),
+        }
+    }
 }
 
 /// What is written besides changes.
@@ -366,7 +389,11 @@ fn sort(commands: impl Iterator<Item = Command>) -> (Batch, Answers) {
     for command in commands {
         match command {
             Command::Change(change, answer) => {
-                batch.changes.push(*change);
+                batch.changes.push(Wish::Change(*change));
+                answers.changes.push(answer);
+            }
+            Command::Put(put, answer) => {
+                batch.changes.push(Wish::Put(*put));
                 answers.changes.push(answer);
             }
             Command::Probe(answer) => {

@@ -266,6 +266,7 @@ pub(crate) async fn add_key(app: &App, name: &str, scope: Scope, strategies: &[&
     let key = NewApiKey {
         name: name.to_owned(),
         scope,
+        account: None,
         strategies,
         prefix: secret.prefix().to_owned(),
         digest: secret.digest(),

@@ -52,7 +52,7 @@ async fn a_push_is_told_once_and_an_unchanged_one_is_not() {
     let mut events = listen(&app, &[]).await;
     push(&app, 1).await;
     push(&app, 2).await;
-    let data = r#"{"revision":2,"strategy_name":"双均线","updated_at":"2026-01-05T14:50:00.000001+08:00","lineage":1}"#;
+    let data = r#"{"revision":2,"strategy_name":"双均线","subject":"strategy","updated_at":"2026-01-05T14:50:00.000001+08:00","lineage":1}"#;
     assert_eq!(next(&mut events).await, format!("event: revision\nid: 2\ndata: {data}\n\n"));
 }
 

@@ -211,7 +211,7 @@ async fn restore_goes_back_and_is_a_revision_of_its_own() {
     {
       "auth_type": "internal_password",
       "changed": true,
-      "message": "策略已恢复",
+      "message": "策略已恢复并冻结：之后的推送等待批准",
       "positions_count": 2,
       "revision": 5,
       "strategy_name": "alpha"
@@ -343,7 +343,7 @@ async fn a_deleted_strategy_leaves_totals_and_keeps_its_history() {
         .iter()
         .map(|revision| revision["kind"].clone())
         .collect();
-    assert_eq!(kinds, ["remove", "push"]);
+    assert_eq!(kinds, ["set", "remove", "push"], "what the operator decided, and what it did");
 
     // So it stays after a restart, and the chain holds.
     let total = app.total("").await;
@@ -351,12 +351,12 @@ async fn a_deleted_strategy_leaves_totals_and_keeps_its_history() {
     assert_eq!(app.total("").await, total);
     assert_eq!(app.get("/api/v1/positions/strategy/beta").await.ok()["update_time"], Value::Null);
     let verdict = jq2qmt::store::verify::verify(&app.database()).await.unwrap();
-    assert!(matches!(verdict, jq2qmt::store::verify::Verdict::Whole { revisions: 6, .. }), "{verdict:?}");
+    assert!(matches!(verdict, jq2qmt::store::verify::Verdict::Whole { revisions: 7, .. }), "{verdict:?}");
 
     // Restored or pushed anew, it is a new strategy under the old name, with the whole history.
-    assert_eq!(restore(&app, "beta", 2).await.ok()["revision"], json!(7));
+    assert_eq!(restore(&app, "beta", 2).await.ok()["revision"], json!(8));
     assert_eq!(volumes(&app, "/api/v1/positions/strategy/beta").await, one("X", 7));
-    assert_eq!(revisions(&app, "beta", "").await["revisions"].as_array().unwrap().len(), 3);
+    assert_eq!(revisions(&app, "beta", "").await["revisions"].as_array().unwrap().len(), 5);
     // While it was gone it was not flat: it was not there.
     let gone = app.get("/api/v1/positions/strategy/beta?as_of=6").await.ok();
     assert_eq!((&gone["positions"], &gone["update_time"]), (&json!([]), &Value::Null));

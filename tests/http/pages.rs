@@ -745,7 +745,7 @@ async fn csv_opens_in_excel_and_holds_no_formula() {
         "{}",
         lines[1]
     );
-    assert!(lines[1].ends_with(",100,0,10.25,"), "{}", lines[1]);
+    assert!(lines[1].ends_with(",100,0,10.25,,strategy"), "{}", lines[1]);
     assert_eq!(text(&app.get("/history.csv?strategy=other").await).lines().count(), 1);
 }
 

@@ -188,9 +188,9 @@ async fn what_does_not_hold_together_is_not_served() {
         ("DELETE FROM revisions WHERE id = 3", r#"strategy "alpha": its newest revision, 3, is not in the history"#),
         ("DELETE FROM revisions WHERE id = 4", r#"strategy "beta": its newest revision, 4, is not in the history"#),
         ("DELETE FROM revisions", r#"strategy "alpha": its newest revision, 3, is not in the history"#),
-        ("DELETE FROM strategies WHERE id = 1", "the strategies have 2 revisions, and the newest is 4"),
-        ("DELETE FROM strategies WHERE id = 2", "the strategies have 2 revisions, and the newest is 4"),
-        ("DELETE FROM strategies", "the strategies have 0 revisions, and the newest is 4"),
+        ("DELETE FROM strategies WHERE id = 1", "strategies and documents have 2 revisions, and the newest is 4"),
+        ("DELETE FROM strategies WHERE id = 2", "strategies and documents have 2 revisions, and the newest is 4"),
+        ("DELETE FROM strategies", "strategies and documents have 0 revisions, and the newest is 4"),
         ("UPDATE revisions SET strategy_id = 2 WHERE id = 3", r#"strategy "alpha": its newest revision, 3, is not"#),
         ("UPDATE revisions SET hash = randomblob(32) WHERE id = 3", r#"strategy "alpha": what is stored of it is not"#),
         ("UPDATE revisions SET actor = 'bob' WHERE id = 4", "revision 4, the newest, is not what was written"),
@@ -240,7 +240,7 @@ async fn what_cannot_be_written_changes_nothing_and_writing_goes_on_afterwards()
     raw(&path).await.execute("DROP TRIGGER full; UPDATE strategies SET seal = x''").await.unwrap();
     store.probe().await.unwrap();
     let receipt = store.submit(change("alpha", &[("X", "300")])).await.unwrap();
-    assert_eq!(receipt, Receipt { revision: Revision::new(2), changed: true, positions: 1 });
+    assert_eq!((receipt.revision, receipt.changed, receipt.positions), (Revision::new(2), true, 1));
     store.close().await;
     let verdict = verify(&path).await.unwrap();
     assert!(matches!(verdict, Verdict::Whole { revisions: 2, .. }), "{verdict:?}");
@@ -452,7 +452,7 @@ async fn a_name_is_freed_and_taken_again_in_one_batch() {
     let store = open(&path).await;
     store.submit(change("alpha", &[("X", "1")])).await.unwrap();
     store.close().await;
-    let remove = || Change { deed: Deed::Remove, ..change("alpha", &[]) };
+    let remove = || Change { deed: Deed::Remove { revive: true }, ..change("alpha", &[]) };
     let deeds = [remove(), change("alpha", &[("Y", "2")]), remove(), remove(), change("alpha", &[("Z", "3")])];
     let (store, outcomes) = in_one_batch(&path, deeds).await;
     let alpha = StrategyName::parse("alpha").unwrap();
@@ -479,7 +479,7 @@ async fn the_past_is_as_it_was_at_every_revision() {
         let rows: Vec<(&str, &str)> = rows.iter().map(|(code, volume)| (*code, volume.as_str())).collect();
         let alpha = change("alpha", &rows[..(n % 4) as usize]);
         let beta = match n {
-            100 | 230 => Change { deed: Deed::Remove, ..change("beta", &[]) },
+            100 | 230 => Change { deed: Deed::Remove { revive: true }, ..change("beta", &[]) },
             _ => change("beta", &rows),
         };
         store.submit(alpha).await.unwrap();
@@ -511,8 +511,9 @@ async fn the_past_is_as_it_was_at_every_revision() {
             let all = Filter { instrument: None, ..filter.clone() };
             let all = store.revisions(&all, before, 1000).await.unwrap();
             let changes = store.changes(&all, usize::MAX).await.unwrap();
-            let touched =
-                |id: &Revision| changes[id].iter().any(|change| Some(&change.instrument) == filter.instrument.as_ref());
+            let touched = |id: &Revision| {
+                changes[id].in_list().iter().any(|change| Some(&change.instrument) == filter.instrument.as_ref())
+            };
             let expected: Vec<i64> =
                 all.iter().map(|revision| revision.id).filter(touched).map(Revision::get).collect();
             assert_eq!(found, expected, "{code}");

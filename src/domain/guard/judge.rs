@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 
 use super::{Flips, Guards, Hours, Over, Plain, RuleName, Rules, Span, Then};
 use crate::domain::board::Board;
+use crate::domain::book::Book;
 use crate::domain::calendar::{Day, time_of_day};
 use crate::domain::code::Instrument;
 use crate::domain::decimal::{Amount, Decimal, Volume};
@@ -52,13 +54,14 @@ pub struct Pushed<'a> {
 }
 
 /// What a rule found in a push.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule.
     pub rule: RuleName,
     /// What is to happen.
     pub then: Then,
     /// The instrument that it is about, in QMT's notation; None where it is about the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// What was found, by rule. Parts and factors are rounded to 4 decimals, half up; all other numbers are exact.
     ///
@@ -68,12 +71,45 @@ pub struct Finding {
     /// time in Shanghai. `sequence_leap`: how far it runs ahead, in microseconds.
     pub value: String,
     /// What would have been allowed, in the same unit; None where nothing would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
 }
 
 /// The strictest that is to happen; None when nothing was found.
 pub fn verdict(findings: &[Finding]) -> Option<Then> {
     findings.iter().map(|finding| finding.then).max()
+}
+
+/// A list that somebody thinks of pushing.
+#[derive(Debug, Clone, Copy)]
+pub struct Intended<'a> {
+    /// Whose list it is.
+    pub strategy: &'a StrategyName,
+    /// The list.
+    pub positions: &'a [Position],
+    /// When.
+    pub at: Moment,
+    /// Its sequence, and the last one that was accepted.
+    pub sequences: (Option<i64>, Option<i64>),
+}
+
+impl Book {
+    /// What guards find in a list that is pushed into this book.
+    pub fn findings(&self, guards: &Guards, intended: Intended<'_>) -> Vec<Finding> {
+        let Intended { strategy, positions, at, sequences: (sequence, last_sequence) } = intended;
+        let current = self.strategy(strategy);
+        guards.judge(&Pushed {
+            strategy,
+            before: current.map(|current| &current.list),
+            after: positions,
+            at,
+            sequence,
+            last_sequence,
+            last_push_at: self.last_push_at(strategy),
+            previous: current.and_then(|current| current.told.previous),
+            twin: self.twin(strategy, Fingerprint::of(positions.iter())),
+        })
+    }
 }
 
 impl Guards {
@@ -490,7 +526,7 @@ mod tests {
                 let at = moment("2026-01-05", "09:35");
                 let fingerprint = Fingerprint::of(positions(previous).iter());
                 let previous = Some(Previous { fingerprint, replaced_at: at.minus(Duration::from_micros(micros)) });
-                told(&rule.judge(&Pushed { previous, at, ..push(&alpha, Some(&before), &after) }))
+                told(&rule.judge(&Pushed { at, previous, ..push(&alpha, Some(&before), &after) }))
             };
         assert_eq!(flips(&one, &two, &one, 0), ["flips: 0 > 10"]);
         assert_eq!(flips(&one, &two, &[("600000.XSHG", "100.0", "9.9")], 599_999_999), ["flips: 9 > 10"]);
@@ -542,7 +578,7 @@ mod tests {
         let leaps = |last_sequence, sequence, days: Option<u64>| {
             let at = moment("2026-01-05", "09:35");
             let last_push_at = days.map(|days| at.minus(Duration::from_hours(24 * days)));
-            told(&rule.judge(&Pushed { sequence, last_sequence, last_push_at, at, ..push(&alpha, None, &[]) }))
+            told(&rule.judge(&Pushed { at, sequence, last_sequence, last_push_at, ..push(&alpha, None, &[]) }))
         };
         assert_eq!(leaps(Some(5), Some(5 + DAY), None), [""; 0]);
         assert_eq!(leaps(Some(5), Some(6 + DAY), None), ["sequence_leap: 86400000001 > 86400000000"]);
@@ -563,7 +599,7 @@ mod tests {
         let at = moment("2026-01-04", "09:35");
         let previous = Some(Previous { fingerprint: Fingerprint::of(after.iter()), replaced_at: at });
         let (sequence, last_sequence, twin) = (Some(i64::MAX), Some(0), Some(&beta));
-        let pushed = Pushed { at, previous, sequence, last_sequence, twin, ..push(&alpha, Some(&before), &after) };
+        let pushed = Pushed { at, sequence, last_sequence, previous, twin, ..push(&alpha, Some(&before), &after) };
         let findings = every_rule().judge(&pushed);
         let names: Vec<RuleName> = findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(names.len(), 10);

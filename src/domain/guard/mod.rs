@@ -9,7 +9,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-pub use self::judge::{Finding, Previous, Pushed, verdict};
+pub use self::judge::{Finding, Intended, Previous, Pushed, verdict};
 use super::calendar::{TimeError, TimeOfDay};
 use super::decimal::{Decimal, Volume, as_json_number};
 use super::strategy::{Kind, Pattern, StrategyName};
@@ -44,7 +44,10 @@ impl Then {
 }
 
 /// A rule, in the order in which they are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumString, IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RuleName {
     /// A list that wants nothing where the current one wants something.

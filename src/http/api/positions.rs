@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -10,17 +12,21 @@ use serde_json::value::RawValue;
 use super::super::AppState;
 use super::super::cache::{Common, Conditions};
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query};
+use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query, total_reader};
+use super::super::reason_text::ReasonDto;
+use super::super::targets::Shape;
+use super::accounts::{take_account, terminal};
 use super::as_of::AsOf;
 use super::push_body::PushBody;
-use super::{ChangeAnswer, OPERATOR_AUTH, json};
-use crate::auth::rights::Reader;
+use super::{ChangeAnswer, HeldAnswer, OPERATOR_AUTH, json, json_as};
+use crate::auth::rights::{Reader, TotalReader};
 use crate::clock::Zone;
 use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::code::{Code, Notation};
 use crate::domain::position::{Position, PositionList};
 use crate::domain::revision::{Actor, Revision};
 use crate::domain::strategy::StrategyName;
+use crate::domain::target::Target;
 use crate::domain::total::{Selection, TotalLine};
 
 const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上另一份持仓。请在 auth_data 中加入 body_sha256 \
@@ -28,10 +34,10 @@ const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上�
 
 /// `POST /api/v1/positions/update`
 pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Result<Response, AppError> {
-    let PushBody { strategy, positions, sequence } = PushBody::parse(&pushed.body)?;
+    let PushBody { strategy, positions, told } = PushBody::parse(&pushed.body)?;
     let permit = pushed.pusher.to(strategy.clone())?;
     let (actor, unbound) = (permit.actor.clone(), permit.unbound);
-    let receipt = state.desk.push(permit, positions, sequence).await?;
+    let receipt = state.desk.push(permit, positions, told).await?;
     let (auth_type, client_id) = match &actor {
         Actor::Key(name) => ("simple", name.as_str()),
         Actor::Client(name) | Actor::Import(name) => ("crypto", name.as_str()),
@@ -41,7 +47,14 @@ pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Res
         state.note_unbound(client_id);
     }
     let warning = unbound.then_some(UNBOUND_WARNING);
-    let answer = ChangeAnswer::new("持仓更新成功", auth_type, &strategy, receipt);
+    if let Some((hold, reasons)) = &receipt.held {
+        let reasons = reasons.iter().map(ReasonDto::of_hold).collect();
+        let (message, strategy_name) = ("推送已收到，等待批准", strategy.as_str());
+        let answer =
+            HeldAnswer { message, held: true, hold: *hold, reasons, strategy_name, client_id, auth_type, warning };
+        return Ok(json_as(StatusCode::ACCEPTED, &answer));
+    }
+    let answer = ChangeAnswer::new("持仓更新成功", auth_type, &strategy, &receipt);
     Ok(json(&ChangeAnswer { client_id: Some(client_id), warning, ..answer }))
 }
 
@@ -50,10 +63,10 @@ pub(crate) async fn update_internal(
     State(state): State<AppState>,
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
-    let PushBody { strategy, positions, sequence } = PushBody::parse(&request.body)?;
+    let PushBody { strategy, positions, told } = PushBody::parse(&request.body)?;
     let OperatorRequest { operator, if_match, .. } = &request;
-    let receipt = state.desk.correct(operator, strategy.clone(), positions, *if_match, sequence).await?;
-    Ok(json(&ChangeAnswer::new("持仓更新成功（内部接口）", OPERATOR_AUTH, &strategy, receipt)))
+    let receipt = state.desk.correct(operator, strategy.clone(), positions, *if_match, told.sequence).await?;
+    Ok(json(&ChangeAnswer::new("持仓更新成功（内部接口）", OPERATOR_AUTH, &strategy, &receipt)))
 }
 
 /// `GET /api/v1/positions/strategy/{name}`
@@ -75,6 +88,7 @@ pub(crate) async fn strategy(
         return state.answers.respond(&conditions, then.as_ref().map(|then| then.mark), answer).await;
     }
     let book = state.store.book();
+    unless_paused(&book)?;
     let strategy = book.strategy(&name);
     let answer = async {
         let now = strategy.map(|strategy| (&strategy.list, strategy.mark));
@@ -92,6 +106,7 @@ pub(crate) async fn all(
 ) -> Result<Response, AppError> {
     let Question { notation, .. } = Question::new(&query, &state.zone)?;
     let book = state.store.book();
+    unless_paused(&book)?;
     let (mark, maker) = (book.newest(), state.clone());
     let make = move || maker.answers.prepare(&AllAnswer::new(&book, notation, &maker.zone));
     let answer = state.answers.common(Common::AllLists { notation: notation as usize }, mark, make);
@@ -101,15 +116,23 @@ pub(crate) async fn all(
 /// `GET /api/v1/positions/total`
 pub(crate) async fn total(
     State(state): State<AppState>,
-    _: Reader,
     Query(query): Query<ReadQuery>,
     conditions: Conditions,
+    parts: Parts,
 ) -> Result<Response, AppError> {
+    if let TotalReader::Account(account) = total_reader(&parts, &state).await? {
+        // Whoever shows a key that is bound to an account is its terminal, and knows no other total.
+        take_account(&state, &account, terminal(&parts, true)?.as_ref())?;
+        return state.target(&account, Shape::Total(query.notation()), &conditions).await;
+    }
     let question = Question::new(&query, &state.zone)?;
     let (book, is_now) = match question.as_of {
         Some(as_of) => (Arc::new(state.store.book_as_of(as_of.revision(&state.store).await?).await?), false),
         None => (state.store.book(), true),
     };
+    if is_now {
+        unless_paused(&book)?;
+    }
     let (mark, newest, maker) = (book.freshness(&question.selection)?, book.newest(), state.clone());
     let common = question.common().filter(|_| is_now);
     let make = move || maker.answers.prepare(&TotalAnswer::new(&book, &question, &maker.zone)?);
@@ -120,6 +143,14 @@ pub(crate) async fn total(
         }
     };
     state.answers.respond(&conditions, mark, answer).await
+}
+
+/// Refuses a poll while the operator lets nobody poll.
+fn unless_paused(book: &Book) -> Result<(), AppError> {
+    match book.settings().paused(None) {
+        Some((pause, _)) => Err(AppError::Paused(pause.note.clone())),
+        None => Ok(()),
+    }
 }
 
 /// The parameters of a read.
@@ -156,7 +187,7 @@ impl ReadQuery {
         })
     }
 
-    const fn notation(&self) -> Notation {
+    pub(super) const fn notation(&self) -> Notation {
         match self.code_format.0 {
             None => Notation::AsPushed,
             Some(CodeFormat::Jq) => Notation::Jq,
@@ -211,7 +242,7 @@ pub(super) struct PositionDto<'a> {
 }
 
 /// An exact number.
-struct Number<T>(T);
+pub(super) struct Number<T>(pub(super) T);
 
 impl<T: ToString> Serialize for Number<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -251,7 +282,7 @@ impl Serialize for PositionDto<'_> {
     }
 }
 
-fn positions(list: &PositionList, notation: Notation) -> Vec<PositionDto<'_>> {
+pub(super) fn positions(list: &PositionList, notation: Notation) -> Vec<PositionDto<'_>> {
     list.iter().map(|position| PositionDto { position, notation }).collect()
 }
 
@@ -298,7 +329,8 @@ impl<'a> AllAnswer<'a> {
             strategy_name: strategy.name.as_str(),
             list: ListAnswer::new(Some((&strategy.list, strategy.mark)), notation, zone),
         };
-        Self { strategies: book.strategies().map(named).collect(), revision: book.revision() }
+        let revision = book.newest().map_or(Revision::NONE, |mark| mark.revision);
+        Self { strategies: book.strategies().map(named).collect(), revision }
     }
 }
 
@@ -340,5 +372,37 @@ impl TotalAnswer {
             revision: total.mark.map_or(Revision::NONE, |mark| mark.revision),
             demo: book.takes_demo(&question.selection),
         })
+    }
+}
+
+/// An account's target in the shape of a merged total. It cannot say "hold"; what is not wanted is left out.
+#[derive(Serialize)]
+pub(in crate::http) struct AccountTotalAnswer {
+    positions: Vec<TotalPosition>,
+    update_time: String,
+    revision: Revision,
+    /// Only said where it is so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
+}
+
+impl AccountTotalAnswer {
+    pub(in crate::http) fn new(target: &Target, notation: Notation, zone: &Zone) -> Self {
+        let wanted = target.lines.iter().filter(|line| !line.volume.is_zero());
+        let position = |line: &crate::domain::target::TargetLine| {
+            let code = line.code.to(notation).to_string();
+            TotalPosition {
+                name: line.name.as_deref().map_or_else(|| code.clone(), str::to_owned),
+                code,
+                avg_cost: line.average.unwrap_or_default(),
+                total_volume: Number(line.volume),
+            }
+        };
+        Self {
+            positions: wanted.map(position).collect(),
+            update_time: zone.local(target.mark.updated_at),
+            revision: target.mark.revision,
+            demo: target.is_demo,
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::super::error::{Fault, Invalid};
+use crate::desk::Aside;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, MAX_POSITIONS, Position};
 use crate::domain::strategy::{Kind, StrategyName};
@@ -18,7 +19,8 @@ use crate::domain::strategy::{Kind, StrategyName};
 pub(super) struct PushBody {
     pub(super) strategy: StrategyName,
     pub(super) positions: Vec<Position>,
-    pub(super) sequence: Option<i64>,
+    /// What it tells beside its list.
+    pub(super) told: Aside,
 }
 
 #[derive(Deserialize)]
@@ -29,6 +31,8 @@ struct RawPush<'a> {
     positions: Option<Elements<'a>>,
     #[serde(borrow)]
     sequence: Option<&'a RawValue>,
+    #[serde(borrow)]
+    total_value: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -174,8 +178,16 @@ impl PushBody {
             }
             None => None,
         };
-        Ok(Self { strategy, positions, sequence })
+        let total_value = raw.total_value.map(|raw| money(raw).ok_or(Invalid::TotalValue)).transpose()?;
+        Ok(Self { strategy, positions, told: Aside { sequence, total_value } })
     }
+}
+
+/// An amount from zero on, as a number or a decimal string.
+fn money(raw: &RawValue) -> Option<Decimal> {
+    let text = raw.get();
+    let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    Decimal::parse(text).ok().filter(|amount| !amount.is_negative())
 }
 
 fn text(raw: &RawValue) -> Option<Cow<'_, str>> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::super::AppState;
 use super::super::error::AppError;
@@ -13,16 +14,22 @@ use super::json;
 use super::positions::PositionDto;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
+use crate::domain::changes::Changes;
 use crate::domain::code::Notation;
 use crate::domain::position::{InstrumentChange, Placed};
-use crate::domain::revision::{Revision, Subject};
+use crate::domain::revision::{Revision, RevisionKind, Subject};
+use crate::domain::strategy::StrategyName;
 use crate::store::history::RevisionInfo;
 
 /// A revision as it is answered.
 #[derive(Serialize)]
 pub(super) struct RevisionDto<'a> {
     revision: Revision,
-    strategy_name: &'a str,
+    /// The strategy that it is about; null for what is settled around all of them.
+    strategy_name: Option<&'a str>,
+    /// What it is about, where that is no list: its kind and name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<SubjectDto<'a>>,
     kind: &'a str,
     actor_kind: &'a str,
     actor: &'a str,
@@ -30,25 +37,42 @@ pub(super) struct RevisionDto<'a> {
     address: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     restored_revision: Option<Revision>,
+    /// The push whose waiting it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<Revision>,
     updated_at: String,
     changes_count: i64,
 }
 
 impl<'a> RevisionDto<'a> {
     pub(super) fn new(revision: &'a RevisionInfo, zone: &Zone) -> Self {
-        let Subject::Strategy(strategy) = &revision.subject;
+        let subject = match &revision.subject {
+            Subject::Strategy(_) => None,
+            Subject::Document(topic) => Some(SubjectDto { kind: topic.kind(), name: topic.name() }),
+        };
+        let note = revision.note.as_deref().and_then(|note| note.parse().ok());
+        let of = |kind| note.filter(|_| revision.kind == kind);
         Self {
             revision: revision.id,
-            strategy_name: strategy.as_str(),
+            strategy_name: revision.subject.strategy().map(StrategyName::as_str),
+            subject,
             kind: revision.kind.as_str(),
             actor_kind: revision.actor.kind().as_str(),
             actor: revision.actor.name(),
             address: revision.address.as_deref(),
-            restored_revision: revision.note.as_deref().and_then(|note| note.parse().ok()),
+            restored_revision: of(RevisionKind::Restore),
+            hold: of(RevisionKind::Approve).or(of(RevisionKind::Discard)).or(of(RevisionKind::Supersede)),
             updated_at: zone.rfc3339(revision.at),
             changes_count: revision.changes,
         }
     }
+}
+
+/// What a document is about.
+#[derive(Serialize)]
+struct SubjectDto<'a> {
+    kind: &'a str,
+    name: &'a str,
 }
 
 /// What happened to one instrument.
@@ -76,6 +100,23 @@ struct WholeRevision<'a> {
     parent_hash: String,
     hash: String,
     changes: Vec<ChangeDto<'a>>,
+    /// A document's whole body, before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<DocumentDto>,
+}
+
+#[derive(Serialize)]
+struct DocumentDto {
+    before: Option<Box<RawValue>>,
+    after: Option<Box<RawValue>>,
+}
+
+impl DocumentDto {
+    fn new(changes: &Changes) -> Option<Self> {
+        let Changes::Document(change) = changes else { return None };
+        let raw = |body: Option<&str>| body.and_then(|body| RawValue::from_string(body.to_owned()).ok());
+        Some(Self { before: raw(change.before.as_deref()), after: raw(change.after.as_deref()) })
+    }
 }
 
 /// `GET /api/v1/revisions/{id}`
@@ -91,6 +132,7 @@ pub(crate) async fn revision(
         revision: RevisionDto::new(&info, &state.zone),
         parent_hash: hex::encode(info.parent_hash),
         hash: hex::encode(info.hash),
-        changes: of.get(&id).into_iter().flatten().map(ChangeDto::new).collect(),
+        changes: of.get(&id).map(Changes::in_list).unwrap_or_default().iter().map(ChangeDto::new).collect(),
+        document: of.get(&id).and_then(DocumentDto::new),
     }))
 }

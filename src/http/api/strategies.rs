@@ -1,6 +1,6 @@
 //! Strategies: which there are, what became of each, and back to what one was.
 
-use axum::extract::State;
+use axum::extract::State as Shared;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;
 use crate::domain::position::PositionList;
 use crate::domain::revision::Revision;
+use crate::domain::schedule::Punctuality;
+use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
 use crate::store::Store;
@@ -36,12 +38,25 @@ struct StrategyLine<'a> {
     updated_at: String,
     /// Null for a strategy that only the operator ever wrote.
     last_push_at: Option<String>,
+    state: State,
+    /// The push that waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<Revision>,
+    /// Only where it has a schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    punctuality: Option<Punctuality>,
 }
 
 /// `GET /api/v1/strategies`
-pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Response {
+pub(crate) async fn all(Shared(state): Shared<AppState>, _: Reader) -> Response {
     let book = state.store.book();
+    let (settings, now) = (book.settings(), state.clock.now());
     let strategies = book.strategies().map(|strategy| StrategyLine {
+        state: settings.state(&strategy.name),
+        hold: settings.hold(&strategy.name).map(|hold| hold.id),
+        punctuality: settings
+            .schedule(&strategy.name)
+            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, now)),
         strategy_name: strategy.name.as_str(),
         positions_count: strategy.list.len(),
         revision: strategy.mark.revision,
@@ -83,7 +98,7 @@ impl TryFrom<i64> for Positive {
 
 /// `GET /api/v1/strategies/{name}/revisions`
 pub(crate) async fn revisions(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     _: Reader,
     PathText(name): PathText,
     Query(page): Query<PageQuery>,
@@ -124,7 +139,7 @@ pub(crate) struct DiffQuery {
 
 /// `GET /api/v1/strategies/{name}/diff`
 pub(crate) async fn diff(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     _: Reader,
     PathText(name): PathText,
     Query(ends): Query<DiffQuery>,
@@ -150,28 +165,48 @@ async fn list_at(store: &Store, strategy: &StrategyName, at: Revision) -> Result
 #[derive(Deserialize)]
 struct RestoreBody {
     revision: Revision,
+    /// Whether pushes wait from then on; they do unless it is said.
+    freeze: Option<bool>,
 }
 
 /// `POST /api/v1/strategies/{name}/restore`
 pub(crate) async fn restore(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     PathText(name): PathText,
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
-    let RestoreBody { revision } =
+    let RestoreBody { revision, freeze } =
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
-    let receipt = state.desk.restore(&request.operator, strategy.clone(), revision, request.if_match).await?;
-    Ok(json(&ChangeAnswer::new("策略已恢复", OPERATOR_AUTH, &strategy, receipt)))
+    let freeze = freeze.unwrap_or(true);
+    let receipt = state.desk.restore(&request.operator, strategy.clone(), revision, freeze, request.if_match).await?;
+    let message = if freeze { "策略已恢复并冻结：之后的推送等待批准" } else { "策略已恢复" };
+    Ok(json(&ChangeAnswer::new(message, OPERATOR_AUTH, &strategy, &receipt)))
+}
+
+/// What comes after a strategy was deleted.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RemoveQuery {
+    then: Last<Then>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Then {
+    /// The next push revives it.
+    Revive,
 }
 
 /// `DELETE /api/v1/strategies/{name}`
 pub(crate) async fn remove(
-    State(state): State<AppState>,
+    Shared(state): Shared<AppState>,
     PathText(name): PathText,
+    Query(query): Query<RemoveQuery>,
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
     let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
-    let receipt = state.desk.remove(&request.operator, strategy.clone(), request.if_match).await?;
-    Ok(json(&ChangeAnswer::new("策略已删除", OPERATOR_AUTH, &strategy, receipt)))
+    let revive = query.then.0.is_some();
+    let receipt = state.desk.remove(&request.operator, strategy.clone(), revive, request.if_match).await?;
+    Ok(json(&ChangeAnswer::new("策略已删除", OPERATOR_AUTH, &strategy, &receipt)))
 }

@@ -127,7 +127,7 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     if saving && fields.get("digest") == page.digest {
         let (name, positions) = (page.name.clone(), positions.clone());
         match state.desk.correct(&operator, name, positions, Some(page.revision), None).await {
-            Ok(receipt) => return Ok(see_other(&saved_link(&page.name, receipt))),
+            Ok(receipt) => return Ok(see_other(&saved_link(&page.name, &receipt))),
             Err(not_done) if not_done.is_conflict() => {}
             Err(not_done) => return Err(not_done.into()),
         }
@@ -205,7 +205,7 @@ impl AdjustmentPage {
 }
 
 /// Back to the overlay, which then says what was saved.
-fn saved_link(overlay: &StrategyName, receipt: Receipt) -> String {
+fn saved_link(overlay: &StrategyName, receipt: &Receipt) -> String {
     let saved = if receipt.changed { receipt.revision.to_string() } else { "same".to_owned() };
     let pairs = [("name", overlay.as_str()), ("saved", &saved)];
     format!("/adjustment?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())

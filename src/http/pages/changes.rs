@@ -1,13 +1,16 @@
 //! Differences as people read them: bought, sold, new, gone; and what they do to the total.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
 
 use super::texts::Texts;
 use crate::domain::book::{Book, sums};
+use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::Volume;
 use crate::domain::position::InstrumentChange;
-use crate::domain::revision::{Actor, RevisionKind, Subject};
+use crate::domain::revision::{Actor, RevisionKind, Subject, Topic};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::RevisionInfo;
 
@@ -161,6 +164,47 @@ fn name_of(change: &InstrumentChange) -> Option<&str> {
     change.after.first().or(change.before.first())?.position.name()
 }
 
+/// A member of a document that is another one than before.
+pub(super) struct SettledLine {
+    pub(super) member: String,
+    pub(super) before: String,
+    pub(super) after: String,
+}
+
+impl SettledLine {
+    /// The members that differ between a document's bodies.
+    fn all(changes: &Changes) -> Vec<Self> {
+        let Changes::Document(change) = changes else { return Vec::new() };
+        let (before, after) = (members(change.before.as_deref()), members(change.after.as_deref()));
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let line = |name: &String| {
+            let (one, two) = (before.get(name), after.get(name));
+            let text = |value: Option<&Value>| value.map_or_else(|| "–".to_owned(), shown);
+            (one != two).then(|| Self { member: name.clone(), before: text(one), after: text(two) })
+        };
+        names.into_iter().filter_map(line).collect()
+    }
+}
+
+/// The members of a body; of one that is no object, itself.
+fn members(body: Option<&str>) -> BTreeMap<String, Value> {
+    match body.map(serde_json::from_str) {
+        Some(Ok(Value::Object(members))) => members.into_iter().collect(),
+        Some(Ok(other)) => BTreeMap::from([("*".to_owned(), other)]),
+        _ => BTreeMap::new(),
+    }
+}
+
+/// A value as a line shows it.
+fn shown(value: &Value) -> String {
+    const MOST: usize = 300;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
+
 /// How much of a revision's changes a timeline shows.
 pub(super) const SHOWN: usize = 12;
 
@@ -168,6 +212,8 @@ pub(super) const SHOWN: usize = 12;
 pub(super) struct Entry {
     pub(super) revision: RevisionInfo,
     pub(super) lines: Vec<ChangeLine>,
+    /// What was settled, member by member.
+    pub(super) settled: Vec<SettledLine>,
 }
 
 impl Entry {
@@ -178,6 +224,14 @@ impl Entry {
             RevisionKind::Restore => t.kind_restore,
             RevisionKind::Remove => t.kind_remove,
             RevisionKind::Import => t.kind_import,
+            RevisionKind::Approve => t.kind_approve,
+            RevisionKind::Flat => t.kind_flat,
+            RevisionKind::Sequence => t.kind_sequence,
+            RevisionKind::Set => t.kind_set,
+            RevisionKind::Withdraw => t.kind_withdraw,
+            RevisionKind::Hold => t.kind_hold,
+            RevisionKind::Discard => t.kind_discard,
+            RevisionKind::Supersede => t.kind_supersede,
         }
     }
 
@@ -198,19 +252,39 @@ impl Entry {
         }
     }
 
-    pub(super) fn is_removal(&self) -> bool {
-        self.revision.kind == RevisionKind::Remove
+    /// Whether a strategy's list can go back to it.
+    pub(super) fn is_restorable(&self) -> bool {
+        matches!(self.revision.subject, Subject::Strategy(_)) && self.revision.kind != RevisionKind::Remove
     }
 
     /// The strategy that it is about.
-    pub(super) const fn strategy(&self) -> &StrategyName {
-        let Subject::Strategy(name) = &self.revision.subject;
-        name
+    pub(super) const fn strategy(&self) -> Option<&StrategyName> {
+        self.revision.subject.strategy()
+    }
+
+    /// What it is about, where that is no list.
+    pub(super) const fn subject(&self, t: &Texts) -> Option<&'static str> {
+        match &self.revision.subject {
+            Subject::Strategy(_) => None,
+            Subject::Document(topic) => Some(match topic {
+                Topic::State(_) => t.topic_state,
+                Topic::Hold(_) => t.topic_hold,
+                Topic::Schedule(_) => t.topic_schedule,
+                Topic::Account(_) => t.topic_account,
+                Topic::Pause(_) => t.topic_pause,
+                Topic::Guards => t.topic_guards,
+            }),
+        }
     }
 
     /// How many changes are not shown.
     pub(super) fn hidden(&self) -> usize {
-        usize::try_from(self.revision.changes).unwrap_or(0).saturating_sub(self.lines.len())
+        match self.revision.subject {
+            Subject::Strategy(_) => {
+                usize::try_from(self.revision.changes).unwrap_or(0).saturating_sub(self.lines.len())
+            }
+            Subject::Document(_) => 0,
+        }
     }
 }
 
@@ -221,8 +295,10 @@ pub(super) async fn entries(
 ) -> Result<Vec<Entry>, crate::store::Unavailable> {
     let mut changes = store.changes(&revisions, SHOWN).await?;
     let entry = |revision: RevisionInfo| {
-        let lines = ChangeLine::all(&changes.remove(&revision.id).unwrap_or_default());
-        Entry { revision, lines }
+        let changes = changes.remove(&revision.id);
+        let lines = ChangeLine::all(changes.as_ref().map(Changes::in_list).unwrap_or_default());
+        let settled = changes.as_ref().map(SettledLine::all).unwrap_or_default();
+        Entry { revision, lines, settled }
     };
     Ok(revisions.into_iter().map(entry).collect())
 }

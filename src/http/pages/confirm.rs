@@ -113,7 +113,9 @@ pub(super) async fn restore(
 ) -> Result<Response, AppError> {
     let (name, expected) = (parse(&name)?, expected(&form.fields)?);
     let to = revision(form.fields.get("to"), "to")?;
-    let done = state.desk.restore(&form.operator, name.clone(), to, Some(expected)).await;
+    // So that the next push does not undo it.
+    let freeze = true;
+    let done = state.desk.restore(&form.operator, name.clone(), to, freeze, Some(expected)).await;
     answer(&state, form.v, name, Some(to), done).await
 }
 
@@ -124,7 +126,7 @@ pub(super) async fn delete(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let (name, expected) = (parse(&name)?, expected(&form.fields)?);
-    let done = state.desk.remove(&form.operator, name.clone(), Some(expected)).await;
+    let done = state.desk.remove(&form.operator, name.clone(), false, Some(expected)).await;
     answer(&state, form.v, name, None, done).await
 }
 

@@ -15,9 +15,10 @@ use super::changes::{ChangeLine, Entry, entries};
 use super::csv::{Rows, download};
 use super::view::{Reading, View};
 use super::{html, links};
+use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::position::InstrumentChange;
-use crate::domain::revision::{Revision, Subject};
+use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::store::history::{Filter, RevisionInfo, within};
 use crate::store::{Store, Unavailable};
@@ -178,7 +179,7 @@ impl Export {
         let changes = self.store.changes(&revisions, usize::MAX).await?;
         let mut rows = Rows::more();
         for revision in &revisions {
-            let changes = changes.get(&revision.id).map_or(&[][..], Vec::as_slice);
+            let changes = changes.get(&revision.id).map(Changes::in_list).unwrap_or_default();
             add_rows(&mut rows, &self.v, revision, changes, self.filter.instrument.as_ref());
         }
         Ok(Some(rows.bytes()))
@@ -186,7 +187,7 @@ impl Export {
 }
 
 /// The columns of a CSV file: what every row says of its revision, and of an instrument.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "revision",
     "time",
     "strategy",
@@ -200,6 +201,7 @@ const COLUMNS: [&str; 13] = [
     "volume_after",
     "cost_before",
     "cost_after",
+    "subject",
 ];
 
 /// A row for each instrument that a revision changed, or for the wanted one; one row for a revision that changed none.
@@ -210,12 +212,11 @@ fn add_rows(
     changes: &[InstrumentChange],
     wanted: Option<&Instrument>,
 ) {
-    let (id, time) = (revision.id.to_string(), v.iso(&revision.at));
-    let Subject::Strategy(strategy) = &revision.subject;
+    let (id, time, subject) = (revision.id.to_string(), v.iso(&revision.at), revision.subject.kind());
     let head = [
         id.as_str(),
         &time,
-        strategy.as_str(),
+        revision.subject.name(),
         revision.kind.as_str(),
         revision.actor.kind().as_str(),
         revision.actor.name(),
@@ -223,13 +224,13 @@ fn add_rows(
     ];
     let lines = ChangeLine::all(changes);
     if lines.is_empty() {
-        rows.add(&[&head[..], &[""; 6]].concat());
+        rows.add(&[&head[..], &[""; 6], &[subject]].concat());
     }
     let cost = |cost: Option<f64>| cost.map(|cost| cost.to_string()).unwrap_or_default();
     for line in lines.iter().filter(|line| wanted.is_none_or(|wanted| *wanted == line.code.instrument())) {
         let (code, before, after) = (line.code.to_string(), line.before.to_string(), line.after.to_string());
         let (cost_before, cost_after) = (cost(line.cost_before), cost(line.cost_after));
         let tail = [code.as_str(), &line.name, &before, &after, &cost_before, &cost_after];
-        rows.add(&[&head[..], &tail].concat());
+        rows.add(&[&head[..], &tail, &[subject]].concat());
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn create(State(state): State<AppState>, form: CheckedForm) -> 
     let checked = match KeyWish::new(&wish.name, scope, patterns) {
         Ok(checked) => checked,
         Err(KeyFault::Name) => return draw(&state, v, refused, None, wish, Some(t.key_name_bad)).await,
-        Err(KeyFault::NarrowedReader) => {
+        Err(KeyFault::NarrowedReader | KeyFault::ScopeOrAccount) => {
             return draw(&state, v, refused, None, wish, Some(t.key_reader_narrowed)).await;
         }
     };

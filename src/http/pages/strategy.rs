@@ -22,6 +22,7 @@ use super::links::strategy_path;
 use super::overview::invested;
 use super::view::{Reading, View};
 use crate::domain::book::{Strategy, sums};
+use crate::domain::changes::Changes;
 use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::moment::Moment;
@@ -156,7 +157,7 @@ async fn invested_over_time(
     let mut points = Vec::with_capacity(revisions.len());
     for revision in &revisions {
         points.push((revision.at, then.approximate()));
-        for change in changes.get(&revision.id).into_iter().flatten() {
+        for change in changes.get(&revision.id).map(Changes::in_list).unwrap_or_default() {
             then += sums(&change.before).1;
             then -= sums(&change.after).1;
         }

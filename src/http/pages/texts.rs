@@ -160,6 +160,21 @@ texts! {
     kind_restore: "恢复", "restore";
     kind_remove: "删除", "delete";
     kind_import: "导入", "import";
+    kind_approve: "批准", "approved";
+    kind_flat: "清零", "flat";
+    kind_sequence: "重设序号", "sequence set back";
+    kind_set: "设置", "set";
+    kind_withdraw: "撤销", "withdrawn";
+    kind_hold: "等待批准", "waits";
+    kind_discard: "丢弃", "discarded";
+    kind_supersede: "被取代", "superseded";
+
+    topic_state: "策略状态", "state";
+    topic_hold: "等待的推送", "push that waits";
+    topic_schedule: "推送时间表", "schedule";
+    topic_account: "账户", "account";
+    topic_pause: "暂停", "pause";
+    topic_guards: "检查规则", "guards";
     operator: "操作员", "operator";
     api_key: "API 密钥", "API key";
     client: "客户端", "client";

@@ -3,6 +3,7 @@
 use sqlx::SqliteExecutor;
 
 use super::{json, parsed};
+use crate::domain::account::AccountName;
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Pattern;
 use crate::store::api_keys::{ApiKey, NewApiKey};
@@ -13,6 +14,7 @@ struct KeyRecord {
     name: String,
     scope: String,
     strategies: String,
+    account: Option<String>,
     prefix: String,
     created_at: i64,
     last_used_at: Option<i64>,
@@ -30,6 +32,7 @@ impl TryFrom<KeyRecord> for ApiKey {
             name: row.name,
             scope: parsed(&row.scope)?,
             strategies: patterns.into_iter().map(Pattern::new).collect(),
+            account: row.account.as_deref().map(account_name).transpose()?,
             prefix: row.prefix,
             created_at: Moment::from_micros(row.created_at),
             last_used_at: row.last_used_at.map(Moment::from_micros),
@@ -38,11 +41,16 @@ impl TryFrom<KeyRecord> for ApiKey {
     }
 }
 
+/// An account's name as it is written.
+fn account_name(text: &str) -> Result<AccountName, sqlx::Error> {
+    AccountName::parse(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
 /// Every key, by creation.
 pub(in crate::store) async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<ApiKey>, sqlx::Error> {
     sqlx::query_as!(
         KeyRecord,
-        "SELECT id, name, scope, strategies, prefix, created_at, last_used_at, revoked_at FROM api_keys ORDER BY id"
+        "SELECT id, name, scope, strategies, account, prefix, created_at, last_used_at, revoked_at FROM api_keys ORDER BY id"
     )
     .fetch_all(executor)
     .await?
@@ -59,7 +67,7 @@ pub(in crate::store) async fn find(
     let digest = digest.as_slice();
     sqlx::query_as!(
         KeyRecord,
-        "SELECT id, name, scope, strategies, prefix, created_at, last_used_at, revoked_at
+        "SELECT id, name, scope, strategies, account, prefix, created_at, last_used_at, revoked_at
          FROM api_keys WHERE digest = ? AND revoked_at IS NULL",
         digest
     )
@@ -76,13 +84,15 @@ pub(in crate::store) async fn add(
     now: Moment,
 ) -> Result<bool, sqlx::Error> {
     let (scope, now, digest) = (key.scope.as_str(), now.as_micros(), key.digest.as_slice());
+    let account = key.account.as_ref().map(AccountName::as_str);
     let strategies = json(&key.strategies.iter().map(Pattern::as_str).collect::<Vec<_>>());
     let stored = sqlx::query!(
-        "INSERT INTO api_keys (name, scope, strategies, prefix, digest, created_at) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO api_keys (name, scope, strategies, account, prefix, digest, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING",
         key.name,
         scope,
         strategies,
+        account,
         key.prefix,
         digest,
         now

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{item_blocks, kept_lists, revisions, strategies, used_tokens};
+use super::{documents, item_blocks, kept_lists, past_instruments, revisions, strategies, used_tokens};
 use crate::domain::moment::Moment;
 use crate::ledger::{Appended, UsedToken};
 
@@ -15,8 +15,17 @@ static BEGIN: LazyLock<String> = LazyLock::new(|| ["BEGIN IMMEDIATE;\n", used_to
 
 /// Its statements share their parameters: each names by number those that it takes.
 static COMMIT: LazyLock<String> = LazyLock::new(|| {
-    [strategies::WRITE, revisions::APPEND, kept_lists::KEEP, item_blocks::NOTE, used_tokens::GIVE_BACK, "COMMIT;\n"]
-        .concat()
+    [
+        strategies::WRITE,
+        documents::WRITE,
+        revisions::APPEND,
+        kept_lists::KEEP,
+        item_blocks::NOTE,
+        past_instruments::NOTE,
+        used_tokens::GIVE_BACK,
+        "COMMIT;\n",
+    ]
+    .concat()
 });
 
 /// The long texts and digests of a batch, one behind the other. Rows of numbers and short texts go to SQLite as JSON and
@@ -70,6 +79,7 @@ pub(in crate::store) async fn commit(
     let strategies = strategies::rows(appended.strategies.values(), &mut bytes);
     let revisions = revisions::rows(&appended.entries, &mut bytes);
     let kept = kept_lists::rows(appended.strategies.values().filter(|state| state.is_kept), &mut bytes);
+    let documents = documents::rows(appended.documents.values(), &mut bytes);
     let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len());
     sqlx::query(COMMIT.as_str())
         .bind(bytes.into_inner())
@@ -78,6 +88,8 @@ pub(in crate::store) async fn commit(
         .bind(kept)
         .bind(item_blocks::rows(&appended.entries))
         .bind(used_tokens::rows(unspent))
+        .bind(documents)
+        .bind(past_instruments::rows(&appended.entries))
         .execute(connection)
         .await?;
     Ok(u64::try_from(about).unwrap_or(u64::MAX))

@@ -11,9 +11,10 @@ use super::item_blocks::{BLOCK, block};
 use super::kept_lists;
 use super::revisions::{self, actor, chain_hash, strategy_name, subject};
 use super::{json, parsed};
-use crate::domain::book::{Book, Mark, Strategy};
+use crate::domain::book::{Book, Mark, Strategy, Told};
+use crate::domain::changes::Changes;
 use crate::domain::moment::Moment;
-use crate::domain::position::{InstrumentChange, PositionList};
+use crate::domain::position::PositionList;
 use crate::domain::revision::{Revision, RevisionKind, Subject};
 use crate::domain::strategy::{StrategyId, StrategyName};
 use crate::ledger::Unfolded;
@@ -25,6 +26,8 @@ use crate::store::history::{Filter, ListAsOf, RevisionInfo};
 struct RevisionRecord {
     id: i64,
     strategy: Option<String>,
+    document_kind: Option<String>,
+    document: Option<String>,
     kind: String,
     at: i64,
     actor_kind: String,
@@ -42,7 +45,7 @@ impl TryFrom<RevisionRecord> for RevisionInfo {
     fn try_from(row: RevisionRecord) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: Revision::new(row.id),
-            subject: subject(row.strategy.as_deref())?,
+            subject: subject(row.strategy.as_deref(), row.document_kind.as_deref().zip(row.document.as_deref()))?,
             kind: parsed(&row.kind)?,
             at: Moment::from_micros(row.at),
             actor: actor(&row.actor_kind, row.actor)?,
@@ -65,9 +68,11 @@ pub(in crate::store) async fn revisions(
     let ids = json(&numbers(connection, filter, before, limit).await?);
     let rows = sqlx::query_as!(
         RevisionRecord,
-        r#"SELECT r.id, s.name AS "strategy?", r.kind, r.at, r.actor_kind, r.actor, r.address, r.note, r.hash,
-                  p.hash AS "parent_hash?: Vec<u8>", json_array_length(r.changes) AS "changes!: i64"
+        r#"SELECT r.id, s.name AS "strategy?", d.kind AS "document_kind?", d.name AS "document?", r.kind, r.at,
+                  r.actor_kind, r.actor, r.address, r.note, r.hash, p.hash AS "parent_hash?: Vec<u8>",
+                  iif(r.document_id IS NULL, json_array_length(r.changes), 1) AS "changes!: i64"
            FROM revisions AS r LEFT JOIN strategies AS s ON s.id = r.strategy_id
+                LEFT JOIN documents AS d ON d.id = r.document_id
                 LEFT JOIN revisions AS p ON p.id = r.id - 1
            WHERE r.id IN (SELECT value FROM json_each(?)) ORDER BY r.id DESC"#,
         ids
@@ -101,6 +106,7 @@ async fn numbers(
             "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
              WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
                AND (?7 IS NULL OR r.actor = ?7)
+               AND r.strategy_id IS NOT NULL
                AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?2)
              ORDER BY b.block DESC, r.id DESC LIMIT ?8",
             BLOCK,
@@ -116,7 +122,7 @@ async fn numbers(
         .await;
     }
     if strategy.is_some() {
-        return sqlx::query_scalar!(
+        let mut ids = sqlx::query_scalar!(
             "SELECT id FROM revisions
              WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
                AND (?4 IS NULL OR actor = ?4)
@@ -131,11 +137,40 @@ async fn numbers(
             BLOCK,
             limit
         )
-        .fetch_all(connection)
-        .await;
+        .fetch_all(&mut *connection)
+        .await?;
+        if instrument.is_none() {
+            ids.extend(settled_about(connection, strategy, actor, (after, before), limit).await?);
+            ids.sort_unstable_by(|one, two| two.cmp(one));
+            ids.truncate(usize::try_from(limit).unwrap_or(0));
+        }
+        return Ok(ids);
     }
     sqlx::query_scalar!(
         "SELECT id FROM revisions WHERE id > ?1 AND id < ?2 AND (?3 IS NULL OR actor = ?3) ORDER BY id DESC LIMIT ?4",
+        after,
+        before,
+        actor,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The numbers of revisions by which something was settled about a strategy: its states, schedules, pushes that waited.
+async fn settled_about(
+    connection: &mut SqliteConnection,
+    strategy: Option<&str>,
+    actor: Option<&str>,
+    (after, before): (i64, i64),
+    limit: i64,
+) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT id FROM revisions
+         WHERE document_id IN (SELECT id FROM documents WHERE kind IN ('state', 'hold', 'schedule') AND name = ?1)
+           AND id > ?2 AND id < ?3 AND (?4 IS NULL OR actor = ?4)
+         ORDER BY id DESC LIMIT ?5",
+        strategy,
         after,
         before,
         actor,
@@ -155,21 +190,19 @@ pub(in crate::store) async fn changes(
     connection: &mut SqliteConnection,
     of: &[RevisionInfo],
     most: usize,
-) -> Result<HashMap<Revision, Vec<InstrumentChange>>, sqlx::Error> {
-    let name = |revision: &RevisionInfo| {
-        let Subject::Strategy(name) = &revision.subject;
-        (revision.id.get(), name.clone())
-    };
-    let names: HashMap<i64, StrategyName> = of.iter().map(name).collect();
-    let ids = json(&names.keys().collect::<Vec<_>>());
+) -> Result<HashMap<Revision, Changes>, sqlx::Error> {
+    let subjects: HashMap<i64, &Subject> = of.iter().map(|revision| (revision.id.get(), &revision.subject)).collect();
+    let ids = json(&subjects.keys().collect::<Vec<_>>());
     let rows = sqlx::query!("SELECT id, changes FROM revisions WHERE id IN (SELECT value FROM json_each(?))", ids)
         .fetch_all(connection)
         .await?;
     let mut all = HashMap::with_capacity(rows.len());
     for row in rows {
-        let Some(name) = names.get(&row.id) else { continue };
-        let mut changes = revisions::changes(name, &row.changes)?;
-        changes.truncate(most);
+        let Some(subject) = subjects.get(&row.id) else { continue };
+        let mut changes = revisions::changes(subject, &row.changes)?;
+        if let Changes::List(changes) = &mut changes {
+            changes.truncate(most);
+        }
         all.insert(Revision::new(row.id), changes);
     }
     Ok(all)
@@ -196,8 +229,8 @@ pub(in crate::store) async fn book_as_of(
         match state.kept_list() {
             None => book.note_removal(name, mark, None),
             Some(list) => {
-                let last_push_at = None;
-                book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence: None }));
+                let (last_push_at, sequence, told) = (None, None, Told::default());
+                book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told }));
             }
         }
     }
@@ -262,7 +295,8 @@ async fn states_as_of(
             let list = kept_lists::read(of, Revision::new(row.id), updated_at, &digest, &list)?;
             state.list = Unfolded::from_list(&list, updated_at);
         } else {
-            let changes = revisions::changes(&state.name, &row.changes)?;
+            let subject = Subject::Strategy(state.name.clone());
+            let Changes::List(changes) = revisions::changes(&subject, &row.changes)? else { continue };
             state.list.follow(kind, at, changes).map_err(|error| sqlx::Error::Decode(error.into()))?;
         }
         (state.revision, state.hash, state.kind) = (Revision::new(row.id), row.hash, kind);
@@ -278,8 +312,9 @@ pub(in crate::store) async fn stored_after(
 ) -> Result<Vec<Stored>, sqlx::Error> {
     let after = revision.get();
     let rows = sqlx::query!(
-        r#"SELECT r.id, s.name AS "strategy?", r.at
+        r#"SELECT r.id, s.name AS "strategy?", d.kind AS "document_kind?", d.name AS "document?", r.at
            FROM revisions AS r LEFT JOIN strategies AS s ON s.id = r.strategy_id
+                LEFT JOIN documents AS d ON d.id = r.document_id
            WHERE r.id > ? ORDER BY r.id LIMIT ?"#,
         after,
         limit
@@ -287,7 +322,8 @@ pub(in crate::store) async fn stored_after(
     .fetch_all(connection)
     .await?;
     let stored = rows.into_iter().map(|row| {
-        let subject = subject(row.strategy.as_deref())?;
+        let document = row.document_kind.as_deref().zip(row.document.as_deref());
+        let subject = subject(row.strategy.as_deref(), document)?;
         Ok(Stored { revision: Revision::new(row.id), subject, at: Moment::from_micros(row.at) })
     });
     stored.collect()

@@ -26,7 +26,13 @@ statement! {
 pub(super) fn rows(entries: &[Entry]) -> String {
     let items = |entry: &Entry| {
         let block = block(entry.revision);
-        entry.record.changes.iter().map(move |change| (change.instrument.to_string(), block)).collect::<Vec<_>>()
+        entry
+            .record
+            .changes
+            .in_list()
+            .iter()
+            .map(move |change| (change.instrument.to_string(), block))
+            .collect::<Vec<_>>()
     };
     json(&entries.iter().flat_map(items).collect::<BTreeSet<_>>())
 }

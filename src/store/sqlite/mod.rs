@@ -14,10 +14,12 @@ macro_rules! statement {
 
 pub(super) mod api_keys;
 pub(super) mod batch;
+pub(super) mod documents;
 pub(super) mod history;
 mod item_blocks;
 mod kept_lists;
 pub(super) mod operator;
+mod past_instruments;
 pub(super) mod revisions;
 pub(super) mod sessions;
 mod strategies;
@@ -30,6 +32,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use imbl::OrdMap;
 use serde::Serialize;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -37,7 +40,10 @@ use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 
 use self::strategies::Loaded;
 use super::error::OpenError;
-use crate::ledger::Ledger;
+use crate::domain::guard::Guards;
+use crate::domain::settings::Settings;
+use crate::ledger::chain::Head;
+use crate::ledger::{Forgotten, Ledger};
 
 /// How long the log stays once it was folded: bytes.
 const LOG_KEPT: u32 = 64 << 20;
@@ -113,16 +119,35 @@ fn must_exist(path: &Path) -> Result<(), OpenError> {
 
 /// Reads all that decides about the next change, where it is what was written.
 pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Ledger, OpenError> {
-    let Loaded { book, next, revisions } = strategies::load(connection).await?;
+    let (mut ledger, revisions) = read(connection).await?;
     let newest = revisions::newest(connection).await?;
     if revisions != newest.get().unsigned_abs() {
         return Err(OpenError::Corrupt(format!(
-            "the strategies have {revisions} revisions, and the newest is {newest}: strategies or revisions are missing"
+            "strategies and documents have {revisions} revisions, and the newest is {newest}: some of them are missing"
         )));
     }
-    let head = verify::head(connection, newest).await?;
-    let forgotten = upkeep::forgotten(connection).await?;
-    Ok(Ledger { book, head, next_strategy: next, forgotten })
+    ledger.head = verify::head(connection, newest).await?;
+    ledger.forgotten = upkeep::forgotten(connection).await?;
+    Ok(ledger)
+}
+
+/// Reads strategies and documents, each where it is what was written, and says how many revisions they have.
+async fn read(connection: &mut SqliteConnection) -> Result<(Ledger, u64), OpenError> {
+    let Loaded { book, next, revisions } = strategies::load(connection).await?;
+    let mut ledger = Ledger {
+        book,
+        head: Head::START,
+        next_strategy: next,
+        documents: OrdMap::new(),
+        next_document: 1,
+        forgotten: Forgotten::default(),
+    };
+    if upkeep::is_guarded(connection).await? {
+        *ledger.book.settings_mut() = Settings::guarded_by(Guards::usual());
+    }
+    past_instruments::load(connection, &mut ledger.book).await?;
+    let of_documents = documents::load(connection, &mut ledger).await?;
+    Ok((ledger, revisions + of_documents))
 }
 
 /// Rows as the JSON array that a statement unfolds again with `jsonb_each`: one statement for any number of rows.

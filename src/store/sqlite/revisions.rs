@@ -5,8 +5,8 @@ use sqlx::SqliteConnection;
 
 use super::batch::Bytes;
 use super::{json, parsed};
-use crate::domain::position::InstrumentChange;
-use crate::domain::revision::{Actor, ActorKind, Revision, Subject};
+use crate::domain::changes::Changes;
+use crate::domain::revision::{Actor, ActorKind, Revision, Subject, Topic};
 use crate::domain::strategy::StrategyName;
 use crate::ledger::chain::{ChainHash, Entry, Head};
 use crate::ledger::{read_changes, write_changes};
@@ -14,11 +14,12 @@ use crate::ledger::{read_changes, write_changes};
 statement! {
     /// Appends revisions.
     APPEND(bytes, rows) = "INSERT INTO revisions
-                              (id, strategy_id, kind, at, actor_kind, actor, address, note, hash, changes)
+                              (id, strategy_id, kind, at, actor_kind, actor, address, note, hash, changes, document_id)
                           SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
                                  value ->> 6, value ->> 7,
                                  substr($1, value ->> '$[8][0]', value ->> '$[8][1]'),
-                                 CAST(substr($1, value ->> '$[9][0]', value ->> '$[9][1]') AS TEXT)
+                                 CAST(substr($1, value ->> '$[9][0]', value ->> '$[9][1]') AS TEXT),
+                                 value ->> 10
                           FROM jsonb_each($3)"
 }
 
@@ -29,13 +30,15 @@ pub(super) fn rows(entries: &[Entry], bytes: &mut Bytes) -> String {
 
 fn row<'a>(entry: &'a Entry, bytes: &mut Bytes) -> impl Serialize + use<'a> {
     let record = &entry.record;
-    let strategy_id = match record.subject {
-        Subject::Strategy(_) => Some(record.subject_id),
+    let (strategy_id, document_id) = match record.subject {
+        Subject::Strategy(_) => (Some(record.subject_id), None),
+        Subject::Document(_) => (None, Some(record.subject_id)),
     };
     let (kind, actor_kind, actor) = (record.kind.as_str(), record.actor.kind().as_str(), record.actor.name());
     let (address, note) = (record.address.as_deref(), record.note.as_deref());
     let (hash, changes) = (bytes.put(&entry.hash), bytes.put(write_changes(&record.changes).as_bytes()));
-    (entry.revision, strategy_id, kind, entry.at.as_micros(), actor_kind, actor, address, note, hash, changes)
+    let (revision, at) = (entry.revision, entry.at.as_micros());
+    (revision, strategy_id, kind, at, actor_kind, actor, address, note, hash, changes, document_id)
 }
 
 /// The newest revision.
@@ -63,10 +66,16 @@ pub(super) fn chain_hash(bytes: &[u8]) -> Result<ChainHash, sqlx::Error> {
     bytes.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// What a revision is about, by the name of its strategy.
-pub(super) fn subject(strategy: Option<&str>) -> Result<Subject, sqlx::Error> {
-    let unknown = || sqlx::Error::Decode("it is about something that this version does not know".into());
-    strategy_name(strategy.ok_or_else(unknown)?).map(Subject::Strategy)
+/// What a revision is about, by the name of its strategy, or kind and name of its document.
+pub(super) fn subject(strategy: Option<&str>, document: Option<(&str, &str)>) -> Result<Subject, sqlx::Error> {
+    match (strategy, document) {
+        (Some(strategy), _) => strategy_name(strategy).map(Subject::Strategy),
+        (None, Some((kind, name))) => {
+            let topic = Topic::parse(kind, name).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+            Ok(Subject::Document(topic))
+        }
+        (None, None) => Err(sqlx::Error::Decode("it is about nothing that is there".into())),
+    }
 }
 
 /// A strategy's name as it is written.
@@ -79,7 +88,7 @@ pub(super) fn actor(kind: &str, name: String) -> Result<Actor, sqlx::Error> {
     Ok(Actor::new(parsed::<ActorKind>(kind)?, name))
 }
 
-/// What a revision changed in a strategy's list.
-pub(super) fn changes(strategy: &StrategyName, text: &str) -> Result<Vec<InstrumentChange>, sqlx::Error> {
-    read_changes(strategy.kind(), text).map_err(|error| sqlx::Error::Decode(error.into()))
+/// What a revision changed in its subject.
+pub(super) fn changes(subject: &Subject, text: &str) -> Result<Changes, sqlx::Error> {
+    read_changes(subject, text).map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -8,14 +8,16 @@ use sqlx::SqliteConnection;
 
 use super::batch::Bytes;
 use super::json;
-use crate::domain::book::{Book, Mark, Strategy};
+use crate::domain::book::{Book, Mark, Strategy, Told};
+use crate::domain::decimal::Decimal;
+use crate::domain::fingerprint::Fingerprint;
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{StrategyId, StrategyName};
 use crate::ledger::chain::beginning;
 use crate::ledger::replay::Astray;
-use crate::ledger::{StrategyState, read_list, seal, write_list};
+use crate::ledger::{StrategyState, read_list, seal, write_list, written_met};
 use crate::store::error::OpenError;
 
 /// What `last_push_at` holds for a strategy that only the operator ever wrote.
@@ -24,16 +26,19 @@ const NEVER: Moment = Moment::from_micros(0);
 statement! {
     /// Writes strategies as they stand now.
     WRITE(bytes, rows) = "INSERT INTO strategies
-                         (id, name, revision, revisions, updated_at, last_push_at, sequence, removed, seal, list)
+                         (id, name, revision, revisions, updated_at, last_push_at, sequence, removed, seal, list,
+                          spoken_at, met, total_value)
                      SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                             value ->> 7,
                             substr($1, value ->> '$[8][0]', value ->> '$[8][1]'),
-                            CAST(substr($1, value ->> '$[9][0]', value ->> '$[9][1]') AS TEXT)
+                            CAST(substr($1, value ->> '$[9][0]', value ->> '$[9][1]') AS TEXT),
+                            value ->> 10, value ->> 11, value ->> 12
                      FROM jsonb_each($2) WHERE true
                      ON CONFLICT (id) DO UPDATE SET
                          revision = excluded.revision, revisions = excluded.revisions, updated_at = excluded.updated_at,
                          last_push_at = excluded.last_push_at, sequence = excluded.sequence, removed = excluded.removed,
-                         seal = excluded.seal, list = excluded.list"
+                         seal = excluded.seal, list = excluded.list, spoken_at = excluded.spoken_at, met = excluded.met,
+                         total_value = excluded.total_value"
 }
 
 /// The rows of strategies as they stand now.
@@ -44,12 +49,28 @@ pub(super) fn rows<'a>(states: impl Iterator<Item = &'a StrategyState>, bytes: &
 }
 
 fn row<'a>(StrategyState { strategy, removed, .. }: &'a StrategyState, bytes: &mut Bytes) -> impl Serialize + use<'a> {
-    let Strategy { id, name, list, mark, revisions, last_push_at, sequence } = &**strategy;
+    let Strategy { id, name, list, mark, revisions, last_push_at, sequence, told } = &**strategy;
     let list = write_list(list);
     let (seal, list) = (bytes.put(&seal(strategy, *removed, &list)), bytes.put(list.as_bytes()));
     let (updated_at, last_push_at) = (mark.updated_at.as_micros(), last_push_at.unwrap_or(NEVER).as_micros());
     let removed = u8::from(*removed);
-    (id, name.as_str(), mark.revision, revisions, updated_at, last_push_at, sequence, removed, seal, list)
+    let (spoken_at, met) = (told.spoken_at.map(Moment::as_micros), told.met.as_ref().map(written_met));
+    let (name, revision, total_value) = (name.as_str(), mark.revision, told.total_value);
+    (
+        id,
+        name,
+        revision,
+        revisions,
+        updated_at,
+        last_push_at,
+        sequence,
+        removed,
+        seal,
+        list,
+        spoken_at,
+        met,
+        total_value,
+    )
 }
 
 /// A strategy's row, before its texts are understood, with what its newest revision says.
@@ -64,6 +85,9 @@ pub(super) struct StrategyRecord {
     removed: i64,
     seal: Vec<u8>,
     list: String,
+    spoken_at: Option<i64>,
+    met: Option<String>,
+    total_value: Option<String>,
     /// Whose the newest revision is; None when it is missing.
     owner: Option<i64>,
     hash: Option<Vec<u8>>,
@@ -74,7 +98,7 @@ pub(super) fn all(connection: &mut SqliteConnection) -> impl Stream<Item = Resul
     sqlx::query_as!(
         StrategyRecord,
         r#"SELECT s.id, s.name, s.revision, s.revisions, s.updated_at, s.last_push_at, s.sequence, s.removed, s.seal,
-                  s.list, r.strategy_id AS "owner?: i64", r.hash AS "hash?: Vec<u8>"
+                  s.list, s.spoken_at, s.met, s.total_value, r.strategy_id AS "owner?: i64", r.hash AS "hash?: Vec<u8>"
            FROM strategies AS s LEFT JOIN revisions AS r ON r.id = s.revision ORDER BY s.id"#
     )
     // Row by row: while one is understood here, SQLite's own thread reads the next.
@@ -102,12 +126,31 @@ impl StrategyRecord {
         let (id, last_push_at) = (StrategyId::new(self.id), Moment::from_micros(self.last_push_at));
         let last_push_at = (last_push_at != NEVER).then_some(last_push_at);
         let revisions = self.revisions.unsigned_abs();
-        let strategy = Strategy { id, name, list, mark, revisions, last_push_at, sequence: self.sequence };
+        let told = self.told(&list).map_err(astray)?;
+        let strategy = Strategy { id, name, list, mark, revisions, last_push_at, sequence: self.sequence, told };
         Ok(StrategyState { strategy: Arc::new(strategy), removed: self.removed != 0, is_kept: false })
     }
 
+    fn told(&self, list: &PositionList) -> Result<Told, String> {
+        let met = self.met.as_deref().map(serde_json::from_str).transpose().map_err(|error| error.to_string())?;
+        let total_value =
+            self.total_value.as_deref().map(Decimal::parse).transpose().map_err(|error| error.to_string())?;
+        Ok(Told {
+            spoken_at: self.spoken_at.map(Moment::from_micros),
+            met,
+            total_value,
+            fingerprint: Fingerprint::of(list.iter()),
+            previous: None,
+        })
+    }
+
+    /// Whether the row was ever sealed.
+    pub(super) const fn is_sealed(&self) -> bool {
+        !self.seal.is_empty()
+    }
+
     /// What the row says, when it is what was written.
-    fn checked(&self) -> Result<StrategyState, Astray> {
+    pub(super) fn checked(&self) -> Result<StrategyState, Astray> {
         let state = self.state()?;
         if seal(&state.strategy, state.removed, &self.list).as_slice() == self.seal {
             return Ok(state);

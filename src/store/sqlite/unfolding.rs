@@ -6,8 +6,9 @@ use futures::TryStreamExt as _;
 use sqlx::SqliteConnection;
 
 use super::verify::{EntryRecord, page_after};
-use super::{item_blocks, kept_lists, strategies};
+use super::{item_blocks, kept_lists, past_instruments, strategies};
 use crate::domain::book::Strategy;
+use crate::domain::changes::Changes;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyId;
 use crate::ledger::chain::Entry;
@@ -41,15 +42,18 @@ async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, W
     {
         let entries: Vec<Entry> = page.into_iter().map(EntryRecord::entry).collect::<Result<_, _>>()?;
         item_blocks::note(connection, &entries).await?;
+        past_instruments::note(connection, &entries).await?;
         for entry in entries {
             after = entry.revision;
             let (id, subject) = (StrategyId::new(entry.record.subject_id), entry.record.subject);
+            // Documents are of versions that left nothing to be made.
+            let Changes::List(changes) = entry.record.changes else { continue };
             let strategy = walked.entry(id).or_default();
             let astray = |reason: &str| Astray {
                 strategy: subject.name().to_owned(),
                 reason: format!("revision {after}: {reason}"),
             };
-            strategy.list.follow(entry.record.kind, entry.at, entry.record.changes).map_err(astray)?;
+            strategy.list.follow(entry.record.kind, entry.at, changes).map_err(astray)?;
             strategy.revisions += 1;
             if strategy.revisions.is_multiple_of(KEPT_EVERY) {
                 kept_lists::keep(connection, id, after, &strategy.list).await?;
@@ -63,7 +67,7 @@ async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, W
 async fn seal(connection: &mut SqliteConnection, mut walked: HashMap<StrategyId, Walked>) -> Result<(), OpenError> {
     let rows: Vec<strategies::StrategyRecord> = strategies::all(connection).try_collect().await?;
     for row in rows {
-        let state = row.state()?;
+        let state = if row.is_sealed() { row.checked()? } else { row.state()? };
         let Walked { list, revisions } = walked.remove(&state.strategy.id).unwrap_or_default();
         if list.list() != state.strategy.list {
             let reason = "its positions are not those that the history leads to".to_owned();

@@ -29,6 +29,11 @@ pub(in crate::store) async fn keep_forgotten(
     Ok(())
 }
 
+/// Whether pushes are guarded though nobody settled a guard.
+pub(super) async fn is_guarded(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(sqlx::query_scalar!("SELECT is_guarded FROM upkeep").fetch_one(connection).await? != 0)
+}
+
 /// How often an older copy was put back, from 1.
 pub(in crate::store) async fn lineage(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!("SELECT lineage FROM upkeep").fetch_one(connection).await

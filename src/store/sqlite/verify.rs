@@ -3,9 +3,9 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::revisions::{actor, chain_hash, changes, subject};
-use super::{MIGRATIONS, parsed, strategies};
+use super::{MIGRATIONS, parsed};
 use crate::domain::moment::Moment;
-use crate::domain::revision::{Revision, Subject};
+use crate::domain::revision::Revision;
 use crate::ledger::chain::{Entry, Head, Record};
 use crate::ledger::replay::Replay;
 use crate::store::error::OpenError;
@@ -37,13 +37,14 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
             }
         }
     }
-    let book = match strategies::load(&mut snapshot).await {
-        Ok(loaded) => loaded.book,
+    let (ledger, _) = match super::read(&mut snapshot).await {
+        Ok(read) => read,
         Err(OpenError::Astray(astray)) => return Ok(Verdict::Astray(astray)),
         Err(error) => return Err(error),
     };
     let (revisions, head) = (replay.length(), replay.head().hash);
-    Ok(replay.compare(&book).map_or(Verdict::Whole { revisions, head }, Verdict::Astray))
+    let astray = replay.compare(&ledger.book, &ledger.documents);
+    Ok(astray.map_or(Verdict::Whole { revisions, head }, Verdict::Astray))
 }
 
 /// The head of the chain that ends with a revision, where its last link holds.
@@ -63,6 +64,8 @@ pub(super) struct EntryRecord {
     id: i64,
     subject_id: i64,
     strategy: Option<String>,
+    document_kind: Option<String>,
+    document: Option<String>,
     kind: String,
     at: i64,
     actor_kind: String,
@@ -82,9 +85,11 @@ pub(super) async fn page_after(
     let after = revision.get();
     sqlx::query_as!(
         EntryRecord,
-        r#"SELECT r.id, coalesce(r.strategy_id, r.document_id) AS "subject_id!: i64", s.name AS "strategy?", r.kind,
-                  r.at, r.actor_kind, r.actor, r.address, r.note, p.hash AS "parent_hash?: Vec<u8>", r.hash, r.changes
+        r#"SELECT r.id, coalesce(r.strategy_id, r.document_id) AS "subject_id!: i64", s.name AS "strategy?",
+                  d.kind AS "document_kind?", d.name AS "document?", r.kind, r.at, r.actor_kind, r.actor, r.address,
+                  r.note, p.hash AS "parent_hash?: Vec<u8>", r.hash, r.changes
            FROM revisions AS r LEFT JOIN strategies AS s ON s.id = r.strategy_id
+                LEFT JOIN documents AS d ON d.id = r.document_id
                 LEFT JOIN revisions AS p ON p.id = r.id - 1
            WHERE r.id > ? ORDER BY r.id LIMIT ?"#,
         after,
@@ -96,10 +101,10 @@ pub(super) async fn page_after(
 
 impl EntryRecord {
     pub(super) fn entry(self) -> Result<Entry, sqlx::Error> {
-        let subject = subject(self.strategy.as_deref())?;
-        let Subject::Strategy(name) = &subject;
+        let document = self.document_kind.as_deref().zip(self.document.as_deref());
+        let subject = subject(self.strategy.as_deref(), document)?;
         let record = Record {
-            changes: changes(name, &self.changes)?,
+            changes: changes(&subject, &self.changes)?,
             subject,
             subject_id: self.subject_id,
             kind: parsed(&self.kind)?,

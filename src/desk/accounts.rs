@@ -1,0 +1,171 @@
+//! Trading accounts: settled, and what a change of one, or of a strategy's list, would make its terminal trade.
+
+use std::collections::HashMap;
+
+use super::{Desk, NotDone};
+use crate::auth::rights::Operator;
+use crate::domain::account::{Account, AccountName};
+use crate::domain::book::{Book, Mark};
+use crate::domain::calendar::trading_day_began;
+use crate::domain::code::{Code, Instrument};
+use crate::domain::decimal::{Scaled, Volume};
+use crate::domain::guard::{Finding, Intended};
+use crate::domain::moment::Moment;
+use crate::domain::position::Position;
+use crate::domain::revision::Revision;
+use crate::domain::settings::Settled;
+use crate::domain::strategy::StrategyName;
+use crate::domain::target::{Incomplete, Target, TargetLine};
+use crate::ledger::{Document, Receipt};
+
+/// What is supposed, to see what it would do.
+#[derive(Debug)]
+pub enum Supposed {
+    /// A strategy had this list.
+    List(StrategyName, Vec<Position>),
+    /// The account were so.
+    Account(Account),
+}
+
+/// Which way an order goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Less of it is wanted.
+    Sell,
+    /// More of it is wanted.
+    Buy,
+}
+
+/// What a terminal that holds today's target would trade to hold another.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The instrument, as it was spelled.
+    pub code: Code,
+    /// What it is called, where that was said.
+    pub name: Option<String>,
+    /// Which way.
+    pub side: Side,
+    /// How many shares.
+    pub volume: Volume,
+    /// What the strategies paid on average: CNY per share. The market may ask something else.
+    pub price: Option<f64>,
+    /// Whether the line carries a hold: then nothing of it is traded now.
+    pub is_held: bool,
+}
+
+/// What something supposed would make a terminal trade.
+#[derive(Debug)]
+pub struct AccountPreview {
+    /// Sales first.
+    pub orders: Vec<Order>,
+    /// What the orders need, at the prices above: CNY; below zero where sales bring more.
+    pub cash_needed: f64,
+    /// Lines that lots keep from what is wanted: wanted exactly, and to be held.
+    pub rounded: Vec<(Code, Scaled, Volume)>,
+    /// What guards would say of the list.
+    pub findings: Vec<Finding>,
+    /// Strategies of which nothing is known: the target would not be answered at all.
+    pub incomplete: Option<Incomplete>,
+}
+
+impl Desk {
+    /// Settles a trading account. With `expected`, only if it is at that revision.
+    ///
+    /// # Errors
+    /// When the condition does not hold, or the store cannot write.
+    pub async fn set_account(
+        &self,
+        by: &Operator,
+        name: AccountName,
+        account: Account,
+        expected: Option<Revision>,
+    ) -> Result<Receipt, NotDone> {
+        self.put(by, Document::Account(name, Some(account)), expected).await
+    }
+
+    /// Takes an account away: its terminal is answered nothing any more. With `expected`, only if it is at that revision.
+    ///
+    /// # Errors
+    /// When there is none, the condition does not hold, or the store cannot write.
+    pub async fn remove_account(
+        &self,
+        by: &Operator,
+        name: AccountName,
+        expected: Option<Revision>,
+    ) -> Result<Receipt, NotDone> {
+        self.put(by, Document::Account(name, None), expected).await
+    }
+
+    /// What something supposed would make an account's terminal trade; nothing is stored.
+    pub fn preview_account(&self, settled: &Settled, supposed: Supposed, now: Moment) -> AccountPreview {
+        let book = self.store.book();
+        let began = trading_day_began(now);
+        let before = book.target(settled, began).ok();
+        let (after, findings) = match supposed {
+            Supposed::List(name, positions) => {
+                let findings = findings(&book, &name, &positions, now);
+                let (after, _) = book.supposing(&name, Some(positions));
+                (after.target(settled, began), findings)
+            }
+            Supposed::Account(account) => {
+                let mark = Mark { revision: book.revision(), ..settled.mark };
+                let supposed = Settled { account, former: settled.former.clone(), mark };
+                (book.target(&supposed, began), Vec::new())
+            }
+        };
+        match after {
+            Ok(after) => AccountPreview::new(before.as_ref(), &after, findings),
+            Err(incomplete) => AccountPreview {
+                orders: Vec::new(),
+                cash_needed: 0.0,
+                rounded: Vec::new(),
+                findings,
+                incomplete: Some(incomplete),
+            },
+        }
+    }
+}
+
+/// What guards would say of a list that is pushed now.
+fn findings(book: &Book, strategy: &StrategyName, positions: &[Position], at: Moment) -> Vec<Finding> {
+    let intended = Intended { strategy, positions, at, sequences: (None, None) };
+    book.settings().guards().map(|guards| book.findings(guards, intended)).unwrap_or_default()
+}
+
+impl AccountPreview {
+    fn new(before: Option<&Target>, after: &Target, findings: Vec<Finding>) -> Self {
+        let lines = |target: &Target| -> HashMap<Instrument, TargetLine> {
+            target.lines.iter().map(|line| (line.code.instrument(), line.clone())).collect()
+        };
+        let held = before.map(lines).unwrap_or_default();
+        let mut orders: Vec<Order> =
+            after.lines.iter().filter_map(|line| order(held.get(&line.code.instrument()), line)).collect();
+        orders.sort_by_key(|order| order.side == Side::Buy);
+        let signed = |order: &Order| {
+            let value = order.volume.approximate() * order.price.unwrap_or_default();
+            if order.side == Side::Sell { -value } else { value }
+        };
+        let odd =
+            |line: &&TargetLine| !line.exact.is_negative() && line.exact.floor() + line.protected.into() != line.volume;
+        Self {
+            cash_needed: orders.iter().filter(|order| !order.is_held).map(signed).sum(),
+            orders,
+            rounded: after.lines.iter().filter(odd).map(|line| (line.code.clone(), line.exact, line.volume)).collect(),
+            findings,
+            incomplete: None,
+        }
+    }
+}
+
+/// What leads from one line to another. A line that was not there was not held by the account's strategies.
+fn order(before: Option<&TargetLine>, after: &TargetLine) -> Option<Order> {
+    let held = before.map_or_else(|| after.protected.into(), |line| line.volume);
+    if held == after.volume {
+        return None;
+    }
+    let (side, volume) =
+        if held > after.volume { (Side::Sell, held - after.volume) } else { (Side::Buy, after.volume - held) };
+    let price = after.average.or_else(|| before.and_then(|line| line.average));
+    let name = after.name.as_deref().map(str::to_owned);
+    Some(Order { code: after.code.clone(), name, side, volume, price, is_held: after.hold.is_some() })
+}

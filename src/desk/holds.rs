@@ -1,0 +1,34 @@
+//! Pushes that wait: approved or discarded by the operator, never by whoever pushed.
+
+use super::lists::by_hand;
+use super::{Desk, NotDone};
+use crate::auth::rights::Operator;
+use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyName;
+use crate::ledger::{Deed, Receipt, Rejected};
+
+impl Desk {
+    /// Puts a push that waits in force; what is approved is what was seen, or nothing.
+    ///
+    /// # Errors
+    /// When it does not wait any more, its strategy is flat or closed, or the store cannot write.
+    pub async fn approve(&self, by: &Operator, hold: Revision) -> Result<(StrategyName, Receipt), NotDone> {
+        self.decide(by, hold, Deed::Approve(hold)).await
+    }
+
+    /// Drops a push that waits.
+    ///
+    /// # Errors
+    /// When it does not wait any more, or the store cannot write.
+    pub async fn discard(&self, by: &Operator, hold: Revision) -> Result<(StrategyName, Receipt), NotDone> {
+        self.decide(by, hold, Deed::Discard(hold)).await
+    }
+
+    async fn decide(&self, by: &Operator, hold: Revision, deed: Deed) -> Result<(StrategyName, Receipt), NotDone> {
+        let book = self.store.book();
+        let found = book.settings().holds().find(|(_, waiting)| waiting.id == hold).map(|(name, _)| name.clone());
+        let strategy = found.ok_or(Rejected::HoldGone { hold, waiting: None })?;
+        let receipt = self.store.submit(by_hand(by, strategy.clone(), deed, None)).await?;
+        Ok((strategy, receipt))
+    }
+}

@@ -1,0 +1,38 @@
+//! Pushes that wait until somebody approves or discards them.
+
+use super::decimal::Decimal;
+use super::guard::Finding;
+use super::moment::Moment;
+use super::position::PositionList;
+use super::revision::{Actor, Revision};
+use super::state::State;
+
+/// Why a push waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// A guard says so.
+    Guard(Finding),
+    /// The operator does not let the strategy's pushes count now.
+    State(State),
+}
+
+/// A push that waits. The target in force stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The revision that noted it: whoever approves names it, so that what was approved is what was seen.
+    pub id: Revision,
+    /// When it came.
+    pub at: Moment,
+    /// Who pushed.
+    pub actor: Actor,
+    /// From where: an IP address.
+    pub address: Option<String>,
+    /// What the strategy wants.
+    pub list: PositionList,
+    /// The strategy's equity as it told: CNY.
+    pub total_value: Option<Decimal>,
+    /// The sequence that it took.
+    pub sequence: Option<i64>,
+    /// Why it waits; never empty.
+    pub reasons: Vec<Reason>,
+}

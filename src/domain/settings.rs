@@ -1,0 +1,166 @@
+//! What the operator has settled around the lists: states, guards, schedules, accounts, pauses; and the pushes that wait.
+//!
+//! The maps are persistent, as the book's are: a clone costs nothing and shares what did not change.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::account::{Account, AccountName};
+use super::book::Mark;
+use super::code::Code;
+use super::guard::Guards;
+use super::hold::Hold;
+use super::revision::{Revision, Topic};
+use super::schedule::Schedule;
+use super::state::{Pause, Standing, State};
+use super::strategy::StrategyName;
+
+/// An account as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// As the operator wants it.
+    pub account: Account,
+    /// Instruments that strategies wanted which the account does not name any more: they stay in its target, as zero.
+    pub former: Vec<Former>,
+    /// The revision that made it so.
+    pub mark: Mark,
+}
+
+/// An instrument that an account once followed a strategy in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    /// As it was spelled.
+    pub code: Code,
+    /// What it is called, where that was said.
+    pub name: Option<String>,
+}
+
+/// Something that is settled, as it stands now.
+#[derive(Debug, Clone)]
+pub enum Setting {
+    /// How a strategy stands with the operator.
+    State(Standing),
+    /// The push that waits; None when none does.
+    Hold(Option<Hold>),
+    /// By when pushes are expected; None when that is not said.
+    Schedule(Option<Schedule>),
+    /// A trading account; None when there is none of that name any more.
+    Account(Option<Settled>),
+    /// Whether polls are answered.
+    Pause(Pause),
+    /// What is looked at before a push counts.
+    Guards(Guards),
+}
+
+/// All that is settled.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    standings: OrdMap<StrategyName, Arc<(Standing, Mark)>>,
+    holds: OrdMap<StrategyName, Arc<Hold>>,
+    schedules: OrdMap<StrategyName, Arc<Schedule>>,
+    accounts: OrdMap<AccountName, Arc<Settled>>,
+    pauses: OrdMap<Option<AccountName>, Arc<(Pause, Mark)>>,
+    guards: Option<Arc<Guards>>,
+    marks: OrdMap<Topic, Mark>,
+    newest: Option<Mark>,
+}
+
+impl Settings {
+    /// Settings of a store in which nothing was settled yet, with what guards it from the start.
+    pub fn guarded_by(guards: Guards) -> Self {
+        Self { guards: Some(Arc::new(guards)), ..Self::default() }
+    }
+
+    /// Settles something. The mark is that of the revision that says so.
+    pub fn settle(&mut self, topic: Topic, setting: Setting, mark: Mark) {
+        match (&topic, setting) {
+            (Topic::State(name), Setting::State(standing)) => {
+                self.standings.insert(name.clone(), Arc::new((standing, mark)));
+            }
+            (Topic::Hold(name), Setting::Hold(Some(hold))) => drop(self.holds.insert(name.clone(), Arc::new(hold))),
+            (Topic::Hold(name), _) => drop(self.holds.remove(name)),
+            (Topic::Schedule(name), Setting::Schedule(Some(schedule))) => {
+                self.schedules.insert(name.clone(), Arc::new(schedule));
+            }
+            (Topic::Schedule(name), _) => drop(self.schedules.remove(name)),
+            (Topic::Account(name), Setting::Account(Some(settled))) => {
+                self.accounts.insert(name.clone(), Arc::new(settled));
+            }
+            (Topic::Account(name), _) => drop(self.accounts.remove(name)),
+            (Topic::Pause(account), Setting::Pause(pause)) => {
+                self.pauses.insert(account.clone(), Arc::new((pause, mark)));
+            }
+            (Topic::Guards, Setting::Guards(guards)) => self.guards = Some(Arc::new(guards)),
+            // A reader of documents gives each topic a setting of its own.
+            (Topic::State(_) | Topic::Pause(_) | Topic::Guards, _) => return,
+        }
+        self.newest = Some(self.newest.map_or(mark, |newest| newest.newest(mark)));
+        self.marks.insert(topic, mark);
+    }
+
+    /// The newest revision about anything settled.
+    pub const fn newest(&self) -> Option<Mark> {
+        self.newest
+    }
+
+    /// The newest revision of a topic; [`Revision::NONE`] for one of which nothing was ever settled.
+    pub fn revision(&self, topic: &Topic) -> Revision {
+        self.marks.get(topic).map_or(Revision::NONE, |mark| mark.revision)
+    }
+
+    /// What the operator lets a strategy do.
+    pub fn state(&self, name: &StrategyName) -> State {
+        self.standings.get(name).map_or(State::Live, |standing| standing.0.state)
+    }
+
+    /// How a strategy stands with the operator, and since which revision; None where the operator never said.
+    pub fn standing(&self, name: &StrategyName) -> Option<(&Standing, Mark)> {
+        self.standings.get(name).map(|standing| (&standing.0, standing.1))
+    }
+
+    /// The names of strategies that are closed.
+    pub fn closed(&self) -> impl Iterator<Item = &StrategyName> {
+        self.standings.iter().filter(|(_, standing)| standing.0.state == State::Closed).map(|(name, _)| name)
+    }
+
+    /// The push of a strategy that waits.
+    pub fn hold(&self, name: &StrategyName) -> Option<&Arc<Hold>> {
+        self.holds.get(name)
+    }
+
+    /// Every push that waits, by strategy.
+    pub fn holds(&self) -> impl ExactSizeIterator<Item = (&StrategyName, &Arc<Hold>)> {
+        self.holds.iter()
+    }
+
+    /// By when a strategy's pushes are expected.
+    pub fn schedule(&self, name: &StrategyName) -> Option<&Arc<Schedule>> {
+        self.schedules.get(name)
+    }
+
+    /// The account of that name.
+    pub fn account(&self, name: &AccountName) -> Option<&Arc<Settled>> {
+        self.accounts.get(name)
+    }
+
+    /// Every account, by name.
+    pub fn accounts(&self) -> impl ExactSizeIterator<Item = (&AccountName, &Arc<Settled>)> {
+        self.accounts.iter()
+    }
+
+    /// The pause that keeps an account's polls, or with None those of everything, from being answered, and since when.
+    pub fn paused(&self, account: Option<&AccountName>) -> Option<(&Pause, Mark)> {
+        self.paused_itself(None).or_else(|| account.and_then(|account| self.paused_itself(Some(account))))
+    }
+
+    /// The pause of an account itself, or with None of everything.
+    pub fn paused_itself(&self, account: Option<&AccountName>) -> Option<(&Pause, Mark)> {
+        self.pauses.get(&account.cloned()).filter(|pause| pause.0.paused).map(|pause| (&pause.0, pause.1))
+    }
+
+    /// What is looked at before a push counts.
+    pub const fn guards(&self) -> Option<&Arc<Guards>> {
+        self.guards.as_ref()
+    }
+}

@@ -1,0 +1,340 @@
+//! What a trading account is to hold: its strategies' lists at their scales, line by line. A terminal trades only what is
+//! listed and carries no hold, so whatever is not known is left alone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::account::{Account, Adjustments, Fresh};
+use super::board::{self, Board};
+use super::book::{Book, Mark, Strategy};
+use super::calendar::{Day, trading_day_before};
+use super::code::{Code, Instrument};
+use super::decimal::{Amount, Decimal, Scaled, Volume};
+use super::moment::Moment;
+use super::settings::Settled;
+use super::state::State;
+use super::strategy::{Kind, StrategyId, StrategyName};
+
+/// Strategies that an account names and nobody ever heard of, or that are closed: what is wanted is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("nothing is known of what these want: {}", .0.iter().map(StrategyName::as_str).collect::<Vec<_>>().join(", "))]
+pub struct Incomplete(pub Vec<StrategyName>);
+
+/// The state of an account's target: two of its targets with equal marks are equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetMark {
+    /// The newest revision of what the target is made from.
+    pub mark: Mark,
+    /// Who has spoken since the trading day began: a sum over their numbers and that day's.
+    pub spoken: u64,
+}
+
+/// Why a line must not be traded now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HoldReason {
+    /// The owner wants it never to be traded.
+    Protected,
+    /// The code names no exchange.
+    UnknownCode,
+    /// These have not spoken since the trading day began.
+    NotFresh(Vec<StrategyName>),
+}
+
+/// A line that must not be traded now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineHold {
+    /// Why.
+    pub reason: HoldReason,
+    /// Since when.
+    pub since: Moment,
+}
+
+/// What one strategy wants of an instrument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The strategy, or the overlay.
+    pub strategy: StrategyName,
+    /// At the account's scale: shares.
+    pub volume: Scaled,
+}
+
+/// One instrument of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetLine {
+    /// The code as the first contributor spelled it.
+    pub code: Code,
+    /// The name that the first contributor gave.
+    pub name: Option<SmolStr>,
+    /// What the strategies want together: shares, below zero when overlays take away more than there is.
+    pub exact: Scaled,
+    /// What the terminal is to hold: shares, in whole lots where a scale took part, the owner's own with them.
+    pub volume: Volume,
+    /// How many of them are the owner's own: shares.
+    pub protected: Decimal,
+    /// What the strategies paid on average, CNY per share; None where nothing is wanted.
+    pub average: Option<f64>,
+    /// Why it must not be traded now, if so.
+    pub hold: Option<LineHold>,
+    /// Who wants how much.
+    pub parts: Vec<Part>,
+}
+
+/// What an account is to hold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// What is wanted, strategies by creation, then position order; behind it what was wanted once, as zero.
+    pub lines: Vec<TargetLine>,
+    /// How fresh it is.
+    pub mark: Mark,
+    /// Whether an example strategy takes part, whose positions nobody decided on.
+    pub is_demo: bool,
+}
+
+/// A line while it is added up.
+struct Line {
+    code: Code,
+    name: Option<SmolStr>,
+    exact: Scaled,
+    /// Whether a scale other than 1 took part.
+    is_scaled: bool,
+    amount: Amount,
+    /// Amounts and volumes at their scales, for an average.
+    weighed: (f64, f64),
+    parts: Vec<Part>,
+    /// Who wants it now.
+    wanters: Vec<StrategyName>,
+    /// Who wanted it once, and since when not.
+    droppers: Vec<(StrategyName, Moment)>,
+}
+
+impl Line {
+    fn new(code: Code, name: Option<SmolStr>) -> Self {
+        Self {
+            code,
+            name,
+            exact: Scaled::default(),
+            is_scaled: false,
+            amount: Amount::default(),
+            weighed: (0.0, 0.0),
+            parts: Vec::new(),
+            wanters: Vec::new(),
+            droppers: Vec::new(),
+        }
+    }
+
+    fn average(&self) -> Option<f64> {
+        if self.is_scaled {
+            let (amount, volume) = self.weighed;
+            return (volume != 0.0).then(|| amount / volume);
+        }
+        self.amount.per(self.exact.floor())
+    }
+}
+
+/// Whether a strategy's word is of today. What the operator made flat is the operator's word.
+fn has_spoken(book: &Book, strategy: &Strategy, began: Moment) -> bool {
+    strategy.told.spoken_at.is_some_and(|at| at >= began) || book.settings().state(&strategy.name) == State::Flat
+}
+
+impl Book {
+    /// The strategies that an account follows, with the account's scale, by creation.
+    fn followed<'a>(
+        &'a self,
+        account: &Account,
+    ) -> Result<BTreeMap<StrategyId, (&'a Arc<Strategy>, Decimal)>, Incomplete> {
+        let mut followed = BTreeMap::new();
+        let mut missing = Vec::new();
+        for share in &account.strategies {
+            match self.strategy(&share.name).filter(|_| self.settings().state(&share.name) != State::Closed) {
+                Some(strategy) => drop(followed.insert(strategy.id, (strategy, share.scale))),
+                None => missing.push(share.name.clone()),
+            }
+        }
+        if missing.is_empty() { Ok(followed) } else { Err(Incomplete(missing)) }
+    }
+
+    /// The overlays that count in an account, by creation.
+    fn overlays<'a>(&'a self, adjustments: &'a Adjustments) -> Box<dyn Iterator<Item = &'a Arc<Strategy>> + 'a> {
+        match adjustments {
+            Adjustments::All => Box::new(self.adjustments.iter().filter_map(|id| self.by_id(*id))),
+            Adjustments::Named(names) => Box::new(names.iter().filter_map(|name| self.strategy(name))),
+        }
+    }
+
+    /// How fresh an account's target is, without adding it up. `began` is when the trading day began.
+    ///
+    /// # Errors
+    /// When nothing is known of what one of its strategies wants.
+    pub fn target_mark(&self, settled: &Settled, began: Moment) -> Result<TargetMark, Incomplete> {
+        let account = &settled.account;
+        let followed = self.followed(account)?;
+        let mut mark = settled.mark;
+        let mut spoken = began.as_micros().unsigned_abs();
+        for (strategy, _) in followed.values() {
+            mark = mark.newest(strategy.mark);
+            if account.fresh == Fresh::Today && has_spoken(self, strategy, began) {
+                // The golden ratio spreads small numbers over all bits.
+                spoken ^= strategy.id.get().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17);
+            }
+        }
+        let overlays = match &account.adjustments {
+            Adjustments::All => self.newest_adjustment(),
+            Adjustments::Named(names) => {
+                let marks = names.iter().filter_map(|name| {
+                    self.strategy(name).map(|strategy| strategy.mark).or_else(|| self.removal(name))
+                });
+                marks.reduce(Mark::newest)
+            }
+        };
+        Ok(TargetMark { mark: overlays.map_or(mark, |overlays| mark.newest(overlays)), spoken })
+    }
+
+    /// What an account is to hold. `began` is when the trading day began.
+    ///
+    /// # Errors
+    /// When nothing is known of what one of its strategies wants.
+    pub fn target(&self, settled: &Settled, began: Moment) -> Result<Target, Incomplete> {
+        let account = &settled.account;
+        let followed = self.followed(account)?;
+        let mark = self.target_mark(settled, began)?.mark;
+        let overlays = self.overlays(&account.adjustments).map(|overlay| (overlay.id, (overlay, Decimal::ONE)));
+        let taken: BTreeMap<_, _> = followed.into_iter().chain(overlays).collect();
+        let mut sheet = Sheet::default();
+        for (strategy, scale) in taken.values() {
+            sheet.add(strategy, *scale);
+        }
+        self.add_past(&mut sheet, settled);
+        let is_demo = taken.values().any(|(strategy, _)| strategy.name.is_demo());
+        let protected: HashMap<Instrument, Option<Decimal>> =
+            account.protected.iter().map(|one| (one.code.instrument(), one.volume)).collect();
+        let lines = sheet.lines.into_iter().map(|line| self.finished(line, settled, &protected, began)).collect();
+        Ok(Target { lines, mark, is_demo })
+    }
+
+    /// Adds what the account's strategies wanted once, as zero.
+    fn add_past(&self, sheet: &mut Sheet, settled: &Settled) {
+        let named = settled.account.strategies.iter().map(|share| &share.name);
+        let overlays: Vec<&StrategyName> = match &settled.account.adjustments {
+            Adjustments::All => self.pasts().filter(|name| name.kind() == Kind::Adjustment).collect(),
+            Adjustments::Named(names) => names.iter().collect(),
+        };
+        let mut gone: Vec<Line> = Vec::new();
+        let mut places: HashMap<Instrument, usize> = HashMap::new();
+        let mut zero =
+            |instrument: &Instrument, code: &Code, name: Option<SmolStr>, by: Option<(StrategyName, Moment)>| {
+                let line = match sheet.places.get(instrument) {
+                    Some(place) => &mut sheet.lines[*place],
+                    None => {
+                        let place = *places.entry(instrument.clone()).or_insert_with(|| {
+                            gone.push(Line::new(code.clone(), name));
+                            gone.len() - 1
+                        });
+                        &mut gone[place]
+                    }
+                };
+                line.droppers.extend(by);
+            };
+        for name in named.chain(overlays) {
+            for (instrument, past) in self.past(name) {
+                let by = (name.kind() == Kind::Ordinary).then(|| (name.clone(), past.at));
+                zero(instrument, &past.code, past.name.clone(), by);
+            }
+        }
+        for former in &settled.former {
+            zero(&former.code.instrument(), &former.code, former.name.as_deref().map(SmolStr::from), None);
+        }
+        gone.sort_by_cached_key(|line| line.code.instrument());
+        sheet.lines.extend(gone);
+    }
+
+    fn finished(
+        &self,
+        line: Line,
+        settled: &Settled,
+        protected: &HashMap<Instrument, Option<Decimal>>,
+        began: Moment,
+    ) -> TargetLine {
+        let instrument = line.code.instrument();
+        let own = protected.get(&instrument).copied();
+        let whole = line.exact.floor().max(Volume::default());
+        let whole = if line.is_scaled {
+            board::round(Board::of_at(&instrument, Day::of(began)), whole, settled.account.rounding)
+        } else {
+            whole
+        };
+        let kept = own.flatten().unwrap_or_default();
+        let hold = if own == Some(None) {
+            Some(LineHold { reason: HoldReason::Protected, since: settled.mark.updated_at })
+        } else if instrument.exchange().is_none() {
+            Some(LineHold { reason: HoldReason::UnknownCode, since: settled.mark.updated_at })
+        } else {
+            let silent = self.silent(&line, settled, began);
+            (!silent.is_empty()).then(|| LineHold { reason: HoldReason::NotFresh(silent), since: began })
+        };
+        TargetLine {
+            average: line.average(),
+            volume: whole + kept.into(),
+            protected: kept,
+            code: line.code,
+            name: line.name,
+            exact: line.exact,
+            hold,
+            parts: line.parts,
+        }
+    }
+
+    /// Whose word on a line is not of today: of those who want it, and of those who wanted it last. A strategy that dropped
+    /// it on the trading day before counts among those: what it dropped may not have been traded yet.
+    fn silent(&self, line: &Line, settled: &Settled, began: Moment) -> Vec<StrategyName> {
+        if settled.account.fresh == Fresh::Any {
+            return Vec::new();
+        }
+        let recently = trading_day_before(Day::of(began)).begins_at();
+        let last = line.droppers.iter().map(|(_, at)| *at).max().filter(|_| line.wanters.is_empty());
+        let dropped = line
+            .droppers
+            .iter()
+            .filter(|(name, at)| (*at >= recently || Some(*at) == last) && !line.wanters.contains(name));
+        let asked = line.wanters.iter().chain(dropped.map(|(name, _)| name));
+        let has_spoken = |name: &&StrategyName| self.strategy(name).is_some_and(|one| has_spoken(self, one, began));
+        let mut silent: Vec<StrategyName> = asked.filter(|name| !has_spoken(name)).cloned().collect();
+        silent.dedup();
+        silent
+    }
+}
+
+/// Lines while they are added up, and where each instrument's stands.
+#[derive(Default)]
+struct Sheet {
+    lines: Vec<Line>,
+    places: HashMap<Instrument, usize>,
+}
+
+impl Sheet {
+    /// Adds a strategy's list at a scale.
+    fn add(&mut self, strategy: &Strategy, scale: Decimal) {
+        let weight = scale.approximate();
+        for position in strategy.list.iter() {
+            let place = *self.places.entry(position.code().instrument()).or_insert_with(|| {
+                self.lines.push(Line::new(position.code().clone(), position.name().map(SmolStr::from)));
+                self.lines.len() - 1
+            });
+            let line = &mut self.lines[place];
+            let volume = position.volume().scaled(scale);
+            line.exact += volume;
+            line.is_scaled |= scale != Decimal::ONE;
+            line.amount += position.amount();
+            line.weighed.0 += position.amount().approximate() * weight;
+            line.weighed.1 += position.volume().approximate() * weight;
+            match line.parts.last_mut().filter(|part| part.strategy == strategy.name) {
+                Some(part) => part.volume += volume,
+                None => line.parts.push(Part { strategy: strategy.name.clone(), volume }),
+            }
+            if strategy.name.kind() == Kind::Ordinary && line.wanters.last() != Some(&strategy.name) {
+                line.wanters.push(strategy.name.clone());
+            }
+        }
+    }
+}

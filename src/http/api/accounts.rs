@@ -1,0 +1,397 @@
+//! Trading accounts: settled, and what each is to hold.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::super::AppState;
+use super::super::cache::Conditions;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{OperatorRequest, PathText, Query, account_reader, peer_address};
+use super::super::reason_text::{ReasonDto, hold_texts};
+use super::super::targets::Shape;
+use super::as_of::AsOf;
+use super::guards::AsOfQuery;
+use super::positions::{Number, ReadQuery};
+use super::push_body::PushBody;
+use super::{json, json_with_tag, read_body};
+use crate::auth::rights::Reader;
+use crate::clock::Zone;
+use crate::desk::terminals::{MAX_NAME_CHARS, Terminal};
+use crate::desk::{AccountPreview, Side, Supposed};
+use crate::domain::account::{Account, AccountName};
+use crate::domain::book::Book;
+use crate::domain::calendar::trading_day_began;
+use crate::domain::code::Notation;
+use crate::domain::decimal::{Decimal, Volume};
+use crate::domain::revision::{Revision, Topic};
+use crate::domain::settings::Settled;
+use crate::domain::target::{LineHold, Target, TargetLine};
+
+pub(super) fn account_name(text: &str) -> Result<AccountName, Invalid> {
+    AccountName::parse(text).map_err(Invalid::AccountName)
+}
+
+fn settled<'a>(book: &'a Book, name: &AccountName) -> Result<&'a Arc<Settled>, AppError> {
+    book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))
+}
+
+/// An account as it is answered: as the operator wants it, with what is known beside.
+#[derive(Serialize)]
+struct AccountAnswer<'a> {
+    account: &'a str,
+    revision: Revision,
+    updated_at: String,
+    #[serde(flatten)]
+    settings: &'a Account,
+    /// Of each strategy that tells its own equity: that, and what of it the account holds. CNY.
+    capital: Vec<Capital<'a>>,
+    /// Whether its polls are answered.
+    paused: bool,
+    terminal: Option<TerminalDto>,
+}
+
+#[derive(Serialize)]
+struct Capital<'a> {
+    name: &'a str,
+    scale: Decimal,
+    total_value: Decimal,
+    /// Scale times equity.
+    capital: Number<crate::domain::decimal::Amount>,
+}
+
+#[derive(Serialize)]
+struct TerminalDto {
+    name: Option<String>,
+    address: String,
+    since: String,
+    heard_at: String,
+}
+
+impl<'a> AccountAnswer<'a> {
+    fn new(name: &'a AccountName, settled: &'a Settled, book: &'a Book, state: &AppState) -> Self {
+        let capital = settled.account.strategies.iter().filter_map(|share| {
+            let total_value = book.strategy(&share.name)?.told.total_value?;
+            let capital = Number(total_value.times(share.scale));
+            Some(Capital { name: share.name.as_str(), scale: share.scale, total_value, capital })
+        });
+        let terminal = state.terminals.holder(name, state.clock.running()).map(|holder| TerminalDto {
+            name: holder.terminal.name,
+            address: holder.terminal.address.to_string(),
+            since: state.zone.rfc3339(holder.since),
+            heard_at: state.zone.rfc3339(holder.heard_at),
+        });
+        Self {
+            account: name.as_str(),
+            revision: settled.mark.revision,
+            updated_at: state.zone.rfc3339(settled.mark.updated_at),
+            settings: &settled.account,
+            capital: capital.collect(),
+            paused: book.settings().paused(Some(name)).is_some(),
+            terminal,
+        }
+    }
+}
+
+/// `GET /api/v1/accounts`
+pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Response {
+    let book = state.store.book();
+    let accounts = book.settings().accounts();
+    let accounts: Vec<_> = accounts.map(|(name, settled)| AccountAnswer::new(name, settled, &book, &state)).collect();
+    json(&json!({"accounts": accounts}))
+}
+
+/// `GET /api/v1/accounts/{name}`
+pub(crate) async fn one(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    Query(query): Query<AsOfQuery>,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    if let Some(as_of) = AsOf::parameter("as_of", &query.as_of, &state.zone)? {
+        return as_of_then(&state, name, as_of).await;
+    }
+    let book = state.store.book();
+    let settled = settled(&book, &name)?;
+    Ok(json_with_tag(&AccountAnswer::new(&name, settled, &book, &state), settled.mark.revision))
+}
+
+async fn as_of_then(state: &AppState, name: AccountName, as_of: AsOf) -> Result<Response, AppError> {
+    #[derive(Deserialize)]
+    struct Written<'a> {
+        #[serde(borrow)]
+        account: &'a RawValue,
+    }
+    let revision = as_of.revision(&state.store).await?;
+    let then = state.store.document_as_of(&Topic::Account(name.clone()), revision).await?;
+    let body = then.as_ref().and_then(|then| then.body.as_deref());
+    let body = body.ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
+    let written: Written = serde_json::from_str(body).map_err(|_| AppError::Internal)?;
+    let revision = then.as_ref().map(|then| then.revision);
+    Ok(json(&json!({"account": name.as_str(), "revision": revision, "settings": written.account})))
+}
+
+/// `PUT /api/v1/accounts/{name}`
+pub(crate) async fn set(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    let account: Account = read_body(&request.body)?;
+    let receipt = state.desk.set_account(&request.operator, name.clone(), account, request.if_match).await?;
+    let (revision, changed) = (receipt.revision, receipt.changed);
+    Ok(json(&json!({"message": "账户已保存", "account": name.as_str(), "revision": revision, "changed": changed})))
+}
+
+/// `DELETE /api/v1/accounts/{name}`
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    let receipt = state.desk.remove_account(&request.operator, name.clone(), request.if_match).await?;
+    state.terminals.release(&name);
+    Ok(json(&json!({"message": "账户已删除", "account": name.as_str(), "revision": receipt.revision})))
+}
+
+/// `POST /api/v1/accounts/{name}/release`: whoever holds the account holds it no more.
+pub(crate) async fn release(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    settled(&state.store.book(), &name)?;
+    let released = state.terminals.release(&name);
+    if released {
+        tracing::info!(address = %request.operator.address(), account = %name, "an account's terminal was released");
+    }
+    Ok(json(&json!({"message": "账户已释放", "account": name.as_str(), "released": released})))
+}
+
+/// Somebody who may read an account's target, and the terminal that it is.
+pub(crate) struct AtAccount {
+    name: AccountName,
+    /// None for who only looks.
+    terminal: Option<Terminal>,
+}
+
+impl FromRequestParts<AppState> for AtAccount {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        let PathText(name) = PathText::from_request_parts(parts, state).await?;
+        let name = account_name(&name)?;
+        let reader = account_reader(parts, state, &name).await?;
+        let terminal = terminal(parts, reader.is_bound())?;
+        Ok(Self { name, terminal })
+    }
+}
+
+/// The terminal that sent a request: one that names itself, or whoever shows a key that is bound to the account.
+pub(super) fn terminal(parts: &Parts, is_bound: bool) -> Result<Option<Terminal>, AppError> {
+    let name = parts.headers.get("x-terminal").map(|name| name.to_str().map(str::trim));
+    let address = peer_address(parts)?;
+    match name {
+        None => Ok(is_bound.then_some(Terminal { name: None, address })),
+        Some(Ok(name)) if !name.is_empty() && name.len() <= MAX_NAME_CHARS => {
+            Ok(Some(Terminal { name: Some(name.to_owned()), address }))
+        }
+        Some(_) => Err(Invalid::Terminal.into()),
+    }
+}
+
+/// Gives the account to its terminal, or keeps it for another.
+pub(super) fn take_account(state: &AppState, name: &AccountName, terminal: Option<&Terminal>) -> Result<(), AppError> {
+    let Some(terminal) = terminal else { return Ok(()) };
+    let taken = state.terminals.take(name, terminal, state.clock.now(), state.clock.running());
+    taken.map_err(|holder| AppError::OtherTerminal {
+        name: holder.terminal.name,
+        address: holder.terminal.address,
+        since: state.zone.rfc3339(holder.since),
+    })
+}
+
+/// `GET /api/v1/accounts/{name}/target`
+pub(crate) async fn target(
+    State(state): State<AppState>,
+    at: AtAccount,
+    Query(query): Query<ReadQuery>,
+    conditions: Conditions,
+) -> Result<Response, AppError> {
+    // Who asks for what is not there does not take it.
+    settled(&state.store.book(), &at.name)?;
+    take_account(&state, &at.name, at.terminal.as_ref())?;
+    state.target(&at.name, Shape::Lines(query.notation()), &conditions).await
+}
+
+/// A target as it is answered.
+#[derive(Serialize)]
+pub(in crate::http) struct TargetAnswer<'a> {
+    account: &'a str,
+    revision: Revision,
+    updated_at: String,
+    lines: Vec<LineDto<'a>>,
+    /// Only said where it is so: example strategies take part, and a terminal must not trade.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
+}
+
+#[derive(Serialize)]
+struct LineDto<'a> {
+    code: String,
+    name: String,
+    volume: Number<Volume>,
+    exact: String,
+    hold: Option<LineHoldDto>,
+    strategies: Vec<PartDto<'a>>,
+}
+
+#[derive(Serialize)]
+struct LineHoldDto {
+    reason: &'static str,
+    text: String,
+    message: String,
+    since: String,
+}
+
+#[derive(Serialize)]
+struct PartDto<'a> {
+    name: &'a str,
+    volume: String,
+}
+
+impl<'a> TargetAnswer<'a> {
+    pub(in crate::http) fn new(account: &'a AccountName, target: &'a Target, notation: Notation, zone: &Zone) -> Self {
+        let hold = |hold: &LineHold| {
+            let (reason, text, message) = hold_texts(&hold.reason);
+            LineHoldDto { reason, text, message, since: zone.rfc3339(hold.since) }
+        };
+        let line = |line: &'a TargetLine| {
+            let code = line.code.to(notation).to_string();
+            let parts = line.parts.iter();
+            LineDto {
+                name: line.name.as_deref().map_or_else(|| code.clone(), str::to_owned),
+                code,
+                volume: Number(line.volume),
+                exact: line.exact.to_string(),
+                hold: line.hold.as_ref().map(hold),
+                strategies: parts
+                    .map(|part| PartDto { name: part.strategy.as_str(), volume: part.volume.to_string() })
+                    .collect(),
+            }
+        };
+        Self {
+            account: account.as_str(),
+            revision: target.mark.revision,
+            updated_at: zone.rfc3339(target.mark.updated_at),
+            lines: target.lines.iter().map(line).collect(),
+            demo: target.is_demo,
+        }
+    }
+}
+
+/// What is supposed: an account, or else the list of a strategy, as a push spells it.
+#[derive(Deserialize)]
+struct SupposedAccount {
+    account: Option<Account>,
+}
+
+#[derive(Serialize)]
+struct PreviewAnswer {
+    orders: Vec<OrderDto>,
+    /// CNY, at what the strategies paid on average; below zero where sales bring more.
+    cash_needed: f64,
+    /// CNY in the account; null while no terminal has reported.
+    cash: Option<f64>,
+    rounded: Vec<RoundedDto>,
+    findings: Vec<ReasonDto>,
+    /// Strategies of which nothing is known: the target would not be answered.
+    incomplete: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct OrderDto {
+    code: String,
+    name: String,
+    side: &'static str,
+    volume: Number<Volume>,
+    price: Option<f64>,
+    held: bool,
+}
+
+#[derive(Serialize)]
+struct RoundedDto {
+    code: String,
+    exact: String,
+    volume: Number<Volume>,
+}
+
+impl PreviewAnswer {
+    fn new(preview: AccountPreview) -> Self {
+        let orders = preview.orders.into_iter().map(|order| {
+            let code = order.code.to(Notation::Qmt).to_string();
+            OrderDto {
+                name: order.name.unwrap_or_else(|| code.clone()),
+                code,
+                side: if order.side == Side::Sell { "sell" } else { "buy" },
+                volume: Number(order.volume),
+                price: order.price,
+                held: order.is_held,
+            }
+        });
+        let rounded = preview.rounded.into_iter().map(|(code, exact, volume)| RoundedDto {
+            code: code.to(Notation::Qmt).to_string(),
+            exact: exact.to_string(),
+            volume: Number(volume),
+        });
+        let incomplete = preview.incomplete.map(|incomplete| incomplete.0).unwrap_or_default();
+        Self {
+            orders: orders.collect(),
+            cash_needed: preview.cash_needed,
+            cash: None,
+            rounded: rounded.collect(),
+            findings: preview.findings.iter().map(ReasonDto::of).collect(),
+            incomplete: incomplete.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// `POST /api/v1/accounts/{name}/preview`: what a strategy's list, or another account, would make the terminal trade.
+pub(crate) async fn preview(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    let SupposedAccount { account } =
+        serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
+    let (supposed, settled) = match account {
+        Some(account) => {
+            let settled = state.store.book().settings().account(&name).map(|settled| (**settled).clone());
+            let new =
+                || Settled { account: account.clone(), former: Vec::new(), mark: crate::domain::book::Mark::START };
+            (Supposed::Account(account.clone()), settled.unwrap_or_else(new))
+        }
+        None => {
+            let PushBody { strategy, positions, .. } = PushBody::parse(&request.body)?;
+            (Supposed::List(strategy, positions), (**settled(&state.store.book(), &name)?).clone())
+        }
+    };
+    let (desk, now) = (state.desk.clone(), state.clock.now());
+    let make = move || Ok(json(&PreviewAnswer::new(desk.preview_account(&settled, supposed, now))));
+    state.workshop.make(make).await
+}
+
+/// When the trading day began, of which strategies must have spoken.
+pub(in crate::http) fn began(state: &AppState) -> crate::domain::moment::Moment {
+    trading_day_began(state.clock.now())
+}

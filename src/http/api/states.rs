@@ -1,0 +1,235 @@
+//! What the operator lets strategies do: states, sequences, schedules; and whether polls are answered.
+
+use axum::extract::State as Shared;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::AppState;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{OperatorRequest, PathText};
+use super::{ChangeAnswer, OPERATOR_AUTH, json, read_body};
+use crate::auth::rights::Reader;
+use crate::clock::Zone;
+use crate::desk::StateWish;
+use crate::domain::account::AccountName;
+use crate::domain::revision::Revision;
+use crate::domain::schedule::{Punctuality, Schedule};
+use crate::domain::settings::Settings;
+use crate::domain::state::{Pause, State};
+use crate::domain::strategy::StrategyName;
+use crate::domain::total::UnknownStrategy;
+use crate::ledger::Waiting;
+
+fn strategy_name(text: &str) -> Result<StrategyName, Invalid> {
+    StrategyName::parse(text).map_err(Invalid::Name)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StateBody {
+    state: State,
+    note: Option<String>,
+    waiting: Option<WaitingWord>,
+    /// Where it may stand; see [`OperatorRequest`].
+    #[serde(default, rename = "internal_password")]
+    _password: serde::de::IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WaitingWord {
+    Apply,
+    Discard,
+}
+
+impl From<WaitingWord> for Waiting {
+    fn from(word: WaitingWord) -> Self {
+        match word {
+            WaitingWord::Apply => Self::Apply,
+            WaitingWord::Discard => Self::Discard,
+        }
+    }
+}
+
+/// `POST /api/v1/strategies/{name}/state`
+pub(crate) async fn set_state(
+    Shared(state): Shared<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let strategy = strategy_name(&name)?;
+    let StateBody { state: wanted, note, waiting, .. } = read_body(&request.body)?;
+    let wish = StateWish { state: wanted, note: checked_note(note)?, waiting: waiting.map(Waiting::from) };
+    let receipt = state.desk.set_state(&request.operator, strategy.clone(), wish, request.if_match).await?;
+    let message = match wanted {
+        State::Live => "策略已恢复运行：推送立即生效",
+        State::Frozen => "策略已冻结：目标保持不变，推送等待批准",
+        State::Flat => "策略已清零：终端将卖出它的部分，推送等待批准",
+        State::Closed => "策略已删除",
+    };
+    Ok(json(&ChangeAnswer::new(message, OPERATOR_AUTH, &strategy, &receipt)))
+}
+
+/// A note, of a length that a page can show.
+fn checked_note(note: Option<String>) -> Result<Option<String>, Invalid> {
+    const MOST: usize = 500;
+    let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
+    match note {
+        Some(note) if note.chars().nth(MOST).is_some() => {
+            Err(Invalid::Format("note has at most 500 characters".into()))
+        }
+        other => Ok(other),
+    }
+}
+
+#[derive(Deserialize)]
+struct SequenceBody {
+    last: Option<i64>,
+}
+
+/// `POST /api/v1/strategies/{name}/sequence`
+pub(crate) async fn set_sequence(
+    Shared(state): Shared<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let strategy = strategy_name(&name)?;
+    let SequenceBody { last } = read_body(&request.body)?;
+    if last.is_some_and(|last| last < 0) {
+        return Err(Invalid::Sequence.into());
+    }
+    let receipt = state.desk.set_sequence(&request.operator, strategy.clone(), last, request.if_match).await?;
+    Ok(json(&ChangeAnswer::new("sequence 已重设", OPERATOR_AUTH, &strategy, &receipt)))
+}
+
+/// `PUT /api/v1/strategies/{name}/schedule`
+pub(crate) async fn set_schedule(
+    Shared(state): Shared<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let strategy = strategy_name(&name)?;
+    let schedule: Schedule = read_body(&request.body)?;
+    let receipt = state.desk.set_schedule(&request.operator, strategy, Some(schedule), request.if_match).await?;
+    Ok(json(&json!({"message": "推送时间表已保存", "revision": receipt.revision, "changed": receipt.changed})))
+}
+
+/// `DELETE /api/v1/strategies/{name}/schedule`
+pub(crate) async fn remove_schedule(
+    Shared(state): Shared<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let strategy = strategy_name(&name)?;
+    let receipt = state.desk.set_schedule(&request.operator, strategy, None, request.if_match).await?;
+    Ok(json(&json!({"message": "推送时间表已删除", "revision": receipt.revision, "changed": receipt.changed})))
+}
+
+/// How a strategy stands: what it may do, what waits, and whether its pushes come as expected.
+#[derive(Serialize)]
+struct StandingAnswer<'a> {
+    strategy_name: &'a str,
+    state: State,
+    note: Option<&'a str>,
+    /// Since when; null where the operator never said.
+    since: Option<String>,
+    /// The push that waits.
+    hold: Option<Revision>,
+    schedule: Option<&'a Schedule>,
+    punctuality: Option<Punctuality>,
+    sequence: Option<i64>,
+    last_push_at: Option<String>,
+    spoken_at: Option<String>,
+}
+
+/// `GET /api/v1/strategies/{name}/state`
+pub(crate) async fn standing(
+    Shared(state): Shared<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    let name = strategy_name(&name)?;
+    let book = state.store.book();
+    let (settings, strategy) = (book.settings(), book.strategy(&name));
+    let standing = settings.standing(&name);
+    if strategy.is_none() && standing.is_none() && settings.hold(&name).is_none() {
+        return Err(UnknownStrategy(name).into());
+    }
+    let time = |at| state.zone.rfc3339(at);
+    let schedule = settings.schedule(&name).map(|schedule| &**schedule);
+    let last_push_at = book.last_push_at(&name);
+    let met = strategy.and_then(|strategy| strategy.told.met);
+    Ok(json(&StandingAnswer {
+        strategy_name: name.as_str(),
+        state: settings.state(&name),
+        note: standing.and_then(|(standing, _)| standing.note.as_deref()),
+        since: standing.map(|(_, mark)| time(mark.updated_at)),
+        hold: settings.hold(&name).map(|hold| hold.id),
+        schedule,
+        punctuality: schedule.map(|schedule| schedule.status(met, last_push_at, state.clock.now())),
+        sequence: strategy.and_then(|strategy| strategy.sequence),
+        last_push_at: last_push_at.map(time),
+        spoken_at: strategy.and_then(|strategy| strategy.told.spoken_at).map(time),
+    }))
+}
+
+#[derive(Deserialize)]
+struct PauseBody {
+    account: Option<String>,
+    paused: bool,
+    note: Option<String>,
+}
+
+/// `POST /api/v1/pause`
+pub(crate) async fn pause(Shared(state): Shared<AppState>, request: OperatorRequest) -> Result<Response, AppError> {
+    let PauseBody { account, paused, note } = read_body(&request.body)?;
+    let account = account.map(|name| AccountName::parse(&name).map_err(Invalid::AccountName)).transpose()?;
+    let pause = Pause { paused, note: checked_note(note)? };
+    let receipt = state.desk.pause(&request.operator, account.clone(), pause).await?;
+    let message = if paused {
+        "已暂停：终端的查询不再得到目标，不会交易"
+    } else {
+        "已恢复：终端重新得到目标"
+    };
+    let account = account.as_ref().map(AccountName::as_str);
+    let (revision, changed) = (receipt.revision, receipt.changed);
+    Ok(json(
+        &json!({"message": message, "account": account, "paused": paused, "revision": revision, "changed": changed}),
+    ))
+}
+
+#[derive(Serialize)]
+struct PausesAnswer<'a> {
+    paused: Vec<PauseLine<'a>>,
+}
+
+#[derive(Serialize)]
+struct PauseLine<'a> {
+    account: Option<&'a str>,
+    note: Option<&'a str>,
+    since: String,
+    revision: Revision,
+}
+
+impl<'a> PauseLine<'a> {
+    /// Each by its own pause: that of everything is said once.
+    fn new(account: Option<&'a AccountName>, settings: &'a Settings, zone: &Zone) -> Option<Self> {
+        let (pause, mark) = settings.paused_itself(account)?;
+        Some(Self {
+            account: account.map(AccountName::as_str),
+            note: pause.note.as_deref(),
+            since: zone.rfc3339(mark.updated_at),
+            revision: mark.revision,
+        })
+    }
+}
+
+/// `GET /api/v1/pause`: what is paused now.
+pub(crate) async fn pauses(Shared(state): Shared<AppState>, _: Reader) -> Response {
+    let book = state.store.book();
+    let settings = book.settings();
+    let names = std::iter::once(None).chain(settings.accounts().map(|(name, _)| Some(name)));
+    let paused = names.filter_map(|account| PauseLine::new(account, settings, &state.zone));
+    json(&PausesAnswer { paused: paused.collect() })
+}

@@ -1,0 +1,167 @@
+//! Documents: how what is settled is written down, and what it says when it is read.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+use super::{read_list, write_list};
+use crate::domain::account::Account;
+use crate::domain::book::Mark;
+use crate::domain::code::Code;
+use crate::domain::decimal::Decimal;
+use crate::domain::guard::Finding;
+use crate::domain::hold::{Hold, Reason};
+use crate::domain::moment::Moment;
+use crate::domain::revision::{Actor, ActorKind, Topic};
+use crate::domain::settings::{Former, Setting, Settled};
+use crate::domain::state::State;
+use crate::domain::strategy::StrategyName;
+
+/// A document as it stands after a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentState {
+    /// Its number among documents.
+    pub id: i64,
+    /// What it is about.
+    pub topic: Topic,
+    /// Its newest revision.
+    pub mark: Mark,
+    /// How many revisions it has.
+    pub revisions: u64,
+    /// JSON; None once it is withdrawn.
+    pub body: Option<Arc<str>>,
+}
+
+impl DocumentState {
+    /// SHA-256 over all that is stored of it, bound to the revision that made it so; as a strategy's.
+    pub fn seal(&self) -> [u8; 32] {
+        let mut fields = Fields::default();
+        fields.put(self.topic.kind().as_bytes());
+        fields.put(self.topic.name().as_bytes());
+        fields.put(&self.mark.chain);
+        fields.put(&self.revisions.to_be_bytes());
+        for number in [self.id, self.mark.revision.get()] {
+            fields.put(&number.to_be_bytes());
+        }
+        fields.put_or_none(self.body.as_deref().map(str::as_bytes));
+        fields.digest()
+    }
+
+    /// What it says.
+    ///
+    /// # Errors
+    /// What is wrong with a body that nobody wrote.
+    pub fn setting(&self) -> Result<Setting, String> {
+        let body = self.body.as_deref();
+        let understood = match &self.topic {
+            Topic::State(_) => read(body).map(|standing| Setting::State(standing.unwrap_or_default())),
+            Topic::Hold(strategy) => return Ok(Setting::Hold(read_hold(strategy, body, self.mark)?)),
+            Topic::Schedule(_) => read(body).map(Setting::Schedule),
+            Topic::Account(_) => return Ok(Setting::Account(read_account(body, self.mark)?)),
+            Topic::Pause(_) => read(body).and_then(|pause| present(pause).map(Setting::Pause)),
+            Topic::Guards => read(body).and_then(|guards| present(guards).map(Setting::Guards)),
+        };
+        understood.map_err(|error| error.to_string())
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(body: Option<&str>) -> Result<Option<T>, serde_json::Error> {
+    body.map(serde_json::from_str).transpose()
+}
+
+/// What cannot be withdrawn.
+fn present<T>(body: Option<T>) -> Result<T, serde_json::Error> {
+    body.ok_or_else(|| serde::de::Error::custom("its body is missing"))
+}
+
+/// A body as it is written. Nothing that is written here can fail: no maps with other keys than text.
+pub(super) fn write(body: &impl Serialize) -> Arc<str> {
+    serde_json::to_string(body).unwrap_or_default().into()
+}
+
+/// A push that waits, as it is written: its number is that of the revision that notes it.
+#[derive(Serialize, Deserialize)]
+struct WrittenHold {
+    at: i64,
+    actor_kind: String,
+    actor: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    list: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sequence: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    total_value: Option<Decimal>,
+    reasons: Vec<WrittenReason>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenReason {
+    Guard(Finding),
+    State(State),
+}
+
+/// A push that waits, as it is written.
+pub(super) fn write_hold(hold: &Hold) -> Arc<str> {
+    let reason = |reason: &Reason| match reason {
+        Reason::Guard(finding) => WrittenReason::Guard(finding.clone()),
+        Reason::State(state) => WrittenReason::State(*state),
+    };
+    write(&WrittenHold {
+        at: hold.at.as_micros(),
+        actor_kind: hold.actor.kind().as_str().to_owned(),
+        actor: hold.actor.name().to_owned(),
+        address: hold.address.clone(),
+        // A list that was written is JSON.
+        list: RawValue::from_string(write_list(&hold.list)).unwrap_or_default(),
+        sequence: hold.sequence,
+        total_value: hold.total_value,
+        reasons: hold.reasons.iter().map(reason).collect(),
+    })
+}
+
+fn read_hold(strategy: &StrategyName, body: Option<&str>, mark: Mark) -> Result<Option<Hold>, String> {
+    let Some(written) = read::<WrittenHold>(body).map_err(|error| error.to_string())? else { return Ok(None) };
+    let kind: ActorKind = written.actor_kind.parse().map_err(|error: strum::ParseError| error.to_string())?;
+    let reason = |reason| match reason {
+        WrittenReason::Guard(finding) => Reason::Guard(finding),
+        WrittenReason::State(state) => Reason::State(state),
+    };
+    Ok(Some(Hold {
+        id: mark.revision,
+        at: Moment::from_micros(written.at),
+        actor: Actor::new(kind, written.actor),
+        address: written.address,
+        list: read_list(strategy.kind(), written.list.get())?,
+        total_value: written.total_value,
+        sequence: written.sequence,
+        reasons: written.reasons.into_iter().map(reason).collect(),
+    }))
+}
+
+/// An account as it is written: what the operator wants, and what the ledger remembers for it.
+#[derive(Serialize, Deserialize)]
+struct WrittenAccount<A> {
+    account: A,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    former: Vec<(String, Option<String>)>,
+}
+
+/// An account as it is written.
+pub(super) fn write_account(account: &Account, former: &[Former]) -> Arc<str> {
+    let former = former.iter().map(|former| (former.code.to_string(), former.name.clone())).collect();
+    write(&WrittenAccount { account, former })
+}
+
+fn read_account(body: Option<&str>, mark: Mark) -> Result<Option<Settled>, String> {
+    let written: Option<WrittenAccount<Account>> = read(body).map_err(|error| error.to_string())?;
+    let Some(WrittenAccount { account, former }) = written else { return Ok(None) };
+    let former = former.into_iter().map(|(code, name)| {
+        let code = Code::parse(&code).map_err(|error| format!("{code:?} {error}"))?;
+        Ok(Former { code, name })
+    });
+    Ok(Some(Settled { account, former: former.collect::<Result<_, String>>()?, mark }))
+}

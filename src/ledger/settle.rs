@@ -1,0 +1,354 @@
+//! What the operator settles: states and pushes that wait, and documents around the lists.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::document::{DocumentState, write, write_account};
+use super::draft::{Aside, Draft, Origin};
+use super::{Document, Put, Receipt, Rejected, SetState, Waiting};
+use crate::domain::account::{Account, Adjustments};
+use crate::domain::book::{Book, Mark, Strategy, Told};
+use crate::domain::changes::{Changes, DocumentChange};
+use crate::domain::code::{Code, Instrument};
+use crate::domain::hold::Hold;
+use crate::domain::position::Position;
+use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
+use crate::domain::settings::{Former, Settled};
+use crate::domain::state::{Standing, State};
+use crate::domain::strategy::{Kind, StrategyName};
+
+impl Draft {
+    /// Settles something around the lists, or rejects it and leaves everything as it was.
+    ///
+    /// # Errors
+    /// The condition that does not hold.
+    pub fn settle(&mut self, put: Put) -> Result<Receipt, Rejected> {
+        let Put { document, actor, address, expected_revision } = put;
+        let topic = document.topic();
+        let current = self.revision_of(&topic);
+        if expected_revision.is_some_and(|expected| expected != current) {
+            return Err(Rejected::RevisionMoved { current });
+        }
+        let (body, count) = self.body_of(&document)?;
+        let kind = if body.is_some() { RevisionKind::Set } else { RevisionKind::Withdraw };
+        if let Document::Schedule(strategy, _) = &document {
+            self.forget_met(strategy);
+        }
+        let written = self.write(topic, body, Origin { kind, actor, address, note: None });
+        Ok(Receipt::plain(written.unwrap_or(current), written.is_some(), count))
+    }
+
+    /// Which times of a schedule were met says nothing about those of another one.
+    fn forget_met(&mut self, strategy: &StrategyName) {
+        let current = self.ledger.book.strategy(strategy).cloned();
+        if let Some(current) = current.filter(|current| current.told.met.is_some()) {
+            let told = Told { met: None, ..current.told };
+            self.retell(Strategy { told, ..(*current).clone() }, false);
+        }
+    }
+
+    /// The revision of a document that is there; [`Revision::NONE`] for one that is not.
+    fn revision_of(&self, topic: &Topic) -> Revision {
+        let document = self.ledger.documents.get(topic).filter(|document| document.body.is_some());
+        document.map_or(Revision::NONE, |document| document.mark.revision)
+    }
+
+    /// A document as it is to be written, and how many entries it has.
+    fn body_of(&self, document: &Document) -> Result<(Option<Arc<str>>, usize), Rejected> {
+        let settings = self.ledger.book.settings();
+        Ok(match document {
+            Document::Account(name, Some(account)) => {
+                let former = former(&self.ledger.book, settings.account(name).map(|settled| &**settled), account);
+                (Some(write_account(account, &former)), account.strategies.len())
+            }
+            Document::Account(name, None) if settings.account(name).is_none() => {
+                return Err(Rejected::UnknownAccount(name.clone()));
+            }
+            Document::Guards(guards) => (Some(write(guards)), guards.entries().len()),
+            Document::Pause(Some(name), _) if settings.account(name).is_none() => {
+                return Err(Rejected::UnknownAccount(name.clone()));
+            }
+            Document::Pause(_, pause) => (Some(write(pause)), 0),
+            Document::Schedule(_, Some(schedule)) => (Some(write(schedule)), schedule.by().len()),
+            Document::Account(_, None) | Document::Schedule(_, None) => (None, 0),
+        })
+    }
+
+    /// Writes a document; None when it stood so already.
+    pub(super) fn write(&mut self, topic: Topic, after: Option<Arc<str>>, origin: Origin) -> Option<Revision> {
+        let current = self.ledger.documents.get(&topic);
+        let before = current.and_then(|current| current.body.clone());
+        if before == after {
+            return None;
+        }
+        let (id, revisions) = current.map_or((self.ledger.next_document, 0), |current| (current.id, current.revisions));
+        self.ledger.next_document = self.ledger.next_document.max(id + 1);
+        let change = Changes::Document(DocumentChange { before, after: after.clone() });
+        let mark = self.append(Subject::Document(topic.clone()), id, change, origin);
+        let state = DocumentState { id, topic: topic.clone(), mark, revisions: revisions + 1, body: after };
+        // What was written just now can be read.
+        if let Ok(setting) = state.setting() {
+            self.ledger.book.settings_mut().settle(topic.clone(), setting, mark);
+        }
+        let state = Arc::new(state);
+        self.appended.documents.insert(id, Arc::clone(&state));
+        self.ledger.documents.insert(topic, state);
+        Some(mark.revision)
+    }
+
+    /// Notes what the operator lets a strategy do.
+    fn stand(&mut self, name: &StrategyName, standing: &Standing, origin: &Origin) {
+        let settings = self.ledger.book.settings();
+        if settings.standing(name).is_none() && *standing == Standing::default() {
+            return;
+        }
+        let origin = Origin { kind: RevisionKind::Set, note: None, ..origin.clone() };
+        self.write(Topic::State(name.clone()), Some(write(standing)), origin);
+    }
+
+    /// Puts the operator's, or an import's, list in the place of the current one.
+    pub(super) fn correct(
+        &mut self,
+        name: StrategyName,
+        positions: Vec<Position>,
+        current: Option<&Strategy>,
+        origin: Origin,
+        aside: Aside,
+    ) -> Result<Receipt, Rejected> {
+        match self.ledger.book.settings().state(&name) {
+            State::Flat => return Err(Rejected::WrongState(State::Flat)),
+            // Who writes a list for a strategy that is closed wants it back.
+            State::Closed => self.stand(&name, &Standing::default(), &origin),
+            State::Live | State::Frozen => {}
+        }
+        Ok(self.replace(name, positions, current, origin, aside))
+    }
+
+    /// Goes back to a list.
+    pub(super) fn restore(
+        &mut self,
+        name: StrategyName,
+        positions: Vec<Position>,
+        freeze: bool,
+        origin: Origin,
+    ) -> Receipt {
+        let state = if freeze { State::Frozen } else { State::Live };
+        let current = self.ledger.book.strategy(&name).cloned();
+        let receipt = self.replace(name.clone(), positions, current.as_deref(), origin.clone(), Aside::default());
+        self.stand(&name, &Standing { state, note: None, target: None }, &origin);
+        receipt
+    }
+
+    /// Takes a strategy out of lists and totals, and leaves it closed, or live for its next push to revive it. The push that
+    /// waited goes with it.
+    pub(super) fn close(
+        &mut self,
+        name: &StrategyName,
+        current: Option<&Strategy>,
+        note: Option<String>,
+        state: State,
+        origin: &Origin,
+    ) -> Result<Receipt, Rejected> {
+        let current = current.ok_or_else(|| Rejected::UnknownStrategy(name.clone()))?;
+        self.drop_hold(name, RevisionKind::Discard, origin);
+        let receipt = self.remove(current, origin.clone());
+        self.stand(name, &Standing { state, note, target: None }, origin);
+        Ok(receipt)
+    }
+
+    /// Settles what a strategy may do.
+    pub(super) fn set_state(
+        &mut self,
+        name: &StrategyName,
+        current: Option<&Strategy>,
+        wish: SetState,
+        origin: &Origin,
+    ) -> Result<Receipt, Rejected> {
+        let settings = self.ledger.book.settings();
+        let (before, waiting) = (settings.state(name), settings.hold(name).map(|hold| hold.id));
+        if current.is_none() && before != State::Closed {
+            return Err(Rejected::UnknownStrategy(name.clone()));
+        }
+        match wish.state {
+            State::Closed => self.close(name, current, wish.note, State::Closed, origin),
+            // Without a list there is none to keep.
+            State::Frozen | State::Flat if current.is_none() => Err(Rejected::WrongState(before)),
+            State::Flat => Ok(self.flatten(name, current, wish.note, origin)),
+            State::Live | State::Frozen => {
+                let standing = Standing { state: wish.state, note: wish.note, target: None };
+                let deed = match (waiting, wish.waiting) {
+                    (None, Some(Waiting::Apply)) => return Err(Rejected::NothingWaits),
+                    (Some(hold), None) if wish.state == State::Live => return Err(Rejected::WaitingUnsaid(hold)),
+                    (_, deed) => deed,
+                };
+                let target = settings.standing(name).and_then(|(standing, _)| standing.target);
+                let back_to = wish.back_to.filter(|(to, _)| Some(*to) == target);
+                if before == State::Flat && back_to.is_none() && deed != Some(Waiting::Apply) {
+                    // Somebody else was faster: which list it goes back to is another one than was looked up.
+                    return Err(Rejected::RevisionMoved {
+                        current: current.map_or(Revision::NONE, |one| one.mark.revision),
+                    });
+                }
+                self.stand(name, &standing, origin);
+                self.wake(name, back_to, deed, origin)
+            }
+        }
+    }
+
+    /// What is in force once a strategy is live or frozen: what waited, what stood before it was flat, or what is.
+    fn wake(
+        &mut self,
+        name: &StrategyName,
+        back_to: Option<(Revision, Vec<Position>)>,
+        waiting: Option<Waiting>,
+        origin: &Origin,
+    ) -> Result<Receipt, Rejected> {
+        if waiting == Some(Waiting::Apply) {
+            let hold = self.ledger.book.settings().hold(name).cloned().ok_or(Rejected::NothingWaits)?;
+            return Ok(self.apply(name, &hold, origin));
+        }
+        if waiting == Some(Waiting::Discard) {
+            self.drop_hold(name, RevisionKind::Discard, origin);
+        }
+        let current = self.ledger.book.strategy(name).cloned();
+        match (current, back_to) {
+            (Some(current), Some((to, positions))) => {
+                let (kind, note) = (RevisionKind::Restore, Some(to.to_string()));
+                let origin = Origin { kind, note, ..origin.clone() };
+                Ok(self.replace(name.clone(), positions, Some(&current), origin, Aside::default()))
+            }
+            (Some(current), None) => {
+                // The list in force is the operator's word from now on.
+                let told = Told { spoken_at: Some(self.now), ..current.told };
+                let receipt = Receipt::plain(current.mark.revision, true, current.list.len());
+                self.retell(Strategy { told, ..(*current).clone() }, false);
+                Ok(receipt)
+            }
+            (None, _) => Ok(Receipt::plain(Revision::NONE, true, 0)),
+        }
+    }
+
+    /// Makes a strategy's target zero of everything, and remembers which list it goes back to.
+    fn flatten(
+        &mut self,
+        name: &StrategyName,
+        current: Option<&Strategy>,
+        note: Option<String>,
+        origin: &Origin,
+    ) -> Receipt {
+        let standing = self.ledger.book.settings().standing(name).map(|(standing, _)| standing.clone());
+        let known = standing.filter(|standing| standing.state == State::Flat).and_then(|standing| standing.target);
+        let target = known.or_else(|| current.map(|current| current.mark.revision));
+        let flat = Origin { kind: RevisionKind::Flat, note: None, ..origin.clone() };
+        let receipt = self.replace(name.clone(), Vec::new(), current, flat, Aside::default());
+        self.stand(name, &Standing { state: State::Flat, note, target }, origin);
+        receipt
+    }
+
+    /// Puts the push that waits in the place of the list.
+    pub(super) fn approve(
+        &mut self,
+        name: &StrategyName,
+        hold: Revision,
+        origin: &Origin,
+    ) -> Result<Receipt, Rejected> {
+        let waiting = self.waiting(name, hold)?;
+        match self.ledger.book.settings().state(name) {
+            State::Live | State::Frozen => Ok(self.apply(name, &waiting, origin)),
+            state => Err(Rejected::WrongState(state)),
+        }
+    }
+
+    fn apply(&mut self, name: &StrategyName, hold: &Hold, origin: &Origin) -> Receipt {
+        let origin = Origin { kind: RevisionKind::Approve, note: Some(hold.id.to_string()), ..origin.clone() };
+        self.write(Topic::Hold(name.clone()), None, origin.clone());
+        let current = self.ledger.book.strategy(name).cloned();
+        // A sequence that the operator set back meanwhile stays set back.
+        let sequence = hold.sequence.filter(|_| current.is_none());
+        let aside = Aside { sequence, total_value: hold.total_value };
+        self.replace(name.clone(), hold.list.iter().cloned().collect(), current.as_deref(), origin, aside)
+    }
+
+    /// Drops the push that waits.
+    pub(super) fn discard(
+        &mut self,
+        name: &StrategyName,
+        hold: Revision,
+        origin: &Origin,
+    ) -> Result<Receipt, Rejected> {
+        self.waiting(name, hold)?;
+        self.drop_hold(name, RevisionKind::Discard, origin);
+        let current = self.ledger.book.strategy(name);
+        let revision = current.map_or(Revision::NONE, |current| current.mark.revision);
+        Ok(Receipt::plain(revision, false, current.map_or(0, |current| current.list.len())))
+    }
+
+    fn drop_hold(&mut self, name: &StrategyName, kind: RevisionKind, origin: &Origin) {
+        if let Some(hold) = self.ledger.book.settings().hold(name) {
+            let note = Some(hold.id.to_string());
+            self.write(Topic::Hold(name.clone()), None, Origin { kind, note, ..origin.clone() });
+        }
+    }
+
+    /// The push that waits, where it is the one that was seen.
+    fn waiting(&self, name: &StrategyName, hold: Revision) -> Result<Arc<Hold>, Rejected> {
+        let waiting = self.ledger.book.settings().hold(name);
+        match waiting {
+            Some(waiting) if waiting.id == hold => Ok(Arc::clone(waiting)),
+            other => Err(Rejected::HoldGone { hold, waiting: other.map(|other| other.id) }),
+        }
+    }
+
+    /// Sets back the last sequence that was accepted.
+    pub(super) fn set_sequence(
+        &mut self,
+        current: &Strategy,
+        last: Option<i64>,
+        origin: Origin,
+    ) -> Result<Receipt, Rejected> {
+        if current.sequence == last {
+            return Ok(Receipt::plain(current.mark.revision, false, current.list.len()));
+        }
+        let note = last.map(|last| last.to_string());
+        let origin = Origin { kind: RevisionKind::Sequence, note, ..origin };
+        let mark = self.append_list((current.id, &current.name), Vec::new(), origin);
+        let mark = Mark { updated_at: current.mark.updated_at, ..mark };
+        let revisions = current.revisions + 1;
+        self.retell(Strategy { mark, revisions, sequence: last, ..current.clone() }, true);
+        Ok(Receipt::plain(mark.revision, true, current.list.len()))
+    }
+}
+
+/// What an account followed once and does not follow any more: instrument by instrument, so that each stays in its target
+/// as zero, whatever becomes of who wanted it.
+fn former(book: &Book, before: Option<&Settled>, after: &Account) -> Vec<Former> {
+    let Some(before) = before else { return Vec::new() };
+    let named = |account: &Account| -> Vec<StrategyName> {
+        let shares = account.strategies.iter().map(|share| share.name.clone());
+        let overlays: Vec<StrategyName> = match &account.adjustments {
+            Adjustments::Named(names) => names.clone(),
+            Adjustments::All => {
+                let here = book.strategies().map(|strategy| &strategy.name);
+                here.chain(book.pasts()).filter(|name| name.kind() == Kind::Adjustment).cloned().collect()
+            }
+        };
+        shares.chain(overlays).collect()
+    };
+    let kept = named(after);
+    let mut former: Vec<Former> = before.former.clone();
+    let mut seen: HashSet<Instrument> = former.iter().map(|former| former.code.instrument()).collect();
+    let mut add = |code: &Code, name: Option<&str>| {
+        if seen.insert(code.instrument()) {
+            former.push(Former { code: code.clone(), name: name.map(str::to_owned) });
+        }
+    };
+    for left in named(&before.account).into_iter().filter(|name| !kept.contains(name)) {
+        for position in book.strategy(&left).into_iter().flat_map(|strategy| strategy.list.iter()) {
+            add(position.code(), position.name());
+        }
+        for (_, past) in book.past(&left) {
+            add(&past.code, past.name.as_deref());
+        }
+    }
+    former
+}
