@@ -338,3 +338,6 @@ impl Sheet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
