@@ -96,7 +96,7 @@ pub enum Command {
     /// Set the operator's password
     #[command(subcommand)]
     Password(PasswordCommand),
-    /// Push a list of positions to a server, signed
+    /// Push a list of positions to a server, signed; exit 3 where the push waits for the operator's approval
     Push(PushOptions),
     /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
     Verify,

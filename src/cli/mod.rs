@@ -45,7 +45,7 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Keygen(options)) => keygen::run(&line.places()?, options)?,
         Some(Command::Key(command)) => runtime.block_on(key::run(&line.places()?, command, &clock))?,
         Some(Command::Password(PasswordCommand::Set)) => runtime.block_on(password::set(&line.places()?, &clock))?,
-        Some(Command::Push(options)) => push::run(options, &clock)?,
+        Some(Command::Push(options)) => return push::run(options, &clock),
         Some(Command::Verify) => return runtime.block_on(verify::run(&line.places()?)),
     }
     Ok(ExitCode::SUCCESS)

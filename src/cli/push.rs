@@ -1,7 +1,8 @@
 //! `jq2qmt push`
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -27,8 +28,11 @@ struct Body<'a> {
     sequence: Option<u64>,
 }
 
-/// Pushes a file and prints the answer.
-pub(super) fn run(options: &PushOptions, clock: &Clock) -> anyhow::Result<()> {
+/// The exit code of a push that waits. A command line that cannot be understood ends with 2.
+const HELD: u8 = 3;
+
+/// Pushes a file and prints the answer. What of it somebody must look at is said on standard error.
+pub(super) fn run(options: &PushOptions, clock: &Clock) -> anyhow::Result<ExitCode> {
     let key = read_key(&options.key).with_context(|| format!("{} cannot be used", options.key.display()))?;
     let text = read_text(&options.file).with_context(|| format!("{} cannot be read", options.file.display()))?;
     let positions = positions(&text).with_context(|| format!("{} cannot be pushed", options.file.display()))?;
@@ -48,11 +52,44 @@ pub(super) fn run(options: &PushOptions, clock: &Clock) -> anyhow::Result<()> {
     let request = agent.post(&url).header("Content-Type", "application/json").header("X-Auth-Token", token);
     let mut answer = request.send(&body[..]).with_context(|| format!("{url} cannot be reached"))?;
     let text = answer.body_mut().read_to_string().context("the answer broke off")?;
-    if answer.status().is_success() {
-        say(text)?;
-        return Ok(());
+    if !answer.status().is_success() {
+        bail!("the server refused with {}: {}", answer.status(), refusal(&text));
     }
-    bail!("the server refused with {}: {}", answer.status(), refusal(&text));
+    say(&text)?;
+    let (notes, code) = notes(answer.status().as_u16(), &text);
+    for note in notes {
+        writeln!(std::io::stderr(), "{note}")?;
+    }
+    Ok(code)
+}
+
+/// What somebody must look at in the answer to a push that was taken, and how the program ends.
+fn notes(status: u16, text: &str) -> (Vec<String>, ExitCode) {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Taken {
+        held: bool,
+        hold: Option<i64>,
+        reasons: Vec<Reason>,
+        warnings: Vec<Reason>,
+    }
+    #[derive(Deserialize)]
+    struct Reason {
+        text: String,
+        message: String,
+    }
+    let taken: Taken = serde_json::from_str(text).unwrap_or_default();
+    let said = |reason: &Reason| format!("{} ({})", reason.text, reason.message);
+    let warnings = taken.warnings.iter().map(|warning| format!("warning: {}", said(warning)));
+    if !taken.held && status != 202 {
+        return (warnings.collect(), ExitCode::SUCCESS);
+    }
+    let hold = taken.hold.map(|hold| format!(" {hold}")).unwrap_or_default();
+    let head = format!(
+        "HELD: the push waits as hold{hold}; the target in force has not changed until the operator approves it"
+    );
+    let reasons = taken.reasons.iter().map(|reason| format!("because: {}", said(reason)));
+    (std::iter::once(head).chain(reasons).chain(warnings).collect(), ExitCode::from(HELD))
 }
 
 /// The server's own words, where the answer is its own.
@@ -150,6 +187,19 @@ mod tests {
 
     fn read(text: &str) -> Result<String, String> {
         positions(text).map(|list| list.get().to_owned()).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn what_waits_is_not_taken_for_what_is_in_force() {
+        let held = r#"{"message": "x", "held": true, "hold": 7, "reasons": [{"rule": "grows", "text": "太大", "message": "too large"}]}"#;
+        let (said, code) = notes(202, held);
+        assert_eq!((said[0].contains("hold 7"), code), (true, ExitCode::from(HELD)));
+        assert_eq!(said[1..], ["because: 太大 (too large)"]);
+        // A server that says no more than that it waits.
+        assert_eq!(notes(202, "{}").1, ExitCode::from(HELD));
+        let warned = r#"{"changed": true, "warnings": [{"text": "相同", "message": "the same"}]}"#;
+        assert_eq!(notes(200, warned), (vec!["warning: 相同 (the same)".to_owned()], ExitCode::SUCCESS));
+        assert_eq!(notes(200, r#"{"changed": true}"#), (Vec::new(), ExitCode::SUCCESS));
     }
 
     #[test]

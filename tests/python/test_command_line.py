@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 import requests
-from conftest import BINARY, INTERNAL, PASSWORD, TOTAL, UPDATE, clean_environment, private_pem, running
+from conftest import BINARY, INTERNAL, PASSWORD, TOTAL, UPDATE, clean_environment, held, private_pem, running
 
 
 def refused(folder, *arguments, **environment):
@@ -63,6 +63,28 @@ def test_push_reads_json_and_csv(server):
     assert public.returncode == 1 and "it is a public key" in public.stderr
     gone = server.run("push", "--server", "http://127.0.0.1:1", *default, "list.csv", check=False)
     assert gone.returncode == 1 and "cannot be reached" in gone.stderr
+
+
+def test_push_says_what_waits_and_what_is_warned_of(server):
+    rules = {"strategies": "alpha", "rules": {"instruments": {"over": 1, "then": "hold"}}}
+    also = {"strategies": "beta", "rules": {"instruments": {"over": 1, "then": "warn"}}}
+    put = requests.put(
+        server.url + "/api/v1/guards", json=[rules, also], headers={"X-Internal-Password": PASSWORD}, timeout=10
+    )
+    assert put.status_code == 200, put.text
+    key = ("--key", "data/default_private.pem", "--client", "default")
+    two = json.dumps([held("000001.XSHE", 100), held("600000.XSHG", 100)])
+    waits = push(server, *key, "--strategy", "alpha", "-", stdin=two, check=False)
+    assert waits.returncode == 3 and json.loads(waits.stdout)["held"] is True
+    lines = waits.stderr.splitlines()
+    assert "the target in force has not changed" in lines[0] and f"hold {json.loads(waits.stdout)['hold']};" in lines[0]
+    assert lines[1].startswith("because: 共 2 条持仓") and "the list has 2 lines" in lines[1]
+    assert server.total()["positions"] == []
+    warned = push(server, *key, "--strategy", "beta", "-", stdin=two)
+    assert warned.stderr.startswith("warning: 共 2 条持仓") and json.loads(warned.stdout)["changed"] is True
+    quiet = push(server, *key, "--strategy", "beta", "-", stdin="[]")
+    assert quiet.stderr == ""
+    assert "exit 3" in server.run("--help").stdout
 
 
 def test_api_keys_come_and_go_beside_the_server(tmp_path):
