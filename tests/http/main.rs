@@ -5,6 +5,7 @@
 mod answers;
 mod app;
 mod clients;
+mod conflicts;
 mod connections;
 mod crowds;
 mod events;
