@@ -1,7 +1,7 @@
 //! What a trading account is to hold: its strategies' lists at their scales, line by line. A terminal trades only what is
 //! listed and carries no hold, so whatever is not known is left alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -86,6 +86,8 @@ pub struct TargetLine {
 pub struct Target {
     /// What is wanted, strategies by creation, then position order; behind it what was wanted once, as zero.
     pub lines: Vec<TargetLine>,
+    /// What is the owner's own of instruments that no line names, in shares: for terminals that sell whatever is not named.
+    pub owned: Vec<(Code, Decimal)>,
     /// How fresh it is.
     pub mark: Mark,
     /// Whether an example strategy takes part, whose positions nobody decided on.
@@ -209,8 +211,12 @@ impl Book {
         let is_demo = taken.values().any(|(strategy, _)| strategy.name.is_demo());
         let protected: HashMap<Instrument, Option<Decimal>> =
             account.protected.iter().map(|one| (one.code.instrument(), one.volume)).collect();
-        let lines = sheet.lines.into_iter().map(|line| self.finished(line, settled, &protected, began)).collect();
-        Ok(Target { lines, mark, is_demo })
+        let lines: Vec<TargetLine> =
+            sheet.lines.into_iter().map(|line| self.finished(line, settled, &protected, began)).collect();
+        let named: HashSet<Instrument> = lines.iter().map(|line| line.code.instrument()).collect();
+        let beside = account.protected.iter().filter(|own| !named.contains(&own.code.instrument()));
+        let owned = beside.filter_map(|own| Some((own.code.clone(), own.volume?))).collect();
+        Ok(Target { lines, owned, mark, is_demo })
     }
 
     /// Adds what the account's strategies wanted once, as zero.

@@ -40,7 +40,9 @@ async fn what_contradicts_is_shown_and_counted() {
             let (text, message) = (conflict["text"].take(), conflict["message"].take());
             let has_chinese = text.as_str().unwrap().chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
             assert!(has_chinese && message.as_str().unwrap().is_ascii(), "{text} {message}");
-            ["kind", "text", "message", "name"].map(|key| conflict.as_object_mut().unwrap().remove(key));
+            for key in ["kind", "text", "message", "name"] {
+                conflict.as_object_mut().unwrap().remove(key);
+            }
             conflict
         })
         .collect()

@@ -26,9 +26,8 @@ class Desk:
 
     def __init__(self, server, fake, joinquant):
         self.server, self.fake, self.joinquant = server, fake, joinquant
-        for account, scale in ACCOUNTS.items():
-            follows = [{"name": name, "scale": scale} for name in ("alpha", "beta", "gamma")]
-            self.operate("PUT", f"/api/v1/accounts/{account}", {"strategies": follows, "adjustments": "all"})
+        for account in ACCOUNTS:
+            self.set_account(account)
         self.keys = {
             account: server.run("key", "add", f"qmt-{account}", "--account", account).stdout.split()[-1]
             for account in ACCOUNTS
@@ -44,8 +43,12 @@ class Desk:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def set_account(self, account, **settings):
+        follows = [{"name": name, "scale": ACCOUNTS[account]} for name in ("alpha", "beta", "gamma")]
+        self.operate("PUT", f"/api/v1/accounts/{account}", {"strategies": follows, "adjustments": "all", **settings})
+
     def strategy(self, name, **holdings):
-        """What a strategy's account holds on JoinQuant, pushed as the strategy pushes it. A push that waits may look like
+        """What a strategy's account holds on JoinQuant, pushed as the strategy does it. A push that waits may look like
         any answer, or like an error: what counts is what the server says afterwards."""
         api = self.joinquant.module.JQQMTAPI(api_url=self.server.url, client_id="jq")
         try:
@@ -126,6 +129,19 @@ def test_a_key_in_the_address_is_bound_to_its_account(desk):
         other = next(name for name in ACCOUNTS if name != account)
         for path in (f"/api/v1/accounts/{other}/target", "/api/v1/positions/all", "/api/v1/accounts", "/api/v1/holds"):
             assert requests.get(address + path, timeout=10).status_code == 403, path
+
+
+def test_what_is_the_owners_own_is_not_sold(desk, fake):
+    """Also where no strategy ever wanted it: this terminal sells whatever the server does not name."""
+    fake.hold(STAR, 300)
+    fake.hold(MAIN, 100)
+    desk.set_account("small", protected=[{"code": STAR, "volume": 300}, {"code": MAIN, "volume": 100}])
+    desk.strategy("alpha", **{"600000.XSHG": 1000})
+    desk.strategy("beta", **{"600000.XSHG": 500})
+    desk.strategy("gamma", **{"510300.XSHG": 10_000})
+    assert desk.trade() == {ETF: 3700, MAIN: 700, STAR: 300}
+    # A terminal that leaves alone what is not named hears nothing of it.
+    assert set(desk.target("small")) == {ETF, MAIN}
 
 
 def test_a_new_server_sells_nothing(desk, fake):

@@ -330,6 +330,11 @@ proptest! {
                 prop_assert!(seen.insert(line.code.instrument()), "an instrument stands once");
                 check_line(&world, &settled, line)?;
             }
+            // What is the owner's own stands in one place or the other.
+            for own in settled.account.protected.iter().filter(|own| own.volume.is_some()) {
+                let in_owned = target.owned.iter().any(|(code, volume)| *code == own.code && Some(*volume) == own.volume);
+                prop_assert!(in_owned != seen.contains(&own.code.instrument()));
+            }
             // Nothing that somebody of them wants is left out.
             for share in &settled.account.strategies {
                 for position in world.book.strategy(&share.name).unwrap().list.iter() {

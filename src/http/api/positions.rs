@@ -23,6 +23,7 @@ use crate::auth::rights::{Reader, TotalReader};
 use crate::clock::Zone;
 use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::code::{Code, Notation};
+use crate::domain::decimal::Decimal;
 use crate::domain::position::{Position, PositionList};
 use crate::domain::revision::{Actor, Revision};
 use crate::domain::strategy::StrategyName;
@@ -265,8 +266,8 @@ impl Serialize for PositionDto<'_> {
         struct Dto<'a> {
             code: CodeText<'a>,
             name: &'a str,
-            volume: Number<crate::domain::decimal::Decimal>,
-            cost: Number<crate::domain::decimal::Decimal>,
+            volume: Number<Decimal>,
+            cost: Number<Decimal>,
             #[serde(skip_serializing_if = "Option::is_none")]
             remark: Option<&'a str>,
         }
@@ -398,8 +399,13 @@ impl AccountTotalAnswer {
                 total_volume: Number(line.volume),
             }
         };
+        // These terminals sell what is not named, so the owner's own is named here though no strategy ever wanted it.
+        let owned = target.owned.iter().filter(|(_, volume)| *volume > Decimal::ZERO).map(|(code, volume)| {
+            let code = code.to(notation).to_string();
+            TotalPosition { name: code.clone(), code, avg_cost: 0.0, total_volume: Number((*volume).into()) }
+        });
         Self {
-            positions: wanted.map(position).collect(),
+            positions: wanted.map(position).chain(owned).collect(),
             update_time: zone.local(target.mark.updated_at),
             revision: target.mark.revision,
             demo: target.is_demo,
