@@ -99,8 +99,11 @@ struct Line {
     exact: Scaled,
     /// Whether a scale other than 1 took part.
     is_scaled: bool,
-    amount: Amount,
-    /// Amounts and volumes at their scales, for an average.
+    /// The scale of all who take part, while it is one: then the average does not depend on it, and is exact.
+    scale: Option<Decimal>,
+    /// What was paid, and for how many shares, before scales.
+    paid: (Amount, Volume),
+    /// The same at the scales.
     weighed: (f64, f64),
     parts: Vec<Part>,
     /// Who wants it now.
@@ -116,7 +119,8 @@ impl Line {
             name,
             exact: Scaled::default(),
             is_scaled: false,
-            amount: Amount::default(),
+            scale: None,
+            paid: (Amount::default(), Volume::default()),
             weighed: (0.0, 0.0),
             parts: Vec::new(),
             wanters: Vec::new(),
@@ -125,11 +129,11 @@ impl Line {
     }
 
     fn average(&self) -> Option<f64> {
-        if self.is_scaled {
-            let (amount, volume) = self.weighed;
-            return (volume != 0.0).then(|| amount / volume);
+        if self.scale.is_some() {
+            return self.paid.0.per(self.paid.1);
         }
-        self.amount.per(self.exact.floor())
+        let (amount, volume) = self.weighed;
+        (volume != 0.0).then(|| amount / volume)
     }
 }
 
@@ -325,7 +329,9 @@ impl Sheet {
             let volume = position.volume().scaled(scale);
             line.exact += volume;
             line.is_scaled |= scale != Decimal::ONE;
-            line.amount += position.amount();
+            line.scale = if line.parts.is_empty() { Some(scale) } else { line.scale.filter(|one| *one == scale) };
+            line.paid.0 += position.amount();
+            line.paid.1 += position.volume().into();
             line.weighed.0 += position.amount().approximate() * weight;
             line.weighed.1 += position.volume().approximate() * weight;
             match line.parts.last_mut().filter(|part| part.strategy == strategy.name) {
