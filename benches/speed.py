@@ -178,7 +178,7 @@ class Bench:
             for number in range(100):
                 tools.make_account(ports[1], f"account{number}", 20, scale="0.5")
             path = "/api/v1/accounts/account0/target"
-            target, headers = get(ports[1], path)
+            target, _ = get(ports[1], path)
             if len(json.loads(target)["lines"]) < 50:
                 sys.exit("the account's target has too few lines")
             (books[1][0] / "target.json").write_bytes(target)

@@ -185,7 +185,7 @@ mod tests {
         take(&terminals, &terminal(Some("one"), "192.0.2.1"), 0).unwrap();
         assert!(terminals.release(&main()) && !terminals.release(&main()));
         take(&terminals, &terminal(Some("two"), "192.0.2.2"), 1).unwrap();
-        assert!(terminals.holder(&main(), Duration::from_secs(60)).is_some());
+        assert!(terminals.holder(&main(), Duration::from_mins(1)).is_some());
         assert!(terminals.holder(&main(), Duration::from_secs(61)).is_none());
     }
 }

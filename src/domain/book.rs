@@ -304,7 +304,7 @@ impl Book {
                 let list = current.list.followed_by(positions);
                 let changes = current.list.changes_to(&list);
                 let told = Told { fingerprint: Fingerprint::of(list.iter()), ..current.told };
-                book.replace(Arc::new(Strategy { list, told, ..(**current).clone() }), &changes);
+                book.replace(&Arc::new(Strategy { list, told, ..(**current).clone() }), &changes);
                 (book, changes)
             }
             (None, Some(positions)) => {
@@ -347,12 +347,12 @@ impl Book {
     }
 
     /// Puts a strategy in the place of the one with its number; `changes` lead from that one's list to the new one.
-    pub fn replace(&mut self, strategy: Arc<Strategy>, changes: &[InstrumentChange]) {
+    pub fn replace(&mut self, strategy: &Arc<Strategy>, changes: &[InstrumentChange]) {
         let kind = strategy.name.kind();
         self.apply((strategy.id, &strategy.name), changes, strategy.mark);
         self.advance(kind, strategy.mark);
-        self.note_alike(&strategy);
-        if let Some(before) = self.strategies.insert(strategy.id, Arc::clone(&strategy))
+        self.note_alike(strategy);
+        if let Some(before) = self.strategies.insert(strategy.id, Arc::clone(strategy))
             && before.told.fingerprint != strategy.told.fingerprint
         {
             self.forget_alike(&before);

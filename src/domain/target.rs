@@ -222,21 +222,20 @@ impl Book {
         let named = settled.account.strategies.iter().map(|share| &share.name);
         let overlays: Vec<&StrategyName> = match &settled.account.adjustments {
             Adjustments::All => self.pasts().filter(|name| name.kind() == Kind::Adjustment).collect(),
-            Adjustments::Named(names) => names.iter().collect(),
+            Adjustments::Named(these) => these.iter().collect(),
         };
         let mut gone: Vec<Line> = Vec::new();
         let mut places: HashMap<Instrument, usize> = HashMap::new();
         let mut zero =
             |instrument: &Instrument, code: &Code, name: Option<SmolStr>, by: Option<(StrategyName, Moment)>| {
-                let line = match sheet.places.get(instrument) {
-                    Some(place) => &mut sheet.lines[*place],
-                    None => {
-                        let place = *places.entry(instrument.clone()).or_insert_with(|| {
-                            gone.push(Line::new(code.clone(), name));
-                            gone.len() - 1
-                        });
-                        &mut gone[place]
-                    }
+                let line = if let Some(place) = sheet.places.get(instrument) {
+                    &mut sheet.lines[*place]
+                } else {
+                    let place = *places.entry(instrument.clone()).or_insert_with(|| {
+                        gone.push(Line::new(code.clone(), name));
+                        gone.len() - 1
+                    });
+                    &mut gone[place]
                 };
                 line.droppers.extend(by);
             };
@@ -275,7 +274,7 @@ impl Book {
             Some(LineHold { reason: HoldReason::UnknownCode, since: settled.mark.updated_at })
         } else {
             let silent = self.silent(&line, settled, began);
-            (!silent.is_empty()).then(|| LineHold { reason: HoldReason::NotFresh(silent), since: began })
+            if silent.is_empty() { None } else { Some(LineHold { reason: HoldReason::NotFresh(silent), since: began }) }
         };
         TargetLine {
             average: line.average(),

@@ -25,10 +25,11 @@ use crate::clock::Zone;
 use crate::desk::terminals::{MAX_NAME_CHARS, Terminal};
 use crate::desk::{AccountPreview, Side, Supposed};
 use crate::domain::account::{Account, AccountName};
-use crate::domain::book::Book;
+use crate::domain::book::{Book, Mark};
 use crate::domain::calendar::trading_day_began;
 use crate::domain::code::Notation;
-use crate::domain::decimal::{Decimal, Volume};
+use crate::domain::decimal::{Amount, Decimal, Volume};
+use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
 use crate::domain::target::{LineHold, Target, TargetLine};
@@ -50,19 +51,19 @@ struct AccountAnswer<'a> {
     #[serde(flatten)]
     settings: &'a Account,
     /// Of each strategy that tells its own equity: that, and what of it the account holds. CNY.
-    capital: Vec<Capital<'a>>,
+    capital: Vec<Followed<'a>>,
     /// Whether its polls are answered.
     paused: bool,
     terminal: Option<TerminalDto>,
 }
 
 #[derive(Serialize)]
-struct Capital<'a> {
+struct Followed<'a> {
     name: &'a str,
     scale: Decimal,
     total_value: Decimal,
     /// Scale times equity.
-    capital: Number<crate::domain::decimal::Amount>,
+    capital: Number<Amount>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +79,7 @@ impl<'a> AccountAnswer<'a> {
         let capital = settled.account.strategies.iter().filter_map(|share| {
             let total_value = book.strategy(&share.name)?.told.total_value?;
             let capital = Number(total_value.times(share.scale));
-            Some(Capital { name: share.name.as_str(), scale: share.scale, total_value, capital })
+            Some(Followed { name: share.name.as_str(), scale: share.scale, total_value, capital })
         });
         let terminal = state.terminals.holder(name, state.clock.running()).map(|holder| TerminalDto {
             name: holder.terminal.name,
@@ -374,17 +375,14 @@ pub(crate) async fn preview(
     let name = account_name(&name)?;
     let SupposedAccount { account } =
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
-    let (supposed, settled) = match account {
-        Some(account) => {
-            let settled = state.store.book().settings().account(&name).map(|settled| (**settled).clone());
-            let new =
-                || Settled { account: account.clone(), former: Vec::new(), mark: crate::domain::book::Mark::START };
-            (Supposed::Account(account.clone()), settled.unwrap_or_else(new))
-        }
-        None => {
-            let PushBody { strategy, positions, .. } = PushBody::parse(&request.body)?;
-            (Supposed::List(strategy, positions), (**settled(&state.store.book(), &name)?).clone())
-        }
+    let book = state.store.book();
+    let (supposed, settled) = if let Some(account) = account {
+        let new = || Settled { account: account.clone(), former: Vec::new(), mark: Mark::START };
+        let settled = book.settings().account(&name).map_or_else(new, |settled| (**settled).clone());
+        (Supposed::Account(account), settled)
+    } else {
+        let PushBody { strategy, positions, .. } = PushBody::parse(&request.body)?;
+        (Supposed::List(strategy, positions), (**settled(&book, &name)?).clone())
     };
     let (desk, now) = (state.desk.clone(), state.clock.now());
     let make = move || Ok(json(&PreviewAnswer::new(desk.preview_account(&settled, supposed, now))));
@@ -392,6 +390,6 @@ pub(crate) async fn preview(
 }
 
 /// When the trading day began, of which strategies must have spoken.
-pub(in crate::http) fn began(state: &AppState) -> crate::domain::moment::Moment {
+pub(in crate::http) fn began(state: &AppState) -> Moment {
     trading_day_began(state.clock.now())
 }
