@@ -490,7 +490,7 @@ mod tests {
                 let at = moment("2026-01-05", "09:35");
                 let fingerprint = Fingerprint::of(positions(previous).iter());
                 let previous = Some(Previous { fingerprint, replaced_at: at.minus(Duration::from_micros(micros)) });
-                told(&rule.judge(&Pushed { previous, at, ..push(&alpha, Some(&before), &after) }))
+                told(&rule.judge(&Pushed { at, previous, ..push(&alpha, Some(&before), &after) }))
             };
         assert_eq!(flips(&one, &two, &one, 0), ["flips: 0 > 10"]);
         assert_eq!(flips(&one, &two, &[("600000.XSHG", "100.0", "9.9")], 599_999_999), ["flips: 9 > 10"]);
@@ -542,7 +542,7 @@ mod tests {
         let leaps = |last_sequence, sequence, days: Option<u64>| {
             let at = moment("2026-01-05", "09:35");
             let last_push_at = days.map(|days| at.minus(Duration::from_hours(24 * days)));
-            told(&rule.judge(&Pushed { sequence, last_sequence, last_push_at, at, ..push(&alpha, None, &[]) }))
+            told(&rule.judge(&Pushed { at, sequence, last_sequence, last_push_at, ..push(&alpha, None, &[]) }))
         };
         assert_eq!(leaps(Some(5), Some(5 + DAY), None), [""; 0]);
         assert_eq!(leaps(Some(5), Some(6 + DAY), None), ["sequence_leap: 86400000001 > 86400000000"]);
@@ -563,7 +563,7 @@ mod tests {
         let at = moment("2026-01-04", "09:35");
         let previous = Some(Previous { fingerprint: Fingerprint::of(after.iter()), replaced_at: at });
         let (sequence, last_sequence, twin) = (Some(i64::MAX), Some(0), Some(&beta));
-        let pushed = Pushed { at, previous, sequence, last_sequence, twin, ..push(&alpha, Some(&before), &after) };
+        let pushed = Pushed { at, sequence, last_sequence, previous, twin, ..push(&alpha, Some(&before), &after) };
         let findings = every_rule().judge(&pushed);
         let names: Vec<RuleName> = findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(names.len(), 10);
