@@ -202,9 +202,9 @@ pub(super) fn terminal(parts: &Parts, is_bound: bool) -> Result<Option<Terminal>
     let name = parts.headers.get("x-terminal").map(|name| name.to_str().map(str::trim));
     let address = peer_address(parts)?;
     match name {
-        None => Ok(is_bound.then_some(Terminal { name: None, address })),
+        None => Ok(is_bound.then_some(Terminal { name: None, address, is_bound })),
         Some(Ok(name)) if !name.is_empty() && name.len() <= MAX_NAME_CHARS => {
-            Ok(Some(Terminal { name: Some(name.to_owned()), address }))
+            Ok(Some(Terminal { name: Some(name.to_owned()), address, is_bound }))
         }
         Some(_) => Err(Invalid::Terminal.into()),
     }
