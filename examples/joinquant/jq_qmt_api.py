@@ -8,11 +8,15 @@ private key to the research root; see example_strategy.py for its use.
 """
 
 import base64
+import collections
+import contextlib
+import functools
 import hashlib
 import io
 import json
 import math
 import random
+import threading
 import time
 import uuid
 
@@ -34,6 +38,8 @@ except ImportError:
     jq_config = None
 
 UPDATE_PATH = "/api/v1/positions/update"
+# No answer of the server's is longer.
+MOST_BYTES = 1024 * 1024
 # What may pass by itself: everything else is the caller's to correct.
 RETRY_STATUSES = (429, 502, 503, 504)
 # The only kind of run whose positions are real.
@@ -47,6 +53,25 @@ class JQQMTError(Exception):
         super(JQQMTError, self).__init__(message)
         self.status = status
         self.code = code
+
+
+# A whole answer; `body` is {} where it is no JSON object.
+Answer = collections.namedtuple("Answer", "status reason headers body")
+
+
+def _fails_as_jqqmt_error(method):
+    """Whatever fails in it is a JQQMTError, for strategies that catch nothing else."""
+
+    @functools.wraps(method)
+    def wrapped(*args, **kwargs):
+        try:
+            return method(*args, **kwargs)
+        except JQQMTError:
+            raise
+        except Exception as error:
+            raise JQQMTError("%s: %s" % (type(error).__name__, error)) from error
+
+    return wrapped
 
 
 def _setting(name, default=None):
@@ -76,6 +101,7 @@ def _number(value, what):
 class JQQMTAPI(object):
     """A client of one server. Settings that are not given come from jq_config.py."""
 
+    @_fails_as_jqqmt_error
     def __init__(
         self,
         api_url=None,
@@ -117,12 +143,13 @@ class JQQMTAPI(object):
                 self._names[code] = ""
         return self._names[code]
 
+    @_fails_as_jqqmt_error
     def update_positions(self, strategy_name, positions):
         """Push the whole list of a strategy's positions: dicts with code, volume (shares), cost (CNY per share), and
         optionally name and remark. Returns the server's answer; raises JQQMTError when it is not acknowledged."""
-        moment = time.time()
+        deadline = time.monotonic() + self.max_seconds
         # Microseconds, so that a client that starts anew goes on above the numbers of the one before it.
-        self._sequence = max(self._sequence + 1, int(moment * 1e6))
+        self._sequence = max(self._sequence + 1, int(time.time() * 1e6))
         body = json.dumps(
             {
                 "strategy_name": strategy_name,
@@ -132,8 +159,9 @@ class JQQMTAPI(object):
             ensure_ascii=False,
             allow_nan=False,
         ).encode("utf-8")
-        return self._deliver(body, self._sequence, moment + self.max_seconds)
+        return self._deliver(body, self._sequence, deadline)
 
+    @_fails_as_jqqmt_error
     def push_portfolio(self, context, strategy_name, scale=1.0):
         """Push what the strategy's account holds, each volume times `scale`. Does nothing in a backtest."""
         if context.run_params.type != LIVE_RUN:
@@ -172,9 +200,12 @@ class JQQMTAPI(object):
             headers["X-API-Key"] = self.simple_api_key
             return headers
         if self._key is None:
-            pem = _read(self.private_key_file)
-            pem = pem.encode("utf-8") if not isinstance(pem, bytes) else pem
-            self._key = serialization.load_pem_private_key(pem, password=None, backend=default_backend())
+            try:
+                pem = _read(self.private_key_file)
+                pem = pem.encode("utf-8") if not isinstance(pem, bytes) else pem
+                self._key = serialization.load_pem_private_key(pem, password=None, backend=default_backend())
+            except Exception as error:
+                raise JQQMTError("no private key in %s: %s" % (self.private_key_file, error)) from error
         auth_data = {
             "client_id": self.client_id,
             "timestamp": int(time.time()),
@@ -197,49 +228,85 @@ class JQQMTAPI(object):
         attempt = 0
         while True:
             attempt += 1
-            left = deadline - time.time()
+            headers = self._headers(body)
+            seconds = max(0.1, min(self.timeout, deadline - time.monotonic()))
             try:
-                answer = requests.post(
-                    self.api_url + UPDATE_PATH,
-                    data=body,
-                    headers=self._headers(body),
-                    timeout=max(0.1, min(self.timeout, left)),
-                )
-            except requests.RequestException as error:
+                answer = _in_time(seconds, _post, self.api_url + UPDATE_PATH, body, headers, seconds)
+            except Exception as error:  # requests lets through what it does not know
                 failure = JQQMTError("%s cannot be reached: %s" % (self.api_url, error))
+                # An address or a header that is none stays so.
+                if isinstance(error, ValueError):
+                    raise failure from error
                 wait = 0.0
             else:
-                outcome = self._outcome(answer)
+                outcome = _outcome(answer)
                 if not isinstance(outcome, JQQMTError):
                     return outcome
                 failure = outcome
                 # The attempt before this one was stored, and only its answer was lost.
-                if attempt > 1 and failure.code == "stale_sequence" and _json(answer).get("last_sequence") == sequence:
+                if attempt > 1 and failure.code == "stale_sequence" and answer.body.get("last_sequence") == sequence:
                     return {"message": "持仓更新成功", "changed": None, "sequence": sequence}
-                if answer.status_code not in RETRY_STATUSES:
+                if answer.status not in RETRY_STATUSES:
                     raise failure
                 wait = _seconds(answer.headers.get("Retry-After"))
             wait = max(wait, min(4.0, 0.25 * 2**attempt)) * random.uniform(0.7, 1.3)
-            if time.time() + wait + 0.2 > deadline or (self.retries is not None and attempt > self.retries):
+            if time.monotonic() + wait + 0.2 > deadline or (self.retries is not None and attempt > self.retries):
                 raise failure
             _say("warn", "jq2qmt: %s; trying again in %.1f s" % (failure, wait))
             time.sleep(wait)
 
-    def _outcome(self, answer):
-        """The acknowledgement, or the error that says why it is none."""
-        body = _json(answer)
-        if answer.status_code == 200 and "message" in body:
-            return body
-        text = body.get("error") or "HTTP %d without a jq2qmt answer" % answer.status_code
-        return JQQMTError("%s (%s)" % (text, body.get("message", answer.reason)), answer.status_code, body.get("code"))
+
+def _in_time(seconds, function, *arguments):
+    """What a function returns or raises, or requests.Timeout. In a thread of its own: neither a name's resolution nor a
+    server that drips its answer heeds the time-out of requests, which is for one read."""
+    outcome = []
+
+    def work():
+        try:
+            outcome.append((function(*arguments), None))
+        except Exception as error:
+            outcome.append((None, error))
+
+    worker = threading.Thread(target=work)
+    worker.daemon = True
+    worker.start()
+    worker.join(seconds)
+    if not outcome:
+        raise requests.Timeout("no whole answer within %.1f s" % seconds)
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
 
 
-def _json(answer):
+def _post(url, body, headers, seconds):
+    with requests.Session() as session:
+        # A redirect leads to a login page or to a stranger; key and list are not to follow.
+        answer = session.post(url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True)
+        content = b""
+        with contextlib.closing(answer):
+            for chunk in answer.iter_content(65536):
+                content += chunk
+                if len(content) > MOST_BYTES:
+                    raise ValueError("its answer is longer than any of jq2qmt's")
     try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        parsed = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError):
+        parsed = None
+    return Answer(answer.status_code, answer.reason, answer.headers, parsed if isinstance(parsed, dict) else {})
+
+
+def _outcome(answer):
+    """The acknowledgement, or the error that says why it is none."""
+    body = answer.body
+    revision = body.get("revision")
+    if answer.status == 200 and "message" in body and isinstance(revision, int) and not isinstance(revision, bool):
+        return body
+    if 300 <= answer.status < 400:
+        text = "redirected to %s, which is not followed: correct API_URL" % answer.headers.get("Location")
+        return JQQMTError("HTTP %d: %s" % (answer.status, text), answer.status)
+    text = body.get("error") or "HTTP %d without a jq2qmt answer" % answer.status
+    return JQQMTError("%s (%s)" % (text, body.get("message", answer.reason)), answer.status, body.get("code"))
 
 
 def _seconds(text):

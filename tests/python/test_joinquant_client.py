@@ -5,13 +5,16 @@ import http.server
 import importlib
 import json
 import pickle
+import socket
 import sys
 import threading
+import time
 import types
 
 import pytest
 import requests
-from conftest import held, public_pem
+from conftest import held, private_pem, public_pem
+from cryptography.hazmat.primitives.asymmetric import ec
 from fake_joinquant import JOINQUANT, context
 
 
@@ -21,11 +24,19 @@ def client(joinquant, server, quick_key):
     return joinquant.module.JQQMTAPI(api_url=server.url + "/", client_id="jq")
 
 
+@pytest.fixture
+def alone(joinquant):
+    """A client without a server."""
+    return joinquant.module.JQQMTAPI(api_url="http://127.0.0.1:1", client_id="jq")
+
+
 class Scripted(http.server.ThreadingHTTPServer):
-    """A server that answers from a script: a status, or what to do to the connection."""
+    """A server that answers from a script: a status, or (status, body, headers), or bytes as they are, or what to do to
+    the connection. What a Drip does not send at once comes byte by byte, each within any time-out for a single read."""
 
     def __init__(self, script, upstream=None):
         self.script, self.upstream, self.seen, self.stored = list(script), upstream, [], []
+        self.over = threading.Event()
         super().__init__(("127.0.0.1", 0), ScriptedHandler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -42,6 +53,15 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
         if step == "drop":
             self.close_connection = True
             return
+        if isinstance(step, bytes):
+            self.close_connection = True
+            at_once = getattr(step, "at_once", len(step))
+            self.wfile.write(step[:at_once])
+            for byte in step[at_once:]:
+                if self.server.over.wait(0.25):
+                    break
+                self.wfile.write(bytes([byte]))
+            return
         if step in ("store and drop", "pass"):
             answer = requests.post(self.server.upstream + self.path, data=body, headers=dict(self.headers), timeout=10)
             self.server.stored.append(answer.status_code)
@@ -50,17 +70,29 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
                 return
             self.reply(answer.status_code, answer.content)
             return
-        status, content = step if isinstance(step, tuple) else (step, b"<html>a proxy</html>")
-        self.reply(status, content)
+        status, content, *headers = step if isinstance(step, tuple) else (step, b"<html>a proxy</html>")
+        self.reply(status, content, *headers)
 
-    def reply(self, status, content):
+    def reply(self, status, content, headers=None):
         self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
+        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
     def log_message(self, *_):
         pass
+
+
+class Drip(bytes):
+    at_once = 0
+
+
+STORED = {"message": "持仓更新成功", "revision": 7, "changed": True, "strategy_name": "alpha", "positions_count": 0}
+
+
+def raw(body, head=b"HTTP/1.0 200 OK\r\n"):
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
 def error(code, text="出错"):
@@ -179,26 +211,179 @@ def test_a_push_whose_answer_was_lost_is_known_to_be_stored(server, client):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
-def test_what_is_refused_is_not_tried_again(joinquant, client, status):
+def test_what_is_refused_is_not_tried_again(joinquant, alone, status):
     refusing = Scripted([(status, error("stale_sequence"))])
-    client.api_url = refusing.url
+    alone.api_url = refusing.url
     with pytest.raises(joinquant.module.JQQMTError, match="出错") as raised:
-        client.update_positions("alpha", [])
+        alone.update_positions("alpha", [])
     assert raised.value.status == status and len(refusing.seen) == 1
 
 
-def test_a_page_that_is_no_answer_is_no_acknowledgement(joinquant, client):
-    for page in (b"<html>ok</html>", b"[]", b'"message"', b'{"ok": true}'):
+def test_a_page_that_is_no_answer_is_no_acknowledgement(joinquant, alone):
+    pages = [b"<html>ok</html>", b"[]", b'"message"', b'{"ok": true}', b"[" * 100_000, b"\xff", b""]
+    # What a captive portal, a proxy or another program may well say; and a revision that is none.
+    for revision in ({}, {"revision": None}, {"revision": "7"}, {"revision": True}):
+        pages.append(json.dumps({**STORED, "revision": None, **revision}).encode())
+    pages.append(json.dumps({name: value for name, value in STORED.items() if name != "revision"}).encode())
+    for page in pages:
         portal = Scripted([(200, page)])
-        client.api_url = portal.url
+        alone.api_url = portal.url
         with pytest.raises(joinquant.module.JQQMTError, match="without a jq2qmt answer"):
-            client.update_positions("alpha", [])
+            alone.update_positions("alpha", [])
+        assert len(portal.seen) == 1
+    # The same with a revision is one.
+    alone.api_url = Scripted([(200, json.dumps(STORED).encode())]).url
+    assert alone.update_positions("alpha", []) == STORED
+    alone.api_url = Scripted([(201, json.dumps(STORED).encode())]).url
+    with pytest.raises(joinquant.module.JQQMTError):
+        alone.update_positions("alpha", [])
 
 
 @pytest.mark.parametrize("failure", [503, "drop"])
-def test_a_strategy_is_never_stalled(joinquant, client, failure):
-    client.api_url = Scripted([failure]).url
-    client.max_seconds = 10.0
+def test_a_strategy_is_never_stalled(joinquant, alone, failure):
+    alone.api_url = Scripted([failure]).url
+    alone.max_seconds = 10.0
     with pytest.raises(joinquant.module.JQQMTError):
-        client.update_positions("alpha", [])
+        alone.update_positions("alpha", [])
     assert joinquant.clock.passed <= 10.0
+
+
+@pytest.mark.parametrize("at_once", [0, 17, 45])
+def test_a_server_that_drips_does_not_outlast_the_deadline(joinquant, alone, at_once):
+    """Status line, headers and body may each come byte by byte."""
+    drip = Drip(raw(json.dumps(STORED).encode()))
+    drip.at_once = at_once
+    server = Scripted([drip])
+    alone.api_url, alone.max_seconds = server.url, 2.0
+    before = time.monotonic()
+    with pytest.raises(joinquant.module.JQQMTError, match="no whole answer"):
+        alone.update_positions("alpha", [])
+    assert time.monotonic() - before < 3.0
+    # One attempt may take less than the whole, so that a second finds the server well again.
+    server.script, alone.max_seconds, alone.timeout = [drip, (200, json.dumps(STORED).encode())], 10.0, 0.5
+    assert alone.update_positions("alpha", []) == STORED
+    server.over.set()
+
+
+def test_a_server_that_takes_nothing_in_does_not_outlast_the_deadline(joinquant, alone):
+    listening = socket.create_server(("127.0.0.1", 0))
+    alone.api_url, alone.max_seconds = f"http://127.0.0.1:{listening.getsockname()[1]}", 1.0
+    before = time.monotonic()
+    with pytest.raises(joinquant.module.JQQMTError, match="cannot be reached"):
+        alone.update_positions("alpha", [])
+    assert time.monotonic() - before < 2.5
+    listening.close()
+
+
+def test_a_clock_that_is_set_does_not_move_the_deadline(joinquant, alone, monkeypatch):
+    """A second of waiting, in which the wall clock goes back by an hour."""
+    clock, sleep = joinquant.module.time, joinquant.module.time.sleep
+    wall, back = clock.time, types.SimpleNamespace(by=0.0)
+    monkeypatch.setattr(clock, "time", lambda: wall() - back.by)
+
+    def set_back(seconds):
+        sleep(seconds)
+        back.by += 3600
+
+    monkeypatch.setattr(clock, "sleep", set_back)
+    refusing = Scripted([503])
+    alone.api_url = refusing.url
+    with pytest.raises(joinquant.module.JQQMTError):
+        alone.update_positions("alpha", [])
+    assert joinquant.clock.passed <= alone.max_seconds and len(refusing.seen) < 10
+
+
+def test_an_answer_without_end_is_not_kept(joinquant, alone):
+    endless = Scripted([raw(b"x" * (8 << 20))])
+    alone.api_url = endless.url
+    with pytest.raises(joinquant.module.JQQMTError, match="longer than any"):
+        alone.update_positions("alpha", [])
+    assert len(endless.seen) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(joinquant, alone, status):
+    stranger = Scripted([(200, json.dumps(STORED).encode())])
+    moved = Scripted([(status, json.dumps(STORED).encode(), {"Location": stranger.url + "/login"})])
+    alone.api_url = moved.url
+    with pytest.raises(joinquant.module.JQQMTError, match="redirected to http://") as raised:
+        alone.update_positions("alpha", [])
+    assert (raised.value.status, len(moved.seen), stranger.seen) == (status, 1, [])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"api_url": "nowhere"},
+        {"api_url": "ftp://127.0.0.1"},
+        {"api_url": "http://"},
+        {"api_url": "http://127.0.0.1:99999"},
+        {"api_url": "http://%s.invalid" % ("a" * 80)},
+        {"api_url": "https://127.0.0.1:1"},
+        {"api_url": 5366},
+        {"private_key_file": "missing.pem"},
+        {"private_key_file": "garbage.pem"},
+        {"private_key_file": "curve.pem"},
+        {"use_crypto_auth": False, "simple_api_key": "a\nb"},
+        {"use_crypto_auth": False, "simple_api_key": "密钥"},
+        {"use_crypto_auth": False, "simple_api_key": 7},
+    ],
+)
+def test_every_wrong_setting_is_a_jqqmt_error(joinquant, settings):
+    joinquant.api.files.update(
+        {"garbage.pem": b"-----BEGIN", "curve.pem": private_pem(ec.generate_private_key(ec.SECP256R1()))}
+    )
+    with pytest.raises(joinquant.module.JQQMTError) as raised:
+        joinquant.module.JQQMTAPI(**{"api_url": "http://127.0.0.1:1", **settings}).update_positions("alpha", [])
+    assert str(raised.value).strip(": ")
+    if "private_key_file" in settings and settings["private_key_file"] != "curve.pem":
+        assert settings["private_key_file"] in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        None,
+        7,
+        [None],
+        ["000001.XSHE"],
+        [{"volume": 1, "cost": 1.0}],
+        [{"code": "X", "cost": 1.0}],
+        [{**held("X", 1), "remark": object()}],
+        [held("\ud800", 1)],
+        [held("X", 10**400)],
+    ],
+)
+def test_every_wrong_list_is_a_jqqmt_error(joinquant, alone, positions):
+    server = Scripted([(200, json.dumps(STORED).encode())])
+    alone.api_url = server.url
+    with pytest.raises(joinquant.module.JQQMTError):
+        alone.update_positions("alpha", positions)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("scale", ["half", None, float("nan"), float("inf")])
+def test_every_wrong_scale_is_a_jqqmt_error(joinquant, alone, scale):
+    server = Scripted([(200, json.dumps(STORED).encode())])
+    alone.api_url = server.url
+    for account in (context(**{"000001.XSHE": (100, 1.0)}), types.SimpleNamespace()):
+        with pytest.raises(joinquant.module.JQQMTError):
+            alone.push_portfolio(account, "alpha", scale=scale)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        raw(json.dumps(STORED).encode())[:-9],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        raw(b"no gzip", b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n"),
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+    ],
+)
+def test_every_broken_answer_is_a_jqqmt_error(joinquant, alone, answer):
+    alone.api_url = Scripted([answer]).url
+    with pytest.raises(joinquant.module.JQQMTError):
+        alone.update_positions("alpha", [])
