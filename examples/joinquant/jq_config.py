@@ -7,6 +7,12 @@ jq_qmt_api.py 的设置。与它一起上传到聚宽研究环境的根目录，
 # Where the server is. 服务器地址。
 API_URL = "http://127.0.0.1:5366"
 
+# Only where the server's certificate is signed by nobody known: a file with that certificate (PEM), relative to the
+# research root. It is then the only one that is trusted, and must name the host or address of API_URL.
+# 仅当服务器使用自签名证书时填写：该证书（PEM）的文件名（相对研究根目录）。
+# 填写后只信任它，证书中须含 API_URL 的主机名或 IP。
+CA_FILE = None
+
 # The client's private key, relative to the research root: made by `jq2qmt keygen CLIENT_ID`.
 # 客户端私钥（相对研究根目录），由 `jq2qmt keygen CLIENT_ID` 生成。
 PRIVATE_KEY_FILE = "jq_private.pem"

@@ -21,9 +21,11 @@ import time
 import uuid
 
 import requests
+import requests.adapters
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
+from requests.packages.urllib3.util.ssl_ import create_urllib3_context
 
 try:
     from kuanke.user_space_api import get_security_info, log, read_file
@@ -80,7 +82,8 @@ def _setting(name, default=None):
 
 def _read(path):
     if read_file is not None:
-        return read_file(path)
+        content = read_file(path)
+        return content if isinstance(content, bytes) else content.encode("utf-8")
     with io.open(path, "rb") as file:
         return file.read()
 
@@ -112,9 +115,11 @@ class JQQMTAPI(object):
         max_seconds=10.0,
         timeout=4.0,
         retries=None,
+        ca_file=None,
     ):
         """`max_seconds` bounds a whole push with its retries, `timeout` one attempt: a strategy must never stall.
-        `retries` bounds how often a push is tried again; None leaves that to the time."""
+        `retries` bounds how often a push is tried again; None leaves that to the time. `ca_file` holds the only
+        certificates (PEM) that are trusted, for a server whose own is signed by nobody known."""
         self.api_url = (api_url or _setting("API_URL", "http://127.0.0.1:5366")).rstrip("/")
         self.client_id = client_id or _setting("CLIENT_ID", "default")
         self.use_crypto_auth = _setting("USE_CRYPTO_AUTH", True) if use_crypto_auth is None else use_crypto_auth
@@ -123,11 +128,16 @@ class JQQMTAPI(object):
         self.max_seconds = max_seconds
         self.timeout = timeout
         self.retries = retries
+        self.ca_file = ca_file or _setting("CA_FILE")
         self._key = None
         self._names = {}
         self._sequence = 0
         if not self.use_crypto_auth and not self.simple_api_key:
             raise JQQMTError("use_crypto_auth is off, so simple_api_key (SIMPLE_API_KEY in jq_config.py) is needed")
+
+    # A client that an older version of this file made and pickled has none.
+    ca_file = None
+    _ca = None
 
     # The client is kept in JoinQuant's global `g`, which is pickled; a key cannot be, and is read again when needed.
     def __getstate__(self):
@@ -202,7 +212,6 @@ class JQQMTAPI(object):
         if self._key is None:
             try:
                 pem = _read(self.private_key_file)
-                pem = pem.encode("utf-8") if not isinstance(pem, bytes) else pem
                 self._key = serialization.load_pem_private_key(pem, password=None, backend=default_backend())
             except Exception as error:
                 raise JQQMTError("no private key in %s: %s" % (self.private_key_file, error)) from error
@@ -223,15 +232,27 @@ class JQQMTAPI(object):
         headers["X-Auth-Token"] = base64.b64encode(token.encode("utf-8")).decode("ascii")
         return headers
 
+    def _trusted(self):
+        """The certificates of `ca_file`, as text. JoinQuant gives a file's content and no path."""
+        if self.ca_file and self._ca is None:
+            try:
+                pem = _read(self.ca_file).decode("ascii")
+                _TrustOnly(pem)
+                self._ca = pem
+            except Exception as error:
+                raise JQQMTError("no certificate in %s: %s" % (self.ca_file, error)) from error
+        return self._ca
+
     def _deliver(self, body, sequence, deadline):
         """Send until acknowledged, refused, or out of time; each time with a new token."""
+        trusted = self._trusted()
         attempt = 0
         while True:
             attempt += 1
             headers = self._headers(body)
             seconds = max(0.1, min(self.timeout, deadline - time.monotonic()))
             try:
-                answer = _in_time(seconds, _post, self.api_url + UPDATE_PATH, body, headers, seconds)
+                answer = _in_time(seconds, _post, self.api_url + UPDATE_PATH, body, headers, trusted, seconds)
             except Exception as error:  # requests lets through what it does not know
                 failure = JQQMTError("%s cannot be reached: %s" % (self.api_url, error))
                 # An address or a header that is none stays so.
@@ -279,8 +300,29 @@ def _in_time(seconds, function, *arguments):
     return result
 
 
-def _post(url, body, headers, seconds):
+class _TrustOnly(requests.adapters.HTTPAdapter):
+    """Believes a server that shows one of these certificates, or one that they signed, and nobody else."""
+
+    def __init__(self, pem):
+        self._context = create_urllib3_context()
+        self._context.load_verify_locations(cadata=pem)
+        super(_TrustOnly, self).__init__()
+
+    def init_poolmanager(self, *args, **kwargs):
+        super(_TrustOnly, self).init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy, **kwargs):
+        return super(_TrustOnly, self).proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+    def cert_verify(self, conn, *_):
+        """Without the certificates that requests would add to these."""
+        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+
+
+def _post(url, body, headers, trusted, seconds):
     with requests.Session() as session:
+        if trusted:
+            session.mount("https://", _TrustOnly(trusted))
         # A redirect leads to a login page or to a stranger; key and list are not to follow.
         answer = session.post(url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True)
         content = b""

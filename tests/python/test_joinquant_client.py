@@ -1,11 +1,14 @@
 """The JoinQuant client: against the real server, and against one that fails in every way a network does."""
 
 import base64
+import contextlib
 import http.server
 import importlib
 import json
 import pickle
 import socket
+import socketserver
+import ssl
 import sys
 import threading
 import time
@@ -16,6 +19,7 @@ import requests
 from conftest import held, private_pem, public_pem
 from cryptography.hazmat.primitives.asymmetric import ec
 from fake_joinquant import JOINQUANT, context
+from test_serving import certificate
 
 
 @pytest.fixture
@@ -387,3 +391,104 @@ def test_every_broken_answer_is_a_jqqmt_error(joinquant, alone, answer):
     alone.api_url = Scripted([answer]).url
     with pytest.raises(joinquant.module.JQQMTError):
         alone.update_positions("alpha", [])
+
+
+def with_tls(server, folder):
+    """The same server behind TLS, with the certificate that lies in a folder."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return f"https://127.0.0.1:{server.server_port}"
+
+
+@pytest.fixture
+def signed_by_itself(joinquant, tmp_path):
+    """A server whose certificate nobody signed, and the folder that it lies in. A research folder holds that one as
+    ca.pem, and another server's as other.pem."""
+    (tmp_path / "other").mkdir()
+    certificate(tmp_path / "other", "other")
+    certificate(tmp_path, "ours")
+    joinquant.api.files["other.pem"] = (tmp_path / "other/cert.pem").read_bytes()
+    joinquant.api.files["ca.pem"] = (tmp_path / "cert.pem").read_bytes()
+    server = Scripted([(200, json.dumps(STORED).encode())])
+    server.tls_url = with_tls(server, tmp_path)
+    return server
+
+
+def test_a_certificate_that_signed_itself_is_trusted_when_it_is_named(
+    joinquant, signed_by_itself, monkeypatch, tmp_path
+):
+    def push(**settings):
+        api = joinquant.module.JQQMTAPI(**{"api_url": signed_by_itself.tls_url, "retries": 0, **settings})
+        return pickle.loads(pickle.dumps(api)).update_positions("alpha", [])
+
+    assert push(ca_file="ca.pem") == STORED
+    # As text, as some of JoinQuant's versions give it; and from the settings.
+    joinquant.api.files["text.pem"] = joinquant.api.files["ca.pem"].decode()
+    monkeypatch.setattr(sys.modules["jq_config"], "CA_FILE", "text.pem")
+    assert push() == STORED
+    monkeypatch.setattr(sys.modules["jq_config"], "CA_FILE", None)
+    assert len(signed_by_itself.seen) == 2
+    with pytest.raises(joinquant.module.JQQMTError, match="CERTIFICATE_VERIFY_FAILED"):
+        push()
+    # It is the only one that is trusted: what the machine trusts does not count beside it.
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "cert.pem"))
+    assert push() == STORED
+    with pytest.raises(joinquant.module.JQQMTError, match="CERTIFICATE_VERIFY_FAILED"):
+        push(ca_file="other.pem")
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "cert.pem"))
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(joinquant.module.JQQMTError, match="CERTIFICATE_VERIFY_FAILED"):
+        push(ca_file="other.pem")
+    # And only for the address that it names.
+    with pytest.raises(joinquant.module.JQQMTError, match=r"(?i)hostname"):
+        push(ca_file="ca.pem", api_url=signed_by_itself.tls_url.replace("127.0.0.1", "localhost"))
+    assert len(signed_by_itself.seen) == 3
+    for name in ("missing.pem", "jq_private.pem"):
+        with pytest.raises(joinquant.module.JQQMTError, match=f"no certificate in {name}"):
+            push(ca_file=name)
+
+
+def test_a_client_of_an_older_version_goes_on(alone):
+    """JoinQuant keeps the client's data where a strategy's code is replaced, without what came to be since."""
+    alone.api_url = Scripted([(200, json.dumps(STORED).encode())]).url
+    old = {"api_url", "client_id", "use_crypto_auth", "simple_api_key", "private_key_file", "max_seconds", "timeout"}
+    old |= {"retries", "_key", "_names", "_sequence"}
+    for name in set(vars(alone)) - old:
+        delattr(alone, name)
+    assert pickle.loads(pickle.dumps(alone)).push_portfolio(context(X=(100, 1.0)), "alpha") == STORED
+
+
+def test_through_a_proxy_only_that_certificate_is_trusted_as_well(joinquant, signed_by_itself, monkeypatch):
+    """A proxy that hands bytes on, as requests finds it in the environment."""
+
+    class Tunnel(socketserver.StreamRequestHandler):
+        def handle(self):
+            asked = self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass
+            host, port = asked.split()[1].decode().split(":")
+            tunnelled.append(host)
+            with socket.create_connection((host, int(port))) as there:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                threading.Thread(target=hand_on, args=(there, self.connection), daemon=True).start()
+                hand_on(self.connection, there)
+
+    def hand_on(one, other):
+        with contextlib.suppress(OSError):
+            while piece := one.recv(65536):
+                other.sendall(piece)
+
+    tunnelled = []
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnel)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_address[1]}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    api = joinquant.module.JQQMTAPI(api_url=signed_by_itself.tls_url, ca_file="ca.pem", retries=0)
+    assert api.update_positions("alpha", []) == STORED
+    api = joinquant.module.JQQMTAPI(api_url=signed_by_itself.tls_url, ca_file="other.pem", retries=0)
+    with pytest.raises(joinquant.module.JQQMTError, match="CERTIFICATE_VERIFY_FAILED"):
+        api.update_positions("alpha", [])
+    assert tunnelled == ["127.0.0.1", "127.0.0.1"]
+    proxy.shutdown()
