@@ -24,3 +24,8 @@ CLIENT_ID = "default"
 # True: sign every push. False: send SIMPLE_API_KEY instead. True 为签名推送；False 则使用下面的 API 密钥。
 USE_CRYPTO_AUTH = True
 SIMPLE_API_KEY = None
+
+# What becomes of a push that waits on the server for the operator's approval, so that the target from before stays:
+# "raise" raises PushHeld, "warn" writes a line to the log and goes on.
+# 推送在服务器上等待批准（原目标不变）时："raise" 抛出 PushHeld；"warn" 只写日志，策略继续。
+ON_HELD = "raise"

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import io
 import json
+import logging
 import math
 import random
 import threading
@@ -49,12 +50,24 @@ LIVE_RUN = "sim_trade"
 
 
 class JQQMTError(Exception):
-    """A push was not acknowledged. `status` and `code` are the server's, or None when it did not answer."""
+    """A push was not acknowledged. `status` and `code` are the server's, or None when it did not answer; `reasons` are
+    those of its guards: dicts with rule, text (Chinese), message (English), value and limit."""
 
-    def __init__(self, message, status=None, code=None):
+    def __init__(self, message, status=None, code=None, reasons=()):
         super(JQQMTError, self).__init__(message)
         self.status = status
         self.code = code
+        self.reasons = list(reasons)
+
+
+class PushHeld(JQQMTError):  # noqa: N818
+    """The server keeps the push until the operator approves or discards it. Until then the strategy's target is the one
+    from before. `hold` is its number on the server, `answer` all that the server said."""
+
+    def __init__(self, message, hold=None, reasons=(), answer=None):
+        super(PushHeld, self).__init__(message, 202, None, reasons)
+        self.hold = hold
+        self.answer = answer
 
 
 # A whole answer; `body` is {} where it is no JSON object.
@@ -88,9 +101,11 @@ def _read(path):
         return file.read()
 
 
-def _say(level, message):
+def _warn(message):
     if log is not None:
-        getattr(log, level)(message)
+        log.warn(message)
+    else:
+        logging.getLogger("jq2qmt").warning("%s", message)
 
 
 def _number(value, what):
@@ -116,10 +131,12 @@ class JQQMTAPI(object):
         timeout=4.0,
         retries=None,
         ca_file=None,
+        on_held=None,
     ):
         """`max_seconds` bounds a whole push with its retries, `timeout` one attempt: a strategy must never stall.
         `retries` bounds how often a push is tried again; None leaves that to the time. `ca_file` holds the only
-        certificates (PEM) that are trusted, for a server whose own is signed by nobody known."""
+        certificates (PEM) that are trusted, for a server whose own is signed by nobody known. `on_held` says what
+        becomes of a push that waits for the operator's approval: "raise" (PushHeld), or "warn" (a line in the log)."""
         self.api_url = (api_url or _setting("API_URL", "http://127.0.0.1:5366")).rstrip("/")
         self.client_id = client_id or _setting("CLIENT_ID", "default")
         self.use_crypto_auth = _setting("USE_CRYPTO_AUTH", True) if use_crypto_auth is None else use_crypto_auth
@@ -129,6 +146,7 @@ class JQQMTAPI(object):
         self.timeout = timeout
         self.retries = retries
         self.ca_file = ca_file or _setting("CA_FILE")
+        self.on_held = _known_on_held(on_held or _setting("ON_HELD", "raise"))
         self._key = None
         self._names = {}
         self._sequence = 0
@@ -137,6 +155,7 @@ class JQQMTAPI(object):
 
     # A client that an older version of this file made and pickled has none.
     ca_file = None
+    on_held = "raise"
     _ca = None
 
     # The client is kept in JoinQuant's global `g`, which is pickled; a key cannot be, and is read again when needed.
@@ -149,30 +168,38 @@ class JQQMTAPI(object):
             try:
                 self._names[code] = get_security_info(code).display_name or ""
             except Exception as error:  # JoinQuant raises what it likes; a name is no reason not to push
-                _say("warn", "jq2qmt: no name for %s: %s" % (code, error))
+                _warn("jq2qmt: no name for %s: %s" % (code, error))
                 self._names[code] = ""
         return self._names[code]
 
     @_fails_as_jqqmt_error
-    def update_positions(self, strategy_name, positions):
+    def update_positions(self, strategy_name, positions, on_held=None):
         """Push the whole list of a strategy's positions: dicts with code, volume (shares), cost (CNY per share), and
-        optionally name and remark. Returns the server's answer; raises JQQMTError when it is not acknowledged."""
+        optionally name and remark. Returns the server's answer; raises JQQMTError when it is not acknowledged, and
+        PushHeld when it is held, unless `on_held` (here or of the client) is "warn": then the answer has "held"."""
         deadline = time.monotonic() + self.max_seconds
-        # Microseconds, so that a client that starts anew goes on above the numbers of the one before it.
-        self._sequence = max(self._sequence + 1, int(time.time() * 1e6))
-        body = json.dumps(
-            {
-                "strategy_name": strategy_name,
-                "positions": [self._position(position) for position in positions],
-                "sequence": self._sequence,
-            },
-            ensure_ascii=False,
-            allow_nan=False,
-        ).encode("utf-8")
-        return self._deliver(body, self._sequence, deadline)
+        on_held = _known_on_held(on_held or self.on_held)
+        content = {"strategy_name": strategy_name, "positions": [self._position(position) for position in positions]}
+        answer = self._deliver(content, deadline)
+        if answer.get("held"):
+            reasons = _reasons(answer, "reasons")
+            held = PushHeld(
+                "策略 %s 的推送等待批准（编号 %s），尚未生效，目标仍是原来的：%s。请在 %s/holds 批准或放弃 "
+                "(held, not in force: approve or discard it there)"
+                % (strategy_name, answer.get("hold"), _in_words(reasons) or "未说明原因", self.api_url),
+                answer.get("hold"),
+                reasons,
+                answer,
+            )
+            if on_held == "raise":
+                raise held
+            _warn("jq2qmt: %s" % held)
+        for warning in _reasons(answer, "warnings"):
+            _warn("jq2qmt: 策略 %s 的推送已收到，但请注意 (take note)：%s" % (strategy_name, _in_words([warning])))
+        return answer
 
     @_fails_as_jqqmt_error
-    def push_portfolio(self, context, strategy_name, scale=1.0):
+    def push_portfolio(self, context, strategy_name, scale=1.0, on_held=None):
         """Push what the strategy's account holds, each volume times `scale`. Does nothing in a backtest."""
         if context.run_params.type != LIVE_RUN:
             raise JQQMTError("positions of a %s are not pushed, only those of a sim_trade" % context.run_params.type)
@@ -188,6 +215,7 @@ class JQQMTAPI(object):
                 }
                 for position in held
             ],
+            on_held=on_held,
         )
 
     def _position(self, position):
@@ -243,9 +271,17 @@ class JQQMTAPI(object):
                 raise JQQMTError("no certificate in %s: %s" % (self.ca_file, error)) from error
         return self._ca
 
-    def _deliver(self, body, sequence, deadline):
-        """Send until acknowledged, refused, or out of time; each time with a new token."""
+    def _body(self, content):
+        """What is sent, with the number that goes with it."""
+        # Microseconds, so that a client that starts anew goes on above the numbers of the one before it.
+        self._sequence = sequence = max(self._sequence + 1, int(time.time() * 1e6))
+        text = json.dumps(dict(content, sequence=sequence), ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8"), sequence
+
+    def _deliver(self, content, deadline):
+        """Send until acknowledged, held, refused, or out of time; each time with a new token."""
         trusted = self._trusted()
+        body, sequence = self._body(content)
         attempt = 0
         while True:
             attempt += 1
@@ -264,16 +300,24 @@ class JQQMTAPI(object):
                 if not isinstance(outcome, JQQMTError):
                     return outcome
                 failure = outcome
-                # The attempt before this one was stored, and only its answer was lost.
                 if attempt > 1 and failure.code == "stale_sequence" and answer.body.get("last_sequence") == sequence:
-                    return {"message": "持仓更新成功", "changed": None, "sequence": sequence}
-                if answer.status not in RETRY_STATUSES:
+                    # An attempt before this one was taken in, and only its answer was lost: it may be in force or held.
+                    # The same list under a new number changes nothing, and is answered with what became of it.
+                    failure = JQQMTError(
+                        "推送已被收下，但应答丢失，不知是否生效 (taken in, but not known whether in force): %s"
+                        % failure,
+                        failure.status,
+                        failure.code,
+                    )
+                    body, sequence = self._body(content)
+                    attempt -= 1
+                elif answer.status not in RETRY_STATUSES:
                     raise failure
                 wait = _seconds(answer.headers.get("Retry-After"))
             wait = max(wait, min(4.0, 0.25 * 2**attempt)) * random.uniform(0.7, 1.3)
             if time.monotonic() + wait + 0.2 > deadline or (self.retries is not None and attempt > self.retries):
                 raise failure
-            _say("warn", "jq2qmt: %s; trying again in %.1f s" % (failure, wait))
+            _warn("jq2qmt: %s; trying again in %.1f s" % (failure, wait))
             time.sleep(wait)
 
 
@@ -338,9 +382,29 @@ def _post(url, body, headers, trusted, seconds):
     return Answer(answer.status_code, answer.reason, answer.headers, parsed if isinstance(parsed, dict) else {})
 
 
+def _known_on_held(on_held):
+    if on_held not in ("raise", "warn"):
+        raise JQQMTError('on_held is "raise" or "warn", not %r' % (on_held,))
+    return on_held
+
+
+def _reasons(body, name):
+    reasons = body.get(name)
+    return [reason for reason in reasons if isinstance(reason, dict)] if isinstance(reasons, list) else []
+
+
+def _in_words(reasons):
+    return "；".join(
+        "%s (%s) [%s: %s / %s]" % tuple(reason.get(part, "") for part in ("text", "message", "rule", "value", "limit"))
+        for reason in reasons
+    )
+
+
 def _outcome(answer):
-    """The acknowledgement, or the error that says why it is none."""
+    """The acknowledgement, also that of a push that is held, or the error that says why it is none."""
     body = answer.body
+    if answer.status in (200, 202) and body.get("held") is True and body.get("hold") is not None:
+        return body
     revision = body.get("revision")
     if answer.status == 200 and "message" in body and isinstance(revision, int) and not isinstance(revision, bool):
         return body
@@ -348,7 +412,11 @@ def _outcome(answer):
         text = "redirected to %s, which is not followed: correct API_URL" % answer.headers.get("Location")
         return JQQMTError("HTTP %d: %s" % (answer.status, text), answer.status)
     text = body.get("error") or "HTTP %d without a jq2qmt answer" % answer.status
-    return JQQMTError("%s (%s)" % (text, body.get("message", answer.reason)), answer.status, body.get("code"))
+    text = "%s (%s)" % (text, body.get("message", answer.reason))
+    reasons = _reasons(body, "reasons")
+    if reasons:
+        text += "：" + _in_words(reasons)
+    return JQQMTError(text, answer.status, body.get("code"), reasons)
 
 
 def _seconds(text):

@@ -49,11 +49,18 @@ class Scripted(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
+    def handle_error(self, *about):
+        # A client that leaves is what some of the tests are about.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(*about)
+
+
 class ScriptedHandler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append((dict(self.headers), body))
         step = self.server.script.pop(0) if len(self.server.script) > 1 else self.server.script[0]
+        step = step(json.loads(body)) if callable(step) else step
         if step == "drop":
             self.close_connection = True
             return
@@ -209,12 +216,153 @@ def test_a_push_whose_answer_was_lost_is_known_to_be_stored(server, client):
     flaky = Scripted(["store and drop", "pass"], upstream=server.url)
     client.api_url = flaky.url
     answer = client.update_positions("alpha", [held("000001.XSHE", 100)])
-    assert flaky.stored == [200, 409]
-    assert answer["message"] == "持仓更新成功"
+    # Asked once more under a new number, the server says what became of the list.
+    assert flaky.stored == [200, 409, 200]
+    assert (answer["message"], answer["changed"], answer["revision"]) == ("持仓更新成功", False, 1)
     assert server.total()["revision"] == 1
+    # That does not count as another try.
+    flaky = Scripted(["store and drop", "pass"], upstream=server.url)
+    client.api_url, client.retries = flaky.url, 1
+    assert client.update_positions("alpha", [])["revision"] == 2
+    assert flaky.stored == [200, 409, 200]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413])
+REASONS = [
+    {"rule": "shrinks", "text": "持仓减少 95%", "message": "95 % less", "value": "0.95", "limit": "0.8"},
+    {"rule": "instruments", "text": "只数过多", "message": "too many", "value": "201", "limit": "200"},
+]
+HELD = {"message": "推送已收到，等待批准", "held": True, "hold": 12, "reasons": REASONS, "strategy_name": "alpha"}
+
+
+def test_a_held_push_is_no_success_and_is_not_sent_again(joinquant, alone):
+    server = Scripted([(202, json.dumps(HELD).encode())])
+    alone.api_url = server.url
+    with pytest.raises(joinquant.module.JQQMTError, match="alpha 的推送等待批准（编号 12），尚未生效") as raised:
+        alone.update_positions("alpha", [])
+    assert isinstance(raised.value, joinquant.module.PushHeld) and len(server.seen) == 1
+    assert (raised.value.hold, raised.value.reasons, raised.value.status) == (12, REASONS, 202)
+    assert raised.value.answer == HELD
+    for words in ("持仓减少 95%", "95 % less", "shrinks: 0.95 / 0.8", "只数过多", server.url + "/holds"):
+        assert words in str(raised.value)
+    copy = pickle.loads(pickle.dumps(raised.value))
+    assert (copy.hold, str(copy)) == (12, str(raised.value))
+    assert joinquant.api.log.lines == []
+
+
+@pytest.mark.parametrize("where", ["client", "call", "settings"])
+def test_a_held_push_is_a_line_in_the_log_for_who_asked_for_that(joinquant, monkeypatch, where):
+    server = Scripted([(202, json.dumps(HELD).encode())])
+    if where == "settings":
+        monkeypatch.setattr(sys.modules["jq_config"], "ON_HELD", "warn")
+    on_held = {"on_held": "warn"}
+    api = joinquant.module.JQQMTAPI(api_url=server.url, **(on_held if where == "client" else {}))
+    account = context(**{"000001.XSHE": (100, 12.5)})
+    assert api.push_portfolio(account, "alpha", **(on_held if where == "call" else {})) == HELD
+    (line,) = joinquant.api.log.lines
+    assert "等待批准（编号 12），尚未生效" in line and "持仓减少 95%" in line and len(server.seen) == 1
+    # Whoever says otherwise for one push is heard.
+    with pytest.raises(joinquant.module.PushHeld):
+        api.update_positions("alpha", [], on_held="raise")
+
+
+def test_what_is_to_become_of_a_held_push_is_known_before_it_is_sent(joinquant, alone):
+    with pytest.raises(joinquant.module.JQQMTError, match="on_held"):
+        joinquant.module.JQQMTAPI(on_held="ignore")
+    server = Scripted([(202, json.dumps(HELD).encode())])
+    alone.api_url = server.url
+    with pytest.raises(joinquant.module.JQQMTError, match="on_held"):
+        alone.update_positions("alpha", [], on_held="warning")
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**STORED, "held": False},
+        STORED,
+        {"message": "accepted"},
+        {**HELD, "hold": None},
+        {**HELD, "held": "yes"},
+        {},
+    ],
+)
+def test_a_202_that_names_no_hold_is_no_answer(joinquant, alone, body):
+    alone.api_url = Scripted([(202, json.dumps(body).encode())]).url
+    with pytest.raises(joinquant.module.JQQMTError, match="without a jq2qmt answer") as raised:
+        alone.update_positions("alpha", [], on_held="warn")
+    assert type(raised.value) is joinquant.module.JQQMTError
+
+
+@pytest.mark.parametrize("reasons", [None, "shrinks", [], [None, "x"], [{}], {"rule": "shrinks"}])
+def test_a_held_push_is_held_whatever_its_reasons_look_like(joinquant, alone, reasons):
+    alone.api_url = Scripted([(202, json.dumps({**HELD, "reasons": reasons}).encode())]).url
+    with pytest.raises(joinquant.module.PushHeld, match="编号 12"):
+        alone.update_positions("alpha", [])
+
+
+def test_what_says_that_it_is_held_is_never_a_success(joinquant, alone):
+    alone.api_url = Scripted([(200, json.dumps({**STORED, "held": True}).encode())]).url
+    with pytest.raises(joinquant.module.PushHeld):
+        alone.update_positions("alpha", [])
+    # And what was refused is not held.
+    alone.api_url = Scripted([(422, json.dumps(HELD).encode())]).url
+    with pytest.raises(joinquant.module.JQQMTError) as raised:
+        alone.update_positions("alpha", [], on_held="warn")
+    assert type(raised.value) is joinquant.module.JQQMTError
+
+
+def test_a_push_that_a_guard_rejects_is_not_sent_again(joinquant, alone):
+    body = {"error": "推送被拒绝", "code": "guard", "message": "rejected", "reasons": REASONS}
+    server = Scripted([(422, json.dumps(body).encode())])
+    alone.api_url = server.url
+    with pytest.raises(joinquant.module.JQQMTError, match=r"推送被拒绝.*持仓减少 95%.*只数过多") as raised:
+        alone.update_positions("alpha", [], on_held="warn")
+    assert (raised.value.status, raised.value.code, raised.value.reasons) == (422, "guard", REASONS)
+    assert type(raised.value) is joinquant.module.JQQMTError and len(server.seen) == 1
+
+
+def test_warnings_of_a_push_that_is_in_force_are_logged(joinquant, alone, monkeypatch, caplog):
+    answer = {**STORED, "warnings": REASONS}
+    alone.api_url = Scripted([(200, json.dumps(answer).encode())]).url
+    assert alone.update_positions("alpha", []) == answer
+    assert ["持仓减少 95% (95 % less) [shrinks: 0.95 / 0.8]" in line for line in joinquant.api.log.lines] == [
+        True,
+        False,
+    ]
+    assert "只数过多" in joinquant.api.log.lines[1] and "alpha" in joinquant.api.log.lines[1]
+    # Outside of JoinQuant they go where a program's warnings go.
+    monkeypatch.setattr(joinquant.module, "log", None)
+    alone.update_positions("alpha", [])
+    assert "持仓减少 95%" in caplog.text and len(joinquant.api.log.lines) == 2
+
+
+def stale(body):
+    """The server's word when this push was taken in before."""
+    return 409, json.dumps({"error": "过期", "code": "stale_sequence", "last_sequence": body["sequence"]}).encode()
+
+
+def test_a_held_push_whose_answer_was_lost_is_not_taken_for_a_success(joinquant, alone):
+    server = Scripted(["drop", stale, (202, json.dumps(HELD).encode())])
+    alone.api_url = server.url
+    with pytest.raises(joinquant.module.PushHeld, match="编号 12"):
+        alone.update_positions("alpha", [held("000001.XSHE", 100)])
+    first, second, third = (json.loads(body) for _, body in server.seen)
+    assert first == second and third.pop("sequence") > first.pop("sequence") and third == first
+    # Where no answer ever comes, it is not known, and not for longer than a push may take.
+    alone.api_url = Scripted(["drop", stale]).url
+    with pytest.raises(joinquant.module.JQQMTError, match="不知是否生效"):
+        alone.update_positions("alpha", [])
+    assert joinquant.clock.passed <= 2 * alone.max_seconds
+    # Another's newer push is no reason to push over it.
+    for script in (["drop", (409, stale({"sequence": 1})[1])], [stale]):
+        server = Scripted(script)
+        alone.api_url = server.url
+        with pytest.raises(joinquant.module.JQQMTError, match="过期"):
+            alone.update_positions("alpha", [])
+        assert len(server.seen) == len(script)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422])
 def test_what_is_refused_is_not_tried_again(joinquant, alone, status):
     refusing = Scripted([(status, error("stale_sequence"))])
     alone.api_url = refusing.url
