@@ -199,24 +199,27 @@ class JQQMTAPI(object):
         return answer
 
     @_fails_as_jqqmt_error
-    def push_portfolio(self, context, strategy_name, scale=1.0, on_held=None):
-        """Push what the strategy's account holds, each volume times `scale`. Does nothing in a backtest."""
+    def push_portfolio(self, context, strategy_name, scale=1.0, allow_empty=False, on_held=None):
+        """Push what the strategy's account holds, each volume times `scale`. Refuses to in a backtest, and without
+        `allow_empty` where that is nothing at all: it would tell the terminal to sell everything."""
         if context.run_params.type != LIVE_RUN:
             raise JQQMTError("positions of a %s are not pushed, only those of a sim_trade" % context.run_params.type)
-        held = [position for position in context.portfolio.positions.values() if position.total_amount > 0]
-        return self.update_positions(
-            strategy_name,
-            [
-                {
-                    "code": position.security,
-                    # Down to whole shares: more than the strategy's share is never asked for.
-                    "volume": math.floor(position.total_amount * scale + 1e-9),
-                    "cost": position.avg_cost,
-                }
-                for position in held
-            ],
-            on_held=on_held,
-        )
+        positions = [
+            {
+                "code": position.security,
+                # Down to whole shares: more than the strategy's share is never asked for.
+                "volume": math.floor(position.total_amount * scale + 1e-9),
+                "cost": position.avg_cost,
+            }
+            for position in context.portfolio.positions.values()
+            if position.total_amount > 0
+        ]
+        if not allow_empty and not any(position["volume"] for position in positions):
+            raise JQQMTError(
+                "账户没有持仓，未推送：若确实应当空仓，请用 allow_empty=True "
+                "(the account holds nothing: not pushed without allow_empty=True)"
+            )
+        return self.update_positions(strategy_name, positions, on_held=on_held)
 
     def _position(self, position):
         code = position["code"]

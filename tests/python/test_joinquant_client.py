@@ -48,7 +48,6 @@ class Scripted(http.server.ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_port}"
 
-
     def handle_error(self, *about):
         # A client that leaves is what some of the tests are about.
         if not isinstance(sys.exc_info()[1], OSError):
@@ -166,14 +165,40 @@ def test_the_portfolio_in_one_line(client, server):
     client.push_portfolio(live, "alpha", scale=0.5)
     volumes = {line["code"]: line["total_volume"] for line in server.total()["positions"]}
     assert volumes == {"000001.XSHE": 525, "510300.XSHG": 150}
-    client.push_portfolio(context(), "alpha")
+    # JoinQuant goes on listing what was sold on the day.
+    listed = server.get("/api/v1/positions/strategy/alpha").json()["positions"]
+    assert [line["code"] for line in listed] == ["000001.XSHE", "510300.XSHG"]
+    client.push_portfolio(context(), "alpha", allow_empty=True)
     assert server.total()["positions"] == []
+
+
+@pytest.mark.parametrize(
+    ("account", "scale"),
+    [
+        ({}, 1.0),
+        ({"600000.XSHG": (0, 9.0)}, 1.0),
+        # Lines of zero shares say the same.
+        ({"600000.XSHG": (1, 9.0)}, 0.5),
+        ({"600000.XSHG": (100, 9.0), "000001.XSHE": (200, 12.5)}, 0.0),
+    ],
+)
+def test_an_empty_portfolio_is_pushed_only_by_who_means_it(joinquant, alone, account, scale):
+    server = Scripted([(200, json.dumps(STORED).encode())])
+    alone.api_url = server.url
+    with pytest.raises(joinquant.module.JQQMTError, match="allow_empty=True"):
+        alone.push_portfolio(context(**account), "alpha", scale=scale)
+    assert server.seen == []
+    assert alone.push_portfolio(context(**account), "alpha", scale=scale, allow_empty=True) == STORED
+    assert [line["volume"] for line in json.loads(server.seen[0][1])["positions"] if line["volume"]] == []
+    # Part of an account is no empty one, and a list that the strategy made itself is its own to answer for.
+    assert alone.push_portfolio(context(A=(1, 1.0), B=(2, 1.0)), "alpha", scale=0.5) == STORED
+    assert alone.update_positions("alpha", []) == STORED
 
 
 @pytest.mark.parametrize("run_type", ["simple_backtest", "full_backtest"])
 def test_a_backtest_never_pushes(client, server, joinquant, run_type):
     with pytest.raises(joinquant.module.JQQMTError, match="backtest"):
-        client.push_portfolio(context(run_type, **{"000001.XSHE": (100, 1.0)}), "alpha")
+        client.push_portfolio(context(run_type, **{"000001.XSHE": (100, 1.0)}), "alpha", allow_empty=True)
     assert server.total()["update_time"] is None
 
 
