@@ -109,8 +109,9 @@ def error(code, text="出错"):
     return json.dumps({"error": text, "code": code, "message": "wrong"}).encode()
 
 
-def test_the_example_strategy_runs_as_it_is(joinquant, client, server, monkeypatch):
-    """Under JoinQuant's own names: what is scheduled is called, and what it holds arrives."""
+@pytest.fixture
+def strategy(joinquant, monkeypatch):
+    """The example, under JoinQuant's own names: what it schedules and what it orders."""
     jqdata, scheduled, ordered = types.ModuleType("jqdata"), [], []
     jqdata.set_benchmark = lambda *_: None
     jqdata.run_daily = lambda function, time: scheduled.append((time, function))
@@ -119,20 +120,59 @@ def test_the_example_strategy_runs_as_it_is(joinquant, client, server, monkeypat
     monkeypatch.setitem(sys.modules, "jqdata", jqdata)
     monkeypatch.syspath_prepend(str(JOINQUANT))
     monkeypatch.delitem(sys.modules, "example_strategy", raising=False)
-    strategy = importlib.import_module("example_strategy")
+    module = importlib.import_module("example_strategy")
+    module.initialize(context())
+    module.process_initialize(context())
+    return types.SimpleNamespace(module=module, api=joinquant.api.g.jq2qmt, scheduled=scheduled, ordered=ordered)
+
+
+def test_the_example_strategy_runs_as_it_is(joinquant, client, server, strategy):
+    """What is scheduled is called, and what it holds arrives."""
     account = context(**{"000001.XSHE": (1000, 12.5)})
     account.portfolio.total_value = 1e6
-    strategy.initialize(account)
-    strategy.process_initialize(account)
-    joinquant.api.g.jq2qmt.api_url, joinquant.api.g.jq2qmt.client_id = client.api_url, client.client_id
-    for _, function in sorted(scheduled, key=lambda entry: entry[0]):
+    strategy.api.api_url, strategy.api.client_id = client.api_url, client.client_id
+    for _, function in sorted(strategy.scheduled, key=lambda entry: entry[0]):
         function(account)
-    assert ordered == strategy.STOCKS
+    assert strategy.ordered == strategy.module.STOCKS
     assert server.total(strategies="example")["positions"][0]["total_volume"] == 1000
     # A push that fails is logged, and the strategy goes on.
-    joinquant.api.g.jq2qmt.api_url = Scripted([(403, error("strategy_forbidden", "无权"))]).url
-    strategy.push(account)
+    strategy.api.api_url = Scripted([(403, error("strategy_forbidden", "无权"))]).url
+    strategy.module.push(account)
     assert "not pushed: 无权" in joinquant.api.log.lines[-1]
+
+
+def test_every_morning_the_strategy_repeats_what_it_holds(joinquant, strategy, client, server):
+    """Before the market opens and before it trades, so that the account's targets are of the day."""
+    assert [function.__name__ for time, function in strategy.scheduled if time == "09:25"] == ["push_every_morning"]
+    assert min(strategy.scheduled, key=lambda entry: entry[0])[0] == "09:25"
+    strategy.api.api_url, strategy.api.client_id = client.api_url, client.client_id
+    morning, account = strategy.module.push_every_morning, context(**{"000001.XSHE": (1000, 12.5)})
+
+    def spoken():
+        (line,) = server.get("/api/v1/strategies").json()["strategies"]
+        return line["last_push_at"], line["revision"]
+
+    morning(account)
+    pushed, revision = spoken()
+    # The same list changes nothing, and yet the strategy has spoken.
+    morning(account)
+    again, same = spoken()
+    assert again > pushed and same == revision and strategy.ordered == []
+    # Where the account is of a backtest or holds nothing, nothing is said, and the strategy goes on.
+    for other in (context("simple_backtest", X=(100, 1.0)), context("full_backtest", X=(100, 1.0)), context()):
+        morning(other)
+        assert spoken() == (again, revision) and "not pushed" in joinquant.api.log.lines[-1]
+    strategy.module.ALLOW_EMPTY = True
+    morning(context())
+    assert server.total()["positions"] == [] and spoken()[1] > revision
+
+
+def test_the_example_strategy_goes_on_when_its_push_is_held(joinquant, strategy):
+    server = Scripted([(202, json.dumps(HELD).encode())])
+    strategy.api.api_url = server.url
+    strategy.module.push_every_morning(context(**{"000001.XSHE": (1000, 12.5)}))
+    assert "等待批准（编号 12）" in joinquant.api.log.lines[-1] and "not pushed" not in joinquant.api.log.lines[-1]
+    assert len(server.seen) == 1
 
 
 def test_a_push_as_the_field_writes_it(client, server, joinquant):
