@@ -98,7 +98,8 @@ impl Default for Capacity {
             logins: Places::new("logins", 32, 4),
             answers: ["answers to polls that are not taken", "answers that are not taken"]
                 .map(|what| Places::new(what, 128 << 10, 64 << 10)),
-            listeners: Places::new("listeners to events", 256, 128),
+            // All of them may come through one proxy.
+            listeners: Places::new("listeners to events", 12_288, 10_240),
         }
     }
 }

@@ -24,6 +24,7 @@ use super::{AppState, Peer};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::revision::{Revision, Subject};
+use crate::net::{Line, Lingering};
 use crate::store::{Stored, Unavailable};
 
 /// After how long without an event a comment shows both ends that the other is there.
@@ -86,7 +87,8 @@ pub(crate) async fn events(
     let reset = is_astray.then(|| reset(newest, lineage));
     let (seen, behind) = last_seen.filter(|_| !is_astray).map_or((newest, false), |id| (id.revision, true));
     let admitted = Admitted::of(&asked, &state).await?;
-    let listener = Listener { state, stored, closing, seen, behind, admitted, _place: place };
+    let lingering = asked.extensions.get().and_then(Line::linger);
+    let listener = Listener { state, stored, closing, seen, behind, admitted, _place: place, _lingering: lingering };
     let batches = stream::unfold(listener, async |mut listener| Some((listener.next().await?, listener)));
     // At once, so that a browser knows that it is connected, and how soon to come back.
     let greeting = std::iter::once(Event::default().retry(COME_BACK)).chain(reset).collect();
@@ -115,6 +117,7 @@ struct Listener {
     behind: bool,
     admitted: Admitted,
     _place: Place,
+    _lingering: Option<Lingering>,
 }
 
 impl Listener {

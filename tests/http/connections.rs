@@ -123,7 +123,7 @@ async fn who_does_not_read_is_not_written_to_for_ever() {
 
 #[tokio::test]
 async fn newcomers_get_the_seats_of_the_silent() {
-    let server = serving(Bounds { all: 8, each: 4 });
+    let server = serving(Bounds { all: 8, each: 4, lingering: 0 });
     let mut poller = server.connect().await;
     assert!(is_answered(&mut poller).await);
     let mut silent = Vec::new();
