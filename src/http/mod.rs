@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod api;
+mod asking;
 mod cache;
 mod capacity;
 mod cookies;
@@ -59,6 +60,8 @@ pub struct Shared {
     zone: Zone,
     answers: Answers,
     workshop: Workshop,
+    /// Apart: a crowd that waited must not hold up who asks just now.
+    crowd_workshop: Workshop,
     capacity: Capacity,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
@@ -83,7 +86,8 @@ impl AppState {
             clock,
             zone,
             answers,
-            workshop: Workshop::default(),
+            workshop: Workshop::for_askers(),
+            crowd_workshop: Workshop::for_crowds(),
             capacity,
             closing,
             is_tls,
