@@ -1,5 +1,5 @@
 //! A bound on connections, in all and by address. Who comes when all seats are taken gets that of somebody who says
-//! nothing; who is being answered keeps theirs.
+//! nothing; who is being answered keeps theirs. Who waits for something to happen may linger, and takes no seat.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -27,6 +27,8 @@ pub(super) struct Seats {
 struct Taken {
     by_number: HashMap<u64, Sitter>,
     by_address: HashMap<IpAddr, usize>,
+    /// Those who gave their seat back for a while; they count as nobody's.
+    lingering: HashMap<u64, Sitter>,
     next: u64,
     stopping: Option<Instant>,
     complained: Option<Instant>,
@@ -72,9 +74,19 @@ impl Seats {
         }
         let (number, pulse, away) = (taken.next, Arc::new(Pulse::new()), CancellationToken::new());
         taken.next += 1;
-        taken.by_number.insert(number, Sitter { address, pulse: Arc::clone(&pulse), away: away.clone() });
-        *taken.by_address.entry(address).or_default() += 1;
+        taken.seat(number, Sitter { address, pulse: Arc::clone(&pulse), away: away.clone() });
         Some(Seat { seats: Arc::clone(self), number, pulse, away })
+    }
+
+    /// Lets a connection linger, if there is room for one more that does.
+    fn linger(self: &Arc<Self>, number: u64) -> Option<Lingering> {
+        let mut taken = self.taken();
+        if taken.lingering.len() >= self.bounds.lingering {
+            return None;
+        }
+        let sitter = taken.unseat(number)?;
+        taken.lingering.insert(number, sitter);
+        Some(Lingering { seats: Arc::clone(self), number })
     }
 
     /// From now on those who sit are asked to leave.
@@ -85,7 +97,7 @@ impl Seats {
     /// Takes their seats from all whose time is over.
     pub(super) fn sweep(&self) {
         let (taken, now) = (self.taken(), Instant::now());
-        for sitter in taken.by_number.values() {
+        for sitter in taken.by_number.values().chain(taken.lingering.values()) {
             if sitter.pulse.is_overdue(now, taken.stopping) {
                 sitter.away.cancel();
             }
@@ -114,14 +126,25 @@ impl Taken {
     }
 
     fn free(&mut self, number: u64) {
-        let Some(sitter) = self.by_number.remove(&number) else { return };
-        sitter.away.cancel();
+        if let Some(sitter) = self.unseat(number).or_else(|| self.lingering.remove(&number)) {
+            sitter.away.cancel();
+        }
+    }
+
+    fn seat(&mut self, number: u64, sitter: Sitter) {
+        *self.by_address.entry(sitter.address).or_default() += 1;
+        self.by_number.insert(number, sitter);
+    }
+
+    fn unseat(&mut self, number: u64) -> Option<Sitter> {
+        let sitter = self.by_number.remove(&number)?;
         if let Some(count) = self.by_address.get_mut(&sitter.address) {
             *count -= 1;
             if *count == 0 {
                 self.by_address.remove(&sitter.address);
             }
         }
+        Some(sitter)
     }
 
     fn complain(&mut self, what: &str) {
@@ -138,6 +161,11 @@ impl Seat {
         &self.pulse
     }
 
+    /// The connection, as its requests know it.
+    pub(super) fn line(&self) -> Line {
+        Line { seats: Arc::clone(&self.seats), number: self.number }
+    }
+
     /// Waits until somebody else needs the seat, or its time is over.
     pub(super) async fn taken_away(&self) {
         self.away.cancelled().await;
@@ -147,6 +175,37 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.seats.taken().free(self.number);
+    }
+}
+
+/// A request's connection. It is in the request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    seats: Arc<Seats>,
+    number: u64,
+}
+
+impl Line {
+    /// Takes no seat from anybody else for as long as this is held. None where so many do already: then the seat is kept,
+    /// which is none the worse for the connection.
+    pub(crate) fn linger(&self) -> Option<Lingering> {
+        self.seats.linger(self.number)
+    }
+}
+
+/// A connection that lingers, until it has something to do again.
+#[derive(Debug)]
+pub(crate) struct Lingering {
+    seats: Arc<Seats>,
+    number: u64,
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken();
+        if let Some(sitter) = taken.lingering.remove(&self.number) {
+            taken.seat(self.number, sitter);
+        }
     }
 }
 
@@ -162,7 +221,7 @@ mod tests {
 
     #[test]
     fn an_address_has_only_so_many_and_the_silent_leave_first() {
-        let seats = Seats::new(Bounds { all: 4, each: 2 });
+        let seats = Seats::new(Bounds { all: 4, each: 2, lingering: 0 });
         let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
         let (first, second) = (seats.take(one).unwrap(), seats.take(one).unwrap());
         first.pulse().asked(&Method::GET);
@@ -179,8 +238,30 @@ mod tests {
     }
 
     #[test]
+    fn who_lingers_takes_no_seat_and_is_not_asked_to_leave() {
+        let seats = Seats::new(Bounds { all: 3, each: 1, lingering: 2 });
+        let one = address("192.0.2.1");
+        let linger = |seat: &Seat| seat.line().linger();
+        let (first, second) = (seats.take(one).unwrap(), seats.take(address("192.0.2.2")).unwrap());
+        let (first_lingers, second_lingers) = (linger(&first).unwrap(), linger(&second).unwrap());
+        assert!(linger(&first).is_none(), "it does already");
+        let third = seats.take(one).unwrap();
+        assert!(linger(&third).is_none(), "there is room for two");
+        let _fourth = seats.take(address("192.0.2.3")).unwrap();
+        assert!([&first, &second, &third].iter().all(|seat| !seat.away.is_cancelled()));
+        // Back in its seat it counts again: one more of its address, and the first that is asked to leave.
+        drop(first_lingers);
+        let _fifth = seats.take(one).unwrap();
+        assert!(first.away.is_cancelled() && !second.away.is_cancelled());
+        drop((first, second));
+        assert!(seats.taken().lingering.is_empty(), "a connection that ends takes its lingering with it");
+        drop(second_lingers);
+        assert_eq!(seats.taken().by_number.len(), 3);
+    }
+
+    #[test]
     fn a_network_counts_as_one_address() {
-        let seats = Seats::new(Bounds { all: 9, each: 1 });
+        let seats = Seats::new(Bounds { all: 9, each: 1, lingering: 0 });
         let first = seats.take(address("2001:db8::1")).unwrap();
         let _second = seats.take(address("2001:db8::2")).unwrap();
         assert!(first.away.is_cancelled());

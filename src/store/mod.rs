@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sqlx::SqlitePool;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::api_keys::{ApiKey, NewApiKey};
 pub use self::beside::Beside;
@@ -85,6 +85,7 @@ pub struct Store {
     lineage: i64,
     queue: mpsc::Sender<Command>,
     stored: broadcast::Sender<Arc<[Stored]>>,
+    published: watch::Sender<()>,
     readers: SqlitePool,
     historians: Historians,
     /// Apart from `historians`: the operator's look back, and that of who listens, wait behind nobody's.
@@ -104,17 +105,24 @@ impl Store {
         witness::must_not_be_emptied(path)?;
         sqlite::create_or_migrate(path).await?;
         let book = Arc::new(ArcSwap::from_pointee(Book::default()));
-        let (stored, _) = broadcast::channel(QUEUE);
+        let (stored, published) = (broadcast::Sender::new(QUEUE), watch::Sender::new(()));
         let (queue, commands) = mpsc::channel(QUEUE);
         let historians = Historians::new(path, HISTORIANS);
         // Few and soon done: they need not pause.
         let (operators, listeners) = (Historians::new(path, OPERATORS), Historians::new(path, LISTENERS));
         let folding = Folding::new(historians.clone(), queue.downgrade());
-        let opening = Opening { path, book: Arc::clone(&book), stored: stored.clone(), commands, folding };
+        let opening = Opening {
+            path,
+            book: Arc::clone(&book),
+            stored: stored.clone(),
+            published: published.clone(),
+            commands,
+            folding,
+        };
         let writer = Writer::open(opening, clock, token_memory).await?;
         let readers = sqlite::readers(path, READERS);
         let lineage = writer.lineage();
-        Ok((Self { book, lineage, queue, stored, readers, historians, operators, listeners }, writer))
+        Ok((Self { book, lineage, queue, stored, published, readers, historians, operators, listeners }, writer))
     }
 
     /// Lets the next [`Self::open`] begin with an empty book, though the database at `path` had one.
@@ -150,6 +158,11 @@ impl Store {
     /// Hears of every revision from now on, once it is in [`Self::book`]; what is stored together comes together.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Stored]>> {
         self.stored.subscribe()
+    }
+
+    /// Hears of every state that [`Self::book`] takes from now on, also where no list changed in it.
+    pub fn published(&self) -> watch::Receiver<()> {
+        self.published.subscribe()
     }
 
     /// Stores a change. When this returns a receipt the change is on disk, in the history, and in [`Self::book`].

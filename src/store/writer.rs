@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::error::{NotStored, OpenError, Unavailable};
 use super::historians::Historians;
@@ -68,8 +68,9 @@ pub struct Writer {
     connection: SqliteConnection,
     queue: mpsc::Receiver<Command>,
     ledger: Ledger,
-    published: Arc<ArcSwap<Book>>,
+    book: Arc<ArcSwap<Book>>,
     stored: broadcast::Sender<Arc<[Stored]>>,
+    published: watch::Sender<()>,
     clock: Clock,
     token_memory: Duration,
     last_sweep: Moment,
@@ -83,6 +84,8 @@ pub(super) struct Opening<'a> {
     pub(super) book: Arc<ArcSwap<Book>>,
     /// Where it tells what it has stored.
     pub(super) stored: broadcast::Sender<Arc<[Stored]>>,
+    /// Where it tells that there is another book.
+    pub(super) published: watch::Sender<()>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) folding: Folding,
 }
@@ -141,7 +144,7 @@ impl From<sqlx::Error> for Failure {
 impl Writer {
     /// Loads the book and publishes it.
     pub(super) async fn open(opening: Opening<'_>, clock: Clock, token_memory: Duration) -> Result<Self, OpenError> {
-        let Opening { path, book: published, stored, commands: queue, folding } = opening;
+        let Opening { path, book, stored, published, commands: queue, folding } = opening;
         let (path, mut connection) = (path.to_owned(), sqlite::connect_writer(path).await?);
         let mut ledger = sqlite::load(&mut connection).await?;
         let (witness, seen) = Witness::open(&path)?;
@@ -158,8 +161,9 @@ impl Writer {
             connection,
             queue,
             ledger,
-            published,
+            book,
             stored,
+            published,
             clock,
             token_memory,
             last_sweep,
@@ -312,7 +316,7 @@ impl Writer {
 
     /// Lets everybody see what is now on disk.
     fn publish(&mut self, ledger: Ledger, appended: &Appended) {
-        self.published.store(Arc::new(ledger.book.clone()));
+        self.book.store(Arc::new(ledger.book.clone()));
         self.ledger = ledger;
         self.witness.note(&Witnessed::new(self.lineage, &self.ledger.head));
         let stored: Arc<[Stored]> = appended.entries.iter().map(Stored::from).collect();
@@ -320,6 +324,7 @@ impl Writer {
             // Nobody may be listening.
             let _ = self.stored.send(stored);
         }
+        self.published.send_replace(());
     }
 }
 

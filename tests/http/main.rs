@@ -18,3 +18,4 @@ mod readers;
 mod requests;
 mod serving;
 mod tokens;
+mod waits;

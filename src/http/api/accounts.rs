@@ -10,11 +10,11 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::super::AppState;
-use super::super::cache::Conditions;
+use super::super::asking::Asker;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, Query, account_reader, peer_address};
 use super::super::reason_text::{ReasonDto, hold_texts};
-use super::super::targets::Shape;
+use super::super::targets::{OfTarget, Shape};
 use super::as_of::AsOf;
 use super::guards::AsOfQuery;
 use super::positions::{Number, ReadQuery};
@@ -22,14 +22,12 @@ use super::push_body::PushBody;
 use super::{json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::desk::terminals::{MAX_NAME_CHARS, Terminal};
+use crate::desk::terminals::{MAX_NAME_CHARS, Terminal, Waiting};
 use crate::desk::{AccountPreview, Side, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::code::Notation;
 use crate::domain::decimal::{Amount, Decimal, Volume};
-use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
 use crate::domain::target::{LineHold, Target, TargetLine};
@@ -160,6 +158,7 @@ pub(crate) async fn remove(
     let name = account_name(&name)?;
     let receipt = state.desk.remove_account(&request.operator, name.clone(), request.if_match).await?;
     state.terminals.release(&name);
+    state.targets.forget(&name);
     Ok(json(&json!({"message": "账户已删除", "account": name.as_str(), "revision": receipt.revision})))
 }
 
@@ -210,11 +209,15 @@ pub(super) fn terminal(parts: &Parts, is_bound: bool) -> Result<Option<Terminal>
     }
 }
 
-/// Gives the account to its terminal, or keeps it for another.
-pub(super) fn take_account(state: &AppState, name: &AccountName, terminal: Option<&Terminal>) -> Result<(), AppError> {
-    let Some(terminal) = terminal else { return Ok(()) };
-    let taken = state.terminals.take(name, terminal, state.clock.now(), state.clock.running());
-    taken.map_err(|holder| AppError::OtherTerminal {
+/// Gives the account to its terminal, or keeps it for another. It is the terminal's also while its question waits.
+pub(super) fn take_account(
+    state: &AppState,
+    name: &AccountName,
+    terminal: Option<Terminal>,
+) -> Result<Option<Waiting>, AppError> {
+    let Some(terminal) = terminal else { return Ok(None) };
+    let taken = state.terminals.take(name, &terminal, state.clock.now(), state.clock.running());
+    taken.map(|()| Some(state.terminals.waiting(name, &terminal))).map_err(|holder| AppError::OtherTerminal {
         name: holder.terminal.name,
         address: holder.terminal.address,
         since: state.zone.rfc3339(holder.since),
@@ -226,12 +229,13 @@ pub(crate) async fn target(
     State(state): State<AppState>,
     at: AtAccount,
     Query(query): Query<ReadQuery>,
-    conditions: Conditions,
+    asker: Asker,
 ) -> Result<Response, AppError> {
     // Who asks for what is not there does not take it.
     settled(&state.store.book(), &at.name)?;
-    take_account(&state, &at.name, at.terminal.as_ref())?;
-    state.target(&at.name, Shape::Lines(query.notation()), &conditions).await
+    let seat = take_account(&state, &at.name, at.terminal)?;
+    let question = OfTarget::new(&state, at.name, Shape::Lines(query.notation()), seat);
+    asker.ask(state, question).await
 }
 
 /// A target as it is answered.
@@ -387,9 +391,4 @@ pub(crate) async fn preview(
     let (desk, now) = (state.desk.clone(), state.clock.now());
     let make = move || Ok(json(&PreviewAnswer::new(desk.preview_account(&settled, supposed, now))));
     state.workshop.make(make).await
-}
-
-/// When the trading day began, of which strategies must have spoken.
-pub(in crate::http) fn began(state: &AppState) -> Moment {
-    trading_day_began(state.clock.now())
 }
