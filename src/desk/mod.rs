@@ -2,6 +2,7 @@
 //! [`auth::rights`](crate::auth::rights), and is named in the history.
 
 mod accounts;
+mod conflicts;
 mod credentials;
 mod guards;
 mod holds;
@@ -10,6 +11,7 @@ mod states;
 pub mod terminals;
 
 pub use self::accounts::{AccountPreview, Order, Side, Supposed};
+pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine};
 pub use self::lists::{Aside, Preview, Proposal};
 pub use self::states::StateWish;

@@ -6,6 +6,7 @@ pub mod book;
 pub mod calendar;
 pub mod changes;
 pub mod code;
+pub mod conflict;
 pub mod decimal;
 pub mod excerpt;
 pub mod fingerprint;

@@ -343,3 +343,6 @@ impl Sheet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ pub mod api;
 mod asking;
 mod cache;
 mod capacity;
+mod conflict_text;
 mod cookies;
 mod door;
 pub mod error;
@@ -172,6 +173,7 @@ fn routes(state: &AppState) -> Router<AppState> {
     let history = Router::new()
         .route("/api/v1/strategies/{name}/revisions", get(api::strategies::revisions))
         .route("/api/v1/strategies/{name}/diff", get(api::strategies::diff))
+        .route("/api/v1/conflicts", get(api::conflicts::all))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
     let pages = Router::new()
         .route("/api/v1/strategies/{name}/state", get(api::states::standing))

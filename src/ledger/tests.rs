@@ -7,13 +7,15 @@ use proptest::prelude::*;
 use super::chain::Entry;
 use super::replay::Replay;
 use super::*;
+use crate::domain::account::{Account, AccountName};
 use crate::domain::changes::Changes;
-use crate::domain::code::Code;
+use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position};
 use crate::domain::revision::{Actor, Revision};
 use crate::domain::strategy::StrategyName;
+use crate::domain::target::Target;
 
 /// What somebody may ask for.
 #[derive(Debug, Clone)]
@@ -29,7 +31,7 @@ struct Wish {
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
-    let strategy = prop::sample::select(vec!["alpha", "beta", "ADJUSTMENT_MAIN"]);
+    let strategy = prop::sample::select(vec!["alpha", "beta", "gamma", "ADJUSTMENT_MAIN"]);
     let code = prop::sample::select(vec!["000001.XSHE", "000001.SZ", "600000.SH", "X"]);
     let list = prop::option::weighted(0.85, prop::collection::vec((code, 0..5_u32), 0..4));
     let sequence = prop::option::weighted(0.3, 0..20_i64);
@@ -106,7 +108,74 @@ impl World {
     }
 }
 
+/// What somebody or the operator does around an account.
+#[derive(Debug, Clone)]
+enum Deal {
+    Wish(Wish),
+    /// The account follows these from now on, and counts overlays or not.
+    Follow(Vec<&'static str>, bool),
+}
+
+fn deal() -> impl Strategy<Value = Deal> {
+    let names = prop::sample::subsequence(vec!["alpha", "beta", "gamma"], 1..=3);
+    let wish = wish().prop_map(|wish| Wish { sequence: None, expected: None, token: None, ..wish });
+    prop_oneof![
+        5 => wish.prop_map(Deal::Wish),
+        2 => (names, any::<bool>()).prop_map(|(names, counts)| Deal::Follow(names, counts)),
+    ]
+}
+
+fn followed(names: &[&str], counts_overlays: bool) -> Document {
+    let strategies: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name})).collect();
+    let adjustments = if counts_overlays { serde_json::json!("all") } else { serde_json::json!([]) };
+    let account = serde_json::json!({"strategies": strategies, "adjustments": adjustments, "fresh": "any"});
+    let account: Account = serde_json::from_value(account).unwrap();
+    Document::Account(AccountName::parse("main").unwrap(), Some(account))
+}
+
+impl World {
+    fn settle(&mut self, document: Document) {
+        let mut draft = self.ledger.draft(Moment::from_micros(1), HashSet::new());
+        let actor = Actor::Operator;
+        draft.settle(Put { document, actor, address: None, expected_revision: None }).unwrap();
+        let (ledger, appended, _) = draft.finish();
+        self.ledger = ledger;
+        self.chain.extend(appended.entries);
+    }
+
+    /// What the account is to hold, where that is known.
+    fn target(&self) -> Option<Target> {
+        let book = &self.ledger.book;
+        let settled = book.settings().account(&AccountName::parse("main").unwrap())?;
+        book.target(settled, Moment::from_micros(0)).ok()
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_an_account_listed_once_stays_listed_whomever_it_follows(deals in prop::collection::vec(deal(), 0..40)) {
+        let mut world = World::new();
+        let mut listed: HashSet<Instrument> = HashSet::new();
+        for deal in &deals {
+            match deal {
+                Deal::Wish(wish) => drop(world.take(std::slice::from_ref(wish), 1)),
+                Deal::Follow(names, counts_overlays) => world.settle(followed(names, *counts_overlays)),
+            }
+            let Some(target) = world.target() else { continue };
+            let lines: HashSet<Instrument> = target.lines.iter().map(|line| line.code.instrument()).collect();
+            prop_assert!(lines.is_superset(&listed), "{:?} are gone", listed.difference(&lines));
+            let nobody_wants = target.lines.iter().filter(|line| line.parts.is_empty());
+            prop_assert!(nobody_wants.into_iter().all(|line| line.exact.is_zero() && line.volume.is_zero()));
+            listed = lines;
+        }
+        // A server that starts anew reads the same out of what was stored.
+        let mut replay = Replay::default();
+        for entry in world.chain {
+            prop_assert_eq!(replay.follow(entry), Ok(()));
+        }
+        prop_assert_eq!(replay.compare(&world.ledger.book, &world.ledger.documents), None);
+    }
+
     #[test]
     fn the_chain_leads_to_the_book(batches in prop::collection::vec((prop::collection::vec(wish(), 0..6), 0..50_i64), 0..12)) {
         let mut world = World::new();
