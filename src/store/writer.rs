@@ -43,7 +43,7 @@ const LOG_AT_MOST: u64 = 64 << 20;
 pub(super) enum Command {
     Change(Box<Change>, oneshot::Sender<Result<Receipt, NotStored>>),
     Probe(oneshot::Sender<Result<(), Unavailable>>),
-    Errand(Errand, oneshot::Sender<Result<bool, Unavailable>>),
+    Errand(Errand, oneshot::Sender<Result<bool, NotStored>>),
     KeyUse {
         id: i64,
         at: Moment,
@@ -354,7 +354,7 @@ struct Done {
 #[derive(Default)]
 struct Answers {
     changes: Vec<oneshot::Sender<Result<Receipt, NotStored>>>,
-    errands: Vec<oneshot::Sender<Result<bool, Unavailable>>>,
+    errands: Vec<oneshot::Sender<Result<bool, NotStored>>>,
     probes: Vec<oneshot::Sender<Result<(), Unavailable>>>,
     folds: Vec<oneshot::Sender<()>>,
     closing: Option<oneshot::Sender<()>>,
@@ -404,13 +404,13 @@ impl Answers {
         self.closing
     }
 
-    /// Tells those who wait for a change why they get no receipt, and the others the cause.
-    fn refuse(self, changes: &NotStored, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
+    /// Tells those who wait for something to be stored why it is not, as far as is known, and the others the cause.
+    fn refuse(self, not_stored: &NotStored, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
         for answer in self.changes {
-            let _ = answer.send(Err(changes.clone()));
+            let _ = answer.send(Err(not_stored.clone()));
         }
         for answer in self.errands {
-            let _ = answer.send(Err(cause.clone()));
+            let _ = answer.send(Err(not_stored.clone()));
         }
         for answer in self.probes {
             let _ = answer.send(Err(cause.clone()));

@@ -280,10 +280,12 @@ async fn when_the_writer_dies_nobody_is_told_what_is_not_known() {
     let dir = tempfile::tempdir().unwrap();
     let (store, writer) = open_idle(&dir.path().join("db"), START).await;
     let dies = async { drop(writer) };
-    let (outcome, ()) = tokio::join!(store.submit(change("alpha", &[("X", "1")])), dies);
-    assert_eq!(outcome, Err(NotStored::Unknown));
-    let refused = store.submit(change("alpha", &[("X", "1")])).await;
-    assert!(matches!(refused, Err(NotStored::Unavailable(_))), "{refused:?}");
+    let password = || store.set_password_hash("hash".to_owned());
+    let (pushed, set, ()) = tokio::join!(store.submit(change("alpha", &[("X", "1")])), password(), dies);
+    assert_eq!((pushed, set), (Err(NotStored::Unknown), Err(NotStored::Unknown)));
+    for refused in [store.submit(change("alpha", &[("X", "1")])).await.map(|_| ()), password().await] {
+        assert!(matches!(refused, Err(NotStored::Unavailable(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]
