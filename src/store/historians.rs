@@ -119,4 +119,15 @@ mod tests {
         assert!(one && other, "the connections are free again");
         assert!(timeout(HANGS, store.close()).await.is_ok());
     }
+
+    #[tokio::test]
+    async fn the_operator_and_who_listens_wait_behind_no_historian() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir).await;
+        let (one, other) = (store.historians.one().await.unwrap(), store.historians.one().await.unwrap());
+        assert!(look_back(&store.for_operators()).await);
+        assert!(look_back(&store.for_listeners()).await);
+        drop((one, other));
+        assert!(look_back(&store).await);
+    }
 }
