@@ -27,7 +27,7 @@ use crate::domain::revision::Actor;
 use crate::domain::strategy::{Kind, Pattern, StrategyName};
 use crate::ledger::UsedToken;
 use crate::store::api_keys::Scope;
-use crate::store::{Errand, Store};
+use crate::store::{Errand, NotStored, Store};
 
 /// Who may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -313,6 +313,7 @@ impl Gate {
         let secret = SessionSecret::generate().map_err(|error| Denied::Unavailable(error.to_string()))?;
         let useless_before = self.clock.now().minus(session::LONGEST);
         let errand = Errand::OpenSession { digest: secret.digest(), useless_before };
+        // Whether it was stored or not, where that is not known: nobody is told its secret.
         self.store.run(errand).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         Ok(secret)
     }
@@ -340,10 +341,9 @@ impl Gate {
     /// Ends a session.
     ///
     /// # Errors
-    /// When the store cannot write.
-    pub async fn log_out(&self, session: &LoggedIn) -> Result<(), Denied> {
-        let ended = self.store.run(Errand::CloseSession(session.digest)).await;
-        ended.map(|_| ()).map_err(|error| Denied::Unavailable(error.to_string()))
+    /// When the store cannot write, or the disk failed in between.
+    pub async fn log_out(&self, session: &LoggedIn) -> Result<(), NotStored> {
+        self.store.run(Errand::CloseSession(session.digest)).await.map(|_| ())
     }
 
     /// Whether somebody may read.

@@ -53,7 +53,8 @@ impl Room {
             Self::Polls => Places::new("polls", 512, 256),
             Self::Pushes => Places::new("pushes", 512, 512),
             Self::Pages => Places::new("pages", 64, 64),
-            Self::Operators => Places::new("the operator", 64, 64),
+            // More than strangers and logins have together: those take a place here too, before it is known who they are.
+            Self::Operators => Places::new("the operator", 128, 128),
             Self::History => Places::new("looks into the history", 8, 4),
             Self::Exports => Places::new("exports", 4, 2),
         }
@@ -197,4 +198,24 @@ async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request
 /// What a panic answers; the panic itself is in the log already.
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     AppError::Internal.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    /// As many places as there are, each for another address.
+    fn all(place: impl Fn(IpAddr) -> Option<Place>) -> Vec<Place> {
+        (0..1000).map_while(|address| place(Ipv4Addr::from_bits(address).into())).collect()
+    }
+
+    #[test]
+    fn those_who_are_slow_to_say_who_they_are_leave_room_for_the_operator() {
+        let capacity = Capacity::default();
+        let (strangers, logins) = (all(|from| capacity.strangers.of(from)), all(|from| capacity.logins.of(from)));
+        let operators = all(|from| capacity.place(Room::Operators, from));
+        assert!(operators.len() > strangers.len() + logins.len());
+    }
 }

@@ -131,8 +131,8 @@ impl AppError {
             ),
             Self::OutcomeUnknown => later(
                 "outcome_unknown",
-                "写入时存储出错，无法确定更改是否已保存；请查看当前修订号，或稍后重新提交同样的内容（重复提交同样的持仓不会有影响）",
-                "the store failed while writing, and whether the change was stored is not known; look at the current revision, \
+                "写入时存储出错，无法确定更改是否已保存；请查看现在的状态，或稍后重新提交同样的内容（重复提交同样的持仓不会有影响）",
+                "the store failed while writing, and whether the change was stored is not known; look at what is there now, \
                  or send the same again shortly (the same list twice does no harm)",
             ),
             Self::UnknownStrategy(unknown) => {

@@ -171,9 +171,7 @@ impl Store {
     /// When a condition of the change does not hold, the store cannot write, or the disk failed in between.
     pub async fn submit(&self, change: Change) -> Result<Receipt, NotStored> {
         let (answer, receipt) = oneshot::channel();
-        let command = Command::Change(Box::new(change), answer);
-        self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
-        receipt.await.unwrap_or(Err(NotStored::Unknown))
+        self.ask(Command::Change(Box::new(change), answer), receipt).await
     }
 
     /// Settles something around the lists; as [`Self::submit`].
@@ -193,21 +191,23 @@ impl Store {
     /// When it cannot.
     pub async fn probe(&self) -> Result<(), Unavailable> {
         let (answer, done) = oneshot::channel();
-        self.ask(Command::Probe(answer), done).await?
+        let gone = || Unavailable::because(STOPPED);
+        self.queue.send(Command::Probe(answer)).await.map_err(|_| gone())?;
+        done.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Sets the operator's password hash.
     ///
     /// # Errors
-    /// When the store cannot write.
-    pub async fn set_password_hash(&self, hash: String) -> Result<(), Unavailable> {
+    /// When the store cannot write, or the disk failed in between.
+    pub async fn set_password_hash(&self, hash: String) -> Result<(), NotStored> {
         self.run(Errand::SetPassword(hash)).await.map(|_| ())
     }
 
     /// Writes something besides the book, and says whether there was anything to do.
-    pub(crate) async fn run(&self, errand: Errand) -> Result<bool, Unavailable> {
+    pub(crate) async fn run(&self, errand: Errand) -> Result<bool, NotStored> {
         let (answer, done) = oneshot::channel();
-        self.ask(Command::Errand(errand, answer), done).await?
+        self.ask(Command::Errand(errand, answer), done).await
     }
 
     /// Notes that an API key was used. Nobody waits for it, and when the writer is busy it is dropped.
@@ -262,9 +262,13 @@ impl Store {
         }
     }
 
-    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<T>) -> Result<T, Unavailable> {
-        let gone = || Unavailable::because(STOPPED);
-        self.queue.send(command).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())
+    /// Has something written. What the writer had taken when it died may be on the disk.
+    async fn ask<T>(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<T, NotStored>>,
+    ) -> Result<T, NotStored> {
+        self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
+        answer.await.unwrap_or(Err(NotStored::Unknown))
     }
 }
