@@ -263,11 +263,7 @@ impl Store {
     }
 
     /// Has something written. What the writer had taken when it died may be on the disk.
-    async fn ask<T>(
-        &self,
-        command: Command,
-        answer: oneshot::Receiver<Result<T, NotStored>>,
-    ) -> Result<T, NotStored> {
+    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<Result<T, NotStored>>) -> Result<T, NotStored> {
         self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
         answer.await.unwrap_or(Err(NotStored::Unknown))
     }

@@ -148,7 +148,8 @@ async fn slow_strangers_do_not_lock_the_operator_out() {
     // Logins from so many addresses leave no place to another, but with the password in the header there is one.
     let more_logins = crowd(&app, 40, 40, "/login", vec![("content-type", FORM.to_owned())]).await;
     assert_eq!(log_in(&app, elsewhere, format!("password={PASSWORD}")).await.status, 503);
-    let edit = Request::post(INTERNAL).header("x-internal-password", PASSWORD).header("content-type", "application/json");
+    let edit =
+        Request::post(INTERNAL).header("x-internal-password", PASSWORD).header("content-type", "application/json");
     let body = r#"{"strategy_name":"ADJUSTMENT_MAIN","positions":[]}"#;
     app.send_from(elsewhere, edit.body(body.into()).unwrap()).await.ok();
     app.push(&ALICE, "alpha", json!([])).await.ok();

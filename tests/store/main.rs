@@ -573,7 +573,8 @@ async fn bounds_in_time_find_what_a_plain_filter_finds() {
     let strategies = [None, Some(StrategyName::parse("alpha").unwrap())];
     let instruments = [None, Some(Code::parse("X").unwrap().instrument())];
     for (from, to) in bounds.iter().flat_map(|from| bounds.iter().map(move |to| (*from, *to))) {
-        for (strategy, instrument) in strategies.iter().flat_map(|one| instruments.iter().map(move |item| (one, item))) {
+        for (strategy, instrument) in strategies.iter().flat_map(|one| instruments.iter().map(move |item| (one, item)))
+        {
             let (strategy, instrument) = (strategy.clone(), instrument.clone());
             let filter = Filter { strategy, instrument, actor: None, from, to };
             let found = store.revisions(&filter, None, 1000).await.unwrap();
