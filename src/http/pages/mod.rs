@@ -10,6 +10,7 @@ mod error;
 mod form;
 mod format;
 mod history;
+mod holds;
 mod keys;
 mod links;
 mod login;
@@ -17,9 +18,12 @@ mod overlay_row;
 mod overview;
 mod password;
 mod resume;
+mod state;
 mod strategy;
 mod texts;
+mod upkeep;
 mod view;
+mod words;
 
 use askama::Template;
 use axum::Router;
@@ -47,6 +51,12 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         // Where a form's answer was, a reload or a language switch asks again.
         .route("/keys/create", get(async || see_other("/keys")))
         .route("/keys/revoke", get(async || see_other("/keys")))
+        .route("/holds", get(holds::page))
+        .route("/holds/approve", get(async || see_other("/holds")))
+        .route("/holds/discard", get(async || see_other("/holds")))
+        .route("/strategies/{name}/settings", get(upkeep::page))
+        .route("/strategies/{name}/schedule", get(upkeep::to_page))
+        .route("/strategies/{name}/sequence", get(upkeep::to_page))
         .route("/login", get(login::page))
         .route("/logout", get(async || see_other("/")))
         .route("/language", get(view::switch_language))
@@ -54,6 +64,11 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let operators = Router::new()
         .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
         .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
+        .route("/strategies/{name}/state", get(state::ask).post(state::set))
+        .route("/strategies/{name}/schedule", post(upkeep::set_schedule))
+        .route("/strategies/{name}/sequence", post(upkeep::set_sequence))
+        .route("/holds/approve", post(holds::approve))
+        .route("/holds/discard", post(holds::discard))
         .route("/adjustment", post(adjustment::edit))
         .route("/password", post(password::set))
         .route("/keys/create", post(keys::create))

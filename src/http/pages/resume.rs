@@ -8,7 +8,7 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::form::Fields;
 use super::view::View;
-use super::{adjustment, confirm, keys};
+use super::{adjustment, confirm, keys, state as state_page};
 use crate::domain::strategy::StrategyName;
 
 /// A form that can be shown again. Others hold a password, or nothing worth keeping.
@@ -16,6 +16,7 @@ pub(super) enum Resumed {
     Adjustment,
     Restore(StrategyName),
     Delete(StrategyName),
+    State(StrategyName),
     NewKey,
 }
 
@@ -31,6 +32,7 @@ impl Resumed {
                 match deed {
                     "restore" => Some(Self::Restore(name)),
                     "delete" => Some(Self::Delete(name)),
+                    "state" => Some(Self::State(name)),
                     _ => None,
                 }
             }
@@ -43,6 +45,7 @@ impl Resumed {
             Self::Adjustment => adjustment::resume(state, v, fields).await,
             Self::Restore(name) => confirm::resume(state, v, name, Some(fields.get("to")), fields).await,
             Self::Delete(name) => confirm::resume(state, v, name, None, fields).await,
+            Self::State(name) => state_page::resume(state, v, name, fields).await,
             Self::NewKey => keys::resume(state, v, fields).await,
         }
     }

@@ -78,6 +78,14 @@ sentences! {
 
     invested_from_to(from: &str, to: &str, low: &str, high: &str, now: &str): "从 {from} 到 {to}：最低 {low}，最高 {high}，现在 {now} 元。", "From {from} to {to}: lowest {low}, highest {high}, now {now} CNY.";
 
+    push_waits(name: &StrategyName, age: &str): "策略 {name} 有一次推送等待批准（{age}），目标保持不变。", "A push of strategy {name} waits for you ({age}); its target stays as it is.";
+    push_approved(name: &StrategyName): "已批准：策略 {name} 的推送已生效，终端按新的目标交易。", "Approved: the push of {name} is in force, and terminals trade on it.";
+    push_discarded(name: &StrategyName): "已丢弃：策略 {name} 的目标保持不变。", "Discarded: the target of {name} stays as it is.";
+    state_forbids(state: &str): "策略当前状态为“{state}”，推送不能直接批准：请先恢复运行。", "The strategy is {state}: let it live first, then decide about the push.";
+    more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
+    no_time(word: &str): "“{word}”不是时间：请写成 09:35", "{word:?} is no time: write it as 09:35";
+    times_count(most: usize): "请填写 1 到 {most} 个时间", "give 1 to {most} times";
+
     saved_as(revision: Revision): "已保存，版本 {revision}", "Saved as revision {revision}";
 }
 
@@ -189,7 +197,7 @@ texts! {
     will_change_list: "策略持仓的变化", "What changes in the strategy";
     will_change_total: "合并总持仓的变化（终端将据此交易）", "What changes in the total (terminals trade on it)";
     nothing_changes: "没有任何变化。", "Nothing changes.";
-    delete_lead: "删除后，该策略离开列表和合并持仓，终端会卖出它的部分。历史保留，可随时恢复。", "The strategy leaves lists and totals, and terminals sell its part. Its history stays; it can be restored.";
+    delete_lead: "删除后，该策略离开列表和合并持仓，终端会卖出它的部分；新的推送等待批准。历史保留，可随时恢复。", "The strategy leaves lists and totals, and terminals sell its part; its pushes wait. Its history stays; it can be restored.";
 
     overlay: "调整表", "Overlay";
     overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入合并持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
@@ -257,6 +265,92 @@ texts! {
     key_name_bad: "名称为 1 到 100 个字符", "a name has 1 to 100 characters";
     key_reader_narrowed: "读取密钥不能限定策略", "a key for reading reads everything";
     no_keys: "还没有密钥。", "There are no keys yet.";
+
+    holds: "等待批准", "Waiting pushes";
+    holds_lead: "这些推送尚未生效：目标保持不变，终端不会据此交易，直到您批准。", "These pushes are not in force: targets stay as they are and terminals do nothing about them until you approve.";
+    no_holds: "没有等待批准的推送。", "No push waits.";
+    push: "推送", "push";
+    why_it_waits: "等待的原因", "Why it waits";
+    approve: "批准", "Approve";
+    discard: "丢弃", "Discard";
+    push_superseded: "您查看期间又收到了新的推送，它取代了您看到的那一次。尚未批准或丢弃任何推送：请看过新的内容再决定。", "A newer push came while you were looking and took the place of the one you saw. Nothing was decided: look at the new one below.";
+    push_gone: "这次推送已不在等待：可能已被批准、丢弃，或被已生效的新推送取代。", "This push does not wait any more: it was decided about, or a newer one is in force.";
+    total_value: "策略总资产（元）", "Equity (CNY)";
+    push_waits_here: "有一次推送等待批准", "A push waits for you";
+    first_push_waits: "该策略的首次推送正在等待批准，尚未计入合并持仓。", "The first push of this strategy waits; nothing of it counts yet.";
+    colon: "：", ": ";
+
+    state: "状态", "State";
+    since: "自", "since";
+    state_live: "运行中", "live";
+    state_frozen: "冻结", "frozen";
+    state_flat: "清零", "flat";
+    state_closed: "已删除", "closed";
+    meaning_live: "推送立即生效，终端按新的目标交易。", "A push is in force at once, and terminals trade on it.";
+    meaning_frozen: "目标保持不变，终端维持它现在的部分；新的推送等待批准。", "The target stays and terminals keep its part as it is; pushes wait for your approval.";
+    meaning_flat: "目标为零，终端会卖出它的部分；新的推送等待批准。", "The target is zero and terminals sell its part; pushes wait for your approval.";
+    meaning_closed: "不在列表和合并总持仓中，终端会卖出它的部分；新的推送等待批准。", "Out of lists and totals, and terminals sell its part; pushes wait for your approval.";
+    make_live: "恢复运行", "Let it live";
+    make_frozen: "冻结", "Freeze";
+    make_flat: "清零", "Make flat";
+    state_now: "状态", "State";
+    strategy_moved: "您查看期间，该策略又有变化，尚未执行任何操作。下面是现在的情况：请再看一遍。", "The strategy changed while you were looking, and nothing was done. This is how it stands now: look again.";
+    say_what_becomes: "有一次推送在等待。请选择恢复运行时如何处理它：", "A push waits. Say what becomes of it when the strategy is live again:";
+    choose_one: "请选择一项", "choose one";
+    waiting_apply: "使等待的推送生效", "Apply the push that waits";
+    waiting_discard: "丢弃等待的推送", "Discard the push that waits";
+    note: "备注", "Note";
+    note_hint: "说明原因，会记入历史", "Why; it is kept in the history";
+    closed_strategy: "该策略已删除：不计入合并持仓，新的推送等待批准。其历史保留；“恢复运行”后推送重新生效，也可以恢复到较早的版本。", "This strategy is closed: it does not count, and its pushes wait. Its history stays. Let it live for pushes to count again, or restore an earlier revision.";
+    restore_lead: "恢复后，终端按下面的变化交易。", "Once restored, terminals trade on the changes below.";
+    freeze_after: "同时冻结：之后的推送等待批准，不会把它覆盖", "and freeze: later pushes wait, so that none undoes it";
+
+    strategy_settings: "时间表与序号", "Schedule and sequence";
+    schedule: "推送时间表", "Schedule";
+    no_schedule: "未设置", "not set";
+    schedule_lead: "在这些时间之前应当收到推送。没有按时收到会提示，但不影响目标和终端。", "By these times a push is expected. A missing one is told; targets and terminals are not touched.";
+    times: "时间（上海）", "Times (Shanghai)";
+    times_hint: "用空格或逗号分隔，如 09:35 14:55", "Parted by blanks or commas, such as 09:35 14:55";
+    days_legend: "适用于", "On";
+    days_trading: "交易日", "trading days";
+    days_all: "每天", "every day";
+    remove_schedule: "删除时间表", "Remove the schedule";
+    on_time: "按时", "on time";
+    late: "迟到", "late";
+    silent: "未推送", "silent";
+    not_due: "今天尚未到时间", "nothing due yet today";
+    last_sequence: "最近的 sequence", "Last sequence";
+    sequence_lead: "推送的 sequence 必须大于它。发送端时钟走快而使后来的推送被拒绝时，在这里调回；目标和终端不受影响。", "The sequence of a push must be greater. Set it back where a sender's clock ran ahead and later pushes are refused; targets and terminals are not touched.";
+    sequence_hint: "留空：接受任何 sequence", "Empty: any sequence is accepted";
+    sequence_bad: "请填写不小于 0 的整数，或留空", "give a whole number from 0 on, or nothing";
+    set_sequence: "设置 sequence", "Set the sequence";
+
+    accounts: "账户", "Accounts";
+    guards: "检查规则", "Guards";
+    all_paused: "全部查询已暂停：终端得不到目标，不会交易。推送照常接收。", "Everything is paused: terminals are told no target and do not trade. Pushes are still taken.";
+
+    then_warn: "提醒", "warn";
+    then_hold: "等待批准", "hold";
+    then_reject: "拒绝", "reject";
+    then_off: "关闭", "off";
+    rule_empty: "空仓：清空非空的持仓", "empty: an empty list in place of one that is not";
+    rule_shrinks: "缩小：投入金额减少超过比例", "shrinks: invested cost falls by more than a part";
+    rule_grows: "放大：投入金额增加超过倍数", "grows: invested cost grows by more than a factor";
+    rule_turnover: "换手：变动金额超过比例", "turnover: what is moved is more than a part";
+    rule_instrument_share: "单一证券占比超过", "one instrument is more than a part of the list";
+    rule_instrument_cost: "单一证券金额超过（元）", "one instrument costs more than (CNY)";
+    rule_invested: "投入金额超过（元）", "the list costs more than (CNY)";
+    rule_instruments: "持仓条数超过", "more positions than";
+    rule_unknown_code: "代码的交易所或板块未知", "a code of no known exchange or board";
+    rule_flips: "来回切换：几分钟内换走又换回", "flips: back to an earlier list within minutes";
+    rule_twin: "与另一策略的持仓相同", "the same list as another strategy";
+    rule_hours: "在允许的时段之外推送", "pushed outside of these times";
+    rule_sequence_leap: "sequence 超前过多", "the sequence runs far ahead";
+
+    rounding_nearest: "四舍五入到整手", "to the nearest lot";
+    rounding_down: "向下取整手", "down to a lot";
+    fresh_today: "今天推送过才交易", "only what was said today";
+    fresh_any: "沿用最近的目标", "whatever was said last";
 
     error_title: "出错了", "Something is wrong";
     back_to_overview: "返回总览", "Back to the overview";
