@@ -9,6 +9,8 @@ mod csv;
 mod error;
 mod form;
 mod format;
+mod guard_entry;
+mod guards;
 mod history;
 mod holds;
 mod keys;
@@ -70,12 +72,16 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/holds/approve", post(holds::approve))
         .route("/holds/discard", post(holds::discard))
         .route("/adjustment", post(adjustment::edit))
+        .route("/guards", post(guards::edit))
         .route("/password", post(password::set))
         .route("/keys/create", post(keys::create))
         .route("/keys/revoke", post(keys::revoke))
         .route("/login", post(login::log_in))
         .route("/logout", post(login::log_out));
-    let history = Router::new().route("/strategies/{name}", get(strategy::page)).route("/history", get(history::page));
+    let history = Router::new()
+        .route("/strategies/{name}", get(strategy::page))
+        .route("/history", get(history::page))
+        .route("/guards", get(guards::page));
     let exports = Router::new()
         .route("/strategies/{name}/positions.csv", get(strategy::csv))
         .route("/history.csv", get(history::csv));

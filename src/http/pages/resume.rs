@@ -8,7 +8,7 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::form::Fields;
 use super::view::View;
-use super::{adjustment, confirm, keys, state as state_page};
+use super::{adjustment, confirm, guards, keys, state as state_page};
 use crate::domain::strategy::StrategyName;
 
 /// A form that can be shown again. Others hold a password, or nothing worth keeping.
@@ -18,6 +18,7 @@ pub(super) enum Resumed {
     Delete(StrategyName),
     State(StrategyName),
     NewKey,
+    Guards,
 }
 
 impl Resumed {
@@ -26,6 +27,7 @@ impl Resumed {
         match path {
             "/adjustment" => Some(Self::Adjustment),
             "/keys/create" => Some(Self::NewKey),
+            "/guards" => Some(Self::Guards),
             _ => {
                 let (name, deed) = path.strip_prefix("/strategies/")?.rsplit_once('/')?;
                 let name = StrategyName::parse(&percent_decode_str(name).decode_utf8().ok()?).ok()?;
@@ -46,6 +48,7 @@ impl Resumed {
             Self::Restore(name) => confirm::resume(state, v, name, Some(fields.get("to")), fields).await,
             Self::Delete(name) => confirm::resume(state, v, name, None, fields).await,
             Self::State(name) => state_page::resume(state, v, name, fields).await,
+            Self::Guards => guards::resume(state, v, fields).await,
             Self::NewKey => keys::resume(state, v, fields).await,
         }
     }

@@ -85,6 +85,7 @@ sentences! {
     more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
     no_time(word: &str): "“{word}”不是时间：请写成 09:35", "{word:?} is no time: write it as 09:35";
     times_count(most: usize): "请填写 1 到 {most} 个时间", "give 1 to {most} times";
+    trial_lead(pushes: usize): "最近三十天有 {pushes} 次改变持仓的推送；按上面的规则，其中会有：", "Of the pushes of the last thirty days that changed a list ({pushes}), these rules would have met:";
 
     saved_as(revision: Revision): "已保存，版本 {revision}", "Saved as revision {revision}";
 }
@@ -346,6 +347,34 @@ texts! {
     rule_twin: "与另一策略的持仓相同", "the same list as another strategy";
     rule_hours: "在允许的时段之外推送", "pushed outside of these times";
     rule_sequence_leap: "sequence 超前过多", "the sequence runs far ahead";
+
+    guards_lead: "推送生效之前先按这些规则检查：提醒（照常生效并告知发送端）、等待批准（目标不变，由您决定）或拒绝。按顺序，第一个符合策略名的条目起作用；手工调整不检查。", "A push is looked at before it counts: it is let through with a warning, waits for you while the target stays, or is refused. The first entry whose pattern covers the strategy counts; overlays are not looked at.";
+    no_guards: "没有规则：所有推送立即生效。", "No rules: every push is in force at once.";
+    entry: "条目", "Entry";
+    pattern: "策略（* 代表任意字符）", "Strategies (* stands for anything)";
+    pattern_bad: "1 到 200 个字符", "1 to 200 characters";
+    remove_entry: "删除此条目", "Remove this entry";
+    add_entry: "增加条目", "Add an entry";
+    start_stricter: "换成较严格的一套", "Start from the stricter set";
+    stricter_filled_in: "已填入较严格的一套，尚未保存：请看过试算再保存。", "The stricter set is filled in and not saved: look at the trial, then save.";
+    rule: "规则", "Rule";
+    then: "处理", "Then";
+    limit: "界限", "Limit";
+    limit_part: "0 到 1 之间，如 0.8", "between 0 and 1, such as 0.8";
+    limit_factor: "大于 1，如 3", "above 1, such as 3";
+    limit_positive: "大于 0", "above 0";
+    limit_count: "大于 0 的整数", "a whole number above 0";
+    limit_minutes: "1 到 1440 分钟", "1 to 1440 minutes";
+    limit_times: "如 09:15-11:30 13:00-15:00", "such as 09:15-11:30 13:00-15:00";
+    try_guards: "试算", "Try";
+    tried_other: "试算之后内容又有改动，尚未保存：请看过新的试算再保存。", "The rules changed after the trial, and nothing was saved: look at the new trial, then save.";
+    guards_moved: "您编辑期间，他人已修改规则（见历史）。您的输入仍在下方，尚未保存：再次保存会取代他人的改动。", "Somebody changed the rules while you were editing (see the history). Your input is kept and not saved: saving again takes the place of theirs.";
+    trial: "试算：最近三十天", "Trial: the last thirty days";
+    trial_cut: "推送太多，只试算了最近的一部分。", "There were more than are tried; these are the newest.";
+    trial_nothing: "这些规则不会拦下任何一次推送。", "None of them would have met a rule.";
+    trial_sequences: "历史不含 sequence，因此不试算“sequence 超前过多”。", "The history holds no sequences, so the rule about them is not tried.";
+    pushes_met: "推送次数", "Pushes";
+    newest: "最近的几次", "The newest";
 
     rounding_nearest: "四舍五入到整手", "to the nearest lot";
     rounding_down: "向下取整手", "down to a lot";
