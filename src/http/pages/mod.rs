@@ -1,5 +1,9 @@
 //! The pages: server-rendered, whole without JavaScript, in two languages.
 
+mod account;
+mod account_form;
+mod account_settings;
+mod accounts;
 mod adjustment;
 mod assets;
 mod changes;
@@ -20,6 +24,7 @@ mod overlay_row;
 mod overview;
 mod password;
 mod resume;
+mod settled;
 mod state;
 mod strategy;
 mod texts;
@@ -53,6 +58,14 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         // Where a form's answer was, a reload or a language switch asks again.
         .route("/keys/create", get(async || see_other("/keys")))
         .route("/keys/revoke", get(async || see_other("/keys")))
+        .route("/accounts", get(accounts::page))
+        .route("/account", get(accounts::create))
+        .route("/pause", get(async || see_other("/accounts")))
+        .route("/accounts/{name}", get(account::page))
+        .route("/accounts/{name}/settings", get(account_settings::page))
+        .route("/accounts/{name}/delete", get(account::ask_delete))
+        .route("/accounts/{name}/pause", get(account::to_page))
+        .route("/accounts/{name}/release", get(account::to_page))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
         .route("/holds/discard", get(async || see_other("/holds")))
@@ -73,6 +86,11 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/holds/discard", post(holds::discard))
         .route("/adjustment", post(adjustment::edit))
         .route("/guards", post(guards::edit))
+        .route("/pause", post(accounts::pause))
+        .route("/accounts/{name}/settings", post(account_settings::edit))
+        .route("/accounts/{name}/delete", post(account::delete))
+        .route("/accounts/{name}/pause", post(account::pause))
+        .route("/accounts/{name}/release", post(account::release))
         .route("/password", post(password::set))
         .route("/keys/create", post(keys::create))
         .route("/keys/revoke", post(keys::revoke))

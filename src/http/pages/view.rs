@@ -158,6 +158,11 @@ impl View {
         format::grouped(text.trim_end_matches('0').trim_end_matches('.'))
     }
 
+    /// Money that is an estimate, to the cent.
+    pub(super) fn cash(&self, cash: &f64) -> String {
+        format::grouped(&format::rounded(&format!("{cash}"), 2))
+    }
+
     /// A part of a whole, in per cent.
     pub(super) fn percent(&self, part: &f64) -> String {
         format!("{:.1}%", part * 100.0)
