@@ -166,6 +166,9 @@ impl Draft {
         if current.is_none() && before != State::Closed {
             return Err(Rejected::UnknownStrategy(name.clone()));
         }
+        if let Some(hold) = wish.seen.filter(|seen| wish.waiting.is_some() && waiting != Some(*seen)) {
+            return Err(Rejected::HoldGone { hold, waiting });
+        }
         match wish.state {
             State::Closed => self.close(name, current, wish.note, State::Closed, origin),
             // Without a list there is none to keep.
