@@ -19,7 +19,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use self::held::Held;
-use self::pulse::{IDLE, Sending};
+use self::pulse::{Order, Sending};
 pub(crate) use self::seats::{Line, Lingering};
 use self::seats::{Seat, Seats};
 use self::tls::Certificate;
@@ -100,7 +100,6 @@ struct Shared {
     app: Router,
     certificate: Option<Certificate>,
     seats: Arc<Seats>,
-    stop: CancellationToken,
 }
 
 /// Answers whoever connects, until `stop`: then requests in flight are finished, each for only so long as
@@ -117,7 +116,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let shared = Arc::new(Shared { app, certificate, seats: Seats::new(bounds), stop: stop.clone() });
+    let shared = Arc::new(Shared { app, certificate, seats: Seats::new(bounds) });
     let mut connections = JoinSet::new();
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     while !stop.is_cancelled() {
@@ -183,12 +182,12 @@ async fn attend(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, seat: 
 async fn converse(shared: &Shared, wire: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, seat: &Seat) {
     let service = service_fn(|request| answer(&shared.app, peer, seat, request));
     let mut builder = http1::Builder::new();
-    // Between requests; a request's head and everything after it are the pulse's.
-    builder.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
+    // All times are the pulse's: a timer would be set and taken back with every request.
+    builder.header_read_timeout(None).max_buf_size(MAX_HEAD);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service));
     tokio::select! {
         _ = connection.as_mut() => {}
-        () = shared.stop.cancelled() => {
+        () = seat.pulse().told(Order::Finish) => {
             connection.as_mut().graceful_shutdown();
             // How it ended is the client's business.
             let _ = connection.await;

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::Bounds;
-use super::pulse::{Phase, Pulse};
+use super::pulse::{Order, Phase, Pulse};
 use crate::auth::network;
 
 /// How often it is said that there are too many.
@@ -38,7 +37,6 @@ struct Taken {
 struct Sitter {
     address: IpAddr,
     pulse: Arc<Pulse>,
-    away: CancellationToken,
 }
 
 /// A seat, for as long as it is held.
@@ -47,7 +45,6 @@ pub(super) struct Seat {
     seats: Arc<Seats>,
     number: u64,
     pulse: Arc<Pulse>,
-    away: CancellationToken,
 }
 
 impl Seats {
@@ -72,10 +69,10 @@ impl Seats {
             taken.complain("all connections are at work; another one was closed");
             return None;
         }
-        let (number, pulse, away) = (taken.next, Arc::new(Pulse::new()), CancellationToken::new());
+        let (number, pulse) = (taken.next, Arc::new(Pulse::new()));
         taken.next += 1;
-        taken.seat(number, Sitter { address, pulse: Arc::clone(&pulse), away: away.clone() });
-        Some(Seat { seats: Arc::clone(self), number, pulse, away })
+        taken.seat(number, Sitter { address, pulse: Arc::clone(&pulse) });
+        Some(Seat { seats: Arc::clone(self), number, pulse })
     }
 
     /// Lets a connection linger, if there is room for one more that does.
@@ -91,7 +88,9 @@ impl Seats {
 
     /// From now on those who sit are asked to leave.
     pub(super) fn stop(&self) {
-        self.taken().stopping = Some(Instant::now());
+        let mut taken = self.taken();
+        taken.stopping = Some(Instant::now());
+        taken.by_number.values().for_each(|sitter| sitter.pulse.order(Order::Finish));
     }
 
     /// Takes their seats from all whose time is over.
@@ -99,7 +98,7 @@ impl Seats {
         let (taken, now) = (self.taken(), Instant::now());
         for sitter in taken.by_number.values().chain(taken.lingering.values()) {
             if sitter.pulse.is_overdue(now, taken.stopping) {
-                sitter.away.cancel();
+                sitter.pulse.order(Order::Leave);
             }
         }
     }
@@ -127,7 +126,7 @@ impl Taken {
 
     fn free(&mut self, number: u64) {
         if let Some(sitter) = self.unseat(number).or_else(|| self.lingering.remove(&number)) {
-            sitter.away.cancel();
+            sitter.pulse.order(Order::Leave);
         }
     }
 
@@ -168,7 +167,7 @@ impl Seat {
 
     /// Waits until somebody else needs the seat, or its time is over.
     pub(super) async fn taken_away(&self) {
-        self.away.cancelled().await;
+        self.pulse.told(Order::Leave).await;
     }
 }
 
@@ -212,11 +211,16 @@ impl Drop for Lingering {
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
+    use futures::FutureExt as _;
 
     use super::*;
 
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    fn is_taken_away(seat: &Seat) -> bool {
+        seat.taken_away().now_or_never().is_some()
     }
 
     #[test]
@@ -226,13 +230,13 @@ mod tests {
         let (first, second) = (seats.take(one).unwrap(), seats.take(one).unwrap());
         first.pulse().asked(&Method::GET);
         let third = seats.take(one).unwrap();
-        assert!(second.away.is_cancelled() && !first.away.is_cancelled());
+        assert!(is_taken_away(&second) && !is_taken_away(&first));
         third.pulse().asked(&Method::GET);
         assert!(seats.take(one).is_none(), "both are at work");
         let others = [seats.take(other).unwrap(), seats.take(address("2001:db8::1")).unwrap()];
         // All four seats are taken: one of those who say nothing leaves.
         let last = seats.take(address("192.0.2.3")).unwrap();
-        assert!(others[0].away.is_cancelled() && !others[1].away.is_cancelled());
+        assert!(is_taken_away(&others[0]) && !is_taken_away(&others[1]));
         drop((first, second, third, others, last));
         assert!(seats.taken().by_number.is_empty() && seats.taken().by_address.is_empty());
     }
@@ -248,11 +252,11 @@ mod tests {
         let third = seats.take(one).unwrap();
         assert!(linger(&third).is_none(), "there is room for two");
         let _fourth = seats.take(address("192.0.2.3")).unwrap();
-        assert!([&first, &second, &third].iter().all(|seat| !seat.away.is_cancelled()));
+        assert!([&first, &second, &third].into_iter().all(|seat| !is_taken_away(seat)));
         // Back in its seat it counts again: one more of its address, and the first that is asked to leave.
         drop(first_lingers);
         let _fifth = seats.take(one).unwrap();
-        assert!(first.away.is_cancelled() && !second.away.is_cancelled());
+        assert!(is_taken_away(&first) && !is_taken_away(&second));
         drop((first, second));
         assert!(seats.taken().lingering.is_empty(), "a connection that ends takes its lingering with it");
         drop(second_lingers);
@@ -264,6 +268,6 @@ mod tests {
         let seats = Seats::new(Bounds { all: 9, each: 1, lingering: 0 });
         let first = seats.take(address("2001:db8::1")).unwrap();
         let _second = seats.take(address("2001:db8::2")).unwrap();
-        assert!(first.away.is_cancelled());
+        assert!(is_taken_away(&first));
     }
 }

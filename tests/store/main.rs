@@ -561,7 +561,8 @@ async fn bounds_in_time_find_what_a_plain_filter_finds() {
     let all = store.revisions(&Filter::default(), None, 1000).await.unwrap();
     let changes = store.changes(&all, usize::MAX).await.unwrap();
     let is_wanted = |filter: &Filter, revision: &RevisionInfo| {
-        let touches = |item: &Instrument| changes[&revision.id].iter().any(|change| change.instrument == *item);
+        let touches =
+            |item: &Instrument| changes[&revision.id].in_list().iter().any(|change| change.instrument == *item);
         filter.from.is_none_or(|from| revision.at >= from)
             && filter.to.is_none_or(|to| revision.at < to)
             && filter.strategy.as_ref().is_none_or(|strategy| revision.subject.name() == strategy.as_str())

@@ -7,7 +7,6 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::super::AppState;
-use super::super::api::accounts::began;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed};
 use super::accounts::pause_of;
@@ -18,6 +17,7 @@ use super::{html, see_other};
 use crate::desk::terminals::Holder;
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::{Book, Mark};
+use crate::domain::calendar::trading_day_began;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
@@ -126,7 +126,7 @@ pub(super) async fn page(
     let settled = book.settings().account(&name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?.clone();
     let capital = capital(&book, &settled.account);
     let pause = Paused::of(book.settings(), Some(&name));
-    let began = began(&state);
+    let began = trading_day_began(state.clock.now());
     let make = {
         let settled = settled.clone();
         move || Ok(book.target(&settled, began))

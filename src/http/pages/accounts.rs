@@ -7,7 +7,6 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::super::AppState;
-use super::super::api::accounts::began;
 use super::super::api::states::checked_note;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
@@ -17,6 +16,7 @@ use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
 use crate::desk::terminals::Holder;
 use crate::domain::account::{Account, AccountName};
+use crate::domain::calendar::trading_day_began;
 use crate::domain::state::Pause;
 use crate::domain::strategy::StrategyName;
 
@@ -40,7 +40,7 @@ struct AccountRow {
 
 /// `GET /accounts`
 pub(super) async fn page(State(state): State<AppState>, Reading { v, book }: Reading) -> Response {
-    let (settings, began) = (book.settings(), began(&state));
+    let (settings, began) = (book.settings(), trading_day_began(state.clock.now()));
     let row = |(name, settled): (&AccountName, &std::sync::Arc<crate::domain::settings::Settled>)| AccountRow {
         path: account_path(name.as_str()),
         account: settled.account.clone(),
