@@ -60,7 +60,7 @@ async fn total_of(app: &App, code: &str) -> i64 {
 }
 
 /// The number of the push that waits.
-async fn hold(answer: Answer) -> i64 {
+fn hold(answer: &Answer) -> i64 {
     assert_eq!(answer.status, 202, "{:?}", answer.bytes);
     answer.json()["hold"].as_i64().unwrap()
 }
@@ -96,8 +96,8 @@ async fn a_frozen_strategy_keeps_its_target_and_its_pushes_wait() {
 async fn what_is_approved_is_what_was_seen_and_only_the_operator_approves() {
     let app = desk().await;
     guard(&app, json!([{"strategies": "alpha", "rules": {"grows": {"over": 3, "then": "hold"}}}])).await;
-    let first = hold(app.push(&ALICE, "alpha", json!([held("000001.SZ", 90_000)])).await).await;
-    let second = hold(app.push(&ALICE, "alpha", json!([held("000001.SZ", 80_000)])).await).await;
+    let first = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 90_000)])).await);
+    let second = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 80_000)])).await);
     let approve = |id: i64| format!("/api/v1/holds/{id}/approve");
     let gone = app.operate("POST", &approve(first), &[], "").await;
     assert_eq!(gone.json()["hold"], second, "the newer one is named");
@@ -115,14 +115,14 @@ async fn a_push_that_waits_has_used_its_token_and_its_sequence() {
     guard(&app, json!([{"strategies": "*", "rules": {"empty": {"then": "hold"}}}])).await;
     let push = |sequence: i64| json!({"strategy_name": "alpha", "positions": [], "sequence": sequence}).to_string();
     let held = app.push_body(&ALICE, &push(7)).await;
-    let id = hold(held).await;
+    let id = hold(&held);
     let stale = app.push_body(&ALICE, &push(7)).await;
     assert_eq!((stale.json()["last_sequence"].clone(), stale.refusal().1), (json!(7), "stale_sequence".to_owned()));
     // The same once more is the same push to decide about.
-    assert_eq!(hold(app.push_body(&ALICE, &push(8)).await).await, id);
+    assert_eq!(hold(&app.push_body(&ALICE, &push(8)).await), id);
     let reset = "/api/v1/strategies/alpha/sequence";
     app.operate("POST", reset, &[], r#"{"last": 3}"#).await.ok();
-    assert_eq!(hold(app.push_body(&ALICE, &push(4)).await).await, id);
+    assert_eq!(hold(&app.push_body(&ALICE, &push(4)).await), id);
     app.operate("POST", &format!("/api/v1/holds/{id}/discard"), &[], "").await.ok();
     assert_eq!(total_of(&app, "000001.SZ").await, 1300);
     assert_eq!(app.push_body(&ALICE, &push(4)).await.refusal().1, "stale_sequence", "what was discarded stays taken");
@@ -164,7 +164,7 @@ async fn flat_is_zero_of_everything_until_the_operator_says_otherwise() {
     assert_ne!(app.total("").await["update_time"], before, "terminals see it");
     assert_eq!((total_of(&app, "000001.SZ").await, total_of(&app, "600000.SH").await), (300, 0));
     assert_eq!(lines(&app).await, [line("000001.SZ", 300, "300"), line("600000.SH", 0, "0")]);
-    let waiting = hold(app.push(&ALICE, "alpha", json!([held("600000.SH", 700)])).await).await;
+    let waiting = hold(&app.push(&ALICE, "alpha", json!([held("600000.SH", 700)])).await);
     assert_eq!(app.edit("alpha", json!([])).await.refusal(), (409, "wrong_state".to_owned()));
     let approve = format!("/api/v1/holds/{waiting}/approve");
     assert_eq!(app.operate("POST", &approve, &[], "").await.refusal(), (409, "wrong_state".to_owned()));
@@ -187,7 +187,7 @@ async fn a_strategy_that_was_deleted_waits_and_its_account_sells_nothing() {
     let incomplete = app.get(TARGET).await;
     assert_eq!(incomplete.json()["strategies"], json!(["beta"]));
     assert_eq!(incomplete.refusal(), (503, "incomplete".to_owned()));
-    hold(app.push(&ALICE, "beta", json!([held("600000.SH", 100)])).await).await;
+    hold(&app.push(&ALICE, "beta", json!([held("600000.SH", 100)])).await);
     assert_eq!(app.get(TARGET).await.refusal().1, "incomplete");
     set_state(&app, "beta", json!({"state": "live", "waiting": "apply"})).await.ok();
     let revived = lines(&app).await;
@@ -204,7 +204,7 @@ async fn a_restore_lasts() {
     app.push(&ALICE, "alpha", json!([held("000001.SZ", 5000)])).await.ok();
     let restore = "/api/v1/strategies/alpha/restore";
     app.operate("POST", restore, &[], r#"{"revision": 1}"#).await.ok();
-    hold(app.push(&ALICE, "alpha", json!([held("000001.SZ", 5000)])).await).await;
+    hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 5000)])).await);
     assert_eq!(total_of(&app, "000001.SZ").await, 1300);
     app.operate("POST", restore, &[], r#"{"revision": 1, "freeze": false}"#).await.ok();
     app.push(&ALICE, "alpha", json!([held("000001.SZ", 5000)])).await.ok();

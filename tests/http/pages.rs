@@ -815,7 +815,7 @@ async fn keys_are_made_shown_once_and_revoked() {
     assert!(text(&taken).contains("已有同名密钥") && text(&taken).contains("beta-*"), "what was typed stays");
     for (bad, words) in [
         ([("name", ""), ("scope", "read"), ("patterns", "")], "名称为 1 到 100 个字符"),
-        ([("name", "r"), ("scope", "read"), ("patterns", "x")], "读取密钥不能限定策略"),
+        ([("name", "r"), ("scope", "read"), ("patterns", "x")], "只有写入密钥能限定策略"),
     ] {
         let answer = browser.submit("/keys", "/keys/create", &bad).await;
         assert!(answer.status == 422 && text(&answer).contains(words), "{words}");

@@ -71,7 +71,9 @@ fn members(body: Option<&str>) -> BTreeMap<String, Value> {
         all.extend(account);
     }
     if all.contains_key("reasons") {
-        REPEATED.iter().for_each(|name| drop(all.remove(*name)));
+        for name in REPEATED {
+            all.remove(name);
+        }
     }
     all.into_iter().collect()
 }
