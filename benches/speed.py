@@ -167,6 +167,36 @@ class Bench:
         for here, there in before:
             self.rows.append(Row(work, here, "pushes/s", ">=", 2, f"the release before ({BEFORE})", there))
 
+    def accounts(self):
+        """What accounts cost: the answer to a terminal, and a push into a book that many of them follow."""
+        books = [self.new("plain"), self.new("followed")]
+        times = [], []
+        with contextlib.ExitStack() as stack:
+            ports = [stack.enter_context(serve(self.server, folder))[0] for folder, _ in books]
+            for port, (_, api_key) in zip(ports, books, strict=True):
+                tools.seed(port, api_key, 20)
+            for number in range(100):
+                tools.make_account(ports[1], f"account{number}", 20, scale="0.5")
+            path = "/api/v1/accounts/account0/target"
+            target, _ = get(ports[1], path)
+            if len(json.loads(target)["lines"]) < 50:
+                sys.exit("the account's target has too few lines")
+            (books[1][0] / "target.json").write_bytes(target)
+            with running(self.load.binary, "bytes", books[1][0] / "target.json") as (bare, _, _):
+                size = f"{len(target) / 1000:.0f} kB"
+                self.compare_polls(f"poll of an account's target ({size})", (ports[1], path), (bare, "/bytes"), 0.9)
+            connections = [http.client.HTTPConnection("127.0.0.1", port) for port in ports]
+            for number in range(1, 400):
+                for connection, (_, api_key), taken in zip(connections, books, times, strict=True):
+                    body = body_of(number % 10, number)
+                    start = time.perf_counter()
+                    push(connection, api_key, body)
+                    taken.append(1e3 * (time.perf_counter() - start))
+        without, followed = map(statistics.median, times)
+        self.rows.append(
+            Row("push with 100 accounts x 20 strategies", followed, "ms", "<=", 1.5, "no account", without)
+        )
+
     def books(self):
         books = [self.new("small"), self.new("large")]
         sizes = (10, 10_000)
@@ -218,6 +248,7 @@ def main():
         bench = Bench(server, before, tools.Load(limits), pathlib.Path(name))
         bench.polls()
         bench.pushes()
+        bench.accounts()
         bench.books()
     finish(bench.rows, report)
 

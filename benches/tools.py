@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # The release before this one.
 BEFORE = "e76d024"
 UPDATE = "/api/v1/positions/update"
+PASSWORD = "correct-horse-battery"
 PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MAX_LENGTH)
 
 
@@ -89,7 +90,7 @@ def running(*command, **environment):
 def serve(binary, folder):
     return running(
         binary, "--listen", "127.0.0.1:0", "--data-dir", folder / "data", "--keys-dir", folder / "keys",
-        "--token-max-age", "3600", JQ2QMT_LOG="error", JQ2QMT_PASSWORD="correct-horse-battery",
+        "--token-max-age", "3600", JQ2QMT_LOG="error", JQ2QMT_PASSWORD=PASSWORD,
     )  # fmt: skip
 
 
@@ -135,6 +136,18 @@ def seed(port, api_key, strategies):
     connection = http.client.HTTPConnection("127.0.0.1", port)
     for strategy in range(strategies):
         push(connection, api_key, body_of(strategy, 0))
+
+
+def make_account(port, name, strategies, scale):
+    """A trading account that follows so many of the seeded strategies."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    shares = [{"name": f"strategy-{number}", "scale": scale} for number in range(strategies)]
+    headers = {"Content-Type": "application/json", "X-Internal-Password": PASSWORD}
+    connection.request("PUT", f"/api/v1/accounts/{name}", json.dumps({"strategies": shares}), headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != 200:
+        sys.exit(f"an account was refused: {text.decode()}")
 
 
 def get(port, path):

@@ -8,18 +8,25 @@ private key to the research root; see example_strategy.py for its use.
 """
 
 import base64
+import collections
+import contextlib
+import functools
 import hashlib
 import io
 import json
+import logging
 import math
 import random
+import threading
 import time
 import uuid
 
 import requests
+import requests.adapters
 from cryptography.hazmat.backends import default_backend
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
+from requests.packages.urllib3.util.ssl_ import create_urllib3_context
 
 try:
     from kuanke.user_space_api import get_security_info, log, read_file
@@ -34,6 +41,8 @@ except ImportError:
     jq_config = None
 
 UPDATE_PATH = "/api/v1/positions/update"
+# No answer of the server's is longer.
+MOST_BYTES = 1024 * 1024
 # What may pass by itself: everything else is the caller's to correct.
 RETRY_STATUSES = (429, 502, 503, 504)
 # The only kind of run whose positions are real.
@@ -41,12 +50,43 @@ LIVE_RUN = "sim_trade"
 
 
 class JQQMTError(Exception):
-    """A push was not acknowledged. `status` and `code` are the server's, or None when it did not answer."""
+    """A push was not acknowledged. `status` and `code` are the server's, or None when it did not answer; `reasons` are
+    those of its guards: dicts with rule, text (Chinese), message (English), value and limit."""
 
-    def __init__(self, message, status=None, code=None):
+    def __init__(self, message, status=None, code=None, reasons=()):
         super(JQQMTError, self).__init__(message)
         self.status = status
         self.code = code
+        self.reasons = list(reasons)
+
+
+class PushHeld(JQQMTError):  # noqa: N818
+    """The server keeps the push until the operator approves or discards it. Until then the strategy's target is the one
+    from before. `hold` is its number on the server, `answer` all that the server said."""
+
+    def __init__(self, message, hold=None, reasons=(), answer=None):
+        super(PushHeld, self).__init__(message, 202, None, reasons)
+        self.hold = hold
+        self.answer = answer
+
+
+# A whole answer; `body` is {} where it is no JSON object.
+Answer = collections.namedtuple("Answer", "status reason headers body")
+
+
+def _fails_as_jqqmt_error(method):
+    """Whatever fails in it is a JQQMTError, for strategies that catch nothing else."""
+
+    @functools.wraps(method)
+    def wrapped(*args, **kwargs):
+        try:
+            return method(*args, **kwargs)
+        except JQQMTError:
+            raise
+        except Exception as error:
+            raise JQQMTError("%s: %s" % (type(error).__name__, error)) from error
+
+    return wrapped
 
 
 def _setting(name, default=None):
@@ -55,14 +95,17 @@ def _setting(name, default=None):
 
 def _read(path):
     if read_file is not None:
-        return read_file(path)
+        content = read_file(path)
+        return content if isinstance(content, bytes) else content.encode("utf-8")
     with io.open(path, "rb") as file:
         return file.read()
 
 
-def _say(level, message):
+def _warn(message):
     if log is not None:
-        getattr(log, level)(message)
+        log.warn(message)
+    else:
+        logging.getLogger("jq2qmt").warning("%s", message)
 
 
 def _number(value, what):
@@ -76,6 +119,7 @@ def _number(value, what):
 class JQQMTAPI(object):
     """A client of one server. Settings that are not given come from jq_config.py."""
 
+    @_fails_as_jqqmt_error
     def __init__(
         self,
         api_url=None,
@@ -86,9 +130,13 @@ class JQQMTAPI(object):
         max_seconds=10.0,
         timeout=4.0,
         retries=None,
+        ca_file=None,
+        on_held=None,
     ):
         """`max_seconds` bounds a whole push with its retries, `timeout` one attempt: a strategy must never stall.
-        `retries` bounds how often a push is tried again; None leaves that to the time."""
+        `retries` bounds how often a push is tried again; None leaves that to the time. `ca_file` holds the only
+        certificates (PEM) that are trusted, for a server whose own is signed by nobody known. `on_held` says what
+        becomes of a push that waits for the operator's approval: "raise" (PushHeld), or "warn" (a line in the log)."""
         self.api_url = (api_url or _setting("API_URL", "http://127.0.0.1:5366")).rstrip("/")
         self.client_id = client_id or _setting("CLIENT_ID", "default")
         self.use_crypto_auth = _setting("USE_CRYPTO_AUTH", True) if use_crypto_auth is None else use_crypto_auth
@@ -97,11 +145,18 @@ class JQQMTAPI(object):
         self.max_seconds = max_seconds
         self.timeout = timeout
         self.retries = retries
+        self.ca_file = ca_file or _setting("CA_FILE")
+        self.on_held = _known_on_held(on_held or _setting("ON_HELD", "raise"))
         self._key = None
         self._names = {}
         self._sequence = 0
         if not self.use_crypto_auth and not self.simple_api_key:
             raise JQQMTError("use_crypto_auth is off, so simple_api_key (SIMPLE_API_KEY in jq_config.py) is needed")
+
+    # A client that an older version of this file made and pickled has none.
+    ca_file = None
+    on_held = "raise"
+    _ca = None
 
     # The client is kept in JoinQuant's global `g`, which is pickled; a key cannot be, and is read again when needed.
     def __getstate__(self):
@@ -113,44 +168,58 @@ class JQQMTAPI(object):
             try:
                 self._names[code] = get_security_info(code).display_name or ""
             except Exception as error:  # JoinQuant raises what it likes; a name is no reason not to push
-                _say("warn", "jq2qmt: no name for %s: %s" % (code, error))
+                _warn("jq2qmt: no name for %s: %s" % (code, error))
                 self._names[code] = ""
         return self._names[code]
 
-    def update_positions(self, strategy_name, positions):
+    @_fails_as_jqqmt_error
+    def update_positions(self, strategy_name, positions, on_held=None):
         """Push the whole list of a strategy's positions: dicts with code, volume (shares), cost (CNY per share), and
-        optionally name and remark. Returns the server's answer; raises JQQMTError when it is not acknowledged."""
-        moment = time.time()
-        # Microseconds, so that a client that starts anew goes on above the numbers of the one before it.
-        self._sequence = max(self._sequence + 1, int(moment * 1e6))
-        body = json.dumps(
-            {
-                "strategy_name": strategy_name,
-                "positions": [self._position(position) for position in positions],
-                "sequence": self._sequence,
-            },
-            ensure_ascii=False,
-            allow_nan=False,
-        ).encode("utf-8")
-        return self._deliver(body, self._sequence, moment + self.max_seconds)
+        optionally name and remark. Returns the server's answer; raises JQQMTError when it is not acknowledged, and
+        PushHeld when it is held, unless `on_held` (here or of the client) is "warn": then the answer has "held"."""
+        deadline = time.monotonic() + self.max_seconds
+        on_held = _known_on_held(on_held or self.on_held)
+        content = {"strategy_name": strategy_name, "positions": [self._position(position) for position in positions]}
+        answer = self._deliver(content, deadline)
+        if answer.get("held"):
+            reasons = _reasons(answer, "reasons")
+            held = PushHeld(
+                "策略 %s 的推送等待批准（编号 %s），尚未生效，目标仍是原来的：%s。请在 %s/holds 批准或放弃 "
+                "(held, not in force: approve or discard it there)"
+                % (strategy_name, answer.get("hold"), _in_words(reasons) or "未说明原因", self.api_url),
+                answer.get("hold"),
+                reasons,
+                answer,
+            )
+            if on_held == "raise":
+                raise held
+            _warn("jq2qmt: %s" % held)
+        for warning in _reasons(answer, "warnings"):
+            _warn("jq2qmt: 策略 %s 的推送已收到，但请注意 (take note)：%s" % (strategy_name, _in_words([warning])))
+        return answer
 
-    def push_portfolio(self, context, strategy_name, scale=1.0):
-        """Push what the strategy's account holds, each volume times `scale`. Does nothing in a backtest."""
+    @_fails_as_jqqmt_error
+    def push_portfolio(self, context, strategy_name, scale=1.0, allow_empty=False, on_held=None):
+        """Push what the strategy's account holds, each volume times `scale`. Refuses to in a backtest, and without
+        `allow_empty` where that is nothing at all: it would tell the terminal to sell everything."""
         if context.run_params.type != LIVE_RUN:
             raise JQQMTError("positions of a %s are not pushed, only those of a sim_trade" % context.run_params.type)
-        held = [position for position in context.portfolio.positions.values() if position.total_amount > 0]
-        return self.update_positions(
-            strategy_name,
-            [
-                {
-                    "code": position.security,
-                    # Down to whole shares: more than the strategy's share is never asked for.
-                    "volume": math.floor(position.total_amount * scale + 1e-9),
-                    "cost": position.avg_cost,
-                }
-                for position in held
-            ],
-        )
+        positions = [
+            {
+                "code": position.security,
+                # Down to whole shares: more than the strategy's share is never asked for.
+                "volume": math.floor(position.total_amount * scale + 1e-9),
+                "cost": position.avg_cost,
+            }
+            for position in context.portfolio.positions.values()
+            if position.total_amount > 0
+        ]
+        if not allow_empty and not any(position["volume"] for position in positions):
+            raise JQQMTError(
+                "账户没有持仓，未推送：若确实应当空仓，请用 allow_empty=True "
+                "(the account holds nothing: not pushed without allow_empty=True)"
+            )
+        return self.update_positions(strategy_name, positions, on_held=on_held)
 
     def _position(self, position):
         code = position["code"]
@@ -172,9 +241,11 @@ class JQQMTAPI(object):
             headers["X-API-Key"] = self.simple_api_key
             return headers
         if self._key is None:
-            pem = _read(self.private_key_file)
-            pem = pem.encode("utf-8") if not isinstance(pem, bytes) else pem
-            self._key = serialization.load_pem_private_key(pem, password=None, backend=default_backend())
+            try:
+                pem = _read(self.private_key_file)
+                self._key = serialization.load_pem_private_key(pem, password=None, backend=default_backend())
+            except Exception as error:
+                raise JQQMTError("no private key in %s: %s" % (self.private_key_file, error)) from error
         auth_data = {
             "client_id": self.client_id,
             "timestamp": int(time.time()),
@@ -192,54 +263,163 @@ class JQQMTAPI(object):
         headers["X-Auth-Token"] = base64.b64encode(token.encode("utf-8")).decode("ascii")
         return headers
 
-    def _deliver(self, body, sequence, deadline):
-        """Send until acknowledged, refused, or out of time; each time with a new token."""
+    def _trusted(self):
+        """The certificates of `ca_file`, as text. JoinQuant gives a file's content and no path."""
+        if self.ca_file and self._ca is None:
+            try:
+                pem = _read(self.ca_file).decode("ascii")
+                _TrustOnly(pem)
+                self._ca = pem
+            except Exception as error:
+                raise JQQMTError("no certificate in %s: %s" % (self.ca_file, error)) from error
+        return self._ca
+
+    def _body(self, content):
+        """What is sent, with the number that goes with it."""
+        # Microseconds, so that a client that starts anew goes on above the numbers of the one before it.
+        self._sequence = sequence = max(self._sequence + 1, int(time.time() * 1e6))
+        text = json.dumps(dict(content, sequence=sequence), ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8"), sequence
+
+    def _deliver(self, content, deadline):
+        """Send until acknowledged, held, refused, or out of time; each time with a new token."""
+        trusted = self._trusted()
+        body, sequence = self._body(content)
         attempt = 0
         while True:
             attempt += 1
-            left = deadline - time.time()
+            headers = self._headers(body)
+            seconds = max(0.1, min(self.timeout, deadline - time.monotonic()))
             try:
-                answer = requests.post(
-                    self.api_url + UPDATE_PATH,
-                    data=body,
-                    headers=self._headers(body),
-                    timeout=max(0.1, min(self.timeout, left)),
-                )
-            except requests.RequestException as error:
+                answer = _in_time(seconds, _post, self.api_url + UPDATE_PATH, body, headers, trusted, seconds)
+            except Exception as error:  # requests lets through what it does not know
                 failure = JQQMTError("%s cannot be reached: %s" % (self.api_url, error))
+                # An address or a header that is none stays so.
+                if isinstance(error, ValueError):
+                    raise failure from error
                 wait = 0.0
             else:
-                outcome = self._outcome(answer)
+                outcome = _outcome(answer)
                 if not isinstance(outcome, JQQMTError):
                     return outcome
                 failure = outcome
-                # The attempt before this one was stored, and only its answer was lost.
-                if attempt > 1 and failure.code == "stale_sequence" and _json(answer).get("last_sequence") == sequence:
-                    return {"message": "持仓更新成功", "changed": None, "sequence": sequence}
-                if answer.status_code not in RETRY_STATUSES:
+                if attempt > 1 and failure.code == "stale_sequence" and answer.body.get("last_sequence") == sequence:
+                    # An attempt before this one was taken in, and only its answer was lost: it may be in force or held.
+                    # The same list under a new number changes nothing, and is answered with what became of it.
+                    failure = JQQMTError(
+                        "推送已被收下，但应答丢失，不知是否生效 (taken in, but not known whether in force): %s"
+                        % failure,
+                        failure.status,
+                        failure.code,
+                    )
+                    body, sequence = self._body(content)
+                    attempt -= 1
+                elif answer.status not in RETRY_STATUSES:
                     raise failure
                 wait = _seconds(answer.headers.get("Retry-After"))
             wait = max(wait, min(4.0, 0.25 * 2**attempt)) * random.uniform(0.7, 1.3)
-            if time.time() + wait + 0.2 > deadline or (self.retries is not None and attempt > self.retries):
+            if time.monotonic() + wait + 0.2 > deadline or (self.retries is not None and attempt > self.retries):
                 raise failure
-            _say("warn", "jq2qmt: %s; trying again in %.1f s" % (failure, wait))
+            _warn("jq2qmt: %s; trying again in %.1f s" % (failure, wait))
             time.sleep(wait)
 
-    def _outcome(self, answer):
-        """The acknowledgement, or the error that says why it is none."""
-        body = _json(answer)
-        if answer.status_code == 200 and "message" in body:
-            return body
-        text = body.get("error") or "HTTP %d without a jq2qmt answer" % answer.status_code
-        return JQQMTError("%s (%s)" % (text, body.get("message", answer.reason)), answer.status_code, body.get("code"))
+
+def _in_time(seconds, function, *arguments):
+    """What a function returns or raises, or requests.Timeout. In a thread of its own: neither a name's resolution nor a
+    server that drips its answer heeds the time-out of requests, which is for one read."""
+    outcome = []
+
+    def work():
+        try:
+            outcome.append((function(*arguments), None))
+        except Exception as error:
+            outcome.append((None, error))
+
+    worker = threading.Thread(target=work)
+    worker.daemon = True
+    worker.start()
+    worker.join(seconds)
+    if not outcome:
+        raise requests.Timeout("no whole answer within %.1f s" % seconds)
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
 
 
-def _json(answer):
+class _TrustOnly(requests.adapters.HTTPAdapter):
+    """Believes a server that shows one of these certificates, or one that they signed, and nobody else."""
+
+    def __init__(self, pem):
+        self._context = create_urllib3_context()
+        self._context.load_verify_locations(cadata=pem)
+        super(_TrustOnly, self).__init__()
+
+    def init_poolmanager(self, *args, **kwargs):
+        super(_TrustOnly, self).init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy, **kwargs):
+        return super(_TrustOnly, self).proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+    def cert_verify(self, conn, *_):
+        """Without the certificates that requests would add to these."""
+        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+
+
+def _post(url, body, headers, trusted, seconds):
+    with requests.Session() as session:
+        if trusted:
+            session.mount("https://", _TrustOnly(trusted))
+        # A redirect leads to a login page or to a stranger; key and list are not to follow.
+        answer = session.post(url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True)
+        content = b""
+        with contextlib.closing(answer):
+            for chunk in answer.iter_content(65536):
+                content += chunk
+                if len(content) > MOST_BYTES:
+                    raise ValueError("its answer is longer than any of jq2qmt's")
     try:
-        body = answer.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        parsed = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError):
+        parsed = None
+    return Answer(answer.status_code, answer.reason, answer.headers, parsed if isinstance(parsed, dict) else {})
+
+
+def _known_on_held(on_held):
+    if on_held not in ("raise", "warn"):
+        raise JQQMTError('on_held is "raise" or "warn", not %r' % (on_held,))
+    return on_held
+
+
+def _reasons(body, name):
+    reasons = body.get(name)
+    return [reason for reason in reasons if isinstance(reason, dict)] if isinstance(reasons, list) else []
+
+
+def _in_words(reasons):
+    return "；".join(
+        "%s (%s) [%s: %s / %s]" % tuple(reason.get(part, "") for part in ("text", "message", "rule", "value", "limit"))
+        for reason in reasons
+    )
+
+
+def _outcome(answer):
+    """The acknowledgement, also that of a push that is held, or the error that says why it is none."""
+    body = answer.body
+    if answer.status in (200, 202) and body.get("held") is True and body.get("hold") is not None:
+        return body
+    revision = body.get("revision")
+    if answer.status == 200 and "message" in body and isinstance(revision, int) and not isinstance(revision, bool):
+        return body
+    if 300 <= answer.status < 400:
+        text = "redirected to %s, which is not followed: correct API_URL" % answer.headers.get("Location")
+        return JQQMTError("HTTP %d: %s" % (answer.status, text), answer.status)
+    text = body.get("error") or "HTTP %d without a jq2qmt answer" % answer.status
+    text = "%s (%s)" % (text, body.get("message", answer.reason))
+    reasons = _reasons(body, "reasons")
+    if reasons:
+        text += "：" + _in_words(reasons)
+    return JQQMTError(text, answer.status, body.get("code"), reasons)
 
 
 def _seconds(text):

@@ -1,7 +1,7 @@
 //! API keys: made once, shown once, known by their SHA-256.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -115,7 +115,8 @@ impl Secret {
     }
 }
 
-fn digest(key: &str) -> [u8; 32] {
+/// What a key is known by.
+pub(super) fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
@@ -128,41 +129,73 @@ struct Found {
     recorded: Option<Duration>,
 }
 
+/// How many look up keys at a time; of those who come together with the same key, one.
+const LOOKING: usize = 64;
+
 /// The keys in use, so that a poll need not ask the database.
 #[derive(Debug)]
 pub(super) struct ApiKeys {
     store: Store,
     clock: Clock,
     found: Mutex<HashMap<[u8; 32], Found>>,
+    looking: [tokio::sync::Mutex<()>; LOOKING],
 }
 
 impl ApiKeys {
     pub(super) fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, found: Mutex::default() }
+        let looking = std::array::from_fn(|_| tokio::sync::Mutex::default());
+        Self { store, clock, found: Mutex::default(), looking }
     }
 
-    /// The key that somebody presents.
-    pub(super) async fn check(&self, presented: &str) -> Result<ApiKey, Denied> {
-        let (digest, now) = (digest(presented), self.clock.running());
-        let known = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
-        let recorded = known.as_ref().and_then(|found| found.recorded);
-        let (key, at) = match known {
-            Some(found) if now.saturating_sub(found.at) < BELIEVED_FOR => (found.key, found.at),
-            _ => match self.store.api_key(&digest).await {
-                Ok(Some(key)) => (key, now),
-                Ok(None) => {
-                    self.found.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
-                    return Err(Denied::UnknownApiKey);
-                }
-                Err(error) => return Err(Denied::Unavailable(error.to_string())),
-            },
+    fn found(&self) -> MutexGuard<'_, HashMap<[u8; 32], Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The key that somebody presents, by its [`digest`].
+    pub(super) async fn check(&self, digest: [u8; 32]) -> Result<ApiKey, Denied> {
+        let key = match self.believed(&digest) {
+            Some(key) => key,
+            None => self.look_up(digest).await?,
         };
-        let due = recorded.is_none_or(|recorded| now.saturating_sub(recorded) >= USE_RECORDED_EVERY);
-        if due {
+        if self.is_use_due(&digest) {
             self.store.note_key_use(key.id, self.clock.now());
         }
-        let found = Found { key: key.clone(), at, recorded: if due { Some(now) } else { recorded } };
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, found);
         Ok(key)
+    }
+
+    /// A key that was found a moment ago.
+    fn believed(&self, digest: &[u8; 32]) -> Option<ApiKey> {
+        let found = self.found();
+        let found = found.get(digest)?;
+        (self.clock.running().saturating_sub(found.at) < BELIEVED_FOR).then(|| found.key.clone())
+    }
+
+    /// Asks the database, once for all who come together: those who waited for the same change do.
+    async fn look_up(&self, digest: [u8; 32]) -> Result<ApiKey, Denied> {
+        let _turn = self.looking[usize::from(digest[0]) % LOOKING].lock().await;
+        if let Some(key) = self.believed(&digest) {
+            return Ok(key);
+        }
+        let at = self.clock.running();
+        let key = self.store.api_key(&digest).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
+        let mut found = self.found();
+        let Some(key) = key else {
+            found.remove(&digest);
+            return Err(Denied::UnknownApiKey);
+        };
+        let recorded = found.get(&digest).and_then(|found| found.recorded);
+        found.insert(digest, Found { key: key.clone(), at, recorded });
+        Ok(key)
+    }
+
+    /// Whether the use of a key is to be recorded, which then counts as done.
+    fn is_use_due(&self, digest: &[u8; 32]) -> bool {
+        let (mut found, now) = (self.found(), self.clock.running());
+        let Some(found) = found.get_mut(digest) else { return false };
+        let due = found.recorded.is_none_or(|recorded| now.saturating_sub(recorded) >= USE_RECORDED_EVERY);
+        if due {
+            found.recorded = Some(now);
+        }
+        due
     }
 }

@@ -27,7 +27,7 @@ use crate::domain::revision::Actor;
 use crate::domain::strategy::{Kind, Pattern, StrategyName};
 use crate::ledger::UsedToken;
 use crate::store::api_keys::Scope;
-use crate::store::{Errand, Store};
+use crate::store::{Errand, NotStored, Store};
 
 /// Who may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -63,6 +63,26 @@ pub enum TotalReader {
     All(Reader),
     /// What this account is to hold.
     Account(AccountName),
+}
+
+/// By what a [`Reader`] was let in, for as long as an answer to them goes on: what they can be looked up by again, and
+/// nothing of their request.
+#[derive(Debug)]
+pub enum Admission {
+    /// Everybody may read.
+    Open,
+    /// The operator's password.
+    Password {
+        /// When it was set.
+        set_at: Option<Moment>,
+    },
+    /// What was shown besides, by its SHA-256.
+    Credential {
+        /// A session of the pages.
+        session: Option<[u8; 32]>,
+        /// An API key.
+        api_key: Option<[u8; 32]>,
+    },
 }
 
 /// May push, as somebody.
@@ -293,6 +313,7 @@ impl Gate {
         let secret = SessionSecret::generate().map_err(|error| Denied::Unavailable(error.to_string()))?;
         let useless_before = self.clock.now().minus(session::LONGEST);
         let errand = Errand::OpenSession { digest: secret.digest(), useless_before };
+        // Whether it was stored or not, where that is not known: nobody is told its secret.
         self.store.run(errand).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         Ok(secret)
     }
@@ -320,10 +341,9 @@ impl Gate {
     /// Ends a session.
     ///
     /// # Errors
-    /// When the store cannot write.
-    pub async fn log_out(&self, session: &LoggedIn) -> Result<(), Denied> {
-        let ended = self.store.run(Errand::CloseSession(session.digest)).await;
-        ended.map(|_| ()).map_err(|error| Denied::Unavailable(error.to_string()))
+    /// When the store cannot write, or the disk failed in between.
+    pub async fn log_out(&self, session: &LoggedIn) -> Result<(), NotStored> {
+        self.store.run(Errand::CloseSession(session.digest)).await.map(|_| ())
     }
 
     /// Whether somebody may read.
@@ -364,7 +384,7 @@ impl Gate {
     /// terminal whose bound key was revoked must not be answered everybody's total in its place.
     async fn bound_account(&self, sender: Sender<'_>) -> Result<Option<AccountName>, Denied> {
         match sender.api_key().filter(|key| key.starts_with(api_key::MARK)) {
-            Some(key) => Ok(self.api_keys.check(&key).await?.account),
+            Some(key) => Ok(self.api_keys.check(api_key::digest(&key)).await?.account),
             None => Ok(None),
         }
     }
@@ -381,45 +401,64 @@ impl Gate {
             return Ok(Reader(()));
         }
         let presented = sender.api_key().ok_or(Denied::MissingReadCredential)?;
-        match self.api_keys.check(&presented).await?.scope {
-            Scope::Read => Ok(Reader(())),
-            Scope::Write | Scope::Account => Err(Denied::WrongScope("read")),
-        }
+        self.reading_key(api_key::digest(&presented)).await.map(|()| Reader(()))
     }
 
-    /// When the password was set by which somebody reads, if that is what they read by; see [`Self::still_reads`].
+    /// By what somebody was let in who was just found to be a [`Reader`].
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn password_set_at(&self, headers: &HeaderMap) -> Result<Option<Moment>, Denied> {
-        if self.reads == Reads::Open || !headers.contains_key("x-internal-password") {
-            return Ok(None);
+    pub async fn admission(&self, sender: Sender<'_>) -> Result<Admission, Denied> {
+        // A key that is bound to an account counts also where everybody may read.
+        let is_bound = self.bound_account(sender).await?.is_some();
+        if self.reads == Reads::Open && !is_bound {
+            return Ok(Admission::Open);
         }
+        if sender.headers.contains_key("x-internal-password") {
+            return Ok(Admission::Password { set_at: self.password_set_at().await? });
+        }
+        let session = sender.session.map(|cookie| SessionSecret::presented(cookie).digest());
+        Ok(Admission::Credential { session, api_key: sender.api_key().map(|key| api_key::digest(&key)) })
+    }
+
+    async fn password_set_at(&self) -> Result<Option<Moment>, Denied> {
         let operator = self.store.operator().await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         Ok(operator.map(|operator| operator.updated_at))
     }
 
-    /// Whether somebody who was let in to read still may, while an answer to them goes on; false also when it cannot be
-    /// known. It is no use of their session, and no guess at the password: `password_set_at` is when the one was set by
-    /// which they were let in.
-    pub async fn still_reads(&self, sender: Sender<'_>, password_set_at: Option<Moment>) -> bool {
-        if self.bound_account(sender).await.is_err() {
-            return false;
+    /// Whether somebody who was let in to read still may, while an answer to them goes on. It is no use of their session, and
+    /// no guess at the password.
+    ///
+    /// # Errors
+    /// When they may not any more, or it cannot be known.
+    pub async fn still_reads(&self, admission: &Admission) -> Result<(), Denied> {
+        match *admission {
+            Admission::Open => Ok(()),
+            Admission::Password { set_at } => {
+                let is_the_same = self.password_set_at().await? == set_at;
+                if is_the_same { Ok(()) } else { Err(Denied::WrongPassword) }
+            }
+            Admission::Credential { session, api_key } => self.still_admits(session, api_key).await,
         }
-        if self.reads == Reads::Open {
-            return true;
+    }
+
+    async fn still_admits(&self, session: Option<[u8; 32]>, api_key: Option<[u8; 32]>) -> Result<(), Denied> {
+        if let Some(digest) = session {
+            let found = self.store.session(&digest).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
+            if found.is_some_and(|found| session::holds(&found, self.clock.now())) {
+                return Ok(());
+            }
         }
-        if sender.headers.contains_key("x-internal-password") {
-            let operator = self.store.operator().await.ok().flatten();
-            return operator.is_some_and(|operator| Some(operator.updated_at) == password_set_at);
+        let digest = api_key.ok_or(Denied::MissingReadCredential)?;
+        self.reading_key(digest).await
+    }
+
+    /// Whether an API key is one for reading.
+    async fn reading_key(&self, digest: [u8; 32]) -> Result<(), Denied> {
+        match self.api_keys.check(digest).await?.scope {
+            Scope::Read | Scope::Account => Ok(()),
+            Scope::Write => Err(Denied::WrongScope("read")),
         }
-        if let Some(secret) = sender.session.map(SessionSecret::presented)
-            && let Ok(Some(found)) = self.store.session(&secret.digest()).await
-        {
-            return session::holds(&found, self.clock.now());
-        }
-        let Some(presented) = sender.api_key() else { return false };
-        self.api_keys.check(&presented).await.is_ok_and(|key| key.scope != Scope::Write)
     }
 
     /// Whether somebody may push, by a signed token or an API key. The body is not needed for it, so that a stranger
@@ -433,7 +472,7 @@ impl Gate {
             return self.signed_pusher(header, sender.address).await;
         }
         let presented = sender.api_key().ok_or(Denied::MissingToken)?;
-        let key = self.api_keys.check(&presented).await?;
+        let key = self.api_keys.check(api_key::digest(&presented)).await?;
         if key.scope != Scope::Write {
             return Err(Denied::WrongScope("write"));
         }

@@ -15,6 +15,9 @@ const IDLE: Duration = Duration::from_hours(12);
 /// And at the latest so long after the login.
 pub const LONGEST: Duration = Duration::from_hours(7 * 24);
 
+/// A session that says to be from further ahead than this is from a clock that ran ahead: nobody knows how old it is.
+const MOST_AHEAD: Duration = Duration::from_mins(1);
+
 /// How exactly the last use is recorded.
 const USE_RECORDED_EVERY: Duration = Duration::from_mins(1);
 
@@ -82,7 +85,8 @@ fn xor(one: &[u8; 32], two: &[u8; 32]) -> [u8; 32] {
 
 /// Whether a session still holds.
 pub(super) fn holds(session: &Session, now: Moment) -> bool {
-    now.since(session.created_at) < LONGEST && now.since(session.last_seen_at) < IDLE
+    let within = |at: Moment, most: Duration| now.since(at) < most && at.since(now) <= MOST_AHEAD;
+    within(session.created_at, LONGEST) && within(session.last_seen_at, IDLE)
 }
 
 /// Whether its use is to be recorded.

@@ -100,7 +100,8 @@ impl Desk {
     pub fn preview_account(&self, settled: &Settled, supposed: Supposed, now: Moment) -> AccountPreview {
         let book = self.store.book();
         let began = trading_day_began(now);
-        let before = book.target(settled, began).ok();
+        // An account that is not there yet holds nothing.
+        let before = (settled.mark.revision != Revision::NONE).then(|| book.target(settled, began).ok()).flatten();
         let (after, findings) = match supposed {
             Supposed::List(name, positions) => {
                 let findings = findings(&book, &name, &positions, now);

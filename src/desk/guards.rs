@@ -1,20 +1,20 @@
 //! Guards: settled, and tried on what was pushed before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Desk, NotDone};
 use crate::auth::rights::Operator;
-use crate::domain::book::{Book, Strategy, Told};
+use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::guard::{Finding, Guards, Intended, Previous, Then};
 use crate::domain::moment::Moment;
-use crate::domain::position::{Position, PositionList};
+use crate::domain::position::{InstrumentChange, Position, PositionList};
 use crate::domain::revision::{Revision, RevisionKind, Subject};
-use crate::domain::strategy::StrategyName;
+use crate::domain::strategy::{StrategyId, StrategyName};
 use crate::ledger::{Document, Receipt};
 use crate::store::history::{Filter, RevisionInfo};
-use std::sync::Arc;
 
 /// How far back a trial looks, and at how many revisions at most.
 const TRIED_FOR: Duration = Duration::from_hours(30 * 24);
@@ -113,15 +113,10 @@ struct Past {
 }
 
 impl Past {
-    fn follow(
-        &mut self,
-        revision: &RevisionInfo,
-        changes: &[crate::domain::position::InstrumentChange],
-        guards: &Guards,
-    ) {
+    fn follow(&mut self, revision: &RevisionInfo, changes: &[InstrumentChange], guards: &Guards) {
         let Subject::Strategy(name) = &revision.subject else { return };
         let current = self.book.strategy(name).cloned();
-        let mark = crate::domain::book::Mark { revision: revision.id, chain: [0; 8], updated_at: revision.at };
+        let mark = Mark { revision: revision.id, chain: [0; 8], updated_at: revision.at };
         if revision.kind == RevisionKind::Remove {
             self.book.remove(name, mark);
             return;
@@ -142,23 +137,19 @@ impl Past {
         let replaced_at = revision.at;
         let previous = current.as_ref().map(|current| Previous { fingerprint: current.told.fingerprint, replaced_at });
         let told = Told { fingerprint, previous, ..Told::default() };
-        match current {
-            Some(current) => {
-                self.book.replace(Arc::new(Strategy { list, mark, told, ..(*current).clone() }), changes);
-            }
-            None => {
-                let id =
-                    self.book.strategies().last().map_or(crate::domain::strategy::StrategyId::FIRST, |s| s.id.next());
-                let (name, revisions, last_push_at, sequence) = (name.clone(), 0, None, None);
-                self.book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told }));
-            }
+        if let Some(current) = current {
+            self.book.replace(&Arc::new(Strategy { list, mark, told, ..(*current).clone() }), changes);
+        } else {
+            let id = self.book.strategies().last().map_or(StrategyId::FIRST, |last| last.id.next());
+            let (name, revisions, last_push_at, sequence) = (name.clone(), 0, None, None);
+            self.book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told }));
         }
     }
 }
 
 /// A list after a revision changed it.
-fn changed(before: Option<&PositionList>, changes: &[crate::domain::position::InstrumentChange]) -> PositionList {
+fn changed(before: Option<&PositionList>, changes: &[InstrumentChange]) -> PositionList {
     let gone = |place: i64| changes.iter().flat_map(|change| &change.before).any(|placed| placed.place == place);
-    let kept = before.into_iter().flat_map(|list| list.placed()).filter(|placed| !gone(placed.place)).cloned();
+    let kept = before.into_iter().flat_map(PositionList::placed).filter(|placed| !gone(placed.place)).cloned();
     PositionList::from_placed(kept.chain(changes.iter().flat_map(|change| change.after.iter().cloned())).collect())
 }

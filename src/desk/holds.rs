@@ -3,7 +3,7 @@
 use super::lists::by_hand;
 use super::{Desk, NotDone};
 use crate::auth::rights::Operator;
-use crate::domain::revision::Revision;
+use crate::domain::revision::{Revision, Subject, Topic};
 use crate::domain::strategy::StrategyName;
 use crate::ledger::{Deed, Receipt, Rejected};
 
@@ -27,8 +27,20 @@ impl Desk {
     async fn decide(&self, by: &Operator, hold: Revision, deed: Deed) -> Result<(StrategyName, Receipt), NotDone> {
         let book = self.store.book();
         let found = book.settings().holds().find(|(_, waiting)| waiting.id == hold).map(|(name, _)| name.clone());
-        let strategy = found.ok_or(Rejected::HoldGone { hold, waiting: None })?;
+        let strategy = match found {
+            Some(strategy) => strategy,
+            None => self.whose(hold).await?.ok_or(Rejected::HoldGone { hold, waiting: None })?,
+        };
         let receipt = self.store.submit(by_hand(by, strategy.clone(), deed, None)).await?;
         Ok((strategy, receipt))
+    }
+
+    /// Whose push once waited under a number: what waits in its place is told to who still names the old one.
+    async fn whose(&self, hold: Revision) -> Result<Option<StrategyName>, NotDone> {
+        let subject = self.store.revision(hold).await?.map(|revision| revision.subject);
+        Ok(match subject {
+            Some(Subject::Document(Topic::Hold(strategy))) => Some(strategy),
+            _ => None,
+        })
     }
 }

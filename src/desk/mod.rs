@@ -68,6 +68,13 @@ impl NotDone {
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::NotStored(NotStored::Rejected(Rejected::RevisionMoved { .. })))
     }
+
+    /// Whether the push that was decided about is not the one that waits.
+    pub const fn is_about_another_push(&self) -> bool {
+        use Rejected::{HoldGone, NothingWaits, WaitingUnsaid};
+        let Self::NotStored(NotStored::Rejected(rejected)) = self else { return false };
+        matches!(rejected, HoldGone { .. } | WaitingUnsaid(_) | NothingWaits)
+    }
 }
 
 impl Desk {

@@ -20,6 +20,8 @@ pub struct StateWish {
     pub note: Option<String>,
     /// What becomes of a push that waits.
     pub waiting: Option<Waiting>,
+    /// The push that was seen to wait: with it, no other is applied or dropped.
+    pub seen: Option<Revision>,
 }
 
 impl Desk {
@@ -34,9 +36,9 @@ impl Desk {
         wish: StateWish,
         expected: Option<Revision>,
     ) -> Result<Receipt, NotDone> {
-        let StateWish { state, note, waiting } = wish;
+        let StateWish { state, note, waiting, seen } = wish;
         let back_to = self.list_before_flat(&strategy).await?;
-        let deed = Deed::SetState(SetState { state, note, waiting, back_to });
+        let deed = Deed::SetState(SetState { state, note, waiting, seen, back_to });
         Ok(self.store.submit(by_hand(by, strategy, deed, expected)).await?)
     }
 

@@ -21,6 +21,9 @@ pub struct Terminal {
     pub name: Option<String>,
     /// Where it is.
     pub address: IpAddr,
+    /// Whether it shows a key that is bound to the account. One that does takes it from one that does not, so that whoever
+    /// merely may read cannot keep an account from its terminal.
+    pub is_bound: bool,
 }
 
 impl Terminal {
@@ -83,10 +86,11 @@ impl Terminals {
             if seat.holder.terminal.is(terminal) {
                 seat.heard = running;
                 seat.holder.heard_at = now;
-                seat.holder.terminal.address = terminal.address;
+                seat.holder.terminal = terminal.clone();
                 return Ok(());
             }
-            if seat.waiting > 0 || running.saturating_sub(seat.heard) < HELD_FOR {
+            let yields = terminal.is_bound && !seat.holder.terminal.is_bound;
+            if !yields && (seat.waiting > 0 || running.saturating_sub(seat.heard) < HELD_FOR) {
                 return Err(seat.holder.clone());
             }
         }
@@ -139,7 +143,7 @@ mod tests {
     }
 
     fn terminal(name: Option<&str>, address: &str) -> Terminal {
-        Terminal { name: name.map(str::to_owned), address: address.parse().unwrap() }
+        Terminal { name: name.map(str::to_owned), address: address.parse().unwrap(), is_bound: true }
     }
 
     fn take(terminals: &Terminals, terminal: &Terminal, seconds: u64) -> Result<(), Holder> {
@@ -169,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn who_merely_reads_keeps_no_account_from_its_terminal() {
+        let terminals = Terminals::default();
+        let stranger = Terminal { is_bound: false, ..terminal(Some("stranger"), "192.0.2.9") };
+        let own = terminal(Some("own"), "192.0.2.1");
+        take(&terminals, &stranger, 0).unwrap();
+        take(&terminals, &own, 1).unwrap();
+        assert!(take(&terminals, &stranger, 2).is_err());
+    }
+
+    #[test]
     fn a_terminal_that_waits_keeps_the_account() {
         let terminals = Terminals::default();
         let (one, two) = (terminal(Some("one"), "192.0.2.1"), terminal(Some("two"), "192.0.2.2"));
@@ -185,7 +199,7 @@ mod tests {
         take(&terminals, &terminal(Some("one"), "192.0.2.1"), 0).unwrap();
         assert!(terminals.release(&main()) && !terminals.release(&main()));
         take(&terminals, &terminal(Some("two"), "192.0.2.2"), 1).unwrap();
-        assert!(terminals.holder(&main(), Duration::from_secs(60)).is_some());
+        assert!(terminals.holder(&main(), Duration::from_mins(1)).is_some());
         assert!(terminals.holder(&main(), Duration::from_secs(61)).is_none());
     }
 }

@@ -304,7 +304,7 @@ impl Book {
                 let list = current.list.followed_by(positions);
                 let changes = current.list.changes_to(&list);
                 let told = Told { fingerprint: Fingerprint::of(list.iter()), ..current.told };
-                book.replace(Arc::new(Strategy { list, told, ..(**current).clone() }), &changes);
+                book.replace(&Arc::new(Strategy { list, told, ..(**current).clone() }), &changes);
                 (book, changes)
             }
             (None, Some(positions)) => {
@@ -329,7 +329,7 @@ impl Book {
         let kind = strategy.name.kind();
         for position in strategy.list.iter() {
             let instrument = position.code().instrument();
-            self.forget_lead(&instrument);
+            self.forget_leads(self.leaders(&instrument));
             let holding = self.holding(instrument, kind);
             holding.volume += position.volume().into();
             holding.amount += position.amount();
@@ -347,12 +347,12 @@ impl Book {
     }
 
     /// Puts a strategy in the place of the one with its number; `changes` lead from that one's list to the new one.
-    pub fn replace(&mut self, strategy: Arc<Strategy>, changes: &[InstrumentChange]) {
+    pub fn replace(&mut self, strategy: &Arc<Strategy>, changes: &[InstrumentChange]) {
         let kind = strategy.name.kind();
         self.apply((strategy.id, &strategy.name), changes, strategy.mark);
         self.advance(kind, strategy.mark);
-        self.note_alike(&strategy);
-        if let Some(before) = self.strategies.insert(strategy.id, Arc::clone(&strategy))
+        self.note_alike(strategy);
+        if let Some(before) = self.strategies.insert(strategy.id, Arc::clone(strategy))
             && before.told.fingerprint != strategy.told.fingerprint
         {
             self.forget_alike(&before);
@@ -409,11 +409,15 @@ impl Book {
         Arc::make_mut(self.holdings.entry(instrument).or_default()).of(kind)
     }
 
-    /// Forgets the line of an instrument, with the others of those who lead it.
-    fn forget_lead(&mut self, instrument: &Instrument) {
-        let Some(holdings) = self.holdings.get(instrument) else { return };
-        let leaders = [Over::All, Over::Ordinary].map(|over| holdings.leader(over));
-        for id in leaders.into_iter().flatten() {
+    /// The strategies that contribute an instrument first: to all, and to the ordinary ones.
+    fn leaders(&self, instrument: &Instrument) -> [Option<StrategyId>; 2] {
+        let Some(holdings) = self.holdings.get(instrument) else { return [None; 2] };
+        [Over::All, Over::Ordinary].map(|over| holdings.leader(over))
+    }
+
+    /// Forgets the lines of those who lead an instrument, which has changed.
+    fn forget_leads(&mut self, [all, ordinary]: [Option<StrategyId>; 2]) {
+        for id in all.into_iter().chain(ordinary.filter(|_| ordinary != all)) {
             self.leads.insert(id, Arc::default());
         }
     }
@@ -423,20 +427,24 @@ impl Book {
             if let Some(past) = Past::of(change, mark) {
                 self.note_past(name, change.instrument.clone(), past);
             }
-            self.forget_lead(&change.instrument);
+            let leaders = self.leaders(&change.instrument);
             let holding = self.holding(change.instrument.clone(), name.kind());
             let (old, new) = (sums(&change.before), sums(&change.after));
             holding.volume += new.0 - old.0;
             holding.amount += new.1 - old.1;
             if change.after.is_empty() {
                 holding.holders.remove(&id);
+                if self.holdings.get(&change.instrument).is_some_and(|holdings| holdings.is_empty()) {
+                    self.holdings.remove(&change.instrument);
+                }
             } else if change.before.is_empty() {
                 holding.holders.insert(id);
             }
-            if self.holdings.get(&change.instrument).is_some_and(|holdings| holdings.is_empty()) {
-                self.holdings.remove(&change.instrument);
+            self.forget_leads(leaders);
+            let new_leaders = self.leaders(&change.instrument);
+            if new_leaders != leaders {
+                self.forget_leads(new_leaders);
             }
-            self.forget_lead(&change.instrument);
         }
     }
 }

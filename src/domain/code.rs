@@ -171,7 +171,7 @@ impl Code {
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.suffix {
-            Some(suffix) => write!(f, "{}.{}", self.symbol, suffix.text()),
+            Some(suffix) => [&self.symbol, ".", suffix.text()].into_iter().try_for_each(|part| f.write_str(part)),
             None => f.write_str(&self.symbol),
         }
     }

@@ -274,7 +274,7 @@ mod tests {
             let (revisions, last_push_at, sequence) = (1, None, None);
             let strategy = Arc::new(Strategy { id, name: to, list, mark, revisions, last_push_at, sequence, told });
             if current.is_some() {
-                self.book.replace(strategy, &changes);
+                self.book.replace(&strategy, &changes);
             } else {
                 self.book.add(strategy);
             }

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::sync::LazyLock;
 
 use ethnum::{I256, U256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -169,25 +170,62 @@ impl Decimal {
 /// the decimals fit into one.
 fn write_narrow(f: &mut fmt::Formatter<'_>, negative: bool, units: u128) -> fmt::Result {
     const HALF: u128 = 10_u128.pow(MAX_DECIMALS / 2);
-    let (head, low) = (units / HALF, units % HALF);
-    let (whole, high) = (head / HALF, head % HALF);
-    let sign = if negative { "-" } else { "" };
-    if high == 0 && low == 0 {
-        return write!(f, "{sign}{whole}");
+    let (head, low) = (units / HALF, word(units % HALF));
+    let (whole, high) = (word(head / HALF), word(head % HALF));
+    let mut digits = Digits::default();
+    if high != 0 || low != 0 {
+        digits.put(low, WIDTH / 2);
+        digits.put(high, WIDTH / 2);
+        digits.end = digits.bytes.iter().rposition(|byte| *byte != b'0').map_or(0, |last| last + 1);
+        digits.put_byte(b'.');
     }
-    let mut decimals = [b'0'; MAX_DECIMALS as usize];
-    let halves = decimals.chunks_exact_mut(MAX_DECIMALS as usize / 2);
-    for (half, mut rest) in halves.zip([word(high), word(low)]) {
-        for digit in half.iter_mut().rev() {
-            *digit += u8::try_from(rest % 10).unwrap_or_default();
-            rest /= 10;
-        }
+    digits.put(whole, 1);
+    if negative {
+        digits.put_byte(b'-');
     }
-    let text = std::str::from_utf8(&decimals).unwrap_or_default();
-    write!(f, "{sign}{whole}.{}", text.trim_end_matches('0'))
+    f.write_str(digits.text())
 }
 
-/// A number below 10^12 in a machine word.
+/// All decimals of a number.
+const WIDTH: usize = MAX_DECIMALS as usize;
+
+/// A number's text, made from its end.
+struct Digits {
+    /// Room for the largest number that units in 128 bits make: a sign, fifteen digits, a point and the decimals.
+    bytes: [u8; 17 + WIDTH],
+    start: usize,
+    end: usize,
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        let bytes = [b'0'; 17 + WIDTH];
+        Self { start: bytes.len(), end: bytes.len(), bytes }
+    }
+}
+
+impl Digits {
+    /// Puts a number before what is there, with so many digits at least.
+    fn put(&mut self, mut number: u64, least: usize) {
+        let mut left = least;
+        while number > 0 || left > 0 {
+            self.put_byte(b'0' + u8::try_from(number % 10).unwrap_or_default());
+            number /= 10;
+            left = left.saturating_sub(1);
+        }
+    }
+
+    fn put_byte(&mut self, byte: u8) {
+        self.start -= 1;
+        self.bytes[self.start] = byte;
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.start..self.end]).unwrap_or_default()
+    }
+}
+
+/// A number that fits into a machine word.
 fn word(small: u128) -> u64 {
     u64::try_from(small).unwrap_or_default()
 }
@@ -338,7 +376,8 @@ pub struct Amount(I256);
 impl Amount {
     /// Whether the amount keeps every sum that fits into memory exact.
     pub fn is_summable(self) -> bool {
-        self.0.unsigned_abs() < U256::new(10).pow(MAX_AMOUNT_DIGITS + 2 * MAX_DECIMALS)
+        static LIMIT: LazyLock<U256> = LazyLock::new(|| U256::new(10).pow(MAX_AMOUNT_DIGITS + 2 * MAX_DECIMALS));
+        self.0.unsigned_abs() < *LIMIT
     }
 
     /// Whether the amount is zero.

@@ -1,7 +1,7 @@
 //! Positions and lists of them: checked where they come in, valid ever after.
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 
 use smol_str::SmolStr;
@@ -9,6 +9,9 @@ use smol_str::SmolStr;
 use super::code::{Code, CodeError, Instrument};
 use super::decimal::{Amount, Decimal};
 use super::strategy::Kind;
+
+/// As in [`Book`](super::book::Book).
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The longest stock name, in characters.
 pub const MAX_STOCK_NAME_CHARS: usize = 100;
@@ -220,7 +223,7 @@ impl PositionList {
 
     /// The old place of each instrument that still follows those before it.
     fn kept_places(&self, instruments: impl Iterator<Item = Instrument>) -> Vec<Option<i64>> {
-        let mut old_places: HashMap<Instrument, VecDeque<i64>> = HashMap::with_capacity(self.0.len());
+        let mut old_places: HashMap<Instrument, VecDeque<i64>> = HashMap::default();
         for entry in &self.0 {
             old_places.entry(entry.position.code.instrument()).or_default().push_back(entry.place);
         }
@@ -262,7 +265,7 @@ impl PositionList {
 
     /// What leads from this list to `next`, instrument by instrument, by the place of the first difference.
     pub fn changes_to(&self, next: &Self) -> Vec<InstrumentChange> {
-        let mut numbers: HashMap<Instrument, usize> = HashMap::new();
+        let mut numbers: HashMap<Instrument, usize> = HashMap::default();
         let mut changes: Vec<InstrumentChange> = Vec::new();
         for instrument in self.differences(next) {
             numbers.entry(instrument).or_insert_with_key(|instrument| {

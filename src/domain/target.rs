@@ -101,8 +101,11 @@ struct Line {
     exact: Scaled,
     /// Whether a scale other than 1 took part.
     is_scaled: bool,
-    amount: Amount,
-    /// Amounts and volumes at their scales, for an average.
+    /// The scale of all who take part, while it is one: then the average does not depend on it, and is exact.
+    scale: Option<Decimal>,
+    /// What was paid, and for how many shares, before scales.
+    paid: (Amount, Volume),
+    /// The same at the scales.
     weighed: (f64, f64),
     parts: Vec<Part>,
     /// Who wants it now.
@@ -118,7 +121,8 @@ impl Line {
             name,
             exact: Scaled::default(),
             is_scaled: false,
-            amount: Amount::default(),
+            scale: None,
+            paid: (Amount::default(), Volume::default()),
             weighed: (0.0, 0.0),
             parts: Vec::new(),
             wanters: Vec::new(),
@@ -127,11 +131,11 @@ impl Line {
     }
 
     fn average(&self) -> Option<f64> {
-        if self.is_scaled {
-            let (amount, volume) = self.weighed;
-            return (volume != 0.0).then(|| amount / volume);
+        if self.scale.is_some() {
+            return self.paid.0.per(self.paid.1);
         }
-        self.amount.per(self.exact.floor())
+        let (amount, volume) = self.weighed;
+        (volume != 0.0).then(|| amount / volume)
     }
 }
 
@@ -224,21 +228,20 @@ impl Book {
         let named = settled.account.strategies.iter().map(|share| &share.name);
         let overlays: Vec<&StrategyName> = match &settled.account.adjustments {
             Adjustments::All => self.pasts().filter(|name| name.kind() == Kind::Adjustment).collect(),
-            Adjustments::Named(names) => names.iter().collect(),
+            Adjustments::Named(these) => these.iter().collect(),
         };
         let mut gone: Vec<Line> = Vec::new();
         let mut places: HashMap<Instrument, usize> = HashMap::new();
         let mut zero =
             |instrument: &Instrument, code: &Code, name: Option<SmolStr>, by: Option<(StrategyName, Moment)>| {
-                let line = match sheet.places.get(instrument) {
-                    Some(place) => &mut sheet.lines[*place],
-                    None => {
-                        let place = *places.entry(instrument.clone()).or_insert_with(|| {
-                            gone.push(Line::new(code.clone(), name));
-                            gone.len() - 1
-                        });
-                        &mut gone[place]
-                    }
+                let line = if let Some(place) = sheet.places.get(instrument) {
+                    &mut sheet.lines[*place]
+                } else {
+                    let place = *places.entry(instrument.clone()).or_insert_with(|| {
+                        gone.push(Line::new(code.clone(), name));
+                        gone.len() - 1
+                    });
+                    &mut gone[place]
                 };
                 line.droppers.extend(by);
             };
@@ -277,7 +280,7 @@ impl Book {
             Some(LineHold { reason: HoldReason::UnknownCode, since: settled.mark.updated_at })
         } else {
             let silent = self.silent(&line, settled, began);
-            (!silent.is_empty()).then(|| LineHold { reason: HoldReason::NotFresh(silent), since: began })
+            if silent.is_empty() { None } else { Some(LineHold { reason: HoldReason::NotFresh(silent), since: began }) }
         };
         TargetLine {
             average: line.average(),
@@ -331,7 +334,9 @@ impl Sheet {
             let volume = position.volume().scaled(scale);
             line.exact += volume;
             line.is_scaled |= scale != Decimal::ONE;
-            line.amount += position.amount();
+            line.scale = if line.parts.is_empty() { Some(scale) } else { line.scale.filter(|one| *one == scale) };
+            line.paid.0 += position.amount();
+            line.paid.1 += position.volume().into();
             line.weighed.0 += position.amount().approximate() * weight;
             line.weighed.1 += position.volume().approximate() * weight;
             match line.parts.last_mut().filter(|part| part.strategy == strategy.name) {

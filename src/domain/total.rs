@@ -233,7 +233,7 @@ mod tests {
             Some(current) => {
                 let list = current.list.followed_by(positions);
                 let changes = current.list.changes_to(&list);
-                book.replace(Arc::new(strategy(current.id, list)), &changes);
+                book.replace(&Arc::new(strategy(current.id, list)), &changes);
             }
             None => book.add(Arc::new(strategy(StrategyId::new(at), PositionList::default().followed_by(positions)))),
         }

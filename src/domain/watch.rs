@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::board::Board;
 use super::book::{Book, Strategy};
 use super::decimal::Volume;
+use super::hold::Hold;
 use super::moment::Moment;
-use super::strategy::Kind;
+use super::strategy::{Kind, StrategyName};
 use super::total::{Selection, TotalLine};
 
 /// How many of a kind are told: where there are more, it is no single one that is wrong.
 const MOST_BELOW_ZERO: usize = 200;
 const MOST_SILENT: usize = 20;
+const MOST_WAITING: usize = 20;
 
 /// How far the clock may be put back without a word: a time service does it by less.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
@@ -27,6 +29,8 @@ pub enum Attention<'a> {
     OddLots(Vec<&'a TotalLine>),
     /// The strategy should have pushed by now.
     Silent(&'a Strategy),
+    /// A push waits for the operator.
+    Waiting(&'a StrategyName, &'a Hold),
 }
 
 /// What deserves attention in a book, whose whole total is given.
@@ -37,8 +41,10 @@ pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], silent_since: Momen
     let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
     let silent = book.strategies().map(|strategy| &**strategy).filter(|strategy| is_silent(strategy, silent_since));
     let silent = silent.map(Attention::Silent);
-    examples
-        .into_iter()
+    let waiting = book.settings().holds().map(|(name, hold)| Attention::Waiting(name, hold));
+    waiting
+        .take(MOST_WAITING)
+        .chain(examples)
         .chain(below_zero.take(MOST_BELOW_ZERO))
         .chain(odd_lots)
         .chain(silent.take(MOST_SILENT))
@@ -72,7 +78,7 @@ mod tests {
     use super::super::decimal::Decimal;
     use super::super::position::{Position, PositionList};
     use super::super::revision::Revision;
-    use super::super::strategy::{StrategyId, StrategyName};
+    use super::super::strategy::StrategyId;
     use super::*;
 
     /// A strategy that holds these and was last pushed then.
@@ -108,6 +114,7 @@ mod tests {
                 lines.iter().map(|line| format!("{}={}", line.code, line.volume)).collect::<Vec<_>>().join(" ")
             }
             Attention::Silent(strategy) => format!("{} silent", strategy.name),
+            Attention::Waiting(name, _) => format!("{name} waits"),
         };
         attention(&book, &total, Moment::from_micros(10)).iter().map(words).collect()
     }

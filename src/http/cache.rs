@@ -72,6 +72,14 @@ impl Prepared {
         Self { is_for_all: true, ..self }
     }
 
+    /// The same, with what is sent to who unpacks it made in the same go.
+    pub(super) fn zipped(self) -> Self {
+        if self.plain.len() < GZIP_FROM {
+            return self;
+        }
+        Self { gzip: Once::made(gzip(&self.plain)), ..self }
+    }
+
     async fn gzip(&self) -> Result<Bytes, AppError> {
         let plain = self.plain.clone();
         self.gzip.get(move || Ok(gzip(&plain))).await
@@ -95,8 +103,23 @@ struct Kept {
 /// What a poller has already, and what it can unpack.
 pub(super) struct Conditions {
     known: Vec<HeaderValue>,
-    gzip: bool,
+    pub(super) gzip: bool,
 }
+
+impl Conditions {
+    /// Whether the poller has anything at all.
+    pub(super) const fn is_any(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// Whether the poller has the state that a tag names.
+    pub(super) fn know(&self, tag: &Tag) -> bool {
+        self.known.iter().any(|value| names_tag(value, &tag.0))
+    }
+}
+
+/// The name of a state, as an `ETag` spells it between its quotes.
+pub(super) struct Tag(String);
 
 impl<S: Sync> FromRequestParts<S> for Conditions {
     type Rejection = Infallible;
@@ -162,6 +185,12 @@ impl Answers {
         if found.mark == mark { Arc::clone(&found) } else { fresh }
     }
 
+    /// The name of the state `mark`.
+    pub(super) fn tag(&self, mark: Option<Mark>) -> Tag {
+        let (revision, chain) = mark.map_or((0, 0), |mark| (mark.revision.get(), u64::from_be_bytes(mark.chain)));
+        Tag(format!("{revision}-{:016x}", chain ^ self.seal))
+    }
+
     /// Answers a read of the state `mark`: 304 when the asker has it, else `answer`, which is not begun before.
     pub(super) async fn respond(
         &self,
@@ -169,22 +198,31 @@ impl Answers {
         mark: Option<Mark>,
         answer: impl Future<Output = Result<Arc<Prepared>, AppError>>,
     ) -> Result<Response, AppError> {
-        let (revision, chain) = mark.map_or((0, 0), |mark| (mark.revision.get(), u64::from_be_bytes(mark.chain)));
-        let tag = format!("{revision}-{:016x}", chain ^ self.seal);
-        if conditions.known.iter().any(|value| names_tag(value, &tag)) {
-            return Ok(response(StatusCode::NOT_MODIFIED, &tag, Body::empty()));
-        }
-        let answer = answer.await?;
-        let mut response = if answer.plain.len() < GZIP_FROM || !conditions.gzip {
-            response(StatusCode::OK, &tag, Body::from(answer.plain.clone()))
+        let tag = self.tag(mark);
+        if conditions.know(&tag) { Ok(tag.unchanged()) } else { answer.await?.response(&tag, conditions.gzip).await }
+    }
+}
+
+impl Tag {
+    /// A 304 to who has this state.
+    pub(super) fn unchanged(&self) -> Response {
+        response(StatusCode::NOT_MODIFIED, &self.0, Body::empty())
+    }
+}
+
+impl Prepared {
+    /// A 200 with this answer, which is the one of the state that `tag` names.
+    pub(super) async fn response(&self, Tag(tag): &Tag, gzip: bool) -> Result<Response, AppError> {
+        let mut response = if self.plain.len() < GZIP_FROM || !gzip {
+            response(StatusCode::OK, tag, Body::from(self.plain.clone()))
         } else {
             // Another encoding is another strong tag; both name the same state.
-            let mut zipped = response(StatusCode::OK, &format!("{tag}-gz"), Body::from(answer.gzip().await?));
+            let mut zipped = response(StatusCode::OK, &format!("{tag}-gz"), Body::from(self.gzip().await?));
             zipped.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             zipped
         };
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if answer.is_for_all {
+        if self.is_for_all {
             response.extensions_mut().insert(KeptForAll);
         }
         Ok(response)

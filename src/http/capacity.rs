@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,6 +11,8 @@ use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 
 use super::error::AppError;
 use super::places::{Place, Places};
@@ -50,7 +53,8 @@ impl Room {
             Self::Polls => Places::new("polls", 512, 256),
             Self::Pushes => Places::new("pushes", 512, 512),
             Self::Pages => Places::new("pages", 64, 64),
-            Self::Operators => Places::new("the operator", 64, 64),
+            // More than strangers and logins have together: those take a place here too, before it is known who they are.
+            Self::Operators => Places::new("the operator", 128, 128),
             Self::History => Places::new("looks into the history", 8, 4),
             Self::Exports => Places::new("exports", 4, 2),
         }
@@ -78,6 +82,8 @@ pub(super) struct Capacity {
     answers: [Places; 2],
     /// For those who listen to events; each holds a connection.
     pub(super) listeners: Places,
+    /// For those who wait for something new, one for each KiB that they asked.
+    pub(super) waiting: Places,
 }
 
 impl Capacity {
@@ -98,7 +104,9 @@ impl Default for Capacity {
             logins: Places::new("logins", 32, 4),
             answers: ["answers to polls that are not taken", "answers that are not taken"]
                 .map(|what| Places::new(what, 128 << 10, 64 << 10)),
-            listeners: Places::new("listeners to events", 256, 128),
+            // All of them may come through one proxy.
+            listeners: Places::new("listeners to events", 12_288, 10_240),
+            waiting: Places::new("those who wait", 12_288, 10_240),
         }
     }
 }
@@ -125,6 +133,39 @@ impl Capacity {
     }
 }
 
+/// What is left of a request that waits for something to happen. It is the whole answer of its handler; the request's
+/// place is given back, and its time begins anew.
+#[derive(Clone)]
+pub(super) struct Later {
+    longest: Duration,
+    work: Arc<Mutex<Option<BoxFuture<'static, Response>>>>,
+}
+
+impl Later {
+    /// Goes on with `work`, which may take so long without doing anything.
+    pub(super) fn response<E: IntoResponse>(
+        longest: Duration,
+        work: impl Future<Output = Result<Response, E>> + Send + 'static,
+    ) -> Response {
+        let work = work.map(|outcome| outcome.unwrap_or_else(E::into_response)).boxed();
+        let mut response = Response::default();
+        response.extensions_mut().insert(Self { longest, work: Arc::new(Mutex::new(Some(work))) });
+        response
+    }
+
+    async fn answer(self) -> Response {
+        // Nobody else has it.
+        let Some(work) = self.work.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return AppError::Internal.into_response();
+        };
+        within(self.longest + TIME_LIMIT, work).await
+    }
+}
+
+async fn within(limit: Duration, work: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| AppError::Timeout.into_response())
+}
+
 /// Routes whose requests take a place in a room.
 pub(super) fn in_room(room: Room, state: &AppState, routes: Router<AppState>) -> Router<AppState> {
     routes.route_layer(middleware::from_fn_with_state((state.clone(), room), bounded))
@@ -140,8 +181,11 @@ async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request
     // Polls are the many and change nothing: only what could matter is worth a line.
     let is_safe = request.method().is_safe();
     let told = (request.method() != Method::GET).then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
-    let response = answer.unwrap_or_else(|_| AppError::Timeout.into_response());
+    let mut response = within(TIME_LIMIT, next.run(request)).await;
+    if let Some(later) = response.extensions_mut().remove::<Later>() {
+        drop(place);
+        return state.capacity.weighed(room, later.answer().await, peer);
+    }
     if let Some((method, path)) = told {
         let (method, path) = (Excerpt(method.as_str()), Excerpt(&path));
         tracing::info!(%method, %path, ?peer, status = response.status().as_u16(), "answered");
@@ -154,4 +198,24 @@ async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request
 /// What a panic answers; the panic itself is in the log already.
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     AppError::Internal.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    /// As many places as there are, each for another address.
+    fn all(place: impl Fn(IpAddr) -> Option<Place>) -> Vec<Place> {
+        (0..1000).map_while(|address| place(Ipv4Addr::from_bits(address).into())).collect()
+    }
+
+    #[test]
+    fn those_who_are_slow_to_say_who_they_are_leave_room_for_the_operator() {
+        let capacity = Capacity::default();
+        let (strangers, logins) = (all(|from| capacity.strangers.of(from)), all(|from| capacity.logins.of(from)));
+        let operators = all(|from| capacity.place(Room::Operators, from));
+        assert!(operators.len() > strangers.len() + logins.len());
+    }
 }

@@ -131,55 +131,15 @@ impl AppError {
             ),
             Self::OutcomeUnknown => later(
                 "outcome_unknown",
-                "写入时存储出错，无法确定更改是否已保存；请查看当前修订号，或稍后重新提交同样的内容（重复提交同样的持仓不会有影响）",
-                "the store failed while writing, and whether the change was stored is not known; look at the current revision, \
+                "写入时存储出错，无法确定更改是否已保存；请查看现在的状态，或稍后重新提交同样的内容（重复提交同样的持仓不会有影响）",
+                "the store failed while writing, and whether the change was stored is not known; look at what is there now, \
                  or send the same again shortly (the same list twice does no harm)",
             ),
             Self::UnknownStrategy(unknown) => {
                 missing("unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
             }
-            Self::UnknownAccount(name) => missing(
-                "unknown_account",
-                format!("账户不存在: {name}"),
-                format!("there is no account {:?}", name.as_str()),
-            ),
-            Self::Incomplete(incomplete) => {
-                let names: Vec<&str> = incomplete.0.iter().map(StrategyName::as_str).collect();
-                Text::new(
-                    S::SERVICE_UNAVAILABLE,
-                    "incomplete",
-                    format!(
-                        "账户的目标不完整，终端不应交易: 尚未收到这些策略的持仓，或它们已删除: {}",
-                        names.join("、")
-                    ),
-                    format!("the target is incomplete and nothing may be traded: {incomplete}"),
-                )
-            }
-            Self::Paused(note) => {
-                let (zh, en) = match note {
-                    Some(note) => (format!("（{note}）"), format!(" ({note})")),
-                    None => (String::new(), String::new()),
-                };
-                Text::new(
-                    S::SERVICE_UNAVAILABLE,
-                    "paused",
-                    format!("操作员已暂停，终端不应交易{zh}"),
-                    format!("the operator paused it, and nothing may be traded{en}"),
-                )
-            }
-            Self::OtherTerminal { name, address, since } => {
-                let who = name.as_ref().map_or_else(|| address.to_string(), |name| format!("{name} ({address})"));
-                Text::new(
-                    S::CONFLICT,
-                    "other_terminal",
-                    format!(
-                        "账户正由另一个终端使用: {who}，自 {since} 起。请停掉其中一个；最后一次通信 60 秒后账户自动释放"
-                    ),
-                    format!(
-                        "another terminal holds the account: {who}, since {since}; stop one of them, the account is free \
-                         60 s after the last word"
-                    ),
-                )
+            Self::UnknownAccount(_) | Self::Incomplete(_) | Self::Paused(_) | Self::OtherTerminal { .. } => {
+                self.text_for_terminals()
             }
             Self::UnknownRevision(revision) => missing(
                 "unknown_revision",
@@ -238,6 +198,58 @@ impl AppError {
                 "服务器内部错误",
                 "an error of the server; the cause is in its log",
             ),
+        }
+    }
+}
+
+impl AppError {
+    /// What keeps a terminal from its account's target.
+    fn text_for_terminals(&self) -> Text {
+        match self {
+            Self::UnknownAccount(name) => missing(
+                "unknown_account",
+                format!("账户不存在: {name}"),
+                format!("there is no account {:?}", name.as_str()),
+            ),
+            Self::Incomplete(incomplete) => {
+                let names: Vec<&str> = incomplete.0.iter().map(StrategyName::as_str).collect();
+                Text::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "incomplete",
+                    format!(
+                        "账户的目标不完整，终端不应交易: 尚未收到这些策略的持仓，或它们已删除: {}",
+                        names.join("、")
+                    ),
+                    format!("the target is incomplete and nothing may be traded: {incomplete}"),
+                )
+            }
+            Self::Paused(note) => {
+                let (zh, en) = match note {
+                    Some(note) => (format!("（{note}）"), format!(" ({note})")),
+                    None => (String::new(), String::new()),
+                };
+                Text::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "paused",
+                    format!("操作员已暂停，终端不应交易{zh}"),
+                    format!("the operator paused it, and nothing may be traded{en}"),
+                )
+            }
+            Self::OtherTerminal { name, address, since } => {
+                let who = name.as_ref().map_or_else(|| address.to_string(), |name| format!("{name} ({address})"));
+                Text::new(
+                    StatusCode::CONFLICT,
+                    "other_terminal",
+                    format!(
+                        "账户正由另一个终端使用: {who}，自 {since} 起。请停掉其中一个；最后一次通信 60 秒后账户自动释放"
+                    ),
+                    format!(
+                        "another terminal holds the account: {who}, since {since}; stop one of them, the account is free \
+                         60 s after the last word"
+                    ),
+                )
+            }
+            other => other.text(),
         }
     }
 }

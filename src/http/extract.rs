@@ -15,16 +15,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_path_to_error::Segment;
+use tokio::time::Instant;
 
 use super::error::{AppError, Invalid};
 use super::places::Places;
 use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer, cookies};
 use crate::auth::Denied;
 use crate::auth::reach::Source;
-use crate::auth::rights::{AccountReader, Operator, Pusher, Reader, Sender, TotalReader};
+use crate::auth::rights::{AccountReader, Admission, Operator, Pusher, Reader, Sender, TotalReader};
 use crate::auth::token::Bound;
 use crate::domain::account::AccountName;
-use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 
 const JSON: &str = "application/json";
@@ -131,14 +131,30 @@ pub(super) async fn total_reader(parts: &Parts, state: &AppState) -> Result<Tota
     Ok(state.gate.total_reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
 }
 
-/// Whether somebody who was found to be a [`Reader`] still is one; see [`Gate::still_reads`].
-///
-/// [`Gate::still_reads`]: crate::auth::rights::Gate::still_reads
-pub(super) async fn still_reads(parts: &Parts, state: &AppState, password_set_at: Option<Moment>) -> bool {
-    let jar = CookieJar::from_headers(&parts.headers);
-    match sender(parts, cookies::session(&jar, state.is_tls)) {
-        Ok(sender) => state.gate.still_reads(sender, password_set_at).await,
-        Err(_) => false,
+/// For how long somebody is believed to be still allowed to read.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+
+/// By what a [`Reader`] was let in, and when that was looked at: an answer to them may go on for longer than they may read.
+pub(super) struct Admitted {
+    by: Admission,
+    pub(super) at: Instant,
+}
+
+impl Admitted {
+    /// For a request of which a [`Reader`] was extracted just now.
+    pub(super) async fn of(parts: &Parts, state: &AppState) -> Result<Self, AppError> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        let by = state.gate.admission(sender(parts, cookies::session(&jar, state.is_tls))?).await?;
+        Ok(Self { by, at: Instant::now() })
+    }
+
+    /// Looks again, unless that was done a moment ago.
+    pub(super) async fn renew(&mut self, state: &AppState) -> Result<(), AppError> {
+        if self.at.elapsed() >= BELIEVED_FOR {
+            self.at = Instant::now();
+            state.gate.still_reads(&self.by).await?;
+        }
+        Ok(())
     }
 }
 

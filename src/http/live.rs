@@ -15,24 +15,21 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::error::{AppError, Invalid};
-use super::extract::{Query, still_reads};
+use super::extract::{Admitted, Query};
 use super::places::Place;
 use super::{AppState, Peer};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
-use crate::store::{Store, Stored, Unavailable};
+use crate::net::{Line, Lingering};
+use crate::store::{Stored, Unavailable};
 
 /// After how long without an event a comment shows both ends that the other is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// How long somebody who listens is believed to be allowed to, while there is something to tell.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 /// How many missed revisions are read from the history at a time.
 const CATCH_UP: i64 = 500;
@@ -90,10 +87,9 @@ pub(crate) async fn events(
     let is_astray = last_seen.is_some_and(|id| id.lineage != lineage || id.revision > newest);
     let reset = is_astray.then(|| reset(newest, lineage));
     let (seen, behind) = last_seen.filter(|_| !is_astray).map_or((newest, false), |id| (id.revision, true));
-    let password_set_at = state.gate.password_set_at(&asked.headers).await?;
-    let (admitted_at, store) = (Instant::now(), state.store.for_listeners());
-    let listener =
-        Listener { state, store, stored, closing, seen, behind, asked, password_set_at, admitted_at, _place: place };
+    let admitted = Admitted::of(&asked, &state).await?;
+    let lingering = asked.extensions.get().and_then(Line::linger);
+    let listener = Listener { state, stored, closing, seen, behind, admitted, _place: place, _lingering: lingering };
     let batches = stream::unfold(listener, async |mut listener| Some((listener.next().await?, listener)));
     // At once, so that a browser knows that it is connected, and how soon to come back.
     let greeting = std::iter::once(Event::default().retry(COME_BACK)).chain(reset).collect();
@@ -114,20 +110,15 @@ fn last_seen(headers: &HeaderMap, query: &EventsQuery) -> Result<Option<EventId>
 /// Somebody who listens.
 struct Listener {
     state: AppState,
-    store: Store,
     stored: Receiver<Arc<[Stored]>>,
     closing: watch::Receiver<bool>,
     /// The newest revision that was told.
     seen: Revision,
     /// Whether there may be revisions that only the history knows of.
     behind: bool,
-    /// The request, which says who listens.
-    asked: Parts,
-    /// When the password was set by which somebody may listen.
-    password_set_at: Option<Moment>,
-    /// When they were found to be allowed to.
-    admitted_at: Instant,
+    admitted: Admitted,
     _place: Place,
+    _lingering: Option<Lingering>,
 }
 
 impl Listener {
@@ -135,14 +126,15 @@ impl Listener {
     async fn next(&mut self) -> Option<Result<Vec<Event>, Unavailable>> {
         loop {
             let heard = if self.behind { None } else { self.hear().await? };
-            if !self.may_go_on().await {
+            // Their key may have been revoked, or the password set anew.
+            if self.admitted.renew(&self.state).await.is_err() {
                 return None;
             }
             if let Some(batch) = heard {
                 return Some(Ok(self.tell(&batch)));
             }
             if self.behind {
-                match self.store.stored_after(self.seen, CATCH_UP).await {
+                match self.state.store.for_listeners().stored_after(self.seen, CATCH_UP).await {
                     Ok(missed) if missed.is_empty() => self.behind = false,
                     Ok(missed) => return Some(Ok(self.tell(&missed))),
                     // The connection ends with an error, and the listener comes back with what it has seen.
@@ -158,7 +150,7 @@ impl Listener {
         let heard = tokio::select! {
             heard = self.stored.recv() => heard,
             _ = self.closing.wait_for(|closing| *closing) => return None,
-            () = sleep_until(self.admitted_at + KEEP_ALIVE) => return Some(None),
+            () = sleep_until(self.admitted.at + KEEP_ALIVE) => return Some(None),
         };
         match heard {
             Ok(batch) => Some(Some(batch)),
@@ -168,15 +160,6 @@ impl Listener {
             }
             Err(RecvError::Closed) => None,
         }
-    }
-
-    /// Whether somebody may still listen: their key may have been revoked, or the password set anew.
-    async fn may_go_on(&mut self) -> bool {
-        if self.admitted_at.elapsed() < BELIEVED_FOR {
-            return true;
-        }
-        self.admitted_at = Instant::now();
-        still_reads(&self.asked, &self.state, self.password_set_at).await
     }
 
     /// Those revisions that were not told before, as events.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
+use futures::future::{BoxFuture, Shared, ready};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -28,6 +28,11 @@ impl<T> fmt::Debug for Once<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Once<T> {
+    /// What is there already.
+    pub(super) fn made(it: T) -> Self {
+        Self(OnceLock::from(ready(Ok(it)).boxed().shared()))
+    }
+
     /// What was made, or what `make` makes. Whoever asked first may have left meanwhile: it is made all the same.
     pub(super) async fn get(&self, make: impl FnOnce() -> Result<T, AppError> + Send + 'static) -> Result<T, AppError> {
         let making =
@@ -39,17 +44,26 @@ impl<T: Clone + Send + Sync + 'static> Once<T> {
     }
 }
 
-/// Where answers are made that only one asker wants: no more at a time than there are processors.
+/// Where answers are made that only one asker wants: so many at a time.
 #[derive(Debug)]
 pub(super) struct Workshop(Arc<Semaphore>);
 
-impl Default for Workshop {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(available_parallelism().map_or(1, NonZero::get))))
-    }
-}
-
 impl Workshop {
+    /// For whoever asks: all processors may be busy with it.
+    pub(super) fn for_askers() -> Self {
+        Self::with(processors())
+    }
+
+    /// For those who waited for the same change and come together: however many they are, half of the processors are
+    /// left to others.
+    pub(super) fn for_crowds() -> Self {
+        Self::with((processors() / 2).max(1))
+    }
+
+    fn with(places: usize) -> Self {
+        Self(Arc::new(Semaphore::new(places)))
+    }
+
     pub(super) async fn make<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> Result<T, AppError> + Send + 'static,
@@ -62,6 +76,10 @@ impl Workshop {
         };
         spawn_blocking(work).await.unwrap_or_else(lost)
     }
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Work that panicked.
@@ -88,7 +106,7 @@ mod tests {
         let (make, other) = work();
         let (first, second, ()) = tokio::join!(once.get(make), once.get(|| Ok(8)), other);
         assert_eq!((first, second, once.get(|| Ok(9)).await), (Ok(7), Ok(7), Ok(7)));
-        let ((make, other), workshop) = (work(), Workshop::default());
+        let ((make, other), workshop) = (work(), Workshop::for_crowds());
         assert_eq!(tokio::join!(workshop.make(make), other).0, Ok(7));
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod api;
+mod asking;
 mod cache;
 mod capacity;
 mod conflict_text;
@@ -67,6 +68,8 @@ pub struct Shared {
     /// Which terminal holds which account.
     terminals: Terminals,
     targets: Targets,
+    /// Apart: a crowd that waited must not hold up who asks just now.
+    crowd_workshop: Workshop,
     capacity: Capacity,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
@@ -91,7 +94,8 @@ impl AppState {
             clock,
             zone,
             answers,
-            workshop: Workshop::default(),
+            workshop: Workshop::for_askers(),
+            crowd_workshop: Workshop::for_crowds(),
             terminals: Terminals::default(),
             targets: Targets::default(),
             capacity,

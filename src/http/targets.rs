@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::response::Response;
-
 use super::AppState;
-use super::api::accounts::{TargetAnswer, began};
+use super::api::accounts::TargetAnswer;
 use super::api::positions::AccountTotalAnswer;
-use super::cache::{Conditions, Prepared};
+use super::asking::{Making, Question};
+use super::cache::Prepared;
 use super::error::AppError;
 use super::making::Once;
+use crate::clock::Clock;
+use crate::desk::terminals::Waiting;
 use crate::domain::account::AccountName;
-use crate::domain::book::Mark;
+use crate::domain::book::{Book, Mark};
+use crate::domain::calendar::trading_day_began;
 use crate::domain::code::Notation;
+use crate::domain::settings::Settled;
 use crate::domain::target::TargetMark;
 
 /// How a target is spelled.
@@ -27,7 +30,7 @@ pub(super) enum Shape {
 
 #[derive(Debug, Clone)]
 struct Kept {
-    mark: TargetMark,
+    mark: Mark,
     answer: Arc<Once<Arc<Prepared>>>,
 }
 
@@ -37,13 +40,13 @@ pub(super) struct Targets(Mutex<HashMap<(AccountName, Shape), Kept>>);
 
 impl Targets {
     /// The answer about a state of an account's target, made or to be made.
-    fn of(&self, account: &AccountName, shape: Shape, mark: TargetMark) -> Arc<Once<Arc<Prepared>>> {
+    pub(super) fn of(&self, account: &AccountName, shape: Shape, mark: Mark) -> Arc<Once<Arc<Prepared>>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (account.clone(), shape);
         match kept.get(&key) {
             Some(kept) if kept.mark == mark => Arc::clone(&kept.answer),
             // Whoever holds an older book must not take its answers away from the others.
-            Some(kept) if kept.mark.mark.revision > mark.mark.revision => Arc::default(),
+            Some(kept) if kept.mark.revision > mark.revision => Arc::default(),
             _ => {
                 let answer = Arc::new(Once::default());
                 kept.insert(key, Kept { mark, answer: Arc::clone(&answer) });
@@ -53,7 +56,7 @@ impl Targets {
     }
 
     /// Forgets the answers about accounts that are no more.
-    fn forget(&self, account: &AccountName) {
+    pub(super) fn forget(&self, account: &AccountName) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(name, _), _| name != account);
     }
@@ -65,39 +68,46 @@ fn tagged(mark: TargetMark) -> Mark {
     Mark { chain: chain.to_be_bytes(), ..mark.mark }
 }
 
-impl AppState {
-    /// Answers what an account is to hold, unless its polls are paused or what it should hold is not known.
-    pub(super) async fn target(
-        &self,
-        name: &AccountName,
-        shape: Shape,
-        conditions: &Conditions,
-    ) -> Result<Response, AppError> {
-        let (book, began) = (self.store.book(), began(self));
-        let Some(settled) = book.settings().account(name).cloned() else {
-            self.targets.forget(name);
-            return Err(AppError::UnknownAccount(name.clone()));
-        };
-        if let Some((pause, _)) = book.settings().paused(Some(name)) {
+/// What an account is to hold, unless its polls are paused or what it should hold is not known.
+pub(super) struct OfTarget {
+    account: AccountName,
+    shape: Shape,
+    clock: Clock,
+    /// Keeps the account for the terminal that asks, also while it waits.
+    _seat: Option<Waiting>,
+}
+
+impl OfTarget {
+    pub(super) fn new(state: &AppState, account: AccountName, shape: Shape, seat: Option<Waiting>) -> Self {
+        Self { account, shape, clock: state.clock.clone(), _seat: seat }
+    }
+
+    fn settled<'a>(&self, book: &'a Book) -> Result<&'a Arc<Settled>, AppError> {
+        let settled = book.settings().account(&self.account);
+        settled.ok_or_else(|| AppError::UnknownAccount(self.account.clone()))
+    }
+}
+
+impl Question for OfTarget {
+    fn mark(&self, book: &Book) -> Result<Option<Mark>, AppError> {
+        let settled = self.settled(book)?;
+        if let Some((pause, _)) = book.settings().paused(Some(&self.account)) {
             return Err(AppError::Paused(pause.note.clone()));
         }
-        let mark = book.target_mark(&settled, began)?;
-        let answer = async {
-            let (maker, account) = (self.clone(), name.clone());
-            let make = move || {
-                let target = book.target(&settled, began)?;
-                let prepared = match shape {
-                    Shape::Lines(notation) => {
-                        maker.answers.prepare(&TargetAnswer::new(&account, &target, notation, &maker.zone))
-                    }
-                    Shape::Total(notation) => {
-                        maker.answers.prepare(&AccountTotalAnswer::new(&target, notation, &maker.zone))
-                    }
-                };
-                prepared.map(|prepared| Arc::new(prepared.for_all()))
-            };
-            self.targets.of(name, shape, mark).get(make).await
-        };
-        self.answers.respond(conditions, Some(tagged(mark)), answer).await
+        Ok(Some(tagged(book.target_mark(settled, trading_day_began(self.clock.now()))?)))
+    }
+
+    fn making(&self) -> Making {
+        Making::Target(self.account.clone(), self.shape)
+    }
+
+    fn make(&self, book: &Book, state: &AppState) -> Result<Prepared, AppError> {
+        let target = book.target(self.settled(book)?, trading_day_began(self.clock.now()))?;
+        match self.shape {
+            Shape::Lines(notation) => {
+                state.answers.prepare(&TargetAnswer::new(&self.account, &target, notation, &state.zone))
+            }
+            Shape::Total(notation) => state.answers.prepare(&AccountTotalAnswer::new(&target, notation, &state.zone)),
+        }
     }
 }

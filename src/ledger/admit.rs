@@ -76,23 +76,22 @@ impl Draft {
         let list = PositionList::default().followed_by(positions);
         let waiting = self.ledger.book.settings().hold(&name);
         let known = waiting.filter(|waiting| waiting.list.same_positions(&list) && waiting.reasons == reasons);
-        let id = match known {
-            // Said again every minute, it is still the same push to decide about.
-            Some(waiting) => waiting.id,
-            None => {
-                let hold = Hold {
-                    id: Revision::NONE,
-                    at: self.now,
-                    actor: origin.actor.clone(),
-                    address: origin.address.clone(),
-                    list,
-                    total_value: aside.total_value,
-                    sequence: aside.sequence,
-                    reasons: reasons.clone(),
-                };
-                let origin = Origin { kind: RevisionKind::Hold, ..origin };
-                self.write(Topic::Hold(name), Some(write_hold(&hold)), origin).unwrap_or(revision)
-            }
+        // Said again every minute, it is still the same push to decide about.
+        let id = if let Some(waiting) = known {
+            waiting.id
+        } else {
+            let hold = Hold {
+                id: Revision::NONE,
+                at: self.now,
+                actor: origin.actor.clone(),
+                address: origin.address.clone(),
+                list,
+                total_value: aside.total_value,
+                sequence: aside.sequence,
+                reasons: reasons.clone(),
+            };
+            let origin = Origin { kind: RevisionKind::Hold, ..origin };
+            self.write(Topic::Hold(name), Some(write_hold(&hold)), origin).unwrap_or(revision)
         };
         Receipt { held: Some((id, reasons)), ..Receipt::plain(revision, false, count) }
     }

@@ -49,6 +49,8 @@ pub struct SetState {
     pub note: Option<String>,
     /// What becomes of the push that waits; it must be said where the strategy is to live and one waits.
     pub waiting: Option<Waiting>,
+    /// The push that was seen to wait: with it, no other is applied or dropped.
+    pub seen: Option<Revision>,
     /// For a strategy that was flat: the revision that it goes back to, and the list as it was then.
     pub back_to: Option<(Revision, Vec<Position>)>,
 }

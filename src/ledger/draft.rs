@@ -82,7 +82,7 @@ impl Draft {
             Deed::Replace(positions) => self.correct(name, positions, current, origin, aside),
             Deed::Restore { to, positions, freeze } => {
                 let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
-                Ok(self.restore(name, positions, freeze, origin))
+                Ok(self.restore(&name, positions, freeze, &origin))
             }
             Deed::Remove { revive } => {
                 let state = if revive { State::Live } else { State::Closed };
@@ -91,7 +91,9 @@ impl Draft {
             Deed::SetState(wish) => self.set_state(&name, current, wish, &origin),
             Deed::Approve(hold) => self.approve(&name, hold, &origin),
             Deed::Discard(hold) => self.discard(&name, hold, &origin),
-            Deed::SetSequence(last) => self.set_sequence(current.ok_or(Rejected::UnknownStrategy(name))?, last, origin),
+            Deed::SetSequence(last) => {
+                Ok(self.set_sequence(current.ok_or(Rejected::UnknownStrategy(name))?, last, origin))
+            }
         }?;
         if let Some(token) = token {
             self.unused.remove(&token);
@@ -171,7 +173,7 @@ impl Draft {
         self.note(&strategy, false, differs);
         if current.is_some() {
             let newest = self.appended.entries.last().filter(|_| differs);
-            self.ledger.book.replace(strategy, newest.map_or(&[], |entry| entry.record.changes.in_list()));
+            self.ledger.book.replace(&strategy, newest.map_or(&[], |entry| entry.record.changes.in_list()));
         } else {
             self.ledger.next_strategy = id.next();
             self.ledger.book.add(strategy);
@@ -217,7 +219,7 @@ impl Draft {
     pub(super) fn retell(&mut self, strategy: Strategy, is_new: bool) {
         let strategy = Arc::new(strategy);
         self.note(&strategy, false, is_new);
-        self.ledger.book.replace(strategy, &[]);
+        self.ledger.book.replace(&strategy, &[]);
     }
 
     /// Notes how a strategy stands now.

@@ -1,14 +1,17 @@
 //! The chain walked from its beginning: whether every link holds, and where it leads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
 use super::chain::{Entry, Head, Record};
 use super::{DocumentState, Unfolded};
-use crate::domain::book::{Book, Strategy};
+use crate::domain::book::{Book, Mark, Past, Strategy};
 use crate::domain::changes::Changes;
+use crate::domain::code::Instrument;
+use crate::domain::moment::Moment;
+use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Revision, Subject, Topic};
 use crate::domain::strategy::{StrategyId, StrategyName};
 
@@ -38,11 +41,19 @@ pub struct Replay {
     length: u64,
     strategies: HashMap<StrategyId, Replayed>,
     documents: HashMap<i64, DocumentState>,
+    /// What strategies wanted once.
+    past: HashMap<StrategyName, BTreeMap<Instrument, Past>>,
 }
 
 impl Default for Replay {
     fn default() -> Self {
-        Self { head: Head::START, length: 0, strategies: HashMap::new(), documents: HashMap::new() }
+        Self {
+            head: Head::START,
+            length: 0,
+            strategies: HashMap::new(),
+            documents: HashMap::new(),
+            past: HashMap::new(),
+        }
     }
 }
 
@@ -68,6 +79,7 @@ impl Replay {
         let Record { subject, subject_id, kind, changes, .. } = entry.record;
         match (subject, changes) {
             (Subject::Strategy(name), Changes::List(changes)) => {
+                self.note_past(&name, entry.at, &changes);
                 let new = || Replayed { name, list: Unfolded::default(), revision: Revision::NONE, revisions: 0 };
                 let strategy = self.strategies.entry(StrategyId::new(subject_id)).or_insert_with(new);
                 strategy.revision = entry.revision;
@@ -89,6 +101,14 @@ impl Replay {
         }
     }
 
+    fn note_past(&mut self, name: &StrategyName, at: Moment, changes: &[InstrumentChange]) {
+        let mark = Mark { updated_at: at, ..self.head.mark() };
+        let left = changes.iter().filter_map(|change| Some((change.instrument.clone(), Past::of(change, mark)?)));
+        for (instrument, past) in left {
+            self.past.entry(name.clone()).or_default().insert(instrument, past);
+        }
+    }
+
     fn check_link(&self, entry: &Entry) -> Result<(), &'static str> {
         let checks = [
             (entry.revision == self.head.revision.next(), "the revision before it is missing"),
@@ -101,7 +121,20 @@ impl Replay {
 
     /// The first strategy or document of the current state that is not as the chain leads to.
     pub fn compare(&self, book: &Book, documents: &OrdMap<Topic, Arc<DocumentState>>) -> Option<Astray> {
-        self.compare_strategies(book).or_else(|| self.compare_documents(documents))
+        let documents = || self.compare_documents(documents);
+        self.compare_strategies(book).or_else(documents).or_else(|| self.compare_past(book))
+    }
+
+    fn compare_past(&self, book: &Book) -> Option<Astray> {
+        let nothing = BTreeMap::new();
+        let names = self.past.keys().chain(book.pasts());
+        let differs = |name: &&StrategyName| {
+            let stored: BTreeMap<_, _> = book.past(name).map(|(item, past)| (item.clone(), (**past).clone())).collect();
+            stored != *self.past.get(*name).unwrap_or(&nothing)
+        };
+        let astray = names.into_iter().find(differs)?;
+        let reason = "what it wanted once is not what the history says".to_owned();
+        Some(Astray { strategy: astray.to_string(), reason })
     }
 
     fn compare_documents(&self, documents: &OrdMap<Topic, Arc<DocumentState>>) -> Option<Astray> {

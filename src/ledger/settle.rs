@@ -61,13 +61,10 @@ impl Draft {
                 let former = former(&self.ledger.book, settings.account(name).map(|settled| &**settled), account);
                 (Some(write_account(account, &former)), account.strategies.len())
             }
-            Document::Account(name, None) if settings.account(name).is_none() => {
+            Document::Account(name, None) | Document::Pause(Some(name), _) if settings.account(name).is_none() => {
                 return Err(Rejected::UnknownAccount(name.clone()));
             }
             Document::Guards(guards) => (Some(write(guards)), guards.entries().len()),
-            Document::Pause(Some(name), _) if settings.account(name).is_none() => {
-                return Err(Rejected::UnknownAccount(name.clone()));
-            }
             Document::Pause(_, pause) => (Some(write(pause)), 0),
             Document::Schedule(_, Some(schedule)) => (Some(write(schedule)), schedule.by().len()),
             Document::Account(_, None) | Document::Schedule(_, None) => (None, 0),
@@ -127,15 +124,15 @@ impl Draft {
     /// Goes back to a list.
     pub(super) fn restore(
         &mut self,
-        name: StrategyName,
+        name: &StrategyName,
         positions: Vec<Position>,
         freeze: bool,
-        origin: Origin,
+        origin: &Origin,
     ) -> Receipt {
         let state = if freeze { State::Frozen } else { State::Live };
-        let current = self.ledger.book.strategy(&name).cloned();
+        let current = self.ledger.book.strategy(name).cloned();
         let receipt = self.replace(name.clone(), positions, current.as_deref(), origin.clone(), Aside::default());
-        self.stand(&name, &Standing { state, note: None, target: None }, &origin);
+        self.stand(name, &Standing { state, note: None, target: None }, origin);
         receipt
     }
 
@@ -168,6 +165,9 @@ impl Draft {
         let (before, waiting) = (settings.state(name), settings.hold(name).map(|hold| hold.id));
         if current.is_none() && before != State::Closed {
             return Err(Rejected::UnknownStrategy(name.clone()));
+        }
+        if let Some(hold) = wish.seen.filter(|seen| wish.waiting.is_some() && waiting != Some(*seen)) {
+            return Err(Rejected::HoldGone { hold, waiting });
         }
         match wish.state {
             State::Closed => self.close(name, current, wish.note, State::Closed, origin),
@@ -300,14 +300,9 @@ impl Draft {
     }
 
     /// Sets back the last sequence that was accepted.
-    pub(super) fn set_sequence(
-        &mut self,
-        current: &Strategy,
-        last: Option<i64>,
-        origin: Origin,
-    ) -> Result<Receipt, Rejected> {
+    pub(super) fn set_sequence(&mut self, current: &Strategy, last: Option<i64>, origin: Origin) -> Receipt {
         if current.sequence == last {
-            return Ok(Receipt::plain(current.mark.revision, false, current.list.len()));
+            return Receipt::plain(current.mark.revision, false, current.list.len());
         }
         let note = last.map(|last| last.to_string());
         let origin = Origin { kind: RevisionKind::Sequence, note, ..origin };
@@ -315,7 +310,7 @@ impl Draft {
         let mark = Mark { updated_at: current.mark.updated_at, ..mark };
         let revisions = current.revisions + 1;
         self.retell(Strategy { mark, revisions, sequence: last, ..current.clone() }, true);
-        Ok(Receipt::plain(mark.revision, true, current.list.len()))
+        Receipt::plain(mark.revision, true, current.list.len())
     }
 }
 

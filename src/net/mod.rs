@@ -19,7 +19,7 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -27,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use self::held::Held;
-use self::pulse::{IDLE, Pulse, Sending};
+use self::pulse::{Order, Sending};
+pub(crate) use self::seats::{Line, Lingering};
 use self::seats::{Seat, Seats};
 use self::tls::Certificate;
 use self::wire::Wire;
@@ -48,6 +49,8 @@ pub struct Bounds {
     pub all: usize,
     /// Connections of one address.
     pub each: usize,
+    /// Connections besides, of whoever waits for something to happen; see [`Line::linger`].
+    pub lingering: usize,
 }
 
 impl Bounds {
@@ -57,27 +60,28 @@ impl Bounds {
     /// As much as this process may have open, after raising that as far as it goes.
     pub fn of_this_process() -> Self {
         let files = raise_file_limit();
-        let all = usize::try_from(files.saturating_sub(Self::OTHER_FILES)).unwrap_or(usize::MAX);
+        let most = usize::try_from(files.saturating_sub(Self::OTHER_FILES)).unwrap_or(usize::MAX);
         let usual = Self::default();
-        if all < usual.all {
+        if most < usual.all {
             tracing::warn!(files, "few files may be open (ulimit -n), so fewer clients can be connected than usual");
         }
         // A poller and a push must find room in any case.
-        let all = all.clamp(16, usual.all);
-        Self { all, each: usual.each.min(all / 2) }
+        let all = most.clamp(16, usual.all);
+        let lingering = most.saturating_sub(all).min(usual.lingering);
+        Self { all, each: usual.each.min(all / 2), lingering }
     }
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { all: 2048, each: 512 }
+        Self { all: 2048, each: 512, lingering: 24_576 }
     }
 }
 
 /// Raises the soft limit of open files to the hard one, and says what holds now.
 #[cfg(unix)]
 fn raise_file_limit() -> u64 {
-    const WANTED: u64 = 4096;
+    const WANTED: u64 = 32_768;
     rlimit::increase_nofile_limit(WANTED).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files cannot be raised");
         256
@@ -96,7 +100,6 @@ struct Shared {
     app: Router,
     certificate: Option<Certificate>,
     seats: Arc<Seats>,
-    stop: CancellationToken,
 }
 
 /// Answers whoever connects, until `stop`: then requests in flight are finished, each for only so long as
@@ -113,7 +116,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let shared = Arc::new(Shared { app, certificate, seats: Seats::new(bounds), stop: stop.clone() });
+    let shared = Arc::new(Shared { app, certificate, seats: Seats::new(bounds) });
     let mut connections = JoinSet::new();
     let mut ticks = tokio::time::interval(SWEEP_EVERY);
     while !stop.is_cancelled() {
@@ -161,10 +164,10 @@ async fn attend(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, seat: 
     let wire = Wire::new(stream, Arc::clone(seat.pulse()));
     let talk = async {
         match &shared.certificate {
-            None => converse(&shared, wire, peer, seat.pulse()).await,
+            None => converse(&shared, wire, peer, &seat).await,
             Some(certificate) => {
                 if let Ok(wire) = certificate.accept(wire).await {
-                    converse(&shared, wire, peer, seat.pulse()).await;
+                    converse(&shared, wire, peer, &seat).await;
                 }
             }
         }
@@ -176,15 +179,15 @@ async fn attend(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, seat: 
 }
 
 /// Answers the requests of a connection.
-async fn converse(shared: &Shared, wire: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, pulse: &Arc<Pulse>) {
-    let service = service_fn(|request| answer(&shared.app, peer, pulse, request));
+async fn converse(shared: &Shared, wire: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, seat: &Seat) {
+    let service = service_fn(|request| answer(&shared.app, peer, seat, request));
     let mut builder = http1::Builder::new();
-    // Between requests; a request's head and everything after it are the pulse's.
-    builder.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
+    // All times are the pulse's: a timer would be set and taken back with every request.
+    builder.header_read_timeout(None).max_buf_size(MAX_HEAD);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(wire), service));
     tokio::select! {
         _ = connection.as_mut() => {}
-        () = shared.stop.cancelled() => {
+        () = seat.pulse().told(Order::Finish) => {
             connection.as_mut().graceful_shutdown();
             // How it ended is the client's business.
             let _ = connection.await;
@@ -195,12 +198,14 @@ async fn converse(shared: &Shared, wire: impl AsyncRead + AsyncWrite + Unpin, pe
 async fn answer(
     app: &Router,
     peer: SocketAddr,
-    pulse: &Arc<Pulse>,
+    seat: &Seat,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
+    let pulse = seat.pulse();
     pulse.asked(request.method());
     let mut request: Request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(seat.line());
     let response = app.clone().oneshot(request).await?;
     pulse.answering();
     let sending = Sending(Arc::clone(pulse));

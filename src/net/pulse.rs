@@ -1,17 +1,20 @@
 //! What a connection is doing, and since when: by that it is judged whether its time is over.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::http::Method;
+use futures::task::AtomicWaker;
 use tokio::time::Instant;
 
 /// How long a client may take for the head of a request, and for all that comes before the first one.
 pub(super) const HEAD: Duration = Duration::from_secs(10);
 
 /// How long a connection may rest between two requests: longer than the pauses of a poller.
-pub(super) const IDLE: Duration = Duration::from_secs(75);
+const IDLE: Duration = Duration::from_secs(75);
 
 /// How long a client may take none of an answer that waits for it.
 pub(super) const UNREAD: Duration = Duration::from_secs(10);
@@ -42,6 +45,15 @@ pub(super) enum Phase {
 const PHASES: [Phase; 6] =
     [Phase::Opening, Phase::Resting, Phase::Asking, Phase::Reading, Phase::Changing, Phase::Answered];
 
+/// What a connection has been told to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    /// To end once the request in flight is answered.
+    Finish = 1,
+    /// To end at once.
+    Leave,
+}
+
 /// Nothing waits to be written.
 const NOTHING: u64 = u64::MAX;
 
@@ -53,11 +65,31 @@ pub(super) struct Pulse {
     phase: AtomicU64,
     /// Since when the client has taken nothing of what waits for it.
     unread: AtomicU64,
+    /// The last [`Order`], and whom to wake for one.
+    order: AtomicU8,
+    waker: AtomicWaker,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        Self { began: Instant::now(), phase: AtomicU64::new(0), unread: AtomicU64::new(NOTHING) }
+        let (phase, unread) = (AtomicU64::new(0), AtomicU64::new(NOTHING));
+        Self { began: Instant::now(), phase, unread, order: AtomicU8::new(0), waker: AtomicWaker::new() }
+    }
+
+    /// Tells the connection to do something.
+    pub(super) fn order(&self, order: Order) {
+        self.order.fetch_max(order as u8, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Waits for an order, or one that goes further; for the connection's own task. It is asked with every request, and
+    /// shares nothing with other connections.
+    pub(super) async fn told(&self, order: Order) {
+        let told = |context: &mut Context<'_>| {
+            self.waker.register(context.waker());
+            if self.order.load(Ordering::Acquire) >= order as u8 { Poll::Ready(()) } else { Poll::Pending }
+        };
+        poll_fn(told).await;
     }
 
     fn elapsed(&self) -> u64 {

@@ -1,5 +1,5 @@
 //! A bound on connections, in all and by address. Who comes when all seats are taken gets that of somebody who says
-//! nothing; who is being answered keeps theirs.
+//! nothing; who is being answered keeps theirs. Who waits for something to happen may linger, and takes no seat.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::Bounds;
-use super::pulse::{Phase, Pulse};
+use super::pulse::{Order, Phase, Pulse};
 use crate::auth::network;
 
 /// How often it is said that there are too many.
@@ -27,6 +26,8 @@ pub(super) struct Seats {
 struct Taken {
     by_number: HashMap<u64, Sitter>,
     by_address: HashMap<IpAddr, usize>,
+    /// Those who gave their seat back for a while; they count as nobody's.
+    lingering: HashMap<u64, Sitter>,
     next: u64,
     stopping: Option<Instant>,
     complained: Option<Instant>,
@@ -36,7 +37,6 @@ struct Taken {
 struct Sitter {
     address: IpAddr,
     pulse: Arc<Pulse>,
-    away: CancellationToken,
 }
 
 /// A seat, for as long as it is held.
@@ -45,7 +45,6 @@ pub(super) struct Seat {
     seats: Arc<Seats>,
     number: u64,
     pulse: Arc<Pulse>,
-    away: CancellationToken,
 }
 
 impl Seats {
@@ -70,24 +69,36 @@ impl Seats {
             taken.complain("all connections are at work; another one was closed");
             return None;
         }
-        let (number, pulse, away) = (taken.next, Arc::new(Pulse::new()), CancellationToken::new());
+        let (number, pulse) = (taken.next, Arc::new(Pulse::new()));
         taken.next += 1;
-        taken.by_number.insert(number, Sitter { address, pulse: Arc::clone(&pulse), away: away.clone() });
-        *taken.by_address.entry(address).or_default() += 1;
-        Some(Seat { seats: Arc::clone(self), number, pulse, away })
+        taken.seat(number, Sitter { address, pulse: Arc::clone(&pulse) });
+        Some(Seat { seats: Arc::clone(self), number, pulse })
+    }
+
+    /// Lets a connection linger, if there is room for one more that does.
+    fn linger(self: &Arc<Self>, number: u64) -> Option<Lingering> {
+        let mut taken = self.taken();
+        if taken.lingering.len() >= self.bounds.lingering {
+            return None;
+        }
+        let sitter = taken.unseat(number)?;
+        taken.lingering.insert(number, sitter);
+        Some(Lingering { seats: Arc::clone(self), number })
     }
 
     /// From now on those who sit are asked to leave.
     pub(super) fn stop(&self) {
-        self.taken().stopping = Some(Instant::now());
+        let mut taken = self.taken();
+        taken.stopping = Some(Instant::now());
+        taken.by_number.values().for_each(|sitter| sitter.pulse.order(Order::Finish));
     }
 
     /// Takes their seats from all whose time is over.
     pub(super) fn sweep(&self) {
         let (taken, now) = (self.taken(), Instant::now());
-        for sitter in taken.by_number.values() {
+        for sitter in taken.by_number.values().chain(taken.lingering.values()) {
             if sitter.pulse.is_overdue(now, taken.stopping) {
-                sitter.away.cancel();
+                sitter.pulse.order(Order::Leave);
             }
         }
     }
@@ -114,14 +125,25 @@ impl Taken {
     }
 
     fn free(&mut self, number: u64) {
-        let Some(sitter) = self.by_number.remove(&number) else { return };
-        sitter.away.cancel();
+        if let Some(sitter) = self.unseat(number).or_else(|| self.lingering.remove(&number)) {
+            sitter.pulse.order(Order::Leave);
+        }
+    }
+
+    fn seat(&mut self, number: u64, sitter: Sitter) {
+        *self.by_address.entry(sitter.address).or_default() += 1;
+        self.by_number.insert(number, sitter);
+    }
+
+    fn unseat(&mut self, number: u64) -> Option<Sitter> {
+        let sitter = self.by_number.remove(&number)?;
         if let Some(count) = self.by_address.get_mut(&sitter.address) {
             *count -= 1;
             if *count == 0 {
                 self.by_address.remove(&sitter.address);
             }
         }
+        Some(sitter)
     }
 
     fn complain(&mut self, what: &str) {
@@ -138,9 +160,14 @@ impl Seat {
         &self.pulse
     }
 
+    /// The connection, as its requests know it.
+    pub(super) fn line(&self) -> Line {
+        Line { seats: Arc::clone(&self.seats), number: self.number }
+    }
+
     /// Waits until somebody else needs the seat, or its time is over.
     pub(super) async fn taken_away(&self) {
-        self.away.cancelled().await;
+        self.pulse.told(Order::Leave).await;
     }
 }
 
@@ -150,9 +177,41 @@ impl Drop for Seat {
     }
 }
 
+/// A request's connection. It is in the request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    seats: Arc<Seats>,
+    number: u64,
+}
+
+impl Line {
+    /// Takes no seat from anybody else for as long as this is held. None where so many do already: then the seat is kept,
+    /// which is none the worse for the connection.
+    pub(crate) fn linger(&self) -> Option<Lingering> {
+        self.seats.linger(self.number)
+    }
+}
+
+/// A connection that lingers, until it has something to do again.
+#[derive(Debug)]
+pub(crate) struct Lingering {
+    seats: Arc<Seats>,
+    number: u64,
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken();
+        if let Some(sitter) = taken.lingering.remove(&self.number) {
+            taken.seat(self.number, sitter);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
+    use futures::FutureExt as _;
 
     use super::*;
 
@@ -160,29 +219,55 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn is_taken_away(seat: &Seat) -> bool {
+        seat.taken_away().now_or_never().is_some()
+    }
+
     #[test]
     fn an_address_has_only_so_many_and_the_silent_leave_first() {
-        let seats = Seats::new(Bounds { all: 4, each: 2 });
+        let seats = Seats::new(Bounds { all: 4, each: 2, lingering: 0 });
         let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
         let (first, second) = (seats.take(one).unwrap(), seats.take(one).unwrap());
         first.pulse().asked(&Method::GET);
         let third = seats.take(one).unwrap();
-        assert!(second.away.is_cancelled() && !first.away.is_cancelled());
+        assert!(is_taken_away(&second) && !is_taken_away(&first));
         third.pulse().asked(&Method::GET);
         assert!(seats.take(one).is_none(), "both are at work");
         let others = [seats.take(other).unwrap(), seats.take(address("2001:db8::1")).unwrap()];
         // All four seats are taken: one of those who say nothing leaves.
         let last = seats.take(address("192.0.2.3")).unwrap();
-        assert!(others[0].away.is_cancelled() && !others[1].away.is_cancelled());
+        assert!(is_taken_away(&others[0]) && !is_taken_away(&others[1]));
         drop((first, second, third, others, last));
         assert!(seats.taken().by_number.is_empty() && seats.taken().by_address.is_empty());
     }
 
     #[test]
+    fn who_lingers_takes_no_seat_and_is_not_asked_to_leave() {
+        let seats = Seats::new(Bounds { all: 3, each: 1, lingering: 2 });
+        let one = address("192.0.2.1");
+        let linger = |seat: &Seat| seat.line().linger();
+        let (first, second) = (seats.take(one).unwrap(), seats.take(address("192.0.2.2")).unwrap());
+        let (first_lingers, second_lingers) = (linger(&first).unwrap(), linger(&second).unwrap());
+        assert!(linger(&first).is_none(), "it does already");
+        let third = seats.take(one).unwrap();
+        assert!(linger(&third).is_none(), "there is room for two");
+        let _fourth = seats.take(address("192.0.2.3")).unwrap();
+        assert!([&first, &second, &third].into_iter().all(|seat| !is_taken_away(seat)));
+        // Back in its seat it counts again: one more of its address, and the first that is asked to leave.
+        drop(first_lingers);
+        let _fifth = seats.take(one).unwrap();
+        assert!(is_taken_away(&first) && !is_taken_away(&second));
+        drop((first, second));
+        assert!(seats.taken().lingering.is_empty(), "a connection that ends takes its lingering with it");
+        drop(second_lingers);
+        assert_eq!(seats.taken().by_number.len(), 3);
+    }
+
+    #[test]
     fn a_network_counts_as_one_address() {
-        let seats = Seats::new(Bounds { all: 9, each: 1 });
+        let seats = Seats::new(Bounds { all: 9, each: 1, lingering: 0 });
         let first = seats.take(address("2001:db8::1")).unwrap();
         let _second = seats.take(address("2001:db8::2")).unwrap();
-        assert!(first.away.is_cancelled());
+        assert!(is_taken_away(&first));
     }
 }

@@ -27,7 +27,7 @@ impl From<OpenError> for Unavailable {
     }
 }
 
-/// A change was not stored, as far as is known.
+/// A change, or what is written besides the book, was not stored, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotStored {
     /// A condition of the change does not hold.

@@ -76,3 +76,58 @@ impl DerefMut for Historian {
         &mut self.connection
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::super::Store;
+    use super::super::history::Filter;
+    use crate::clock::Clock;
+    use crate::domain::moment::Moment;
+
+    /// What takes longer than this takes for ever.
+    const HANGS: Duration = Duration::from_secs(20);
+
+    async fn open(dir: &tempfile::TempDir) -> Store {
+        let clock = Clock::manual(Moment::from_micros(1_767_595_800_000_000));
+        let (store, writer) = Store::open(&dir.path().join("db"), clock, Duration::from_mins(6)).await.unwrap();
+        std::thread::spawn(|| writer.run());
+        store
+    }
+
+    /// Looks back over a connection of the store's historians.
+    async fn look_back(store: &Store) -> bool {
+        timeout(HANGS, store.revisions(&Filter::default(), None, 1)).await.is_ok_and(|found| found.is_ok())
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir).await;
+        let endless = async || {
+            let mut historian = store.historians.one().await.unwrap();
+            let counting = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+            sqlx::query(counting).fetch_one(&mut *historian).await
+        };
+        // Long enough that each of them is at work.
+        let both = async { tokio::join!(endless(), endless()) };
+        assert!(timeout(Duration::from_millis(200), both).await.is_err());
+        let (one, other) = tokio::join!(look_back(&store), look_back(&store));
+        assert!(one && other, "the connections are free again");
+        assert!(timeout(HANGS, store.close()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_operator_and_who_listens_wait_behind_no_historian() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir).await;
+        let (one, other) = (store.historians.one().await.unwrap(), store.historians.one().await.unwrap());
+        assert!(look_back(&store.for_operators()).await);
+        assert!(look_back(&store.for_listeners()).await);
+        drop((one, other));
+        assert!(look_back(&store).await);
+    }
+}

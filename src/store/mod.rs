@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sqlx::SqlitePool;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::api_keys::{ApiKey, NewApiKey};
 pub use self::beside::Beside;
@@ -85,6 +85,7 @@ pub struct Store {
     lineage: i64,
     queue: mpsc::Sender<Command>,
     stored: broadcast::Sender<Arc<[Stored]>>,
+    published: watch::Sender<()>,
     readers: SqlitePool,
     historians: Historians,
     /// Apart from `historians`: the operator's look back, and that of who listens, wait behind nobody's.
@@ -104,17 +105,24 @@ impl Store {
         witness::must_not_be_emptied(path)?;
         sqlite::create_or_migrate(path).await?;
         let book = Arc::new(ArcSwap::from_pointee(Book::default()));
-        let (stored, _) = broadcast::channel(QUEUE);
+        let (stored, published) = (broadcast::Sender::new(QUEUE), watch::Sender::new(()));
         let (queue, commands) = mpsc::channel(QUEUE);
         let historians = Historians::new(path, HISTORIANS);
         // Few and soon done: they need not pause.
         let (operators, listeners) = (Historians::new(path, OPERATORS), Historians::new(path, LISTENERS));
         let folding = Folding::new(historians.clone(), queue.downgrade());
-        let opening = Opening { path, book: Arc::clone(&book), stored: stored.clone(), commands, folding };
+        let opening = Opening {
+            path,
+            book: Arc::clone(&book),
+            stored: stored.clone(),
+            published: published.clone(),
+            commands,
+            folding,
+        };
         let writer = Writer::open(opening, clock, token_memory).await?;
         let readers = sqlite::readers(path, READERS);
         let lineage = writer.lineage();
-        Ok((Self { book, lineage, queue, stored, readers, historians, operators, listeners }, writer))
+        Ok((Self { book, lineage, queue, stored, published, readers, historians, operators, listeners }, writer))
     }
 
     /// Lets the next [`Self::open`] begin with an empty book, though the database at `path` had one.
@@ -152,15 +160,18 @@ impl Store {
         self.stored.subscribe()
     }
 
+    /// Hears of every state that [`Self::book`] takes from now on, also where no list changed in it.
+    pub fn published(&self) -> watch::Receiver<()> {
+        self.published.subscribe()
+    }
+
     /// Stores a change. When this returns a receipt the change is on disk, in the history, and in [`Self::book`].
     ///
     /// # Errors
     /// When a condition of the change does not hold, the store cannot write, or the disk failed in between.
     pub async fn submit(&self, change: Change) -> Result<Receipt, NotStored> {
         let (answer, receipt) = oneshot::channel();
-        let command = Command::Change(Box::new(change), answer);
-        self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
-        receipt.await.unwrap_or(Err(NotStored::Unknown))
+        self.ask(Command::Change(Box::new(change), answer), receipt).await
     }
 
     /// Settles something around the lists; as [`Self::submit`].
@@ -180,21 +191,23 @@ impl Store {
     /// When it cannot.
     pub async fn probe(&self) -> Result<(), Unavailable> {
         let (answer, done) = oneshot::channel();
-        self.ask(Command::Probe(answer), done).await?
+        let gone = || Unavailable::because(STOPPED);
+        self.queue.send(Command::Probe(answer)).await.map_err(|_| gone())?;
+        done.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Sets the operator's password hash.
     ///
     /// # Errors
-    /// When the store cannot write.
-    pub async fn set_password_hash(&self, hash: String) -> Result<(), Unavailable> {
+    /// When the store cannot write, or the disk failed in between.
+    pub async fn set_password_hash(&self, hash: String) -> Result<(), NotStored> {
         self.run(Errand::SetPassword(hash)).await.map(|_| ())
     }
 
     /// Writes something besides the book, and says whether there was anything to do.
-    pub(crate) async fn run(&self, errand: Errand) -> Result<bool, Unavailable> {
+    pub(crate) async fn run(&self, errand: Errand) -> Result<bool, NotStored> {
         let (answer, done) = oneshot::channel();
-        self.ask(Command::Errand(errand, answer), done).await?
+        self.ask(Command::Errand(errand, answer), done).await
     }
 
     /// Notes that an API key was used. Nobody waits for it, and when the writer is busy it is dropped.
@@ -249,9 +262,9 @@ impl Store {
         }
     }
 
-    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<T>) -> Result<T, Unavailable> {
-        let gone = || Unavailable::because(STOPPED);
-        self.queue.send(command).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())
+    /// Has something written. What the writer had taken when it died may be on the disk.
+    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<Result<T, NotStored>>) -> Result<T, NotStored> {
+        self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
+        answer.await.unwrap_or(Err(NotStored::Unknown))
     }
 }

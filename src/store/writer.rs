@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::error::{NotStored, OpenError, Unavailable};
 use super::historians::Historians;
@@ -19,7 +19,7 @@ use super::{Errand, Stored};
 use crate::clock::Clock;
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
-use crate::ledger::chain::Entry;
+use crate::ledger::chain::{Entry, Head};
 use crate::ledger::{Appended, Change, Draft, Ledger, Put, Receipt, Rejected, UsedToken};
 
 /// How many commands may wait before new ones wait outside.
@@ -44,7 +44,7 @@ pub(super) enum Command {
     Change(Box<Change>, oneshot::Sender<Result<Receipt, NotStored>>),
     Put(Box<Put>, oneshot::Sender<Result<Receipt, NotStored>>),
     Probe(oneshot::Sender<Result<(), Unavailable>>),
-    Errand(Errand, oneshot::Sender<Result<bool, Unavailable>>),
+    Errand(Errand, oneshot::Sender<Result<bool, NotStored>>),
     KeyUse {
         id: i64,
         at: Moment,
@@ -68,12 +68,16 @@ pub struct Writer {
     connection: SqliteConnection,
     queue: mpsc::Receiver<Command>,
     ledger: Ledger,
-    published: Arc<ArcSwap<Book>>,
+    book: Arc<ArcSwap<Book>>,
     stored: broadcast::Sender<Arc<[Stored]>>,
+    published: watch::Sender<()>,
     clock: Clock,
     token_memory: Duration,
     last_sweep: Moment,
     folding: Folding,
+    /// Whether the next COMMIT is said to have failed, though it did not.
+    #[cfg(test)]
+    is_doubted: bool,
 }
 
 /// What a writer takes over when the store is opened.
@@ -83,6 +87,8 @@ pub(super) struct Opening<'a> {
     pub(super) book: Arc<ArcSwap<Book>>,
     /// Where it tells what it has stored.
     pub(super) stored: broadcast::Sender<Arc<[Stored]>>,
+    /// Where it tells that there is another book.
+    pub(super) published: watch::Sender<()>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) folding: Folding,
 }
@@ -138,10 +144,30 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+/// What became of a batch whose COMMIT failed on its way to the disk.
+#[derive(Debug, PartialEq, Eq)]
+enum Settled {
+    Stored,
+    NotStored,
+    Unknown,
+}
+
+/// What the chain says that is found on the disk.
+fn settled(appended: &Appended, drafted: &Head, found: &Head) -> Settled {
+    if appended.entries.is_empty() {
+        // A batch without a revision leaves no trace to tell by.
+        Settled::Unknown
+    } else if found == drafted {
+        Settled::Stored
+    } else {
+        Settled::NotStored
+    }
+}
+
 impl Writer {
     /// Loads the book and publishes it.
     pub(super) async fn open(opening: Opening<'_>, clock: Clock, token_memory: Duration) -> Result<Self, OpenError> {
-        let Opening { path, book: published, stored, commands: queue, folding } = opening;
+        let Opening { path, book, stored, published, commands: queue, folding } = opening;
         let (path, mut connection) = (path.to_owned(), sqlite::connect_writer(path).await?);
         let mut ledger = sqlite::load(&mut connection).await?;
         let (witness, seen) = Witness::open(&path)?;
@@ -158,12 +184,15 @@ impl Writer {
             connection,
             queue,
             ledger,
-            published,
+            book,
             stored,
+            published,
             clock,
             token_memory,
             last_sweep,
             folding,
+            #[cfg(test)]
+            is_doubted: false,
         };
         writer.publish(writer.ledger.clone(), &Appended::default());
         Ok(writer)
@@ -245,7 +274,10 @@ impl Writer {
         if sweep {
             self.sweep(&mut ledger, now).await?;
         }
-        self.folding.unfolded += match batch::commit(&mut self.connection, &appended, &unspent).await {
+        let committed = batch::commit(&mut self.connection, &appended, &unspent).await;
+        #[cfg(test)]
+        let committed = if self.is_doubted { Err(sqlx::Error::WorkerCrashed) } else { committed };
+        self.folding.unfolded += match committed {
             Err(error) if batch::is_doubtful(&error) => {
                 self.settle(error.into(), &ledger, &appended).await?;
                 0
@@ -302,17 +334,17 @@ impl Writer {
         self.connection = sqlite::connect_writer(&self.path).await.map_err(fatal)?;
         upkeep::probe(&mut self.connection, self.clock.now()).await.map_err(|error| fatal(error.into()))?;
         let found = sqlite::load(&mut self.connection).await.map_err(fatal)?;
-        if found.head == drafted.head && !appended.entries.is_empty() {
+        let outcome = settled(appended, &drafted.head, &found.head);
+        if outcome == Settled::Stored {
             return Ok(());
         }
         self.publish(found, &Appended::default());
-        // A batch without a revision leaves no trace to tell by.
-        Err(if appended.entries.is_empty() { Failure::Unknown(error) } else { Failure::Refused(error) })
+        Err(if outcome == Settled::Unknown { Failure::Unknown(error) } else { Failure::Refused(error) })
     }
 
     /// Lets everybody see what is now on disk.
     fn publish(&mut self, ledger: Ledger, appended: &Appended) {
-        self.published.store(Arc::new(ledger.book.clone()));
+        self.book.store(Arc::new(ledger.book.clone()));
         self.ledger = ledger;
         self.witness.note(&Witnessed::new(self.lineage, &self.ledger.head));
         let stored: Arc<[Stored]> = appended.entries.iter().map(Stored::from).collect();
@@ -320,6 +352,7 @@ impl Writer {
             // Nobody may be listening.
             let _ = self.stored.send(stored);
         }
+        self.published.send_replace(());
     }
 }
 
@@ -377,7 +410,7 @@ struct Done {
 #[derive(Default)]
 struct Answers {
     changes: Vec<oneshot::Sender<Result<Receipt, NotStored>>>,
-    errands: Vec<oneshot::Sender<Result<bool, Unavailable>>>,
+    errands: Vec<oneshot::Sender<Result<bool, NotStored>>>,
     probes: Vec<oneshot::Sender<Result<(), Unavailable>>>,
     folds: Vec<oneshot::Sender<()>>,
     closing: Option<oneshot::Sender<()>>,
@@ -431,13 +464,13 @@ impl Answers {
         self.closing
     }
 
-    /// Tells those who wait for a change why they get no receipt, and the others the cause.
-    fn refuse(self, changes: &NotStored, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
+    /// Tells those who wait for something to be stored why it is not, as far as is known, and the others the cause.
+    fn refuse(self, not_stored: &NotStored, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
         for answer in self.changes {
-            let _ = answer.send(Err(changes.clone()));
+            let _ = answer.send(Err(not_stored.clone()));
         }
         for answer in self.errands {
-            let _ = answer.send(Err(cause.clone()));
+            let _ = answer.send(Err(not_stored.clone()));
         }
         for answer in self.probes {
             let _ = answer.send(Err(cause.clone()));
@@ -477,5 +510,57 @@ impl Errand {
             Self::AddKey(key) => api_keys::add(connection, &key, now).await,
             Self::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::super::verify::{Verdict, verify};
+    use super::*;
+    use crate::domain::revision::{Actor, Revision};
+    use crate::domain::strategy::StrategyName;
+    use crate::ledger::Deed;
+
+    const NOW: Moment = Moment::from_micros(1_767_595_800_000_000);
+
+    fn change() -> Change {
+        let strategy = StrategyName::parse("alpha").unwrap();
+        Change::new(strategy, Deed::Replace(Vec::new()), Actor::Client("alice".to_owned()), None)
+    }
+
+    async fn open(path: &Path) -> (Store, Writer) {
+        Store::open(path, Clock::manual(NOW), Duration::from_mins(6)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_the_chain_on_the_disk_says_what_a_failed_commit_has_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, writer) = open(&dir.path().join("db")).await;
+        let mut draft = writer.ledger.draft(NOW, std::collections::HashSet::new());
+        draft.take(change()).unwrap();
+        let (drafted, appended, _) = draft.finish();
+        let before = writer.ledger.head;
+        assert_eq!(settled(&appended, &drafted.head, &drafted.head), Settled::Stored);
+        assert_eq!(settled(&appended, &drafted.head, &before), Settled::NotStored);
+        let others = Head { hash: [9; 32], ..drafted.head };
+        assert_eq!(settled(&appended, &drafted.head, &others), Settled::NotStored, "as far, but another chain");
+        assert_eq!(settled(&Appended::default(), &before, &before), Settled::Unknown);
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_though_its_commit_failed_is_told_to_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let (store, mut writer) = open(&path).await;
+        writer.is_doubted = true;
+        std::thread::spawn(|| writer.run());
+        let mut heard = store.subscribe();
+        let receipt = store.submit(change()).await.unwrap();
+        assert_eq!((receipt.revision, receipt.changed), (Revision::new(1), true));
+        let told: Vec<Revision> = heard.try_recv().unwrap().iter().map(|stored| stored.revision).collect();
+        assert_eq!((told, store.book().revision()), (vec![Revision::new(1)], Revision::new(1)));
+        store.close().await;
+        assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 1, .. }));
     }
 }

@@ -12,12 +12,13 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
-use jq2qmt::auth::api_key::Secret;
+use jq2qmt::auth::api_key::{KeyWish, Secret};
 use jq2qmt::auth::password::NewPassword;
 use jq2qmt::auth::reach::Reach;
 use jq2qmt::auth::rights::{Gate, Reads};
 use jq2qmt::auth::token::{Bound, sign};
 use jq2qmt::clock::{Clock, Zone};
+use jq2qmt::domain::account::AccountName;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::strategy::Pattern;
 use jq2qmt::http::{AppState, app};
@@ -257,6 +258,15 @@ impl App {
     pub(crate) async fn total(&self, query: &str) -> Value {
         self.get(&format!("{TOTAL}{query}")).await.ok()
     }
+}
+
+/// Makes a key that is bound to an account, as the command line does.
+pub(crate) async fn add_bound_key(app: &App, name: &str, account: &str) -> String {
+    let secret = Secret::generate().unwrap();
+    let wish = KeyWish::bound(name, AccountName::parse(account).unwrap()).unwrap();
+    let database = Beside::open(&app.database()).await.unwrap();
+    assert!(database.add_key(&wish.with(&secret), app.clock.now()).await.unwrap());
+    secret.reveal().to_owned()
 }
 
 /// Makes a key as the command line does: beside the running server.

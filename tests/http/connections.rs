@@ -9,11 +9,14 @@ use axum::body::{Body, Bytes};
 use axum::routing::get;
 use futures::stream;
 use jq2qmt::net::{Bounds, serve};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::app::{ALICE, App, TOTAL, held};
 
 const ASK: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -23,6 +26,13 @@ struct Server {
     serving: JoinHandle<std::io::Result<()>>,
 }
 
+fn serving_app(bounds: Bounds, app: Router) -> Server {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let serving = tokio::spawn(serve(listener, bounds, None, app, stop.clone()));
+    Server { address, stop, serving }
+}
+
 /// A server of its own; from here on nobody waits in earnest.
 fn serving(bounds: Bounds) -> Server {
     let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 16_384])));
@@ -30,11 +40,9 @@ fn serving(bounds: Bounds) -> Server {
         .route("/healthz", get(async || "ok").post(async |body: Bytes| body))
         .route("/never", get(std::future::pending::<()>).post(std::future::pending::<()>))
         .route("/endless", get(async || Body::from_stream(endless)));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let serving = tokio::spawn(serve(listener, bounds, None, app, stop.clone()));
+    let server = serving_app(bounds, app);
     tokio::time::pause();
-    Server { address, stop, serving }
+    server
 }
 
 impl Server {
@@ -123,7 +131,7 @@ async fn who_does_not_read_is_not_written_to_for_ever() {
 
 #[tokio::test]
 async fn newcomers_get_the_seats_of_the_silent() {
-    let server = serving(Bounds { all: 8, each: 4 });
+    let server = serving(Bounds { all: 8, each: 4, lingering: 0 });
     let mut poller = server.connect().await;
     assert!(is_answered(&mut poller).await);
     let mut silent = Vec::new();
@@ -144,6 +152,33 @@ async fn newcomers_get_the_seats_of_the_silent() {
     assert_eq!(closed_after(server.connect().await).await, 0);
     busy.pop();
     while !is_answered(&mut server.connect().await).await {}
+}
+
+#[tokio::test]
+async fn who_waits_or_listens_takes_nobody_s_seat() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([])).await.ok();
+    let tag = app.get(TOTAL).await.header("etag").to_owned();
+    let server = serving_app(Bounds { all: 8, each: 4, lingering: 40 }, app.router());
+    let wait = format!("GET {TOTAL}?wait=60 HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-None-Match: {tag}\r\n\r\n");
+    let listen = "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_owned();
+    let ask = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    let mut crowd = Vec::new();
+    for request in [wait, listen] {
+        for _ in 0..20 {
+            crowd.push(server.with(request.as_bytes()).await);
+            assert!(hears(&mut server.with(ask).await).await, "by then the others were heard");
+        }
+    }
+    app.push(&ALICE, "alpha", json!([held("X", 1, 1.0)])).await.ok();
+    for one in &mut crowd {
+        assert!(hears(one).await, "nobody had to leave");
+    }
+    // Answered, those that waited sit again, more of them than there are seats for.
+    assert!(hears(&mut server.with(ask).await).await);
+    app.state.close();
+    server.stop.cancel();
+    server.serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]

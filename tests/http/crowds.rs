@@ -143,12 +143,18 @@ async fn slow_strangers_do_not_lock_the_operator_out() {
     let app = Arc::new(App::start().await);
     let edits = crowd(&app, 200, 100, INTERNAL, vec![("content-type", "application/json".to_owned())]).await;
     let logins = crowd(&app, 40, 1, "/login", vec![("content-type", FORM.to_owned())]).await;
-    // From elsewhere, or with the password in the header.
-    assert_eq!(log_in(&app, [198, 51, 100, 1], format!("password={PASSWORD}")).await.status, 303);
-    app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
+    let elsewhere = [198, 51, 100, 1];
+    assert_eq!(log_in(&app, elsewhere, format!("password={PASSWORD}")).await.status, 303);
+    // Logins from so many addresses leave no place to another, but with the password in the header there is one.
+    let more_logins = crowd(&app, 40, 40, "/login", vec![("content-type", FORM.to_owned())]).await;
+    assert_eq!(log_in(&app, elsewhere, format!("password={PASSWORD}")).await.status, 503);
+    let edit =
+        Request::post(INTERNAL).header("x-internal-password", PASSWORD).header("content-type", "application/json");
+    let body = r#"{"strategy_name":"ADJUSTMENT_MAIN","positions":[]}"#;
+    app.send_from(elsewhere, edit.body(body.into()).unwrap()).await.ok();
     app.push(&ALICE, "alpha", json!([])).await.ok();
     app.total("").await;
-    drop((edits, logins));
+    drop((edits, logins, more_logins));
 }
 
 #[tokio::test]

@@ -206,13 +206,13 @@ async fn listening_is_reading_and_has_its_places() {
     assert_eq!(app.get_with("/api/v1/events", &[("last-event-id", "x")]).await.refusal().0, 400);
     assert_eq!(app.get("/api/v1/events?after=x").await.refusal().0, 400);
     let mut listeners = Vec::new();
-    for _ in 0..128 {
+    for _ in 0..10_240 {
         listeners.push(listen(&app, &[]).await);
     }
     // So many from one address, and so many in all.
     let ask = || Request::get("/api/v1/events").body(Body::empty()).unwrap();
     assert_eq!(app.get("/api/v1/events").await.refusal(), (503, "overloaded".to_owned()));
-    for _ in 0..128 {
+    for _ in 0..2_048 {
         listeners.push(listen_from(&app, [192, 0, 2, 8], ask()).await);
     }
     assert_eq!(app.send_from([192, 0, 2, 9], ask()).await.refusal(), (503, "overloaded".to_owned()));

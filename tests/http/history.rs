@@ -54,6 +54,7 @@ async fn strategies_are_listed_a_line_each() {
           "last_push_at": "2026-01-05T14:52:00.000000+08:00",
           "positions_count": 0,
           "revision": 4,
+          "state": "live",
           "strategy_name": "alpha",
           "updated_at": "2026-01-05T14:53:00.000000+08:00"
         },
@@ -61,6 +62,7 @@ async fn strategies_are_listed_a_line_each() {
           "last_push_at": "2026-01-05T14:51:00.000000+08:00",
           "positions_count": 1,
           "revision": 2,
+          "state": "live",
           "strategy_name": "beta",
           "updated_at": "2026-01-05T14:51:00.000000+08:00"
         }
@@ -218,8 +220,9 @@ async fn restore_goes_back_and_is_a_revision_of_its_own() {
     }
     "#);
     assert_eq!(lines(&app.total("?strategies=alpha").await).len(), 2);
-    let newest = &revisions(&app, "alpha", "?limit=1").await["revisions"][0];
-    assert_eq!((&newest["kind"], &newest["restored_revision"]), (&json!("restore"), &json!(3)));
+    let newest = &revisions(&app, "alpha", "?limit=2").await["revisions"];
+    assert_eq!((&newest[1]["kind"], &newest[1]["restored_revision"]), (&json!("restore"), &json!(3)));
+    assert_eq!((&newest[0]["kind"], &newest[0]["subject"]["kind"]), (&json!("set"), &json!("state")), "it lasts");
     // The same again changes nothing.
     assert_eq!(restore(&app, "alpha", 3).await.ok()["changed"], json!(false));
     // The strategy itself has said nothing: how fresh it is stays as it was.

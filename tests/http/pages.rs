@@ -12,7 +12,7 @@ use jq2qmt::auth::rights::Reads;
 use serde_json::json;
 use tower::ServiceExt as _;
 
-use crate::app::{ALICE, Answer, App, PASSWORD, held};
+use crate::app::{ALICE, Answer, App, PASSWORD, START, held};
 
 /// Somebody with a browser: cookies are kept, forms are filled in.
 struct Browser<'a> {
@@ -278,6 +278,28 @@ async fn a_session_ends_when_idle_at_last_and_on_logout() {
     assert!(leaving.cookies.is_empty());
     leaving.cookies = cookie;
     assert!(!logged_in(&mut leaving).await, "the cookie alone is worth nothing any more");
+}
+
+#[tokio::test]
+async fn a_session_of_a_clock_that_ran_ahead_ends_once_it_is_right_again() {
+    let app = App::start().await;
+    let logged_in = async |browser: &mut Browser| browser.get("/keys").await.status == 200;
+    for hours in [8, 80 * 365 * 24] {
+        app.clock.set(START);
+        let mut used = Browser::operator(&app).await;
+        app.clock.set(START.plus(Duration::from_hours(7)));
+        assert!(logged_in(&mut used).await);
+        app.store.probe().await.unwrap();
+        app.clock.set(START.plus(Duration::from_hours(hours)));
+        let mut begun = Browser::operator(&app).await;
+        // Clocks are put right by a little all the time.
+        app.clock.set(START.plus(Duration::from_hours(hours)).minus(Duration::from_mins(1)));
+        assert!(logged_in(&mut begun).await);
+        app.clock.set(START);
+        assert!(!logged_in(&mut begun).await, "begun {hours} hours ahead");
+        assert!(!logged_in(&mut used).await, "used ahead");
+        assert!(logged_in(&mut Browser::operator(&app).await).await);
+    }
 }
 
 #[tokio::test]
@@ -793,7 +815,7 @@ async fn keys_are_made_shown_once_and_revoked() {
     assert!(text(&taken).contains("已有同名密钥") && text(&taken).contains("beta-*"), "what was typed stays");
     for (bad, words) in [
         ([("name", ""), ("scope", "read"), ("patterns", "")], "名称为 1 到 100 个字符"),
-        ([("name", "r"), ("scope", "read"), ("patterns", "x")], "读取密钥不能限定策略"),
+        ([("name", "r"), ("scope", "read"), ("patterns", "x")], "只有写入密钥能限定策略"),
     ] {
         let answer = browser.submit("/keys", "/keys/create", &bad).await;
         assert!(answer.status == 422 && text(&answer).contains(words), "{words}");

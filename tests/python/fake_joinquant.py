@@ -33,6 +33,7 @@ def fake_kuanke(files):
         return types.SimpleNamespace(display_name={"000001.XSHE": "平安银行"}.get(code, "某股"))
 
     api.get_security_info = get_security_info
+    api.files = files
     api.read_file = lambda path: files[path]
     return api
 
@@ -50,8 +51,10 @@ def joinquant(monkeypatch, quick_key):
     module = importlib.import_module("jq_qmt_api")
     # Tests do not wait: what would be slept away passes on the client's own clock.
     clock = types.SimpleNamespace(passed=0.0)
-    real = module.time.time
-    fake_time = types.SimpleNamespace(time=lambda: real() + clock.passed)
+    real = module.time
+    fake_time = types.SimpleNamespace(
+        time=lambda: real.time() + clock.passed, monotonic=lambda: real.monotonic() + clock.passed
+    )
 
     def sleep(seconds):
         clock.passed += seconds

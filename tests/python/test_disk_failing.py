@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import held, running
+import requests
+from conftest import PASSWORD, held, running
 
 if sys.platform != "linux":
     pytest.skip("the failing sync is put before Linux's C library", allow_module_level=True)
@@ -55,6 +56,18 @@ def test_what_was_refused_does_not_come_back_after_a_kill(disk):
     server.kill()
     server.start()
     assert revision_and_volume(server) == (1, 100)
+
+
+def test_of_a_password_it_is_said_that_nobody_knows(disk):
+    """A batch without a revision leaves no trace to tell by."""
+    server, fault = disk
+    fault.write_bytes(b"x")
+    new = "another-long-password"
+    path, password = "/api/v1/internal/password/set", {"X_Internal_Password": PASSWORD}
+    unknown = server.post(path, {"new_password": new}, **password)
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "outcome_unknown"), unknown.text
+    logins = [requests.post(server.url + "/login", {"password": one}, timeout=10) for one in [PASSWORD, new]]
+    assert sorted(login.status_code for login in logins) == [200, 401], "either of the two, and no other"
 
 
 def test_a_disk_that_goes_on_failing_ends_the_server(disk):

@@ -131,7 +131,7 @@ def test_retry_times_bounds_the_attempts(config, monkeypatch):
         tried.append(1)
         raise requests.ConnectionError("no route")
 
-    monkeypatch.setattr(api.requests, "post", refuse)
+    monkeypatch.setattr(api.requests.Session, "post", refuse)
     monkeypatch.setattr(api.time, "sleep", pauses.append)
     with pytest.raises(JQQMTError, match="cannot be reached"):
         adapter.sync_positions_to_qmt("alpha", [])

@@ -40,7 +40,8 @@ class Chain:
     def strategy(self, name, **holdings):
         """What a strategy's account holds on JoinQuant, pushed as the strategy pushes it."""
         api = self.joinquant.module.JQQMTAPI(api_url=self.server.url, client_id="jq")
-        return api.push_portfolio(context(**{code: (volume, 10.0) for code, volume in holdings.items()}), name)
+        account = context(**{code: (volume, 10.0) for code, volume in holdings.items()})
+        return api.push_portfolio(account, name, allow_empty=True)
 
     def adjust(self, *positions):
         body = {"strategy_name": "ADJUSTMENT_MAIN", "positions": list(positions)}

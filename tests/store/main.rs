@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jq2qmt::clock::Clock;
-use jq2qmt::domain::code::Code;
+use jq2qmt::domain::code::{Code, Instrument};
 use jq2qmt::domain::decimal::Decimal;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::position::Position;
@@ -19,7 +19,7 @@ use jq2qmt::domain::strategy::{Kind, StrategyName};
 use jq2qmt::domain::total::Selection;
 use jq2qmt::ledger::replay::Astray;
 use jq2qmt::ledger::{Change, Deed, Receipt, Rejected, UsedToken};
-use jq2qmt::store::history::Filter;
+use jq2qmt::store::history::{Filter, RevisionInfo};
 use jq2qmt::store::verify::{Verdict, verify};
 use jq2qmt::store::{Beside, NotStored, OpenError, Store, Unavailable, Writer};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
@@ -280,10 +280,12 @@ async fn when_the_writer_dies_nobody_is_told_what_is_not_known() {
     let dir = tempfile::tempdir().unwrap();
     let (store, writer) = open_idle(&dir.path().join("db"), START).await;
     let dies = async { drop(writer) };
-    let (outcome, ()) = tokio::join!(store.submit(change("alpha", &[("X", "1")])), dies);
-    assert_eq!(outcome, Err(NotStored::Unknown));
-    let refused = store.submit(change("alpha", &[("X", "1")])).await;
-    assert!(matches!(refused, Err(NotStored::Unavailable(_))), "{refused:?}");
+    let password = || store.set_password_hash("hash".to_owned());
+    let (pushed, set, ()) = tokio::join!(store.submit(change("alpha", &[("X", "1")])), password(), dies);
+    assert_eq!((pushed, set), (Err(NotStored::Unknown), Err(NotStored::Unknown)));
+    for refused in [store.submit(change("alpha", &[("X", "1")])).await.map(|_| ()), password().await] {
+        assert!(matches!(refused, Err(NotStored::Unavailable(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]
@@ -542,6 +544,45 @@ async fn the_past_is_as_it_was_at_every_revision() {
     let store = open(&path).await;
     assert_eq!(look().await, before);
     assert_eq!(store.book().total(&Selection::All), books.last().unwrap().total(&Selection::All));
+}
+
+#[tokio::test]
+async fn bounds_in_time_find_what_a_plain_filter_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let (store, writer) = Store::open(&dir.path().join("db"), clock.clone(), Duration::from_mins(6)).await.unwrap();
+    std::thread::spawn(|| writer.run());
+    // One a second, and more of them than a block of the history has.
+    for n in 1..=150 {
+        clock.advance(Duration::from_secs(1));
+        let (strategy, code) = (["alpha", "beta"][n % 2], ["X", "Y", "Z"][n % 3]);
+        store.submit(change(strategy, &[(code, &n.to_string())])).await.unwrap();
+    }
+    let all = store.revisions(&Filter::default(), None, 1000).await.unwrap();
+    let changes = store.changes(&all, usize::MAX).await.unwrap();
+    let is_wanted = |filter: &Filter, revision: &RevisionInfo| {
+        let touches =
+            |item: &Instrument| changes[&revision.id].in_list().iter().any(|change| change.instrument == *item);
+        filter.from.is_none_or(|from| revision.at >= from)
+            && filter.to.is_none_or(|to| revision.at < to)
+            && filter.strategy.as_ref().is_none_or(|strategy| revision.subject.name() == strategy.as_str())
+            && filter.instrument.as_ref().is_none_or(touches)
+    };
+    let second = |second: i64, micros: i64| Moment::from_micros(START.as_micros() + second * 1_000_000 + micros);
+    let moments = [(0, 0), (1, 0), (63, 1), (64, -1), (64, 0), (64, 1), (128, 0), (150, 0), (150, 1)];
+    let bounds: Vec<_> = std::iter::once(None).chain(moments.map(|(at, micros)| Some(second(at, micros)))).collect();
+    let strategies = [None, Some(StrategyName::parse("alpha").unwrap())];
+    let instruments = [None, Some(Code::parse("X").unwrap().instrument())];
+    for (from, to) in bounds.iter().flat_map(|from| bounds.iter().map(move |to| (*from, *to))) {
+        for (strategy, instrument) in strategies.iter().flat_map(|one| instruments.iter().map(move |item| (one, item)))
+        {
+            let (strategy, instrument) = (strategy.clone(), instrument.clone());
+            let filter = Filter { strategy, instrument, actor: None, from, to };
+            let found = store.revisions(&filter, None, 1000).await.unwrap();
+            let expected: Vec<_> = all.iter().filter(|revision| is_wanted(&filter, revision)).cloned().collect();
+            assert_eq!(found, expected, "{filter:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ impl World {
         let (mark, last_push_at) = (self.mark(), Some(self.now));
         let strategy = Strategy { id, name: to.clone(), list, mark, revisions: 1, last_push_at, sequence: None, told };
         if current.is_some() {
-            self.book.replace(Arc::new(strategy), &changes);
+            self.book.replace(&Arc::new(strategy), &changes);
         } else {
             self.next = id.next();
             self.book.add(Arc::new(strategy));
@@ -217,7 +217,7 @@ impl World {
         let Some(current) = self.book.strategy(of).cloned() else { return };
         self.spoken.insert(of.clone(), self.now);
         let told = Told { spoken_at: Some(self.now), ..current.told };
-        self.book.replace(Arc::new(Strategy { told, ..(*current).clone() }), &[]);
+        self.book.replace(&Arc::new(Strategy { told, ..(*current).clone() }), &[]);
     }
 
     fn remove(&mut self, of: &StrategyName) {

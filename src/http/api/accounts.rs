@@ -10,11 +10,11 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::super::AppState;
-use super::super::cache::Conditions;
+use super::super::asking::Asker;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, Query, account_reader, peer_address};
 use super::super::reason_text::{ReasonDto, hold_texts};
-use super::super::targets::Shape;
+use super::super::targets::{OfTarget, Shape};
 use super::as_of::AsOf;
 use super::guards::AsOfQuery;
 use super::positions::{Number, ReadQuery};
@@ -22,13 +22,12 @@ use super::push_body::PushBody;
 use super::{json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::desk::terminals::{MAX_NAME_CHARS, Terminal};
+use crate::desk::terminals::{MAX_NAME_CHARS, Terminal, Waiting};
 use crate::desk::{AccountPreview, Side, Supposed};
 use crate::domain::account::{Account, AccountName};
-use crate::domain::book::Book;
-use crate::domain::calendar::trading_day_began;
+use crate::domain::book::{Book, Mark};
 use crate::domain::code::Notation;
-use crate::domain::decimal::{Decimal, Volume};
+use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
 use crate::domain::target::{LineHold, Target, TargetLine};
@@ -50,19 +49,19 @@ struct AccountAnswer<'a> {
     #[serde(flatten)]
     settings: &'a Account,
     /// Of each strategy that tells its own equity: that, and what of it the account holds. CNY.
-    capital: Vec<Capital<'a>>,
+    capital: Vec<Followed<'a>>,
     /// Whether its polls are answered.
     paused: bool,
     terminal: Option<TerminalDto>,
 }
 
 #[derive(Serialize)]
-struct Capital<'a> {
+struct Followed<'a> {
     name: &'a str,
     scale: Decimal,
     total_value: Decimal,
     /// Scale times equity.
-    capital: Number<crate::domain::decimal::Amount>,
+    capital: Number<Amount>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +77,7 @@ impl<'a> AccountAnswer<'a> {
         let capital = settled.account.strategies.iter().filter_map(|share| {
             let total_value = book.strategy(&share.name)?.told.total_value?;
             let capital = Number(total_value.times(share.scale));
-            Some(Capital { name: share.name.as_str(), scale: share.scale, total_value, capital })
+            Some(Followed { name: share.name.as_str(), scale: share.scale, total_value, capital })
         });
         let terminal = state.terminals.holder(name, state.clock.running()).map(|holder| TerminalDto {
             name: holder.terminal.name,
@@ -159,6 +158,7 @@ pub(crate) async fn remove(
     let name = account_name(&name)?;
     let receipt = state.desk.remove_account(&request.operator, name.clone(), request.if_match).await?;
     state.terminals.release(&name);
+    state.targets.forget(&name);
     Ok(json(&json!({"message": "账户已删除", "account": name.as_str(), "revision": receipt.revision})))
 }
 
@@ -201,19 +201,23 @@ pub(super) fn terminal(parts: &Parts, is_bound: bool) -> Result<Option<Terminal>
     let name = parts.headers.get("x-terminal").map(|name| name.to_str().map(str::trim));
     let address = peer_address(parts)?;
     match name {
-        None => Ok(is_bound.then_some(Terminal { name: None, address })),
+        None => Ok(is_bound.then_some(Terminal { name: None, address, is_bound })),
         Some(Ok(name)) if !name.is_empty() && name.len() <= MAX_NAME_CHARS => {
-            Ok(Some(Terminal { name: Some(name.to_owned()), address }))
+            Ok(Some(Terminal { name: Some(name.to_owned()), address, is_bound }))
         }
         Some(_) => Err(Invalid::Terminal.into()),
     }
 }
 
-/// Gives the account to its terminal, or keeps it for another.
-pub(super) fn take_account(state: &AppState, name: &AccountName, terminal: Option<&Terminal>) -> Result<(), AppError> {
-    let Some(terminal) = terminal else { return Ok(()) };
-    let taken = state.terminals.take(name, terminal, state.clock.now(), state.clock.running());
-    taken.map_err(|holder| AppError::OtherTerminal {
+/// Gives the account to its terminal, or keeps it for another. It is the terminal's also while its question waits.
+pub(super) fn take_account(
+    state: &AppState,
+    name: &AccountName,
+    terminal: Option<Terminal>,
+) -> Result<Option<Waiting>, AppError> {
+    let Some(terminal) = terminal else { return Ok(None) };
+    let taken = state.terminals.take(name, &terminal, state.clock.now(), state.clock.running());
+    taken.map(|()| Some(state.terminals.waiting(name, &terminal))).map_err(|holder| AppError::OtherTerminal {
         name: holder.terminal.name,
         address: holder.terminal.address,
         since: state.zone.rfc3339(holder.since),
@@ -225,12 +229,13 @@ pub(crate) async fn target(
     State(state): State<AppState>,
     at: AtAccount,
     Query(query): Query<ReadQuery>,
-    conditions: Conditions,
+    asker: Asker,
 ) -> Result<Response, AppError> {
     // Who asks for what is not there does not take it.
     settled(&state.store.book(), &at.name)?;
-    take_account(&state, &at.name, at.terminal.as_ref())?;
-    state.target(&at.name, Shape::Lines(query.notation()), &conditions).await
+    let seat = take_account(&state, &at.name, at.terminal)?;
+    let question = OfTarget::new(&state, at.name, Shape::Lines(query.notation()), seat);
+    asker.ask(state, question).await
 }
 
 /// A target as it is answered.
@@ -374,24 +379,16 @@ pub(crate) async fn preview(
     let name = account_name(&name)?;
     let SupposedAccount { account } =
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
-    let (supposed, settled) = match account {
-        Some(account) => {
-            let settled = state.store.book().settings().account(&name).map(|settled| (**settled).clone());
-            let new =
-                || Settled { account: account.clone(), former: Vec::new(), mark: crate::domain::book::Mark::START };
-            (Supposed::Account(account.clone()), settled.unwrap_or_else(new))
-        }
-        None => {
-            let PushBody { strategy, positions, .. } = PushBody::parse(&request.body)?;
-            (Supposed::List(strategy, positions), (**settled(&state.store.book(), &name)?).clone())
-        }
+    let book = state.store.book();
+    let (supposed, settled) = if let Some(account) = account {
+        let new = || Settled { account: account.clone(), former: Vec::new(), mark: Mark::START };
+        let settled = book.settings().account(&name).map_or_else(new, |settled| (**settled).clone());
+        (Supposed::Account(account), settled)
+    } else {
+        let PushBody { strategy, positions, .. } = PushBody::parse(&request.body)?;
+        (Supposed::List(strategy, positions), (**settled(&book, &name)?).clone())
     };
     let (desk, now) = (state.desk.clone(), state.clock.now());
     let make = move || Ok(json(&PreviewAnswer::new(desk.preview_account(&settled, supposed, now))));
     state.workshop.make(make).await
-}
-
-/// When the trading day began, of which strategies must have spoken.
-pub(in crate::http) fn began(state: &AppState) -> crate::domain::moment::Moment {
-    trading_day_began(state.clock.now())
 }

@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::super::AppState;
-use super::super::cache::{Common, Conditions};
+use super::super::asking::{Asker, Making, Question};
+use super::super::cache::{Common, Prepared};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query, total_reader};
 use super::super::reason_text::ReasonDto;
-use super::super::targets::Shape;
+use super::super::targets::{OfTarget, Shape};
 use super::accounts::{take_account, terminal};
 use super::as_of::AsOf;
 use super::push_body::PushBody;
@@ -76,26 +77,18 @@ pub(crate) async fn strategy(
     _: Reader,
     PathText(name): PathText,
     Query(query): Query<ReadQuery>,
-    conditions: Conditions,
+    asker: Asker,
 ) -> Result<Response, AppError> {
     let name = StrategyName::parse(&name).map_err(Invalid::Name)?;
-    let question = Question::new(&query, &state.zone)?;
-    if let Some(as_of) = question.as_of {
-        let then = state.store.list_as_of(&name, as_of.revision(&state.store).await?).await?;
-        let answer = async {
-            let then = then.as_ref().and_then(|then| Some((then.list.as_ref()?, then.mark)));
-            state.answers.prepare(&ListAnswer::new(then, question.notation, &state.zone)).map(Arc::new)
-        };
-        return state.answers.respond(&conditions, then.as_ref().map(|then| then.mark), answer).await;
-    }
-    let book = state.store.book();
-    unless_paused(&book)?;
-    let strategy = book.strategy(&name);
+    query.selection()?;
+    let notation = query.notation();
+    let Some(as_of) = query.as_of(&state.zone)? else { return asker.ask(state, OfList { name, notation }).await };
+    let then = state.store.list_as_of(&name, as_of.revision(&state.store).await?).await?;
     let answer = async {
-        let now = strategy.map(|strategy| (&strategy.list, strategy.mark));
-        state.answers.prepare(&ListAnswer::new(now, question.notation, &state.zone)).map(Arc::new)
+        let then = then.as_ref().and_then(|then| Some((then.list.as_ref()?, then.mark)));
+        state.answers.prepare(&ListAnswer::new(then, notation, &state.zone)).map(Arc::new)
     };
-    state.answers.respond(&conditions, strategy.map(|strategy| strategy.mark), answer).await
+    state.answers.respond(&asker.conditions, then.as_ref().map(|then| then.mark), answer).await
 }
 
 /// `GET /api/v1/positions/all`
@@ -103,47 +96,32 @@ pub(crate) async fn all(
     State(state): State<AppState>,
     _: Reader,
     Query(query): Query<ReadQuery>,
-    conditions: Conditions,
+    asker: Asker,
 ) -> Result<Response, AppError> {
-    let Question { notation, .. } = Question::new(&query, &state.zone)?;
-    let book = state.store.book();
-    unless_paused(&book)?;
-    let (mark, maker) = (book.newest(), state.clone());
-    let make = move || maker.answers.prepare(&AllAnswer::new(&book, notation, &maker.zone));
-    let answer = state.answers.common(Common::AllLists { notation: notation as usize }, mark, make);
-    state.answers.respond(&conditions, mark, answer).await
+    query.selection()?;
+    query.as_of(&state.zone)?;
+    asker.ask(state, OfAllLists { notation: query.notation() }).await
 }
 
 /// `GET /api/v1/positions/total`
 pub(crate) async fn total(
     State(state): State<AppState>,
     Query(query): Query<ReadQuery>,
-    conditions: Conditions,
+    asker: Asker,
     parts: Parts,
 ) -> Result<Response, AppError> {
     if let TotalReader::Account(account) = total_reader(&parts, &state).await? {
         // Whoever shows a key that is bound to an account is its terminal, and knows no other total.
-        take_account(&state, &account, terminal(&parts, true)?.as_ref())?;
-        return state.target(&account, Shape::Total(query.notation()), &conditions).await;
+        let seat = take_account(&state, &account, terminal(&parts, true)?)?;
+        let question = OfTarget::new(&state, account, Shape::Total(query.notation()), seat);
+        return asker.ask(state, question).await;
     }
-    let question = Question::new(&query, &state.zone)?;
-    let (book, is_now) = match question.as_of {
-        Some(as_of) => (Arc::new(state.store.book_as_of(as_of.revision(&state.store).await?).await?), false),
-        None => (state.store.book(), true),
-    };
-    if is_now {
-        unless_paused(&book)?;
-    }
-    let (mark, newest, maker) = (book.freshness(&question.selection)?, book.newest(), state.clone());
-    let common = question.common().filter(|_| is_now);
-    let make = move || maker.answers.prepare(&TotalAnswer::new(&book, &question, &maker.zone)?);
-    let answer = async {
-        match common {
-            Some(common) => state.answers.common(common, newest, make).await,
-            None => state.workshop.make(make).await.map(Arc::new),
-        }
-    };
-    state.answers.respond(&conditions, mark, answer).await
+    let question = OfTotal { selection: query.selection()?, notation: query.notation() };
+    let Some(as_of) = query.as_of(&state.zone)? else { return asker.ask(state, question).await };
+    let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
+    let (mark, maker) = (question.mark(&book)?, state.clone());
+    let answer = async { state.workshop.make(move || question.make(&book, &maker)).await.map(Arc::new) };
+    state.answers.respond(&asker.conditions, mark, answer).await
 }
 
 /// Refuses a poll while the operator lets nobody poll.
@@ -188,6 +166,10 @@ impl ReadQuery {
         })
     }
 
+    fn as_of(&self, zone: &Zone) -> Result<Option<AsOf>, Invalid> {
+        AsOf::parameter("as_of", &self.as_of, zone)
+    }
+
     pub(super) const fn notation(&self) -> Notation {
         match self.code_format.0 {
             None => Notation::AsPushed,
@@ -204,27 +186,71 @@ fn strategy_names<'a>(
     names.map(|name| StrategyName::parse(name).map_err(|_| Invalid::Query(parameter.into()))).collect()
 }
 
-/// What a read asks for.
-struct Question {
-    selection: Selection,
+/// One strategy's list.
+struct OfList {
+    name: StrategyName,
     notation: Notation,
-    as_of: Option<AsOf>,
 }
 
-impl Question {
-    fn new(query: &ReadQuery, zone: &Zone) -> Result<Self, Invalid> {
-        let as_of = AsOf::parameter("as_of", &query.as_of, zone)?;
-        Ok(Self { selection: query.selection()?, notation: query.notation(), as_of })
+impl Question for OfList {
+    fn mark(&self, book: &Book) -> Result<Option<Mark>, AppError> {
+        unless_paused(book)?;
+        Ok(book.strategy(&self.name).map(|strategy| strategy.mark))
     }
 
-    /// Which of the common questions it is.
-    const fn common(&self) -> Option<Common> {
+    fn making(&self) -> Making {
+        Making::OnTheSpot
+    }
+
+    fn make(&self, book: &Book, state: &AppState) -> Result<Prepared, AppError> {
+        let now = book.strategy(&self.name).map(|strategy| (&strategy.list, strategy.mark));
+        state.answers.prepare(&ListAnswer::new(now, self.notation, &state.zone))
+    }
+}
+
+/// Every list.
+struct OfAllLists {
+    notation: Notation,
+}
+
+impl Question for OfAllLists {
+    fn mark(&self, book: &Book) -> Result<Option<Mark>, AppError> {
+        unless_paused(book)?;
+        Ok(book.newest())
+    }
+
+    fn making(&self) -> Making {
+        Making::Once(Common::AllLists { notation: self.notation as usize })
+    }
+
+    fn make(&self, book: &Book, state: &AppState) -> Result<Prepared, AppError> {
+        state.answers.prepare(&AllAnswer::new(book, self.notation, &state.zone))
+    }
+}
+
+/// A total.
+struct OfTotal {
+    selection: Selection,
+    notation: Notation,
+}
+
+impl Question for OfTotal {
+    fn mark(&self, book: &Book) -> Result<Option<Mark>, AppError> {
+        unless_paused(book)?;
+        Ok(book.freshness(&self.selection)?)
+    }
+
+    fn making(&self) -> Making {
         let notation = self.notation as usize;
         match self.selection {
-            Selection::All => Some(Common::Total { notation }),
-            Selection::Ordinary => Some(Common::OrdinaryTotal { notation }),
-            Selection::Named(_) => None,
+            Selection::All => Making::Once(Common::Total { notation }),
+            Selection::Ordinary => Making::Once(Common::OrdinaryTotal { notation }),
+            Selection::Named(_) => Making::Apart,
         }
+    }
+
+    fn make(&self, book: &Book, state: &AppState) -> Result<Prepared, AppError> {
+        state.answers.prepare(&TotalAnswer::new(book, self, &state.zone)?)
     }
 }
 
@@ -355,7 +381,7 @@ struct TotalPosition {
 }
 
 impl TotalAnswer {
-    fn new(book: &Book, question: &Question, zone: &Zone) -> Result<Self, AppError> {
+    fn new(book: &Book, question: &OfTotal, zone: &Zone) -> Result<Self, AppError> {
         let total = book.total(&question.selection)?;
         let position = |line: TotalLine| {
             let code = line.code.to(question.notation).to_string();

@@ -60,7 +60,8 @@ pub(crate) async fn set_state(
 ) -> Result<Response, AppError> {
     let strategy = strategy_name(&name)?;
     let StateBody { state: wanted, note, waiting, .. } = read_body(&request.body)?;
-    let wish = StateWish { state: wanted, note: checked_note(note)?, waiting: waiting.map(Waiting::from) };
+    let waiting = waiting.map(Waiting::from);
+    let wish = StateWish { state: wanted, note: checked_note(note)?, waiting, seen: None };
     let receipt = state.desk.set_state(&request.operator, strategy.clone(), wish, request.if_match).await?;
     let message = match wanted {
         State::Live => "策略已恢复运行：推送立即生效",
@@ -72,7 +73,7 @@ pub(crate) async fn set_state(
 }
 
 /// A note, of a length that a page can show.
-fn checked_note(note: Option<String>) -> Result<Option<String>, Invalid> {
+pub(in crate::http) fn checked_note(note: Option<String>) -> Result<Option<String>, Invalid> {
     const MOST: usize = 500;
     let note = note.map(|note| note.trim().to_owned()).filter(|note| !note.is_empty());
     match note {

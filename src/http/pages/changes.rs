@@ -1,9 +1,9 @@
 //! Differences as people read them: bought, sold, new, gone; and what they do to the total.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
-
+use super::links::{account_path, strategy_path};
+use super::settled::SettledLine;
 use super::texts::Texts;
 use crate::domain::book::{Book, sums};
 use crate::domain::changes::Changes;
@@ -164,47 +164,6 @@ fn name_of(change: &InstrumentChange) -> Option<&str> {
     change.after.first().or(change.before.first())?.position.name()
 }
 
-/// A member of a document that is another one than before.
-pub(super) struct SettledLine {
-    pub(super) member: String,
-    pub(super) before: String,
-    pub(super) after: String,
-}
-
-impl SettledLine {
-    /// The members that differ between a document's bodies.
-    fn all(changes: &Changes) -> Vec<Self> {
-        let Changes::Document(change) = changes else { return Vec::new() };
-        let (before, after) = (members(change.before.as_deref()), members(change.after.as_deref()));
-        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let line = |name: &String| {
-            let (one, two) = (before.get(name), after.get(name));
-            let text = |value: Option<&Value>| value.map_or_else(|| "–".to_owned(), shown);
-            (one != two).then(|| Self { member: name.clone(), before: text(one), after: text(two) })
-        };
-        names.into_iter().filter_map(line).collect()
-    }
-}
-
-/// The members of a body; of one that is no object, itself.
-fn members(body: Option<&str>) -> BTreeMap<String, Value> {
-    match body.map(serde_json::from_str) {
-        Some(Ok(Value::Object(members))) => members.into_iter().collect(),
-        Some(Ok(other)) => BTreeMap::from([("*".to_owned(), other)]),
-        _ => BTreeMap::new(),
-    }
-}
-
-/// A value as a line shows it.
-fn shown(value: &Value) -> String {
-    const MOST: usize = 300;
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
-    }
-}
-
 /// How much of a revision's changes a timeline shows.
 pub(super) const SHOWN: usize = 12;
 
@@ -275,6 +234,18 @@ impl Entry {
                 Topic::Guards => t.topic_guards,
             }),
         }
+    }
+
+    /// The page of what it is about, where that is no list.
+    pub(super) fn link(&self) -> Option<String> {
+        let Subject::Document(topic) = &self.revision.subject else { return None };
+        Some(match topic {
+            Topic::State(strategy) | Topic::Schedule(strategy) => strategy_path(strategy.as_str()),
+            Topic::Hold(_) => "/holds".to_owned(),
+            Topic::Account(account) | Topic::Pause(Some(account)) => account_path(account.as_str()),
+            Topic::Pause(None) => "/accounts".to_owned(),
+            Topic::Guards => "/guards".to_owned(),
+        })
     }
 
     /// How many changes are not shown.

@@ -32,6 +32,8 @@ struct ConfirmPage {
     expected: Revision,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
+    /// Whether pushes wait once the earlier list is back.
+    freeze: bool,
     moved: bool,
     /// Whether it was sent before, by a session that had ended.
     resumed: bool,
@@ -43,9 +45,9 @@ enum Occasion {
     /// Somebody asked.
     Asked,
     /// It was confirmed, but the strategy had moved on.
-    Moved,
+    Moved { freeze: bool },
     /// It was confirmed by a session that had ended, when the strategy was at this revision.
-    Resumed(Revision),
+    Resumed { then: Revision, freeze: bool },
 }
 
 /// Draws what going back to a revision, or with None deleting, would change.
@@ -57,11 +59,12 @@ async fn draw(
     occasion: Occasion,
 ) -> Result<Response, AppError> {
     let preview = state.desk.preview(&name, to.map_or(Proposal::Remove, Proposal::Restore)).await?;
-    let resumed = matches!(occasion, Occasion::Resumed(_));
+    let freeze = !matches!(occasion, Occasion::Moved { freeze: false } | Occasion::Resumed { freeze: false, .. });
+    let resumed = matches!(occasion, Occasion::Resumed { .. });
     let moved = match occasion {
         Occasion::Asked => false,
-        Occasion::Moved => true,
-        Occasion::Resumed(then) => then != preview.expected,
+        Occasion::Moved { .. } => true,
+        Occasion::Resumed { then, .. } => then != preview.expected,
     };
     let status = if moved { StatusCode::CONFLICT } else { StatusCode::OK };
     let page = ConfirmPage {
@@ -69,6 +72,7 @@ async fn draw(
         expected: preview.expected,
         lines: ChangeLine::all(&preview.changes),
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
+        freeze,
         moved,
         resumed,
         v,
@@ -114,9 +118,9 @@ pub(super) async fn restore(
     let (name, expected) = (parse(&name)?, expected(&form.fields)?);
     let to = revision(form.fields.get("to"), "to")?;
     // So that the next push does not undo it.
-    let freeze = true;
+    let freeze = freezes(&form.fields);
     let done = state.desk.restore(&form.operator, name.clone(), to, freeze, Some(expected)).await;
-    answer(&state, form.v, name, Some(to), done).await
+    answer(&state, form.v, name, Some(to), freeze, done).await
 }
 
 /// `POST /strategies/{name}/delete`
@@ -127,7 +131,7 @@ pub(super) async fn delete(
 ) -> Result<Response, AppError> {
     let (name, expected) = (parse(&name)?, expected(&form.fields)?);
     let done = state.desk.remove(&form.operator, name.clone(), false, Some(expected)).await;
-    answer(&state, form.v, name, None, done).await
+    answer(&state, form.v, name, None, true, done).await
 }
 
 /// Asks again what was confirmed by a session that had ended.
@@ -139,7 +143,12 @@ pub(super) async fn resume(
     fields: &Fields,
 ) -> Result<Response, AppError> {
     let to = to.map(|to| revision(to, "to")).transpose()?;
-    draw(state, v, name, to, Occasion::Resumed(expected(fields)?)).await
+    draw(state, v, name, to, Occasion::Resumed { then: expected(fields)?, freeze: freezes(fields) }).await
+}
+
+/// Whether pushes are to wait once the earlier list is back: unless it was unticked.
+fn freezes(fields: &Fields) -> bool {
+    fields.get("freeze") == "on"
 }
 
 /// What the page that was confirmed had seen.
@@ -157,11 +166,12 @@ async fn answer(
     v: View,
     name: StrategyName,
     to: Option<Revision>,
+    freeze: bool,
     done: Result<Receipt, NotDone>,
 ) -> Result<Response, AppError> {
     match done {
         Ok(_) => Ok(see_other(&strategy_path(name.as_str()))),
-        Err(not_done) if not_done.is_conflict() => draw(state, v, name, to, Occasion::Moved).await,
+        Err(not_done) if not_done.is_conflict() => draw(state, v, name, to, Occasion::Moved { freeze }).await,
         Err(not_done) => Err(not_done.into()),
     }
 }

@@ -4,7 +4,16 @@ use std::fmt::Write as _;
 
 /// Where a strategy's page is.
 pub(super) fn strategy_path(name: &str) -> String {
-    let mut path = "/strategies/".to_owned();
+    path_below("/strategies/", name)
+}
+
+/// Where an account's page is.
+pub(super) fn account_path(name: &str) -> String {
+    path_below("/accounts/", name)
+}
+
+fn path_below(folder: &str, name: &str) -> String {
+    let mut path = folder.to_owned();
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             path.push(char::from(byte));

@@ -1,5 +1,9 @@
 //! The pages: server-rendered, whole without JavaScript, in two languages.
 
+mod account;
+mod account_form;
+mod account_settings;
+mod accounts;
 mod adjustment;
 mod assets;
 mod changes;
@@ -9,7 +13,10 @@ mod csv;
 mod error;
 mod form;
 mod format;
+mod guard_entry;
+mod guards;
 mod history;
+mod holds;
 mod keys;
 mod links;
 mod login;
@@ -17,9 +24,13 @@ mod overlay_row;
 mod overview;
 mod password;
 mod resume;
+mod settled;
+mod state;
 mod strategy;
 mod texts;
+mod upkeep;
 mod view;
+mod words;
 
 use askama::Template;
 use axum::Router;
@@ -47,6 +58,20 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         // Where a form's answer was, a reload or a language switch asks again.
         .route("/keys/create", get(async || see_other("/keys")))
         .route("/keys/revoke", get(async || see_other("/keys")))
+        .route("/accounts", get(accounts::page))
+        .route("/account", get(accounts::create))
+        .route("/pause", get(async || see_other("/accounts")))
+        .route("/accounts/{name}", get(account::page))
+        .route("/accounts/{name}/settings", get(account_settings::page))
+        .route("/accounts/{name}/delete", get(account::ask_delete))
+        .route("/accounts/{name}/pause", get(account::to_page))
+        .route("/accounts/{name}/release", get(account::to_page))
+        .route("/holds", get(holds::page))
+        .route("/holds/approve", get(async || see_other("/holds")))
+        .route("/holds/discard", get(async || see_other("/holds")))
+        .route("/strategies/{name}/settings", get(upkeep::page))
+        .route("/strategies/{name}/schedule", get(upkeep::to_page))
+        .route("/strategies/{name}/sequence", get(upkeep::to_page))
         .route("/login", get(login::page))
         .route("/logout", get(async || see_other("/")))
         .route("/language", get(view::switch_language))
@@ -54,13 +79,27 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let operators = Router::new()
         .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
         .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
+        .route("/strategies/{name}/state", get(state::ask).post(state::set))
+        .route("/strategies/{name}/schedule", post(upkeep::set_schedule))
+        .route("/strategies/{name}/sequence", post(upkeep::set_sequence))
+        .route("/holds/approve", post(holds::approve))
+        .route("/holds/discard", post(holds::discard))
         .route("/adjustment", post(adjustment::edit))
+        .route("/guards", post(guards::edit))
+        .route("/pause", post(accounts::pause))
+        .route("/accounts/{name}/settings", post(account_settings::edit))
+        .route("/accounts/{name}/delete", post(account::delete))
+        .route("/accounts/{name}/pause", post(account::pause))
+        .route("/accounts/{name}/release", post(account::release))
         .route("/password", post(password::set))
         .route("/keys/create", post(keys::create))
         .route("/keys/revoke", post(keys::revoke))
         .route("/login", post(login::log_in))
         .route("/logout", post(login::log_out));
-    let history = Router::new().route("/strategies/{name}", get(strategy::page)).route("/history", get(history::page));
+    let history = Router::new()
+        .route("/strategies/{name}", get(strategy::page))
+        .route("/history", get(history::page))
+        .route("/guards", get(guards::page));
     let exports = Router::new()
         .route("/strategies/{name}/positions.csv", get(strategy::csv))
         .route("/history.csv", get(history::csv));

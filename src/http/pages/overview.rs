@@ -335,6 +335,7 @@ impl Warning {
                 let text = v.t.strategy_is_silent(&strategy.name, &last);
                 Self::new(text, strategy_path(strategy.name.as_str()))
             }
+            Attention::Waiting(name, hold) => Self::new(v.t.push_waits(name, &v.age(&hold.at)), "/holds"),
         }
     }
 }

@@ -21,12 +21,14 @@ use super::html;
 use super::links::strategy_path;
 use super::overview::invested;
 use super::view::{Reading, View};
-use crate::domain::book::{Strategy, sums};
+use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::changes::Changes;
 use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
+use crate::domain::schedule::{Days, Punctuality};
+use crate::domain::state::State as StrategyState;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
 use crate::store::history::{Filter, RevisionInfo, within};
@@ -45,6 +47,7 @@ struct StrategyPage {
     v: View,
     name: StrategyName,
     path: String,
+    standing: Standing,
     /// None when the strategy was removed.
     now: Option<Now>,
     positions: Vec<PositionRow>,
@@ -62,6 +65,62 @@ struct Now {
     revision: Revision,
     last_push_at: Option<Moment>,
     updated_at: Moment,
+}
+
+/// How it stands with the operator, and whether its pushes come as expected.
+struct Standing {
+    state: StrategyState,
+    since: Option<Moment>,
+    note: Option<String>,
+    /// The push that waits: its number, and when it came.
+    hold: Option<(Revision, Moment)>,
+    schedule: Option<Keeping>,
+    sequence: Option<i64>,
+}
+
+/// A schedule, and how it is kept.
+struct Keeping {
+    times: String,
+    days: Days,
+    punctuality: Punctuality,
+}
+
+impl Keeping {
+    fn is_bad(&self) -> bool {
+        matches!(self.punctuality, Punctuality::Late | Punctuality::Silent)
+    }
+}
+
+impl Standing {
+    fn new(book: &Book, name: &StrategyName, at: Moment) -> Self {
+        let (settings, strategy) = (book.settings(), book.strategy(name));
+        let standing = settings.standing(name);
+        let met = strategy.and_then(|strategy| strategy.told.met);
+        let schedule = settings.schedule(name).map(|schedule| Keeping {
+            times: schedule.by().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            days: schedule.days(),
+            punctuality: schedule.status(met, book.last_push_at(name), at),
+        });
+        Self {
+            state: settings.state(name),
+            since: standing.map(|(_, mark)| mark.updated_at),
+            note: standing.and_then(|(standing, _)| standing.note.clone()),
+            hold: settings.hold(name).map(|hold| (hold.id, hold.at)),
+            schedule,
+            sequence: strategy.and_then(|strategy| strategy.sequence),
+        }
+    }
+
+    /// What the operator may make of it next.
+    fn others(&self) -> &'static [StrategyState] {
+        use StrategyState::{Flat, Frozen, Live};
+        match self.state {
+            Live => &[Frozen, Flat],
+            Frozen => &[Live, Flat],
+            Flat => &[Live, Frozen],
+            StrategyState::Closed => &[Live],
+        }
+    }
 }
 
 struct PositionRow {
@@ -97,7 +156,13 @@ pub(super) async fn page(
     let filter = Filter { strategy: Some(name.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, TIMELINE + 1).await?;
     let current = book.strategy(&name);
-    if current.is_none() && revisions.is_empty() && state.store.list_as_of(&name, Revision::END).await?.is_none() {
+    let settings = book.settings();
+    let is_settled = settings.standing(&name).is_some() || settings.hold(&name).is_some();
+    if current.is_none()
+        && !is_settled
+        && revisions.is_empty()
+        && state.store.list_as_of(&name, Revision::END).await?.is_none()
+    {
         return Err(UnknownStrategy(name).into());
     }
     let more = i64::try_from(revisions.len()).unwrap_or(0) > TIMELINE;
@@ -125,7 +190,19 @@ pub(super) async fn page(
     let at_newest = before.is_none();
     Ok(html(
         StatusCode::OK,
-        &StrategyPage { v, name, path, now, positions, chart, composition, entries, older, at_newest },
+        &StrategyPage {
+            standing: Standing::new(&book, &name, v.now),
+            v,
+            name,
+            path,
+            now,
+            positions,
+            chart,
+            composition,
+            entries,
+            older,
+            at_newest,
+        },
     ))
 }
 

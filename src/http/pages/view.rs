@@ -22,11 +22,13 @@ use super::{format, links, see_other};
 use crate::auth::Denied;
 use crate::auth::rights::{LoggedIn, Reads};
 use crate::clock::Zone;
+use crate::domain::account::AccountName;
 use crate::domain::book::Book;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::Amount;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
+use crate::domain::settings::Settings;
 
 /// What a template is drawn with.
 pub(super) struct View {
@@ -41,6 +43,24 @@ pub(super) struct View {
     form_token: Option<String>,
     may_read: bool,
     zone: Zone,
+    /// How many pushes wait.
+    waiting: usize,
+    /// Why and since when no poll is answered.
+    pause: Option<Paused>,
+}
+
+/// That polls are not answered, as a page says it.
+pub(super) struct Paused {
+    pub(super) note: Option<String>,
+    pub(super) since: Moment,
+}
+
+impl Paused {
+    /// The pause of an account itself, or with None of everything.
+    pub(super) fn of(settings: &Settings, account: Option<&AccountName>) -> Option<Self> {
+        let (pause, mark) = settings.paused_itself(account)?;
+        Some(Self { note: pause.note.clone(), since: mark.updated_at })
+    }
 }
 
 impl View {
@@ -55,16 +75,20 @@ impl View {
 
     /// The view of somebody of whom nothing is known.
     pub(super) fn stranger(parts: &Parts, state: &AppState) -> Self {
+        let book = state.store.book();
+        let settings = book.settings();
         let chosen = cookies::is_english(&CookieJar::from_headers(&parts.headers));
         Self {
             t: if chosen.unwrap_or_else(|| prefers_english(&parts.headers)) { &ENGLISH } else { &CHINESE },
             here: here(parts),
             now: state.clock.now(),
-            revision: state.store.book().revision(),
+            revision: book.revision(),
             lineage: state.store.lineage(),
             form_token: None,
             may_read: state.gate.reads() == Reads::Open,
             zone: state.zone.clone(),
+            waiting: settings.holds().len(),
+            pause: Paused::of(settings, None),
         }
     }
 
@@ -79,6 +103,16 @@ impl View {
 
     pub(super) const fn may_read(&self) -> bool {
         self.may_read
+    }
+
+    /// How many pushes wait, as far as who looks may know.
+    pub(super) const fn waiting(&self) -> usize {
+        if self.may_read { self.waiting } else { 0 }
+    }
+
+    /// The pause of everything.
+    pub(super) fn pause(&self) -> Option<&Paused> {
+        self.pause.as_ref().filter(|_| self.may_read)
     }
 
     /// What a form of this page carries.
@@ -122,6 +156,11 @@ impl View {
     pub(super) fn average(&self, cost: &f64) -> String {
         let text = format::rounded(&format!("{cost}"), 4);
         format::grouped(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+
+    /// Money that is an estimate, to the cent.
+    pub(super) fn cash(&self, cash: &f64) -> String {
+        format::grouped(&format::rounded(&format!("{cash}"), 2))
     }
 
     /// A part of a whole, in per cent.

@@ -1,0 +1,182 @@
+//! `/holds`: the pushes that wait, with what each would change; approved or discarded by their numbers.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::AppState;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{Query, Typed};
+use super::changes::{ChangeLine, TotalChange};
+use super::form::CheckedForm;
+use super::links::strategy_path;
+use super::texts::Texts;
+use super::view::{Reading, View};
+use super::{html, links, see_other};
+use crate::desk::NotDone;
+use crate::domain::book::Book;
+use crate::domain::decimal::Decimal;
+use crate::domain::hold::Hold;
+use crate::domain::moment::Moment;
+use crate::domain::revision::{Actor, Revision};
+use crate::domain::state::State as Standing;
+use crate::domain::strategy::StrategyName;
+use crate::ledger::{Receipt, Rejected};
+use crate::store::NotStored;
+
+/// How many pushes a page shows, and how many lines of what each would change.
+const SHOWN: usize = 50;
+const LINES: usize = 200;
+
+#[derive(Template)]
+#[template(path = "holds.html")]
+struct HoldsPage {
+    v: View,
+    waiting: Vec<Waiting>,
+    /// How many wait beyond those.
+    more: usize,
+    notice: Option<Notice>,
+}
+
+enum Notice {
+    Good(String),
+    Bad(String),
+}
+
+/// A push that waits.
+struct Waiting {
+    id: Revision,
+    name: StrategyName,
+    path: String,
+    at: Moment,
+    actor: Actor,
+    address: Option<String>,
+    sequence: Option<i64>,
+    total_value: Option<Decimal>,
+    positions: usize,
+    state: Standing,
+    reasons: Vec<String>,
+    lines: Vec<ChangeLine>,
+    hidden: usize,
+    total: Vec<TotalChange>,
+    total_hidden: usize,
+}
+
+impl Waiting {
+    fn new(book: &Book, name: &StrategyName, hold: &Hold, t: &Texts) -> Self {
+        let (after, changes) = book.supposing(name, Some(hold.list.iter().cloned().collect()));
+        let mut lines = ChangeLine::all(&changes);
+        let mut total = TotalChange::all(book, &after, &changes);
+        let (hidden, total_hidden) = (lines.len().saturating_sub(LINES), total.len().saturating_sub(LINES));
+        lines.truncate(LINES);
+        total.truncate(LINES);
+        Self {
+            id: hold.id,
+            name: name.clone(),
+            path: strategy_path(name.as_str()),
+            at: hold.at,
+            actor: hold.actor.clone(),
+            address: hold.address.clone(),
+            sequence: hold.sequence,
+            total_value: hold.total_value,
+            positions: hold.list.len(),
+            state: book.settings().state(name),
+            reasons: hold.reasons.iter().map(|reason| t.of_reason(reason)).collect(),
+            lines,
+            hidden,
+            total,
+            total_hidden,
+        }
+    }
+
+    /// Whether it can be approved as things stand: a strategy that is flat or closed is let live first.
+    fn is_approvable(&self) -> bool {
+        matches!(self.state, Standing::Live | Standing::Frozen)
+    }
+
+    fn actor_kind(&self, t: &Texts) -> &'static str {
+        match self.actor {
+            Actor::Client(_) => t.client,
+            Actor::Key(_) => t.api_key,
+            Actor::Operator => t.operator,
+            Actor::Import(_) => t.import,
+        }
+    }
+}
+
+async fn draw(state: &AppState, v: View, status: StatusCode, notice: Option<Notice>) -> Result<Response, AppError> {
+    let (book, t) = (state.store.book(), v.t);
+    let more = book.settings().holds().len().saturating_sub(SHOWN);
+    let make = move || {
+        let mut holds: Vec<(StrategyName, Arc<Hold>)> =
+            book.settings().holds().map(|(name, hold)| (name.clone(), Arc::clone(hold))).collect();
+        holds.sort_by_key(|(_, hold)| hold.id);
+        Ok(holds.iter().take(SHOWN).map(|(name, hold)| Waiting::new(&book, name, hold, t)).collect())
+    };
+    let waiting = state.workshop.make(make).await?;
+    Ok(html(status, &HoldsPage { v, waiting, more, notice }))
+}
+
+/// What became of a push just now.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct HoldsQuery {
+    approved: Typed,
+    discarded: Typed,
+}
+
+/// `GET /holds`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Reading { v, .. }: Reading,
+    Query(query): Query<HoldsQuery>,
+) -> Result<Response, AppError> {
+    let name = |text: &str| StrategyName::parse(text).ok();
+    let approved = name(&query.approved).map(|name| v.t.push_approved(&name));
+    let discarded = || name(&query.discarded).map(|name| v.t.push_discarded(&name));
+    let notice = approved.or_else(discarded).map(Notice::Good);
+    draw(&state, v, StatusCode::OK, notice).await
+}
+
+/// `POST /holds/approve`
+pub(super) async fn approve(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
+    let done = state.desk.approve(&form.operator, hold(&form)?).await;
+    answer(&state, form.v, "approved", done).await
+}
+
+/// `POST /holds/discard`
+pub(super) async fn discard(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
+    let done = state.desk.discard(&form.operator, hold(&form)?).await;
+    answer(&state, form.v, "discarded", done).await
+}
+
+fn hold(form: &CheckedForm) -> Result<Revision, Invalid> {
+    form.fields.get("hold").parse().map_err(|_| Invalid::Query("hold".into()))
+}
+
+/// Back to what waits; or, when it is another push by now, that one instead of what was seen.
+async fn answer(
+    state: &AppState,
+    v: View,
+    what: &'static str,
+    done: Result<(StrategyName, Receipt), NotDone>,
+) -> Result<Response, AppError> {
+    let text = match done {
+        Ok((name, _)) => return Ok(see_other(&format!("/holds?{}", links::query([(what, name.as_str())])))),
+        Err(NotDone::NotStored(NotStored::Rejected(Rejected::HoldGone { waiting: Some(_), .. }))) => {
+            v.t.push_superseded.to_owned()
+        }
+        Err(NotDone::NotStored(NotStored::Rejected(Rejected::HoldGone { waiting: None, .. }))) => {
+            v.t.push_gone.to_owned()
+        }
+        Err(NotDone::NotStored(NotStored::Rejected(Rejected::WrongState(state)))) => {
+            v.t.state_forbids(v.t.of_state(&state))
+        }
+        Err(other) => return Err(other.into()),
+    };
+    draw(state, v, StatusCode::CONFLICT, Some(Notice::Bad(text))).await
+}

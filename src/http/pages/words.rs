@@ -1,0 +1,124 @@
+//! What values of the domain are called, in both languages.
+
+use super::super::reason_text::{ReasonDto, hold_texts};
+use super::texts::Texts;
+use crate::domain::account::Fresh;
+use crate::domain::board::Rounding;
+use crate::domain::guard::{Finding, RuleName, Then};
+use crate::domain::hold::Reason;
+use crate::domain::schedule::{Days, Punctuality};
+use crate::domain::state::State;
+use crate::domain::target::HoldReason;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
+impl Texts {
+    /// What a state is called.
+    pub(super) const fn of_state(&self, state: &State) -> &'static str {
+        match state {
+            State::Live => self.state_live,
+            State::Frozen => self.state_frozen,
+            State::Flat => self.state_flat,
+            State::Closed => self.state_closed,
+        }
+    }
+
+    /// What a state means to the terminal, once it is so.
+    pub(super) const fn meaning_of(&self, state: &State) -> &'static str {
+        match state {
+            State::Live => self.meaning_live,
+            State::Frozen => self.meaning_frozen,
+            State::Flat => self.meaning_flat,
+            State::Closed => self.meaning_closed,
+        }
+    }
+
+    /// What it is called to bring a strategy into a state.
+    pub(super) const fn deed_of(&self, state: &State) -> &'static str {
+        match state {
+            State::Live => self.make_live,
+            State::Frozen => self.make_frozen,
+            State::Flat => self.make_flat,
+            State::Closed => self.delete,
+        }
+    }
+
+    /// How a strategy keeps its schedule.
+    pub(super) const fn of_punctuality(&self, punctuality: &Punctuality) -> &'static str {
+        match punctuality {
+            Punctuality::OnTime => self.on_time,
+            Punctuality::Late => self.late,
+            Punctuality::Silent => self.silent,
+            Punctuality::NotDue => self.not_due,
+        }
+    }
+
+    /// Which days a schedule is about.
+    pub(super) const fn of_days(&self, days: &Days) -> &'static str {
+        match days {
+            Days::Trading => self.days_trading,
+            Days::All => self.days_all,
+        }
+    }
+
+    /// What happens to a push that a rule finds something in.
+    pub(super) const fn of_then(&self, then: &Then) -> &'static str {
+        match then {
+            Then::Warn => self.then_warn,
+            Then::Hold => self.then_hold,
+            Then::Reject => self.then_reject,
+        }
+    }
+
+    /// What a rule looks at.
+    pub(super) const fn of_rule(&self, rule: &RuleName) -> &'static str {
+        match rule {
+            RuleName::Empty => self.rule_empty,
+            RuleName::Shrinks => self.rule_shrinks,
+            RuleName::Grows => self.rule_grows,
+            RuleName::Turnover => self.rule_turnover,
+            RuleName::InstrumentShare => self.rule_instrument_share,
+            RuleName::InstrumentCost => self.rule_instrument_cost,
+            RuleName::Invested => self.rule_invested,
+            RuleName::Instruments => self.rule_instruments,
+            RuleName::UnknownCode => self.rule_unknown_code,
+            RuleName::Flips => self.rule_flips,
+            RuleName::Twin => self.rule_twin,
+            RuleName::Hours => self.rule_hours,
+            RuleName::SequenceLeap => self.rule_sequence_leap,
+        }
+    }
+
+    /// How volumes become lots.
+    pub(super) const fn of_rounding(&self, rounding: &Rounding) -> &'static str {
+        match rounding {
+            Rounding::Nearest => self.rounding_nearest,
+            Rounding::Down => self.rounding_down,
+        }
+    }
+
+    /// Whose word a line needs.
+    pub(super) const fn of_fresh(&self, fresh: &Fresh) -> &'static str {
+        match fresh {
+            Fresh::Today => self.fresh_today,
+            Fresh::Any => self.fresh_any,
+        }
+    }
+
+    /// Why a push waits.
+    pub(super) fn of_reason(&self, reason: &Reason) -> String {
+        let reason = ReasonDto::of_hold(reason);
+        self.pick(reason.text, reason.message)
+    }
+
+    /// What a guard found.
+    pub(super) fn of_finding(&self, finding: &Finding) -> String {
+        let reason = ReasonDto::of(finding);
+        self.pick(reason.text, reason.message)
+    }
+
+    /// Why a line is not traded.
+    pub(super) fn of_line_hold(&self, reason: &HoldReason) -> String {
+        let (_, chinese, english) = hold_texts(reason);
+        self.pick(chinese, english)
+    }
+}
