@@ -32,7 +32,9 @@ SECONDS = 3
 PUSHES = {BURST: 3_000, FEW: 1_500}
 # The pushes beside which the time of a poll is taken: four clients that push as fast as they are answered.
 PUSHERS, PUSHES_BESIDE = 4, 1_500
-TOTAL = "/api/v1/positions/total"
+# Those who wait for one change; how often they are told of one, each time anew.
+CROWD, CROWDS = 10_000, 3
+TOTAL, EVENTS = "/api/v1/positions/total", "/api/v1/events"
 
 
 @dataclasses.dataclass
@@ -197,6 +199,25 @@ class Bench:
             Row("push with 100 accounts x 20 strategies", followed, "ms", "<=", 1.5, "no account", without)
         )
 
+    def crowds(self):
+        for work, path, options in (("waits", TOTAL, ()), ("listeners", EVENTS, ("--stream",))):
+            folder, api_key = self.new(work)
+            with serve(self.server, folder) as (port, process, _):
+                # One list, so that the loopback is not what is measured.
+                tools.seed(port, api_key, 1)
+                size = f" for a total of {len(get(port, TOTAL)[0]) / 1000:.0f} kB" if path == TOTAL else ""
+                times, weights = [], []
+                for number in range(1, CROWDS + 1):
+                    change = self.folder / f"change-{work}-{number}"
+                    change.write_bytes(tools.raw_push(api_key, body_of(0, number)))
+                    before = tools.resident(process)
+                    with self.load.crowd(port, path, change, CROWD, *options) as report:
+                        weights.append((tools.resident(process) - before) / CROWD)
+                    times.append(report["last_ms"])
+            self.rows.append(Row(f"{CROWD:,} {work}{size}: push to last", statistics.median(times), "ms", "<=", 100))
+            # The first crowd's: what it leaves behind is used again by the next.
+            self.rows.append(Row("the same, memory of each", weights[0], "kB", "<=", 20))
+
     def books(self):
         books = [self.new("small"), self.new("large")]
         sizes = (10, 10_000)
@@ -249,6 +270,8 @@ def main():
         bench.polls()
         bench.pushes()
         bench.accounts()
+
+        bench.crowds()
         bench.books()
     finish(bench.rows, report)
 

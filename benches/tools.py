@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import signal
@@ -132,6 +133,15 @@ def push(connection, api_key, body):
         sys.exit(f"a push was refused: {text.decode()}")
 
 
+def raw_push(api_key, body):
+    """A push as it goes over the wire."""
+    head = (
+        f"POST {UPDATE} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {api_key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def seed(port, api_key, strategies):
     connection = http.client.HTTPConnection("127.0.0.1", port)
     for strategy in range(strategies):
@@ -148,6 +158,12 @@ def make_account(port, name, strategies, scale):
     text = answer.read()
     if answer.status != 200:
         sys.exit(f"an account was refused: {text.decode()}")
+
+
+def resident(process):
+    """How much memory a process uses, in kB."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1.024
 
 
 def get(port, path):
@@ -220,12 +236,23 @@ class Load:
             time.sleep(seconds)
         return report
 
+    @contextlib.contextmanager
+    def crowd(self, port, path, change, connections, *options):
+        """Let a crowd wait, and tell it of a change after what is done meanwhile; the report is there afterwards."""
+        report = {}
+        process = self._start("crowd", path, port, connections, change, *options)
+        try:
+            process.stdout.readline()
+            yield report
+        finally:
+            report |= self._report(process)
+
     def _start(self, what, of, port, connections, *options):
         command = [self.binary, what, of, "--address", f"127.0.0.1:{port}", "--connections", connections, *options]
         return subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def _report(self, process):
-        # The end of its input ends a poll.
+        # The end of its input ends a poll, and lets a crowd be told.
         output, _ = process.communicate()
         if process.returncode != 0:
             sys.exit(f"the load failed: {output}")

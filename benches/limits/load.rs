@@ -154,7 +154,7 @@ async fn connection(mut socket: TcpStream, work: Rc<RefCell<Work>>, tally: Rc<Re
 }
 
 /// Reads one whole answer, and gives its status.
-async fn read(socket: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<u16> {
+pub(crate) async fn read(socket: &mut TcpStream, answer: &mut Vec<u8>) -> anyhow::Result<u16> {
     answer.clear();
     let mut whole = None;
     while whole.is_none_or(|(_, length)| answer.len() < length) {

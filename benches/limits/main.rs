@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a stopwatch reads the clock")]
 
 mod bare;
+mod crowd;
 mod load;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use crate::crowd::Crowd;
 use crate::load::{Load, Work};
 
 /// Measuring tools; see benches/speed.py.
@@ -36,6 +38,17 @@ enum Command {
         path: String,
         #[arg(long)]
         header: Option<String>,
+        #[command(flatten)]
+        to: To,
+    },
+    /// Lets a crowd wait for what a GET answers, prints a line, and sends a change once a line comes from standard input.
+    Crowd {
+        path: String,
+        /// The change: a raw request.
+        change: PathBuf,
+        /// What is asked for is a stream of events.
+        #[arg(long)]
+        stream: bool,
         #[command(flatten)]
         to: To,
     },
@@ -72,6 +85,11 @@ fn main() -> anyhow::Result<()> {
             let header = header.map(|header| format!("{header}\r\n")).unwrap_or_default();
             let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{header}\r\n", to.address);
             to.carry(Work::until_input_ends(request))
+        }
+        Command::Crowd { path, change, stream: is_stream, to } => {
+            let To { address, connections, patience, .. } = to;
+            let patience = Duration::from_secs(patience);
+            Crowd { address, connections, patience, path, is_stream }.gather(&change)
         }
     }
 }

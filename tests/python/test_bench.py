@@ -161,6 +161,58 @@ def test_a_poll_counts_what_it_expects_and_nothing_else(limits, server):
             load.poll(port, path, 4, 0.1, *options)
 
 
+@pytest.mark.parametrize(("path", "options"), [(TOTAL, ()), ("/api/v1/events", ("--stream",))])
+def test_a_crowd_hears_of_a_change_or_the_bench_fails(limits, server, tmp_path, path, options):
+    api_key = server.run("key", "add", "bench", "--scope", "write").stdout.split()[-1]
+    load, port, change = tools.Load(limits), int(server.url.rsplit(":", 1)[1]), tmp_path / "change"
+    tools.seed(port, api_key, 1)
+    change.write_bytes(tools.raw_push(api_key, tools.body_of(0, 1)))
+    with load.crowd(port, path, change, 200, *options) as report:
+        assert report == {}
+    assert 0 < report["half_ms"] <= report["last_ms"] and report["answered_ms"] > 0
+    # The same again changes nothing, and a stranger may not.
+    with pytest.raises(SystemExit, match="the load failed"), load.crowd(port, path, change, 2, *options):
+        pass
+    change.write_bytes(tools.raw_push("nobody's", tools.body_of(0, 2)))
+    with pytest.raises(SystemExit, match="the load failed"), load.crowd(port, path, change, 2, *options):
+        pass
+
+
+@pytest.mark.parametrize("said", [b"no", b"", None])
+def test_one_of_a_crowd_that_hears_something_else_or_nothing_fails_the_bench(limits, tmp_path, said):
+    """The first connection is the one that changes something; of the others, one is answered badly."""
+    told = threading.Event()
+
+    def reply(connection, body, tag=b""):
+        head = b"HTTP/1.1 200 OK\r\n" + tag + b"Content-Length: %d\r\n\r\n" % len(body)
+        connection.sendall(head + body)
+
+    def behave(connection, number):
+        while request := connection.recv(1 << 20):
+            if number > 1:
+                told.wait(10)
+                if number != 3:
+                    reply(connection, b"ok")
+                elif said is None:
+                    connection.close()
+                elif said:
+                    reply(connection, said)
+            elif request.startswith(b"GET"):
+                reply(connection, b"ok", b'etag: "1"\r\n')
+            else:
+                reply(connection, b'{"changed":true}')
+                told.set()
+
+    (tmp_path / "change").write_bytes(b"POST / HTTP/1.1\r\n\r\n")
+    with wire(behave) as listening:
+        port, load = int(listening.rsplit(":", 1)[1]), tools.Load(limits)
+        with (
+            pytest.raises(SystemExit, match="the load failed"),
+            load.crowd(port, TOTAL, tmp_path / "change", 4, "--patience", 1),
+        ):
+            pass
+
+
 def test_the_limit_for_pushes_verifies_and_stores_each(run, limits, requests_file, tmp_path, quick_key):
     (tmp_path / "key.der").write_bytes(tools.public(quick_key, Encoding.DER))
     with tools.running(limits, "pushes", tmp_path / "key.der", tmp_path / "bare.db") as (port, _, _):

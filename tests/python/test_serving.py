@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import http.client
 import ipaddress
 import json
 import resource
@@ -126,6 +127,34 @@ def test_who_does_not_read_does_not_hold_up_the_stop(server):
         before = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - before < 15, "it waited for the grace period"
+
+
+def wait_for_news(connection, tag):
+    connection.request("GET", f"{TOTAL}?wait=60", headers={"If-None-Match": tag})
+
+
+def test_who_waits_is_told_at_once_and_holds_up_no_stop(server):
+    key = server.key
+    assert server.push("alpha", [held("000001.XSHE", 100)], key).status_code == 200
+    # More than may poll at a time from one address.
+    crowd = [http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=30) for _ in range(300)]
+    tag = server.get(TOTAL).headers["ETag"]
+    for connection in crowd:
+        wait_for_news(connection, tag)
+    before = time.monotonic()
+    assert server.push("alpha", [held("000001.XSHE", 200)], key).status_code == 200
+    now = server.get(TOTAL)
+    for connection in crowd:
+        answer = connection.getresponse()
+        assert (answer.status, answer.read(), answer.headers["ETag"]) == (200, now.content, now.headers["ETag"])
+        wait_for_news(connection, now.headers["ETag"])
+    assert time.monotonic() - before < 10
+    for _ in range(10):
+        assert server.get("/healthz").status_code == 200, "by then all of them were heard"
+    before = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - before < 4
+    assert {connection.getresponse().status for connection in crowd} == {304}
 
 
 def test_broken_json_and_wrong_types(server):
