@@ -28,6 +28,7 @@ pub(crate) struct Crowd {
 
 /// The line that is printed: milliseconds since the change was sent, until it was answered, and until half of the crowd
 /// and the last of it had heard.
+#[expect(clippy::struct_field_names, reason = "a unit is part of a name")]
 #[derive(serde::Serialize)]
 struct Report {
     answered_ms: f64,
