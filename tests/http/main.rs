@@ -7,6 +7,7 @@ mod app;
 mod clients;
 mod connections;
 mod crowds;
+mod desk_pages;
 mod events;
 mod history;
 mod operator;

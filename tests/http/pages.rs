@@ -15,19 +15,19 @@ use tower::ServiceExt as _;
 use crate::app::{ALICE, Answer, App, PASSWORD, held};
 
 /// Somebody with a browser: cookies are kept, forms are filled in.
-struct Browser<'a> {
-    app: &'a App,
-    cookies: BTreeMap<String, String>,
+pub(crate) struct Browser<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) cookies: BTreeMap<String, String>,
     /// What it says of the page that sends a form.
     origin: Option<&'static str>,
 }
 
 impl<'a> Browser<'a> {
-    fn new(app: &'a App) -> Self {
+    pub(crate) fn new(app: &'a App) -> Self {
         Self { app, cookies: BTreeMap::new(), origin: Some("http://server:5366") }
     }
 
-    async fn operator(app: &'a App) -> Self {
+    pub(crate) async fn operator(app: &'a App) -> Self {
         let mut browser = Self::new(app);
         let answer = browser.post("/login", &[("password", PASSWORD)]).await;
         assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/"));
@@ -49,19 +49,19 @@ impl<'a> Browser<'a> {
         answer
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send(Request::get(path), Body::empty()).await
     }
 
     /// The text of a page.
-    async fn page(&mut self, path: &str) -> String {
+    pub(crate) async fn page(&mut self, path: &str) -> String {
         let answer = self.get(path).await;
         assert_eq!(answer.status, 200, "{path}");
         text(&answer)
     }
 
     /// A form sent as it is.
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
         let request = request.header("host", "server:5366");
@@ -70,12 +70,12 @@ impl<'a> Browser<'a> {
     }
 
     /// A form of a page: with what the page hides in it.
-    async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.page(page).await;
         self.submit_from(&page, path, fields).await
     }
 
-    async fn submit_from(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit_from(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let hidden = hidden_fields(page, path);
         let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let all: Vec<(&str, &str)> = hidden.chain(fields.iter().copied()).collect();
@@ -83,7 +83,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-fn text(answer: &Answer) -> String {
+pub(crate) fn text(answer: &Answer) -> String {
     String::from_utf8(answer.bytes.to_vec()).unwrap()
 }
 
@@ -93,7 +93,7 @@ fn unescape(text: &str) -> String {
 }
 
 /// The hidden fields of the form that is sent to a path.
-fn hidden_fields(page: &str, path: &str) -> Vec<(String, String)> {
+pub(crate) fn hidden_fields(page: &str, path: &str) -> Vec<(String, String)> {
     let (_, form) =
         page.split_once(&format!("method=\"post\" action=\"{path}\"")).unwrap_or_else(|| panic!("no form for {path}"));
     let form = form.split("</form>").next().unwrap();
@@ -111,7 +111,7 @@ fn hidden_fields(page: &str, path: &str) -> Vec<(String, String)> {
 async fn every_page_tells_the_browser_what_it_may_not_do() {
     let app = App::start().await;
     let mut browser = Browser::operator(&app).await;
-    for path in ["/", "/adjustment", "/history", "/keys", "/password", "/nowhere"] {
+    for path in ["/", "/holds", "/accounts", "/guards", "/adjustment", "/history", "/keys", "/password", "/nowhere"] {
         let answer = browser.get(path).await;
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
@@ -146,7 +146,7 @@ async fn viewing_is_open_where_reads_are_and_changing_never() {
     let app = App::start().await;
     app.push(&ALICE, "alpha", json!([held("600000.SH", 100, 10.0)])).await.ok();
     let mut stranger = Browser::new(&app);
-    for path in ["/", "/strategies/alpha", "/adjustment", "/history"] {
+    for path in ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history"] {
         assert!(!stranger.page(path).await.contains("name=\"form_token\" value=\"\""), "{path}");
     }
     for path in ["/keys", "/password", "/strategies/alpha/delete", "/strategies/alpha/restore?to=1"] {
@@ -161,7 +161,8 @@ async fn viewing_is_open_where_reads_are_and_changing_never() {
 async fn where_reads_need_a_key_every_page_needs_a_login() {
     let app = App::start_with(Reads::Key).await;
     let mut stranger = Browser::new(&app);
-    for path in ["/", "/strategies/alpha", "/adjustment", "/history", "/history.csv"] {
+    for path in ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history", "/history.csv"]
+    {
         assert_eq!(stranger.get(path).await.header("location").split('?').next(), Some("/login"), "{path}");
     }
     assert!(!stranger.page("/login").await.contains("data-revision"), "nor is it told how much there is");

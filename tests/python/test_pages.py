@@ -47,6 +47,36 @@ def server(tmp_path):
         yield server
 
 
+@pytest.fixture
+def desk(server):
+    """The demonstration with a desk: a frozen strategy whose push waits, a closed one, rules, two accounts, a terminal."""
+
+    def operate(method, path, body=None):
+        headers = {"X-Internal-Password": PASSWORD}
+        answer = requests.request(method, server.url + "/api/v1" + path, json=body, headers=headers, timeout=10)
+        assert answer.status_code == 200, answer.text
+
+    bank = {"code": "000001.XSHE", "name": "平安银行", "volume": 3100, "cost": 11.3}
+    fund = {"code": "510300.XSHG", "name": "沪深300ETF", "volume": 20000, "cost": 3.91}
+    assert server.push("frozen", [bank, fund]).status_code == 200
+    assert server.push("closed", [fund]).status_code == 200
+    assert server.push("alpha", [bank], total_value=1000000).status_code == 200
+    operate("POST", "/strategies/frozen/state", {"state": "frozen", "note": "等待核对新股"})
+    operate("PUT", "/strategies/frozen/schedule", {"by": ["09:35", "14:55"], "days": "all"})
+    operate("DELETE", "/strategies/closed")
+    rules = {"grows": {"over": 3, "then": "hold"}, "turnover": {"over": "0.1", "then": "warn"}}
+    operate("PUT", "/guards", [{"strategies": "*", "rules": rules}])
+    assert server.push("frozen", [dict(bank, volume=31000)]).status_code == 202
+    protected = [{"code": "600519.SH", "volume": None}, {"code": "510300.SH", "volume": 1000}]
+    account = {"strategies": [{"name": "frozen", "scale": "0.37"}, {"name": "alpha"}], "protected": protected}
+    operate("PUT", "/accounts/main", dict(account, costs={}, broker="华泰-8888"))
+    operate("PUT", "/accounts/incomplete", {"strategies": [{"name": "alpha"}, {"name": "nobody"}, {"name": "closed"}]})
+    operate("POST", "/pause", {"account": "incomplete", "paused": True, "note": "迁移中"})
+    target = server.url + "/api/v1/accounts/main/target"
+    assert requests.get(target, headers={"X-Terminal": "qmt-1"}, timeout=10).status_code == 200
+    return server
+
+
 class Tab:
     """A page of a browser of its own; whatever goes wrong in it, or in another tab of that browser, is kept."""
 
@@ -370,6 +400,20 @@ PAGES = {
     "strategy": STRATEGY,
     "restore": STRATEGY + "/restore?to=1",
     "delete": STRATEGY + "/delete",
+    "freeze": STRATEGY + "/state?to=frozen",
+    "flat": STRATEGY + "/state?to=flat",
+    "live": "/strategies/frozen/state?to=live",
+    "frozen": "/strategies/frozen",
+    "closed": "/strategies/closed",
+    "settings": "/strategies/frozen/settings",
+    "holds": "/holds",
+    "guards": "/guards",
+    "accounts": "/accounts",
+    "account": "/accounts/main?strategy=alpha&wanted=500000",
+    "account-incomplete": "/accounts/incomplete",
+    "account-settings": "/accounts/main/settings",
+    "account-new": "/accounts/new/settings",
+    "account-delete": "/accounts/main/delete",
     "adjustment": "/adjustment",
     "history": "/history",
     "keys": "/keys",
@@ -401,7 +445,7 @@ def test_an_empty_store_fits_too(chromium, tmp_path, language, size):
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
+def test_every_page_fits_and_axe_finds_nothing(tab, desk, language, scheme, size):
     """Screenshots of all pages are left in target/screenshots, to be looked at."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     viewport = DESKTOP if size == "desktop" else PHONE
@@ -432,6 +476,25 @@ def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
     one.page.locator("button[value=preview]").click()
     one.page.wait_for_selector(".fault")
     look("faults")
+    one.open("/accounts/main/settings")
+    one.page.locator("[name=scale]").first.fill("0.5")
+    one.page.locator("button[value=preview]").click()
+    one.page.wait_for_selector(".preview")
+    look("account-preview")
+    one.page.locator("[name=scale]").first.fill("-1")
+    one.page.locator("[name=code]").last.fill("x")
+    one.page.locator("button[value=preview]").click()
+    one.page.wait_for_selector(".fault")
+    look("account-faults")
+    one.open("/guards")
+    one.page.locator("button[value=stricter]").click()
+    look("guards-stricter")
+    one.page.locator("[name=shrinks-limit-0]").fill("80")
+    one.page.locator("button[value=try]").click()
+    one.page.wait_for_selector(".fault")
+    look("guards-faults")
+    one.open("/adjustment")
+    one.type_row(2, code="abc", volume="1", cost="1")
     one.context.clear_cookies(name="jq2qmt_session")
     one.page.locator("button[value=preview]").click()
     one.page.wait_for_selector("#password")

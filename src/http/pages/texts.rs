@@ -264,7 +264,7 @@ texts! {
     key_made: "密钥已创建，只显示这一次：", "The key, shown this once:";
     key_name_taken: "已有同名密钥", "there is a key of that name already";
     key_name_bad: "名称为 1 到 100 个字符", "a name has 1 to 100 characters";
-    key_reader_narrowed: "只有写入密钥能限定策略", "only a key for writing is narrowed to strategies";
+    key_reader_narrowed: "读取密钥不能限定策略", "a key for reading reads everything";
     no_keys: "还没有密钥。", "There are no keys yet.";
 
     holds: "等待批准", "Waiting pushes";
