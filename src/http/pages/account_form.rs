@@ -28,7 +28,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn new(key: impl ToString, value: impl ToString) -> Self {
+    fn new(key: &impl ToString, value: &impl ToString) -> Self {
         Self { key: key.to_string(), value: value.to_string(), ..Self::default() }
     }
 
@@ -97,7 +97,7 @@ impl Default for AccountForm {
 fn rows(fields: &Fields, columns: (&'static str, &'static str), remove: &'static str) -> Vec<Row> {
     let removed: HashSet<usize> = fields.all(remove).filter_map(|n| n.parse().ok()).collect();
     let rows = fields.all(columns.0).zip(fields.all(columns.1)).enumerate();
-    let kept = rows.filter(|(n, _)| !removed.contains(n)).map(|(_, (key, value))| Row::new(key, value));
+    let kept = rows.filter(|(n, _)| !removed.contains(n)).map(|(_, (key, value))| Row::new(&key, &value));
     kept.filter(|row| !row.is_blank()).collect()
 }
 
@@ -117,9 +117,9 @@ impl AccountForm {
                 ("named", names.iter().map(StrategyName::as_str).collect::<Vec<_>>().join("\n"))
             }
         };
-        let share = |share: &Share| Row::new(&share.name, share.scale);
+        let share = |share: &Share| Row::new(&share.name, &share.scale);
         let protected = |one: &Protected| {
-            Row::new(one.code.to(Notation::Qmt), one.volume.map(|volume| volume.to_string()).unwrap_or_default())
+            Row::new(&one.code.to(Notation::Qmt), &one.volume.map(|volume| volume.to_string()).unwrap_or_default())
         };
         let cost = |name: &'static str| {
             let costs = account.costs.as_ref();
@@ -237,7 +237,9 @@ impl AccountForm {
     fn read_protected(&mut self, t: &'static Texts) -> Vec<Value> {
         let mut seen: HashSet<Instrument> = HashSet::new();
         let read = |row: &mut Row| {
-            let code = Code::infer(&row.key).or_else(|| Code::parse(row.key.trim()).ok());
+            // A code without an exchange, and of no known board, would protect nothing.
+            let spelled = Some(row.key.trim()).filter(|text| text.contains('.'));
+            let code = Code::infer(&row.key).or_else(|| Code::parse(spelled?).ok());
             row.key_fault = match &code {
                 None => Some(t.code_unknown),
                 Some(code) if !seen.insert(code.instrument()) => Some(t.named_twice),
@@ -258,7 +260,7 @@ impl AccountForm {
                 continue;
             }
             let is_part = cost.name != "least";
-            let read = number(&cost.text).filter(|read| !read.is_negative() && !(is_part && *read >= Decimal::ONE));
+            let read = number(&cost.text).filter(|read| !(read.is_negative() || is_part && *read >= Decimal::ONE));
             cost.is_faulty = read.is_none();
             costs.insert(cost.name.to_owned(), json!(read));
         }

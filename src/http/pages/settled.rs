@@ -71,7 +71,7 @@ fn members(body: Option<&str>) -> BTreeMap<String, Value> {
         all.extend(account);
     }
     if all.contains_key("reasons") {
-        REPEATED.iter().for_each(|name| drop(all.remove(*name)));
+        all.retain(|name, _| !REPEATED.contains(&name.as_str()));
     }
     all.into_iter().collect()
 }
