@@ -73,7 +73,9 @@ fn members(body: Option<&str>) -> BTreeMap<String, Value> {
     if all.contains_key("reasons") {
         all.retain(|name, _| !REPEATED.contains(&name.as_str()));
     }
-    all.into_iter().collect()
+    // What says nothing is not told.
+    let tells = |value: &Value| !value.is_null() && value.as_array().is_none_or(|all| !all.is_empty());
+    all.into_iter().filter(|(_, value)| tells(value)).collect()
 }
 
 /// Each entry under its place and pattern: the first that covers a strategy counts.
