@@ -335,7 +335,9 @@ async fn an_account_is_made_looked_at_and_changed_after_its_orders_were_seen() {
     let answer = browser.submit_from(&page, &settings, &and(&wrong, "preview")).await;
     let shown = text(&answer);
     assert_eq!(answer.status, 422);
-    for fault in ["fault-scale-0", "fault-strategy-1", "fault-protected-0", "value=\"-1\"", "value=\"1.5\""] {
+    for fault in
+        ["fault-scale-0", "fault-strategy-1", "fault-code-0", "fault-protected-0", "value=\"-1\"", "value=\"1.5\""]
+    {
         assert!(shown.contains(fault), "{fault}\n{shown}");
     }
     let preview = text(&browser.submit_from(&page, &settings, &and(&ACCOUNT, "preview")).await);

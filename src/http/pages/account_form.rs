@@ -237,7 +237,9 @@ impl AccountForm {
     fn read_protected(&mut self, t: &'static Texts) -> Vec<Value> {
         let mut seen: HashSet<Instrument> = HashSet::new();
         let read = |row: &mut Row| {
-            let code = Code::infer(&row.key).or_else(|| Code::parse(row.key.trim()).ok());
+            // A code without an exchange, and of no known board, would protect nothing.
+            let spelled = Some(row.key.trim()).filter(|text| text.contains('.'));
+            let code = Code::infer(&row.key).or_else(|| Code::parse(spelled?).ok());
             row.key_fault = match &code {
                 None => Some(t.code_unknown),
                 Some(code) if !seen.insert(code.instrument()) => Some(t.named_twice),

@@ -71,11 +71,11 @@ fn members(body: Option<&str>) -> BTreeMap<String, Value> {
         all.extend(account);
     }
     if all.contains_key("reasons") {
-        for name in REPEATED {
-            all.remove(name);
-        }
+        all.retain(|name, _| !REPEATED.contains(&name.as_str()));
     }
-    all.into_iter().collect()
+    // What says nothing is not told.
+    let tells = |value: &Value| !value.is_null() && value.as_array().is_none_or(|all| !all.is_empty());
+    all.into_iter().filter(|(_, value)| tells(value)).collect()
 }
 
 /// Each entry under its place and pattern: the first that covers a strategy counts.

@@ -381,6 +381,8 @@ texts! {
     fresh_today: "今天推送过才交易", "only what was said today";
     fresh_any: "沿用最近的目标", "whatever was said last";
 
+    account: "账户", "Account";
+    paused: "已暂停", "paused";
     accounts_lead: "每个账户按自己的倍数跟随若干策略；它的终端只交易目标里列出的证券。", "Each account follows strategies at scales of its own; its terminal trades nothing but what its target lists.";
     no_accounts: "还没有账户。不建账户时，终端按合并总持仓交易。", "There are no accounts. Without one, terminals trade on the merged total.";
     new_account: "新账户的名称", "Name of a new account";
