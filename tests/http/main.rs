@@ -9,6 +9,7 @@ mod conflicts;
 mod connections;
 mod crowds;
 mod desk;
+mod desk_limits;
 mod desk_pages;
 mod events;
 mod history;
