@@ -326,7 +326,7 @@ async fn a_pause_is_told_also_to_who_has_the_newest() {
     post(&app, "/api/v1/pause", json!({"account": "main", "paused": true})).await.ok();
     for path in [total, "/api/v1/accounts/main/target", "/api/v1/positions/total?as_of=1"] {
         let answer = app.get_with(path, &known).await;
-        assert_eq!(answer.header("retry-after").is_empty(), false);
+        assert!(!answer.header("retry-after").is_empty());
         assert_eq!(answer.refusal(), (503, "paused".to_owned()), "{path}");
     }
 }

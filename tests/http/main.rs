@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
 
+mod accounts;
 mod answers;
 mod app;
 mod clients;
@@ -12,6 +13,7 @@ mod desk;
 mod desk_limits;
 mod desk_pages;
 mod events;
+mod guards;
 mod history;
 mod operator;
 mod pages;
