@@ -19,7 +19,7 @@ pub enum Reason {
 /// A push that waits. The target in force stays as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// The revision that noted it: whoever approves names it, so that what was approved is what was seen.
+    /// The revision that first noted it: whoever approves names it, so that what was approved is what was seen.
     pub id: Revision,
     /// When it came.
     pub at: Moment,

@@ -77,7 +77,12 @@ impl Draft {
         let waiting = self.ledger.book.settings().hold(&name);
         let known = waiting.filter(|waiting| waiting.list.same_positions(&list) && waiting.reasons == reasons);
         // Said again every minute, it is still the same push to decide about.
-        let id = if let Some(waiting) = known {
+        let id = if let Some(waiting) = known.cloned() {
+            if current.is_none() && aside.sequence.is_some() {
+                // No strategy keeps the sequence that it took, and a retry of something older must not come after it.
+                let again = Hold { sequence: aside.sequence, ..(*waiting).clone() };
+                self.write(Topic::Hold(name), Some(write_hold(&again)), Origin { kind: RevisionKind::Hold, ..origin });
+            }
             waiting.id
         } else {
             let hold = Hold {

@@ -14,7 +14,7 @@ use crate::domain::decimal::Decimal;
 use crate::domain::guard::Finding;
 use crate::domain::hold::{Hold, Reason};
 use crate::domain::moment::Moment;
-use crate::domain::revision::{Actor, ActorKind, Topic};
+use crate::domain::revision::{Actor, ActorKind, Revision, Topic};
 use crate::domain::settings::{Former, Setting, Settled};
 use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
@@ -81,9 +81,12 @@ pub(super) fn write(body: &impl Serialize) -> Arc<str> {
     serde_json::to_string(body).unwrap_or_default().into()
 }
 
-/// A push that waits, as it is written: its number is that of the revision that notes it.
+/// A push that waits, as it is written: its number is that of the revision that first noted it.
 #[derive(Serialize, Deserialize)]
 struct WrittenHold {
+    /// Where another revision noted it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<Revision>,
     at: i64,
     actor_kind: String,
     actor: String,
@@ -111,6 +114,7 @@ pub(super) fn write_hold(hold: &Hold) -> Arc<str> {
         Reason::State(state) => WrittenReason::State(*state),
     };
     write(&WrittenHold {
+        first: (hold.id != Revision::NONE).then_some(hold.id),
         at: hold.at.as_micros(),
         actor_kind: hold.actor.kind().as_str().to_owned(),
         actor: hold.actor.name().to_owned(),
@@ -131,7 +135,7 @@ fn read_hold(strategy: &StrategyName, body: Option<&str>, mark: Mark) -> Result<
         WrittenReason::State(state) => Reason::State(state),
     };
     Ok(Some(Hold {
-        id: mark.revision,
+        id: written.first.unwrap_or(mark.revision),
         at: Moment::from_micros(written.at),
         actor: Actor::new(kind, written.actor),
         address: written.address,

@@ -93,14 +93,14 @@ impl Draft {
         Some(mark.revision)
     }
 
-    /// Notes what the operator lets a strategy do.
-    fn stand(&mut self, name: &StrategyName, standing: &Standing, origin: &Origin) {
+    /// Notes what the operator lets a strategy do; false where that was so already.
+    fn stand(&mut self, name: &StrategyName, standing: &Standing, origin: &Origin) -> bool {
         let settings = self.ledger.book.settings();
         if settings.standing(name).is_none() && *standing == Standing::default() {
-            return;
+            return false;
         }
         let origin = Origin { kind: RevisionKind::Set, note: None, ..origin.clone() };
-        self.write(Topic::State(name.clone()), Some(write(standing)), origin);
+        self.write(Topic::State(name.clone()), Some(write(standing)), origin).is_some()
     }
 
     /// Puts the operator's, or an import's, list in the place of the current one.
@@ -115,7 +115,9 @@ impl Draft {
         match self.ledger.book.settings().state(&name) {
             State::Flat => return Err(Rejected::WrongState(State::Flat)),
             // Who writes a list for a strategy that is closed wants it back.
-            State::Closed => self.stand(&name, &Standing::default(), &origin),
+            State::Closed => {
+                self.stand(&name, &Standing::default(), &origin);
+            }
             State::Live | State::Frozen => {}
         }
         Ok(self.replace(name, positions, current, origin, aside))
@@ -189,8 +191,9 @@ impl Draft {
                         current: current.map_or(Revision::NONE, |one| one.mark.revision),
                     });
                 }
-                self.stand(name, &standing, origin);
-                self.wake(name, back_to, deed, origin)
+                let is_new = self.stand(name, &standing, origin);
+                let receipt = self.wake(name, back_to, deed, origin)?;
+                Ok(Receipt { changed: receipt.changed || is_new || deed.and(waiting).is_some(), ..receipt })
             }
         }
     }
@@ -217,14 +220,9 @@ impl Draft {
                 let origin = Origin { kind, note, ..origin.clone() };
                 Ok(self.replace(name.clone(), positions, Some(&current), origin, Aside::default()))
             }
-            (Some(current), None) => {
-                // The list in force is the operator's word from now on.
-                let told = Told { spoken_at: Some(self.now), ..current.told };
-                let receipt = Receipt::plain(current.mark.revision, true, current.list.len());
-                self.retell(Strategy { told, ..(*current).clone() }, false);
-                Ok(receipt)
-            }
-            (None, _) => Ok(Receipt::plain(Revision::NONE, true, 0)),
+            // What a strategy may do says nothing about its list: yesterday's stays yesterday's word.
+            (Some(current), None) => Ok(Receipt::plain(current.mark.revision, false, current.list.len())),
+            (None, _) => Ok(Receipt::plain(Revision::NONE, false, 0)),
         }
     }
 

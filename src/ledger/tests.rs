@@ -1,6 +1,6 @@
 //! The ledger as an equation: over random worlds of changes, without a disk.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -13,7 +13,9 @@ use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position};
-use crate::domain::revision::{Actor, Revision};
+use crate::domain::revision::{Actor, Revision, Topic};
+use crate::domain::settings::Setting;
+use crate::domain::state::{Pause, State};
 use crate::domain::strategy::StrategyName;
 use crate::domain::target::Target;
 
@@ -69,6 +71,13 @@ fn change(wish: &Wish, book: &Book) -> Change {
         expected_revision: wish.expected.map(|right| if right { current } else { current.next() }),
         token: wish.token.map(token),
         ..change
+    }
+}
+
+impl Change {
+    /// The list that it puts in the place of another.
+    fn list(&self) -> Option<&Vec<Position>> {
+        if let Deed::Replace(positions) = &self.deed { Some(positions) } else { None }
     }
 }
 
@@ -151,7 +160,168 @@ impl World {
     }
 }
 
+/// What a program pushes, or the operator does about it.
+#[derive(Debug, Clone)]
+enum Act {
+    Push(Wish),
+    Stand(&'static str, State, Option<Waiting>),
+    /// About the push that waits, or one that never did.
+    Approve(&'static str, bool),
+    Discard(&'static str),
+    SetSequence(&'static str, Option<i64>),
+    Settle(Document),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let name = || prop::sample::select(vec!["alpha", "beta", "gamma"]);
+    let push = wish().prop_map(|wish| Act::Push(Wish { expected: None, token: None, ..wish }));
+    let state = prop::sample::select(vec![State::Live, State::Frozen, State::Flat, State::Closed]);
+    let waiting = prop::sample::select(vec![None, Some(Waiting::Apply), Some(Waiting::Discard)]);
+    let guard = |then: &str| {
+        let rules = serde_json::json!({"unknown_code": {"then": then}, "grows": {"over": 2, "then": "hold"}});
+        Document::Guards(serde_json::from_value(serde_json::json!([{"strategies": "*", "rules": rules}])).unwrap())
+    };
+    let documents = vec![
+        guard("hold"),
+        guard("reject"),
+        Document::Pause(None, Pause { paused: true, note: None }),
+        Document::Pause(None, Pause { paused: false, note: Some("again".to_owned()) }),
+        followed(&["alpha", "beta"], true),
+        Document::Schedule(
+            StrategyName::parse("alpha").unwrap(),
+            Some(serde_json::from_str(r#"{"by": ["09:35"]}"#).unwrap()),
+        ),
+        Document::Schedule(StrategyName::parse("alpha").unwrap(), None),
+    ];
+    prop_oneof![
+        8 => push,
+        3 => (name(), state, waiting).prop_map(|(name, state, waiting)| Act::Stand(name, state, waiting)),
+        2 => (name(), any::<bool>()).prop_map(|(name, right)| Act::Approve(name, right)),
+        1 => name().prop_map(Act::Discard),
+        1 => (name(), prop::option::of(0..20_i64)).prop_map(|(name, last)| Act::SetSequence(name, last)),
+        2 => prop::sample::select(documents).prop_map(Act::Settle),
+    ]
+}
+
+/// Every list that a strategy had, by the revision that it was at.
+type Lists = HashMap<(StrategyName, Revision), Vec<Position>>;
+
+impl World {
+    fn hold(&self, name: &StrategyName) -> Option<Arc<crate::domain::hold::Hold>> {
+        self.ledger.book.settings().hold(name).cloned()
+    }
+
+    fn list(&self, name: &StrategyName) -> Option<Vec<Position>> {
+        self.ledger.book.strategy(name).map(|strategy| strategy.list.iter().cloned().collect())
+    }
+
+    fn act(&mut self, act: &Act, lists: &Lists) -> Result<Receipt, Rejected> {
+        let by_hand = |name: &StrategyName, deed| Change::new(name.clone(), deed, Actor::Operator, None);
+        let mut draft = self.ledger.draft(Moment::from_micros(1), HashSet::new());
+        let outcome = match act {
+            Act::Push(wish) => draft.take(change(wish, &self.ledger.book)),
+            Act::Stand(name, state, waiting) => {
+                let name = StrategyName::parse(name).unwrap();
+                let target = self.ledger.book.settings().standing(&name).and_then(|(standing, _)| standing.target);
+                let back_to = target.map(|target| (target, lists[&(name.clone(), target)].clone()));
+                let wish = SetState { state: *state, note: None, waiting: *waiting, seen: None, back_to };
+                draft.take(by_hand(&name, Deed::SetState(wish)))
+            }
+            Act::Approve(name, right) => {
+                let name = StrategyName::parse(name).unwrap();
+                let hold = self.hold(&name).map_or(Revision::NONE, |hold| hold.id);
+                draft.take(by_hand(&name, Deed::Approve(if *right { hold } else { hold.next() })))
+            }
+            Act::Discard(name) => {
+                let name = StrategyName::parse(name).unwrap();
+                let hold = self.hold(&name).map_or(Revision::NONE, |hold| hold.id);
+                draft.take(by_hand(&name, Deed::Discard(hold)))
+            }
+            Act::SetSequence(name, last) => {
+                draft.take(by_hand(&StrategyName::parse(name).unwrap(), Deed::SetSequence(*last)))
+            }
+            Act::Settle(document) => {
+                let (document, actor) = (document.clone(), Actor::Operator);
+                draft.settle(Put { document, actor, address: None, expected_revision: None })
+            }
+        };
+        let (ledger, appended, _) = draft.finish();
+        if outcome.is_err() {
+            assert!(appended.entries.is_empty(), "what is rejected leaves no mark");
+        }
+        self.ledger = ledger;
+        self.chain.extend(appended.entries);
+        outcome
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_waits_moves_no_target_and_what_is_approved_is_what_was_shown(acts in prop::collection::vec(act(), 0..60)) {
+        let mut world = World::new();
+        let mut lists = Lists::new();
+        for act in &acts {
+            let before = world.ledger.clone();
+            let names: Vec<StrategyName> =
+                ["alpha", "beta", "gamma"].into_iter().map(|name| StrategyName::parse(name).unwrap()).collect();
+            let shown: Vec<_> = names.iter().map(|name| world.hold(name)).collect();
+            let stood: Vec<_> = names.iter().map(|name| world.list(name)).collect();
+            let outcome = world.act(act, &lists);
+            let changed = !before.documents.ptr_eq(&world.ledger.documents);
+            if let Ok(Receipt { changed: true, .. }) = &outcome {
+                prop_assert!(before.head != world.ledger.head || changed, "what changed something is a revision");
+            }
+            for ((name, shown), stood) in names.iter().zip(shown).zip(stood) {
+                let state = world.ledger.book.settings().state(name);
+                let list = world.list(name);
+                prop_assert!(state != State::Closed || list.is_none());
+                prop_assert!(state != State::Flat || list.as_ref().is_some_and(Vec::is_empty));
+                match (act, &outcome) {
+                    (Act::Approve(_, false), outcome) => prop_assert!(outcome.is_err(), "nobody was shown that one"),
+                    (Act::Approve(of, _), Ok(_)) if *of == name.as_str() => {
+                        let shown: Vec<Position> = shown.unwrap().list.iter().cloned().collect();
+                        prop_assert_eq!(list.as_ref(), Some(&shown));
+                        prop_assert!(world.hold(name).is_none());
+                    }
+                    (Act::Push(wish), Ok(receipt)) if wish.strategy == name.as_str() && receipt.held.is_some() => {
+                        prop_assert_eq!(&list, &stood);
+                        let hold = world.hold(name).unwrap();
+                        prop_assert_eq!(Some(hold.id), receipt.held.as_ref().map(|(id, _)| *id));
+                        let pushed = change(wish, &before.book);
+                        prop_assert_eq!(Some(&hold.list.iter().cloned().collect()), pushed.list());
+                    }
+                    (Act::Push(wish), Ok(_)) if wish.strategy == name.as_str() && wish.list.is_some() => {
+                        prop_assert!(world.hold(name).is_none(), "what is in force ends the waiting");
+                    }
+                    (Act::Approve(..) | Act::Discard(..) | Act::SetSequence(..) | Act::Settle(_), _) => {
+                        prop_assert_eq!(&list, &stood);
+                    }
+                    _ => {}
+                }
+                if let (Some(list), Some(strategy)) = (list, world.ledger.book.strategy(name)) {
+                    lists.insert((name.clone(), strategy.mark.revision), list);
+                }
+            }
+            // A retry is never taken twice.
+            if let (Act::Push(Wish { sequence: Some(_), list: Some(_), .. }), Ok(_)) = (act, &outcome) {
+                let is_stale = matches!(world.act(act, &lists), Err(Rejected::StaleSequence { .. }));
+                prop_assert!(is_stale, "its sequence was taken");
+            }
+        }
+        for (topic, document) in &world.ledger.documents {
+            if let (Topic::Hold(name), Ok(Setting::Hold(hold))) = (topic, document.setting()) {
+                let waiting = world.hold(name);
+                prop_assert_eq!(hold.as_ref(), waiting.as_deref(), "what is read is what was written");
+            }
+        }
+        let mut replay = Replay::default();
+        for entry in world.chain {
+            prop_assert_eq!(replay.follow(entry), Ok(()));
+        }
+        prop_assert_eq!(replay.head(), &world.ledger.head);
+        prop_assert_eq!(replay.compare(&world.ledger.book, &world.ledger.documents), None);
+    }
+
     #[test]
     fn what_an_account_listed_once_stays_listed_whomever_it_follows(deals in prop::collection::vec(deal(), 0..40)) {
         let mut world = World::new();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers may fail the test")]
 
+mod accounts;
 mod answers;
 mod app;
 mod clients;
@@ -9,8 +10,10 @@ mod conflicts;
 mod connections;
 mod crowds;
 mod desk;
+mod desk_limits;
 mod desk_pages;
 mod events;
+mod guards;
 mod history;
 mod operator;
 mod pages;
