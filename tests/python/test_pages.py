@@ -167,7 +167,7 @@ def test_an_adjustment_from_login_to_the_total(tab, server, javascript):
     assert re.sub(r"\s+", " ", row.inner_text()).strip() == "600519.SH 贵州茅台 300 200 卖出 −100"
     assert len(server.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").json()["positions"]) == 1
     page.get_by_role("button", name="保存").click()
-    expect(page.get_by_text("已保存，版本 8")).to_be_visible()
+    expect(page.get_by_text("已保存，版本 9")).to_be_visible()
     assert one.typed(1, "code") == "600519.XSHG"
     page.goto("/")
     expect(page.locator("[data-live=total] tr", has_text="贵州茅台")).to_contain_text("200")
@@ -183,7 +183,9 @@ def test_a_strategy_is_looked_at_restored_and_deleted(tab, server, javascript):
     page.locator(".timeline .entry").last.get_by_role("link", name="恢复").click()
     expect(page.locator(".changes")).to_contain_text("2,500 → 3,000")
     page.get_by_role("button", name="确认恢复").click()
-    expect(page.locator(".timeline .entry").first).to_contain_text("← 1")
+    # Pushes wait from then on, so that the next one does not undo it.
+    expect(page.locator("[data-live=standing]")).to_contain_text("冻结")
+    expect(page.locator(".timeline .entry").nth(1)).to_contain_text("← 1")
     page.get_by_role("link", name="删除策略").click()
     expect(page.get_by_text("终端会卖出它的部分")).to_be_visible()
     page.get_by_role("link", name="取消").click()
@@ -192,7 +194,7 @@ def test_a_strategy_is_looked_at_restored_and_deleted(tab, server, javascript):
     expect(page.get_by_text("该策略已删除")).to_be_visible()
     names = [line["strategy_name"] for line in server.get("/api/v1/strategies").json()["strategies"]]
     assert "DEMO_双均线策略" not in names
-    page.locator(".timeline .entry").nth(1).get_by_role("link", name="恢复").click()
+    page.locator(".timeline .entry").get_by_role("link", name="恢复").first.click()
     page.get_by_role("button", name="确认恢复").click()
     expect(page.locator("[data-live=positions]")).to_contain_text("宁德时代")
 
