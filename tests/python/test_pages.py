@@ -49,7 +49,7 @@ def server(tmp_path):
 
 @pytest.fixture
 def desk(server):
-    """The demonstration with a desk: a frozen strategy whose push waits, a closed one, rules, two accounts, a terminal."""
+    """The demonstration with a desk: a strategy whose push waits, a closed one, rules, two accounts, a terminal."""
 
     def operate(method, path, body=None):
         headers = {"X-Internal-Password": PASSWORD}
