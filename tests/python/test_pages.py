@@ -49,7 +49,7 @@ def server(tmp_path):
 
 @pytest.fixture
 def desk(server):
-    """The demonstration with a desk: a frozen strategy whose push waits, a closed one, rules, two accounts, a terminal."""
+    """The demonstration with a desk: a strategy whose push waits, a closed one, rules, two accounts, a terminal."""
 
     def operate(method, path, body=None):
         headers = {"X-Internal-Password": PASSWORD}
@@ -70,7 +70,8 @@ def desk(server):
     protected = [{"code": "600519.SH", "volume": None}, {"code": "510300.SH", "volume": 1000}]
     account = {"strategies": [{"name": "frozen", "scale": "0.37"}, {"name": "alpha"}], "protected": protected}
     operate("PUT", "/accounts/main", dict(account, costs={}, broker="华泰-8888"))
-    operate("PUT", "/accounts/incomplete", {"strategies": [{"name": "alpha"}, {"name": "nobody"}, {"name": "closed"}]})
+    unknown = [{"name": name} for name in ("alpha", "nobody", "closed")]
+    operate("PUT", "/accounts/incomplete", {"strategies": unknown})
     operate("POST", "/pause", {"account": "incomplete", "paused": True, "note": "迁移中"})
     target = server.url + "/api/v1/accounts/main/target"
     assert requests.get(target, headers={"X-Terminal": "qmt-1"}, timeout=10).status_code == 200
@@ -447,7 +448,8 @@ def test_an_empty_store_fits_too(chromium, tmp_path, language, size):
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_page_fits_and_axe_finds_nothing(tab, desk, language, scheme, size):
+@pytest.mark.usefixtures("desk")
+def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
     """Screenshots of all pages are left in target/screenshots, to be looked at."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     viewport = DESKTOP if size == "desktop" else PHONE
