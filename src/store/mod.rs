@@ -180,9 +180,7 @@ impl Store {
     /// As [`Self::submit`].
     pub async fn settle(&self, put: Put) -> Result<Receipt, NotStored> {
         let (answer, receipt) = oneshot::channel();
-        let command = Command::Put(Box::new(put), answer);
-        self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
-        receipt.await.unwrap_or(Err(NotStored::Unknown))
+        self.ask(Command::Put(Box::new(put), answer), receipt).await
     }
 
     /// Writes to the disk for no other reason than to see that it can be done.
