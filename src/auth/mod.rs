@@ -90,6 +90,9 @@ pub enum Denied {
     /// Reading needs a credential.
     #[error("reading needs an API key")]
     MissingReadCredential,
+    /// Only a terminal's own key may report.
+    #[error("reporting needs an API key that is bound to the account: jq2qmt key add NAME --account ACCOUNT")]
+    MissingBoundKey,
     /// The API key is unknown or revoked.
     #[error("the API key is unknown or revoked")]
     UnknownApiKey,

@@ -56,6 +56,17 @@ impl AccountReader {
     }
 }
 
+/// May report for an account: whoever shows a key that is bound to it.
+#[derive(Debug)]
+pub struct Reporter {
+    /// Which account.
+    pub account: AccountName,
+    /// The key that was shown.
+    pub actor: Actor,
+    /// From where.
+    pub address: IpAddr,
+}
+
 /// May read a merged total.
 #[derive(Debug)]
 pub enum TotalReader {
@@ -366,6 +377,22 @@ impl Gate {
             Some(bound) if bound == *account => Ok(AccountReader { is_bound: true }),
             Some(other) => Err(Denied::BoundKey(other.to_string())),
             None => self.free_reader(sender).await.map(|Reader(())| AccountReader { is_bound: false }),
+        }
+    }
+
+    /// The right to report for an account.
+    ///
+    /// # Errors
+    /// When no key is shown that is bound to it.
+    pub async fn reporter(&self, sender: Sender<'_>, account: &AccountName) -> Result<Reporter, Denied> {
+        let presented = sender.api_key().ok_or(Denied::MissingBoundKey)?;
+        let key = self.api_keys.check(api_key::digest(&presented)).await?;
+        match key.account {
+            Some(bound) if bound == *account => {
+                Ok(Reporter { account: bound, actor: Actor::Key(key.name), address: sender.address })
+            }
+            Some(other) => Err(Denied::BoundKey(other.to_string())),
+            None => Err(Denied::MissingBoundKey),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::domain::decimal::{Scaled, Volume};
 use crate::domain::guard::{Finding, Intended};
 use crate::domain::moment::Moment;
 use crate::domain::position::Position;
+use crate::domain::report::Side;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
@@ -25,15 +26,6 @@ pub enum Supposed {
     List(StrategyName, Vec<Position>),
     /// The account were so.
     Account(Account),
-}
-
-/// Which way an order goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Less of it is wanted.
-    Sell,
-    /// More of it is wanted.
-    Buy,
 }
 
 /// What a terminal that holds today's target would trade to hold another.
@@ -110,7 +102,7 @@ impl Desk {
             }
             Supposed::Account(account) => {
                 let mark = Mark { revision: book.revision(), ..settled.mark };
-                let supposed = Settled { account, former: settled.former.clone(), mark };
+                let supposed = Settled { account, mark, ..settled.clone() };
                 (book.target(&supposed, began), Vec::new())
             }
         };

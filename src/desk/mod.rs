@@ -7,13 +7,15 @@ mod credentials;
 mod guards;
 mod holds;
 mod lists;
+mod reports;
 mod states;
 pub mod terminals;
 
-pub use self::accounts::{AccountPreview, Order, Side, Supposed};
+pub use self::accounts::{AccountPreview, Order, Supposed};
 pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine};
 pub use self::lists::{Aside, Preview, Proposal};
+pub use self::reports::{Drift, drift_of};
 pub use self::states::StateWish;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;

@@ -14,7 +14,9 @@ use super::decimal::{Amount, Decimal, Volume};
 use super::fingerprint::Fingerprint;
 use super::guard::Previous;
 use super::moment::Moment;
+use super::account::AccountName;
 use super::position::{InstrumentChange, Placed, Position, PositionList};
+use super::reported::Reported;
 use super::revision::Revision;
 use super::schedule::Met;
 use super::settings::Settings;
@@ -193,6 +195,8 @@ pub struct Book {
     newest_ordinary: Option<Mark>,
     newest_adjustment: Option<Mark>,
     settings: Settings,
+    /// Accounts as their terminals have reported them.
+    reported: OrdMap<AccountName, Arc<Reported>>,
 }
 
 impl Book {
@@ -239,6 +243,16 @@ impl Book {
     /// What is settled around the lists, to be settled otherwise.
     pub const fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
+    }
+
+    /// An account as its terminal has reported it last; None before any report.
+    pub fn reported(&self, account: &AccountName) -> Option<&Arc<Reported>> {
+        self.reported.get(account)
+    }
+
+    /// Puts an account's newest report in the place of the one before.
+    pub fn report(&mut self, account: AccountName, reported: Arc<Reported>) {
+        self.reported.insert(account, reported);
     }
 
     /// The newest change of any strategy that is no adjustment, removals included.

@@ -156,6 +156,14 @@ pub fn time_of_day(moment: Moment) -> TimeOfDay {
     TimeOfDay(u16::try_from(passed / MICROS_PER_MINUTE).unwrap_or_default())
 }
 
+/// Whether the exchanges take and match orders: the opening auction from 09:15 on, both sessions, the closing auction.
+pub fn is_trading_time(now: Moment) -> bool {
+    const SESSIONS: [(TimeOfDay, TimeOfDay); 2] =
+        [(TimeOfDay::of(9, 15), TimeOfDay::of(11, 30)), (TimeOfDay::of(13, 0), TimeOfDay::of(15, 0))];
+    let time = time_of_day(now);
+    Day::of(now).is_trading_day() && SESSIONS.iter().any(|(from, until)| (*from..*until).contains(&time))
+}
+
 /// A time of day in Asia/Shanghai, in whole minutes. Printed and read as `09:35`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

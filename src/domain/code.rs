@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 /// The longest code accepted, in characters; real ones have 5 to 12.
@@ -107,7 +108,8 @@ pub enum CodeError {
 ///
 /// `000001.XSHE` and `000001.SZ` are different codes of the same [`Instrument`]. A code whose suffix names no known
 /// exchange is opaque: it is equal only to itself.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Code {
     symbol: SmolStr,
     suffix: Option<Suffix>,
@@ -177,8 +179,23 @@ impl fmt::Display for Code {
     }
 }
 
+impl TryFrom<String> for Code {
+    type Error = CodeError;
+
+    fn try_from(text: String) -> Result<Self, CodeError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.to_string()
+    }
+}
+
 /// What is traded: the identity behind every notation of a code. Printed in QMT's notation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Instrument {
     symbol: SmolStr,
     exchange: Option<Exchange>,
@@ -203,6 +220,20 @@ impl Instrument {
     fn code(&self, notation: Notation) -> Code {
         let suffix = self.exchange.and_then(|exchange| exchange.suffix(notation));
         Code { symbol: self.symbol.clone(), suffix }
+    }
+}
+
+impl TryFrom<String> for Instrument {
+    type Error = CodeError;
+
+    fn try_from(text: String) -> Result<Self, CodeError> {
+        Code::parse(&text).map(|code| code.instrument())
+    }
+}
+
+impl From<Instrument> for String {
+    fn from(instrument: Instrument) -> Self {
+        instrument.to_string()
     }
 }
 

@@ -281,11 +281,11 @@ mod tests {
         }
 
         fn account(&mut self, account: &str, settings: &str) {
-            let topic = Topic::Account(AccountName::parse(account).unwrap());
+            let name = AccountName::parse(account).unwrap();
             self.revision += 1;
             let (account, mark) = (serde_json::from_str(settings).unwrap(), mark(self.revision));
-            let settled = Setting::Account(Some(Settled { account, former: Vec::new(), mark }));
-            self.book.settings_mut().settle(topic, settled, mark);
+            let settled = Setting::Account(Some(Settled { name: name.clone(), account, former: Vec::new(), mark }));
+            self.book.settings_mut().settle(Topic::Account(name), settled, mark);
         }
 
         fn forget_moves(&mut self) {

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::str::FromStr;
 use std::sync::LazyLock;
 
 use ethnum::{I256, U256};
@@ -240,6 +241,14 @@ fn parse_exponent(text: &str) -> Result<i64, DecimalError> {
     Ok(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_narrow(f, self.0 < 0, self.0.unsigned_abs())
@@ -312,10 +321,17 @@ impl From<Decimal> for Volume {
     }
 }
 
+impl From<i64> for Volume {
+    /// So many whole shares.
+    fn from(shares: i64) -> Self {
+        Self(I256::from(shares) * I256::from(POWERS[MAX_DECIMALS as usize]))
+    }
+}
+
 impl Volume {
     /// So many whole shares.
     pub fn whole(shares: u32) -> Self {
-        Self(I256::from(shares) * I256::from(POWERS[MAX_DECIMALS as usize]))
+        i64::from(shares).into()
     }
 
     /// Whether the sum is a whole number of so many shares, of which there must be one at least.

@@ -90,6 +90,10 @@ pub enum RevisionKind {
     Discard,
     /// A push that waited gave way to a newer one that is in force.
     Supersede,
+    /// A holding changed, and no trade explains it.
+    Lock,
+    /// The operator looked at what had changed so.
+    Release,
 }
 
 impl RevisionKind {
@@ -204,7 +208,7 @@ impl Subject {
             Self::Strategy(name) | Self::Document(Topic::State(name) | Topic::Hold(name) | Topic::Schedule(name)) => {
                 Some(name)
             }
-            Self::Document(Topic::Account(_) | Topic::Pause(_) | Topic::Guards) => None,
+            Self::Document(Topic::Account(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_)) => None,
         }
     }
 }
@@ -225,6 +229,8 @@ pub enum Topic {
     Pause(Option<AccountName>),
     /// What is looked at before a push counts.
     Guards,
+    /// Instruments of an account whose holdings changed by other than trades.
+    Locks(AccountName),
 }
 
 /// Why a document's kind and name are not understood.
@@ -252,6 +258,7 @@ impl Topic {
             "pause" if name.is_empty() => Ok(Self::Pause(None)),
             "pause" => account().map(|account| Self::Pause(Some(account))),
             "guards" if name.is_empty() => Ok(Self::Guards),
+            "locks" => account().map(Self::Locks),
             _ => Err(unknown()),
         }
     }
@@ -265,6 +272,7 @@ impl Topic {
             Self::Account(_) => "account",
             Self::Pause(_) => "pause",
             Self::Guards => "guards",
+            Self::Locks(_) => "locks",
         }
     }
 
@@ -272,7 +280,7 @@ impl Topic {
     pub fn name(&self) -> &str {
         match self {
             Self::State(strategy) | Self::Hold(strategy) | Self::Schedule(strategy) => strategy.as_str(),
-            Self::Account(account) | Self::Pause(Some(account)) => account.as_str(),
+            Self::Account(account) | Self::Pause(Some(account)) | Self::Locks(account) => account.as_str(),
             Self::Pause(None) | Self::Guards => "",
         }
     }
@@ -299,6 +307,8 @@ mod tests {
             (K::Hold, "hold"),
             (K::Discard, "discard"),
             (K::Supersede, "supersede"),
+            (K::Lock, "lock"),
+            (K::Release, "release"),
         ] {
             assert_eq!((kind.as_str(), text.parse()), (text, Ok(kind)));
         }
@@ -318,9 +328,10 @@ mod tests {
             Topic::Hold(alpha.clone()),
             Topic::Schedule(alpha),
             Topic::Account(main.clone()),
-            Topic::Pause(Some(main)),
+            Topic::Pause(Some(main.clone())),
             Topic::Pause(None),
             Topic::Guards,
+            Topic::Locks(main),
         ] {
             assert_eq!(Topic::parse(topic.kind(), topic.name()), Ok(topic));
         }

@@ -11,6 +11,7 @@ use super::book::Mark;
 use super::code::Code;
 use super::guard::Guards;
 use super::hold::Hold;
+use super::lock::Lock;
 use super::revision::{Revision, Topic};
 use super::schedule::Schedule;
 use super::state::{Pause, Standing, State};
@@ -19,6 +20,8 @@ use super::strategy::StrategyName;
 /// An account as it stands now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
+    /// What it is called.
+    pub name: AccountName,
     /// As the operator wants it.
     pub account: Account,
     /// Instruments that strategies wanted which the account does not name any more: they stay in its target, as zero.
@@ -51,6 +54,8 @@ pub enum Setting {
     Pause(Pause),
     /// What is looked at before a push counts.
     Guards(Guards),
+    /// What of an account is not traded, because its holding changed by other than trades.
+    Locks(Vec<Lock>),
 }
 
 /// All that is settled.
@@ -62,6 +67,7 @@ pub struct Settings {
     accounts: OrdMap<AccountName, Arc<Settled>>,
     pauses: OrdMap<Option<AccountName>, Arc<(Pause, Mark)>>,
     guards: Option<Arc<Guards>>,
+    locks: OrdMap<AccountName, Arc<(Vec<Lock>, Mark)>>,
     marks: OrdMap<Topic, Mark>,
     newest: Option<Mark>,
 }
@@ -92,8 +98,11 @@ impl Settings {
                 self.pauses.insert(account.clone(), Arc::new((pause, mark)));
             }
             (Topic::Guards, Setting::Guards(guards)) => self.guards = Some(Arc::new(guards)),
+            (Topic::Locks(account), Setting::Locks(locks)) => {
+                self.locks.insert(account.clone(), Arc::new((locks, mark)));
+            }
             // A reader of documents gives each topic a setting of its own.
-            (Topic::State(_) | Topic::Pause(_) | Topic::Guards, _) => return,
+            (Topic::State(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_), _) => return,
         }
         self.newest = Some(self.newest.map_or(mark, |newest| newest.newest(mark)));
         self.marks.insert(topic, mark);
@@ -157,6 +166,11 @@ impl Settings {
     /// The pause of an account itself, or with None of everything.
     pub fn paused_itself(&self, account: Option<&AccountName>) -> Option<(&Pause, Mark)> {
         self.pauses.get(&account.cloned()).filter(|pause| pause.0.paused).map(|pause| (&pause.0, pause.1))
+    }
+
+    /// What of an account changed by other than trades, as long as nobody released it, and the newest revision about that.
+    pub fn locks(&self, account: &AccountName) -> Option<(&[Lock], Mark)> {
+        self.locks.get(account).map(|locks| (&locks.0[..], locks.1))
     }
 
     /// What is looked at before a push counts.

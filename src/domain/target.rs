@@ -12,6 +12,7 @@ use super::book::{Book, Mark, Strategy};
 use super::calendar::{Day, trading_day_before};
 use super::code::{Code, Instrument};
 use super::decimal::{Amount, Decimal, Scaled, Volume};
+use super::lock::Lock;
 use super::moment::Moment;
 use super::settings::Settled;
 use super::state::State;
@@ -27,7 +28,8 @@ pub struct Incomplete(pub Vec<StrategyName>);
 pub struct TargetMark {
     /// The newest revision of what the target is made from.
     pub mark: Mark,
-    /// Who has spoken since the trading day began: a sum over their numbers and that day's.
+    /// Who has spoken since the trading day began and since something was locked, and what of the account's report matters: a
+    /// sum over numbers that stand for them.
     pub spoken: u64,
 }
 
@@ -40,6 +42,8 @@ pub enum HoldReason {
     UnknownCode,
     /// These have not spoken since the trading day began.
     NotFresh(Vec<StrategyName>),
+    /// So many more shares are held than trades explain; below zero: fewer.
+    UnexplainedChange(i64),
 }
 
 /// A line that must not be traded now.
@@ -144,6 +148,11 @@ fn has_spoken(book: &Book, strategy: &Strategy, began: Moment) -> bool {
     strategy.told.spoken_at.is_some_and(|at| at >= began) || book.settings().state(&strategy.name) == State::Flat
 }
 
+/// Whether a strategy's own word is newer than a lock.
+fn has_spoken_since(strategy: &Strategy, lock: &Lock) -> bool {
+    strategy.told.spoken_at.is_some_and(|at| at > lock.at)
+}
+
 impl Book {
     /// The strategies that an account follows, with the account's scale, by creation.
     fn followed<'a>(
@@ -176,14 +185,19 @@ impl Book {
     pub fn target_mark(&self, settled: &Settled, began: Moment) -> Result<TargetMark, Incomplete> {
         let account = &settled.account;
         let followed = self.followed(account)?;
-        let mut mark = settled.mark;
+        let (locks, locked) = self.settings().locks(&settled.name).unzip();
+        let mut mark = locked.map_or(settled.mark, |locked| settled.mark.newest(locked));
         let mut spoken = began.as_micros().unsigned_abs();
+        spoken ^= self.reported(&settled.name).map_or(0, |reported| reported.fingerprint());
         for (strategy, _) in followed.values() {
             mark = mark.newest(strategy.mark);
+            // The golden ratio spreads small numbers over all bits.
+            let number = strategy.id.get().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15);
             if account.fresh == Fresh::Today && has_spoken(self, strategy, began) {
-                // The golden ratio spreads small numbers over all bits.
-                spoken ^= strategy.id.get().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17);
+                spoken ^= number.rotate_left(17);
             }
+            let since = locks.unwrap_or_default().iter().filter(|lock| has_spoken_since(strategy, lock)).count();
+            spoken ^= number.rotate_left(29).wrapping_mul(since as u64);
         }
         let overlays = match &account.adjustments {
             Adjustments::All => self.newest_adjustment(),
@@ -223,13 +237,15 @@ impl Book {
         Ok(Target { lines, owned, mark, is_demo })
     }
 
-    /// Adds what the account's strategies wanted once, as zero.
+    /// Adds what the account's strategies wanted once, as zero, but for what the terminal has reported gone since.
     fn add_past(&self, sheet: &mut Sheet, settled: &Settled) {
         let named = settled.account.strategies.iter().map(|share| &share.name);
         let overlays: Vec<&StrategyName> = match &settled.account.adjustments {
             Adjustments::All => self.pasts().filter(|name| name.kind() == Kind::Adjustment).collect(),
             Adjustments::Named(these) => these.iter().collect(),
         };
+        let reported = self.reported(&settled.name);
+        let reported_gone = |instrument: &Instrument| reported.and_then(|reported| reported.gone.get(instrument)).copied();
         let mut gone: Vec<Line> = Vec::new();
         let mut places: HashMap<Instrument, usize> = HashMap::new();
         let mut zero =
@@ -247,11 +263,14 @@ impl Book {
             };
         for name in named.chain(overlays) {
             for (instrument, past) in self.past(name) {
+                if !sheet.places.contains_key(instrument) && reported_gone(instrument) >= Some(past.revision) {
+                    continue;
+                }
                 let by = (name.kind() == Kind::Ordinary).then(|| (name.clone(), past.at));
                 zero(instrument, &past.code, past.name.clone(), by);
             }
         }
-        for former in &settled.former {
+        for former in settled.former.iter().filter(|former| reported_gone(&former.code.instrument()).is_none()) {
             zero(&former.code.instrument(), &former.code, former.name.as_deref().map(SmolStr::from), None);
         }
         gone.sort_by_cached_key(|line| line.code.instrument());
@@ -279,8 +298,10 @@ impl Book {
         } else if instrument.exchange().is_none() {
             Some(LineHold { reason: HoldReason::UnknownCode, since: settled.mark.updated_at })
         } else {
-            let silent = self.silent(&line, settled, began);
-            if silent.is_empty() { None } else { Some(LineHold { reason: HoldReason::NotFresh(silent), since: began }) }
+            self.unexplained(&line, &instrument, settled, began).or_else(|| {
+                let silent = self.silent(&line, settled, began);
+                (!silent.is_empty()).then(|| LineHold { reason: HoldReason::NotFresh(silent), since: began })
+            })
         };
         TargetLine {
             average: line.average(),
@@ -294,24 +315,51 @@ impl Book {
         }
     }
 
-    /// Whose word on a line is not of today: of those who want it, and of those who wanted it last. A strategy that dropped
-    /// it on the trading day before counts among those: what it dropped may not have been traded yet.
+    /// A change of what is held of a line that no trade explains, and that not all whom it concerns have answered with a push.
+    fn unexplained(
+        &self,
+        line: &Line,
+        instrument: &Instrument,
+        settled: &Settled,
+        began: Moment,
+    ) -> Option<LineHold> {
+        let hold = |shares, since| LineHold { reason: HoldReason::UnexplainedChange(shares), since };
+        let (locks, _) = self.settings().locks(&settled.name).unwrap_or((&[], settled.mark));
+        if let Some(lock) = locks.iter().find(|lock| lock.code.instrument() == *instrument) {
+            let concerned = concerned(line, began);
+            let answered =
+                concerned.iter().all(|name| self.strategy(name).is_some_and(|one| has_spoken_since(one, lock)));
+            if concerned.is_empty() || !answered {
+                return Some(hold(lock.shares, lock.at));
+            }
+        }
+        let astray = self.reported(&settled.name)?.astray.get(instrument).filter(|astray| astray.is_quiet)?;
+        Some(hold(astray.shares, astray.since))
+    }
+
+    /// Whose word on a line is not of today, of those whom it concerns.
     fn silent(&self, line: &Line, settled: &Settled, began: Moment) -> Vec<StrategyName> {
         if settled.account.fresh == Fresh::Any {
             return Vec::new();
         }
+        let has_spoken = |name: &&StrategyName| self.strategy(name).is_some_and(|one| has_spoken(self, one, began));
+        let mut silent: Vec<StrategyName> =
+            concerned(line, began).into_iter().filter(|name| !has_spoken(name)).cloned().collect();
+        silent.dedup();
+        silent
+    }
+}
+
+/// Whom a line concerns: those who want it, and those who wanted it last. A strategy that dropped it on the trading day before
+/// counts among those: what it dropped may not have been traded yet.
+fn concerned(line: &Line, began: Moment) -> Vec<&StrategyName> {
         let recently = trading_day_before(Day::of(began)).begins_at();
         let last = line.droppers.iter().map(|(_, at)| *at).max().filter(|_| line.wanters.is_empty());
         let dropped = line
             .droppers
             .iter()
             .filter(|(name, at)| (*at >= recently || Some(*at) == last) && !line.wanters.contains(name));
-        let asked = line.wanters.iter().chain(dropped.map(|(name, _)| name));
-        let has_spoken = |name: &&StrategyName| self.strategy(name).is_some_and(|one| has_spoken(self, one, began));
-        let mut silent: Vec<StrategyName> = asked.filter(|name| !has_spoken(name)).cloned().collect();
-        silent.dedup();
-        silent
-    }
+        line.wanters.iter().chain(dropped.map(|(name, _)| name)).collect()
 }
 
 /// Lines while they are added up, and where each instrument's stands.

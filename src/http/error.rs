@@ -70,6 +70,13 @@ pub enum Invalid {
     AccountName(NameError),
     /// A terminal's name cannot be taken.
     Terminal,
+    /// A report cannot be taken.
+    Report {
+        /// Where in it.
+        place: String,
+        /// What is wrong there, in English.
+        fault: String,
+    },
     /// `If-Match` is no revision.
     IfMatch,
     /// A query parameter cannot be understood.
@@ -91,6 +98,8 @@ pub enum AppError {
     UnknownStrategy(UnknownStrategy),
     /// There is no such account.
     UnknownAccount(AccountName),
+    /// No terminal has reported for the account yet.
+    NothingReported(AccountName),
     /// Nothing is known of what these strategies want.
     Incomplete(Incomplete),
     /// The operator lets nobody poll; why.

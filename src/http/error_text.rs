@@ -89,6 +89,9 @@ impl Invalid {
                 "X-Terminal 无效: 1 到 100 个 ASCII 字符",
                 "X-Terminal must have 1 to 100 ASCII characters",
             ),
+            Self::Report { place, fault } => {
+                bad("invalid_report", format!("上报内容无效: {place}: {fault}"), format!("{place}: {fault}"))
+            }
             Self::IfMatch => bad(
                 "invalid_if_match",
                 "If-Match 无效: 必须是带引号的版本号，例如 \"12\"",
@@ -141,6 +144,11 @@ impl AppError {
             Self::UnknownAccount(_) | Self::Incomplete(_) | Self::Paused(_) | Self::OtherTerminal { .. } => {
                 self.text_for_terminals()
             }
+            Self::NothingReported(name) => missing(
+                "nothing_reported",
+                format!("账户 {name} 还没有终端上报"),
+                format!("no terminal has reported for account {:?} yet", name.as_str()),
+            ),
             Self::UnknownRevision(revision) => missing(
                 "unknown_revision",
                 format!("版本不存在: {revision}"),
@@ -354,6 +362,11 @@ fn denied_text(refused: &Denied) -> Text {
                 .into(),
         ),
         Denied::MissingReadCredential => (S::UNAUTHORIZED, "missing_api_key", "缺少 API 密钥".into()),
+        Denied::MissingBoundKey => (
+            S::UNAUTHORIZED,
+            "missing_bound_key",
+            "上报需要绑定该账户的 API 密钥: jq2qmt key add 名称 --account 账户".into(),
+        ),
         Denied::UnknownApiKey => (S::UNAUTHORIZED, "unknown_api_key", "API 密钥无效或已吊销".into()),
         Denied::WrongScope(scope) => {
             (S::FORBIDDEN, "wrong_scope", format!("API 密钥权限不足: 需要 {scope} 权限").into())
@@ -412,6 +425,19 @@ fn rejected_text(rejected: &Rejected) -> Text {
             rejected.to_string(),
         ),
         Rejected::NothingWaits => Text::new(S::CONFLICT, "nothing_waits", "没有等待的推送", rejected.to_string()),
+        Rejected::StaleReport { .. } => Text::new(
+            S::CONFLICT,
+            "stale_report",
+            "已有更晚的上报：较早的上报不再接受",
+            rejected.to_string(),
+        ),
+        Rejected::ReportFromFuture { .. } => Text::new(
+            S::BAD_REQUEST,
+            "report_from_future",
+            "上报时间超前：请校准终端机器的时钟",
+            rejected.to_string(),
+        ),
+        Rejected::NotLocked => missing("not_locked", "没有被锁定的证券", rejected.to_string()),
         Rejected::WrongState(state) => Text::new(
             S::CONFLICT,
             "wrong_state",

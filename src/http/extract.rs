@@ -22,7 +22,7 @@ use super::places::Places;
 use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer, cookies};
 use crate::auth::Denied;
 use crate::auth::reach::Source;
-use crate::auth::rights::{AccountReader, Admission, Operator, Pusher, Reader, Sender, TotalReader};
+use crate::auth::rights::{AccountReader, Admission, Claim, Operator, Pusher, Reader, Reporter, Sender, TotalReader};
 use crate::auth::token::Bound;
 use crate::domain::account::AccountName;
 use crate::domain::revision::Revision;
@@ -169,31 +169,55 @@ impl FromRequest<AppState> for Pushed {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         let (parts, body) = request.into_parts();
-        let address = peer_address(&parts)?;
-        let claim = match BODY.check(&parts) {
-            Ok(()) => state.gate.pusher(sender(&parts, None)?).await.map_err(AppError::from),
-            Err(too_large) => Err(too_large),
-        };
-        let claim = match claim {
-            Ok(claim) => claim,
-            Err(refused) => {
-                discard(state, address, body).await;
-                return Err(refused);
-            }
-        };
-        let place = state.capacity.bodies.of_credential(claim.credential().to_owned(), address);
-        let Some(place) = place else {
-            discard(state, address, body).await;
-            return Err(AppError::Overloaded);
-        };
-        let body = BODY.read(body).await?;
-        drop(place);
+        let claim = state.gate.pusher(sender(&parts, None)?);
+        let (claim, body) = known_body(&parts, body, state, claim, Claim::credential).await?;
         let pusher = claim.over(Bound { method: parts.method.as_str(), path: parts.uri.path(), body: &body })?;
         if !has_content_type(&parts, JSON) {
             return Err(AppError::UnsupportedMediaType(JSON));
         }
         Ok(Self { pusher, body })
     }
+}
+
+/// Takes in the body of somebody who has shown a credential; a stranger's is thrown away.
+async fn known_body<R>(
+    parts: &Parts,
+    body: Body,
+    state: &AppState,
+    right: impl Future<Output = Result<R, Denied>>,
+    credential: impl Fn(&R) -> &str,
+) -> Result<(R, Bytes), AppError> {
+    let address = peer_address(parts)?;
+    let right = match BODY.check(parts) {
+        Ok(()) => right.await.map_err(AppError::from),
+        Err(too_large) => Err(too_large),
+    };
+    let placed = right.and_then(|right| {
+        let place = state.capacity.bodies.of_credential(credential(&right).to_owned(), address);
+        Ok((place.ok_or(AppError::Overloaded)?, right))
+    });
+    match placed {
+        Ok((_place, right)) => Ok((right, BODY.read(body).await?)),
+        Err(refused) => {
+            discard(state, address, body).await;
+            Err(refused)
+        }
+    }
+}
+
+/// Who reports for an account, and what.
+pub(super) async fn reporting(
+    parts: &Parts,
+    body: Body,
+    state: &AppState,
+    account: &AccountName,
+) -> Result<(Reporter, Bytes), AppError> {
+    let reporter = state.gate.reporter(sender(parts, None)?, account);
+    let (reporter, body) = known_body(parts, body, state, reporter, |reporter| reporter.actor.name()).await?;
+    if !has_content_type(parts, JSON) {
+        return Err(AppError::UnsupportedMediaType(JSON));
+    }
+    Ok((reporter, body))
 }
 
 /// The operator's request: JSON, or a form whose fields become the members of an object.
@@ -315,6 +339,19 @@ impl FromRequestParts<AppState> for PathText {
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| AppError::NotFound)?;
         let text = params.iter().next().map(|(_, value)| value.to_owned());
         text.map(Self).ok_or(AppError::NotFound)
+    }
+}
+
+/// The wildcards of a path, percent-decoded.
+pub(super) struct PathTexts<const N: usize>(pub(super) [String; N]);
+
+impl<const N: usize> FromRequestParts<AppState> for PathTexts<N> {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| AppError::NotFound)?;
+        let texts: Vec<String> = params.iter().map(|(_, value)| value.to_owned()).collect();
+        texts.try_into().map(Self).map_err(|_| AppError::NotFound)
     }
 }
 

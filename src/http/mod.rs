@@ -7,6 +7,7 @@ mod cache;
 mod capacity;
 mod conflict_text;
 mod cookies;
+mod csv;
 mod door;
 pub mod error;
 mod error_text;
@@ -150,7 +151,9 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/accounts/{name}/target", get(api::accounts::target))
         .route("/api/v1/strategies", get(api::strategies::all))
         .route("/api/v1/events", get(live::events));
-    let pushes = Router::new().route("/api/v1/positions/update", post(api::positions::update));
+    let pushes = Router::new()
+        .route("/api/v1/positions/update", post(api::positions::update))
+        .route("/api/v1/accounts/{name}/report", post(api::reports::report));
     let operators = Router::new()
         .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
         .route("/api/v1/strategies/{name}", delete(api::strategies::remove))
@@ -169,11 +172,16 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/accounts/{name}", put(api::accounts::set).delete(api::accounts::remove))
         .route("/api/v1/accounts/{name}/release", post(api::accounts::release))
         .route("/api/v1/accounts/{name}/preview", post(api::accounts::preview))
+        .route("/api/v1/accounts/{name}/locks", delete(api::drift::release_all))
+        .route("/api/v1/accounts/{name}/locks/{code}", delete(api::drift::release_one))
         .route("/api/v1/internal/password/set", post(api::password::set));
     let history = Router::new()
         .route("/api/v1/strategies/{name}/revisions", get(api::strategies::revisions))
         .route("/api/v1/strategies/{name}/diff", get(api::strategies::diff))
         .route("/api/v1/conflicts", get(api::conflicts::all))
+        .route("/api/v1/accounts/{name}/holdings/changes", get(api::reports::changes))
+        .route("/api/v1/accounts/{name}/fills", get(api::reports::fills))
+        .route("/api/v1/accounts/{name}/fills.csv", get(api::reports::fills_csv))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
     let pages = Router::new()
         .route("/api/v1/strategies/{name}/state", get(api::states::standing))
@@ -182,6 +190,11 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/holds", get(api::holds::all))
         .route("/api/v1/accounts", get(api::accounts::all))
         .route("/api/v1/accounts/{name}", get(api::accounts::one))
+        .route("/api/v1/accounts/{name}/report", get(api::reports::last))
+        .route("/api/v1/accounts/{name}/holdings.csv", get(api::reports::holdings_csv))
+        .route("/api/v1/accounts/{name}/drift", get(api::drift::drift))
+        .route("/api/v1/accounts/{name}/drift.csv", get(api::drift::csv))
+        .route("/api/v1/accounts/{name}/locks", get(api::drift::locks))
         .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info));

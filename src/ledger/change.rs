@@ -1,6 +1,7 @@
 //! A change that somebody asks for, and what becomes of it.
 
 use crate::domain::account::{Account, AccountName};
+use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::guard::{Finding, Guards};
 use crate::domain::hold::Reason;
@@ -117,6 +118,8 @@ pub enum Document {
     Pause(Option<AccountName>, Pause),
     /// By when a strategy's pushes are expected.
     Schedule(StrategyName, Option<Schedule>),
+    /// What is locked of an account, without one instrument, or with None without any.
+    Released(AccountName, Option<Code>),
 }
 
 impl Document {
@@ -127,6 +130,7 @@ impl Document {
             Self::Guards(_) => Topic::Guards,
             Self::Pause(account, _) => Topic::Pause(account.clone()),
             Self::Schedule(strategy, _) => Topic::Schedule(strategy.clone()),
+            Self::Released(account, _) => Topic::Locks(account.clone()),
         }
     }
 }
@@ -206,6 +210,21 @@ pub enum Rejected {
     /// There is no push to apply.
     #[error("no push waits")]
     NothingWaits,
+    /// A terminal has reported something newer.
+    #[error("a report of a later moment was taken before")]
+    StaleReport {
+        /// When the terminal looked for the last one that was taken.
+        last: Moment,
+    },
+    /// A report of a moment that has not come yet.
+    #[error("the report is from the future: the terminal's clock is ahead")]
+    ReportFromFuture {
+        /// What time it is here.
+        now: Moment,
+    },
+    /// Nothing of that kind is locked.
+    #[error("nothing is locked there")]
+    NotLocked,
     /// The strategy's state does not allow it.
     #[error("the strategy is {}: set its state first", .0.as_str())]
     WrongState(State),

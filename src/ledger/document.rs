@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use super::{read_list, write_list};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountName};
 use crate::domain::book::Mark;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
@@ -59,9 +59,10 @@ impl DocumentState {
             Topic::State(_) => read(body).map(|standing| Setting::State(standing.unwrap_or_default())),
             Topic::Hold(strategy) => return Ok(Setting::Hold(read_hold(strategy, body, self.mark)?)),
             Topic::Schedule(_) => read(body).map(Setting::Schedule),
-            Topic::Account(_) => return Ok(Setting::Account(read_account(body, self.mark)?)),
+            Topic::Account(name) => return Ok(Setting::Account(read_account(name, body, self.mark)?)),
             Topic::Pause(_) => read(body).and_then(|pause| present(pause).map(Setting::Pause)),
             Topic::Guards => read(body).and_then(|guards| present(guards).map(Setting::Guards)),
+            Topic::Locks(_) => read(body).map(|locks| Setting::Locks(locks.unwrap_or_default())),
         };
         understood.map_err(|error| error.to_string())
     }
@@ -160,12 +161,13 @@ pub(super) fn write_account(account: &Account, former: &[Former]) -> Arc<str> {
     write(&WrittenAccount { account, former })
 }
 
-fn read_account(body: Option<&str>, mark: Mark) -> Result<Option<Settled>, String> {
+fn read_account(name: &AccountName, body: Option<&str>, mark: Mark) -> Result<Option<Settled>, String> {
     let written: Option<WrittenAccount<Account>> = read(body).map_err(|error| error.to_string())?;
     let Some(WrittenAccount { account, former }) = written else { return Ok(None) };
     let former = former.into_iter().map(|(code, name)| {
         let code = Code::parse(&code).map_err(|error| format!("{code:?} {error}"))?;
         Ok(Former { code, name })
     });
-    Ok(Some(Settled { account, former: former.collect::<Result<_, String>>()?, mark }))
+    let former = former.collect::<Result<_, String>>()?;
+    Ok(Some(Settled { name: name.clone(), account, former, mark }))
 }

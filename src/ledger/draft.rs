@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::chain::{Entry, Record};
-use super::{Change, Deed, DocumentState, Ledger, Receipt, Rejected, StrategyState, UsedToken};
+use super::{Change, Deed, DocumentState, FiledStep, Ledger, Receipt, Rejected, StrategyState, UsedToken};
 use crate::domain::book::{Mark, Strategy, Told};
 use crate::domain::changes::Changes;
 use crate::domain::decimal::Decimal;
@@ -28,6 +28,8 @@ pub struct Appended {
     pub strategies: BTreeMap<StrategyId, StrategyState>,
     /// Documents that are not as they were.
     pub documents: BTreeMap<i64, Arc<DocumentState>>,
+    /// What terminals reported, in its order.
+    pub reports: Vec<FiledStep>,
 }
 
 /// Who does something, and how the history calls it.

@@ -11,6 +11,7 @@ mod draft;
 mod fields;
 mod forgotten;
 pub mod replay;
+mod report;
 mod settle;
 mod state;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use self::change::{Change, Deed, Document, Put, Receipt, Rejected, SetState,
 pub use self::document::DocumentState;
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
 pub use self::forgotten::Forgotten;
+pub use self::report::{Filed, FiledStep, Filing, seal_reported};
 pub use self::state::{StrategyState, seal, seal_list, seal_past, written_met};
 pub use self::unfold::Unfolded;
 pub use self::written::{read_changes, read_list, write_changes, write_list};

@@ -29,6 +29,10 @@ impl Draft {
         if expected_revision.is_some_and(|expected| expected != current) {
             return Err(Rejected::RevisionMoved { current });
         }
+        if let Document::Released(account, code) = &document {
+            let origin = Origin { kind: RevisionKind::Release, actor, address, note: None };
+            return self.release(account, code.as_ref(), origin);
+        }
         let (body, count) = self.body_of(&document)?;
         let kind = if body.is_some() { RevisionKind::Set } else { RevisionKind::Withdraw };
         if let Document::Schedule(strategy, _) = &document {
@@ -67,7 +71,7 @@ impl Draft {
             Document::Guards(guards) => (Some(write(guards)), guards.entries().len()),
             Document::Pause(_, pause) => (Some(write(pause)), 0),
             Document::Schedule(_, Some(schedule)) => (Some(write(schedule)), schedule.by().len()),
-            Document::Account(_, None) | Document::Schedule(_, None) => (None, 0),
+            Document::Account(_, None) | Document::Schedule(_, None) | Document::Released(..) => (None, 0),
         })
     }
 

@@ -11,6 +11,7 @@ pub mod history;
 mod lineage;
 pub mod operator;
 mod presence;
+pub mod reports;
 pub mod sessions;
 mod sqlite;
 pub mod verify;

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
 use crate::ledger::chain::{Entry, Head};
-use crate::ledger::{Appended, Change, Draft, Ledger, Put, Receipt, Rejected, UsedToken};
+use crate::ledger::{Appended, Change, Draft, Filed, Filing, Ledger, Put, Receipt, Rejected, UsedToken};
 
 /// How many commands may wait before new ones wait outside.
 pub(super) const QUEUE: usize = 1024;
@@ -43,6 +43,7 @@ const LOG_AT_MOST: u64 = 64 << 20;
 pub(super) enum Command {
     Change(Box<Change>, oneshot::Sender<Result<Receipt, NotStored>>),
     Put(Box<Put>, oneshot::Sender<Result<Receipt, NotStored>>),
+    Report(Box<Filing>, oneshot::Sender<Result<Filed, NotStored>>),
     Probe(oneshot::Sender<Result<(), Unavailable>>),
     Errand(Errand, oneshot::Sender<Result<bool, NotStored>>),
     KeyUse {
@@ -268,6 +269,7 @@ impl Writer {
         let unused = batch::begin(&mut self.connection, &tokens).await?;
         let mut draft = self.ledger.draft(now, unused);
         let outcomes = work.changes.into_iter().map(|wish| wish.put_to(&mut draft)).collect();
+        let filed = work.reports.into_iter().map(|filing| draft.report(filing)).collect();
         let (mut ledger, appended, unspent) = draft.finish();
         let ran = work.rest.write(&mut self.connection, now).await?;
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY || now < self.last_sweep;
@@ -294,7 +296,7 @@ impl Writer {
             self.last_sweep = now;
         }
         self.publish(ledger, &appended);
-        Ok(Done { outcomes, ran })
+        Ok(Done { outcomes, filed, ran })
     }
 
     /// Deletes the tokens that are too old to be accepted, and remembers when those were signed.
@@ -366,6 +368,7 @@ impl From<&Entry> for Stored {
 #[derive(Default)]
 struct Batch {
     changes: Vec<Wish>,
+    reports: Vec<Filing>,
     rest: Rest,
 }
 
@@ -403,6 +406,7 @@ struct Rest {
 /// What became of a batch that was stored: of each change, and whether each errand found anything to do.
 struct Done {
     outcomes: Vec<Result<Receipt, Rejected>>,
+    filed: Vec<Result<Filed, Rejected>>,
     ran: Vec<bool>,
 }
 
@@ -410,6 +414,7 @@ struct Done {
 #[derive(Default)]
 struct Answers {
     changes: Vec<oneshot::Sender<Result<Receipt, NotStored>>>,
+    reports: Vec<oneshot::Sender<Result<Filed, NotStored>>>,
     errands: Vec<oneshot::Sender<Result<bool, NotStored>>>,
     probes: Vec<oneshot::Sender<Result<(), Unavailable>>>,
     folds: Vec<oneshot::Sender<()>>,
@@ -428,6 +433,10 @@ fn sort(commands: impl Iterator<Item = Command>) -> (Batch, Answers) {
             Command::Put(put, answer) => {
                 batch.changes.push(Wish::Put(*put));
                 answers.changes.push(answer);
+            }
+            Command::Report(filing, answer) => {
+                batch.reports.push(*filing);
+                answers.reports.push(answer);
             }
             Command::Probe(answer) => {
                 batch.rest.probe = true;
@@ -455,6 +464,9 @@ impl Answers {
         for (answer, outcome) in self.changes.into_iter().zip(done.outcomes) {
             let _ = answer.send(outcome.map_err(NotStored::from));
         }
+        for (answer, filed) in self.reports.into_iter().zip(done.filed) {
+            let _ = answer.send(filed.map_err(NotStored::from));
+        }
         for (answer, ran) in self.errands.into_iter().zip(done.ran) {
             let _ = answer.send(Ok(ran));
         }
@@ -467,6 +479,9 @@ impl Answers {
     /// Tells those who wait for something to be stored why it is not, as far as is known, and the others the cause.
     fn refuse(self, not_stored: &NotStored, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
         for answer in self.changes {
+            let _ = answer.send(Err(not_stored.clone()));
+        }
+        for answer in self.reports {
             let _ = answer.send(Err(not_stored.clone()));
         }
         for answer in self.errands {

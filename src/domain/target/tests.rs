@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::Strategy as Generated;
 use proptest::test_runner::TestCaseError;
 
-use super::super::account::{Protected, Share};
+use super::super::account::{AccountName, Protected, Share};
 use super::super::board::Rounding;
 use super::super::book::{Strategy, Told};
 use super::super::calendar::trading_day_began;
@@ -115,7 +115,7 @@ fn instrument(text: &str) -> Instrument {
 
 fn settled(account: Account) -> Settled {
     let former = Vec::new();
-    Settled { account, former, mark: Mark { revision: Revision::new(1), chain: [1; 8], updated_at: START } }
+    Settled { name: AccountName::parse("main").unwrap(), account, former, mark: Mark { revision: Revision::new(1), chain: [1; 8], updated_at: START } }
 }
 
 /// A book, and what a careful reader would have noted beside it.

@@ -23,7 +23,7 @@ use super::{json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::terminals::{MAX_NAME_CHARS, Terminal, Waiting};
-use crate::desk::{AccountPreview, Side, Supposed};
+use crate::desk::{AccountPreview, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
 use crate::domain::code::Notation;
@@ -36,7 +36,7 @@ pub(super) fn account_name(text: &str) -> Result<AccountName, Invalid> {
     AccountName::parse(text).map_err(Invalid::AccountName)
 }
 
-fn settled<'a>(book: &'a Book, name: &AccountName) -> Result<&'a Arc<Settled>, AppError> {
+pub(super) fn settled<'a>(book: &'a Book, name: &AccountName) -> Result<&'a Arc<Settled>, AppError> {
     book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))
 }
 
@@ -316,7 +316,7 @@ struct PreviewAnswer {
     /// CNY, at what the strategies paid on average; below zero where sales bring more.
     cash_needed: f64,
     /// CNY in the account; null while no terminal has reported.
-    cash: Option<f64>,
+    cash: Option<Decimal>,
     rounded: Vec<RoundedDto>,
     findings: Vec<ReasonDto>,
     /// Strategies of which nothing is known: the target would not be answered.
@@ -341,13 +341,13 @@ struct RoundedDto {
 }
 
 impl PreviewAnswer {
-    fn new(preview: AccountPreview) -> Self {
+    fn new(preview: AccountPreview, cash: Option<Decimal>) -> Self {
         let orders = preview.orders.into_iter().map(|order| {
             let code = order.code.to(Notation::Qmt).to_string();
             OrderDto {
                 name: order.name.unwrap_or_else(|| code.clone()),
                 code,
-                side: if order.side == Side::Sell { "sell" } else { "buy" },
+                side: order.side.as_str(),
                 volume: Number(order.volume),
                 price: order.price,
                 held: order.is_held,
@@ -362,7 +362,7 @@ impl PreviewAnswer {
         Self {
             orders: orders.collect(),
             cash_needed: preview.cash_needed,
-            cash: None,
+            cash,
             rounded: rounded.collect(),
             findings: preview.findings.iter().map(ReasonDto::of).collect(),
             incomplete: incomplete.iter().map(ToString::to_string).collect(),
@@ -381,7 +381,7 @@ pub(crate) async fn preview(
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
     let book = state.store.book();
     let (supposed, settled) = if let Some(account) = account {
-        let new = || Settled { account: account.clone(), former: Vec::new(), mark: Mark::START };
+        let new = || Settled { name: name.clone(), account: account.clone(), former: Vec::new(), mark: Mark::START };
         let settled = book.settings().account(&name).map_or_else(new, |settled| (**settled).clone());
         (Supposed::Account(account), settled)
     } else {
@@ -389,6 +389,7 @@ pub(crate) async fn preview(
         (Supposed::List(strategy, positions), (**settled(&book, &name)?).clone())
     };
     let (desk, now) = (state.desk.clone(), state.clock.now());
-    let make = move || Ok(json(&PreviewAnswer::new(desk.preview_account(&settled, supposed, now))));
+    let cash = book.reported(&name).and_then(|reported| reported.cash);
+    let make = move || Ok(json(&PreviewAnswer::new(desk.preview_account(&settled, supposed, now), cash)));
     state.workshop.make(make).await
 }

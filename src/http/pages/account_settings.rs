@@ -16,10 +16,11 @@ use super::links::account_path;
 use super::settled::SettledLine;
 use super::view::{Member, View};
 use super::{html, see_other};
-use crate::desk::{AccountPreview, Side, Supposed};
+use crate::desk::{AccountPreview, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
 use crate::domain::calendar::trading_day_began;
+use crate::domain::report::Side;
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
 use crate::domain::strategy::Kind;
@@ -179,7 +180,7 @@ impl SettingsPage {
         }
         let changes = SettledLine::between(current.as_deref(), Some(&written(&account)));
         self.digest = digest(&account);
-        let new = || Settled { account: account.clone(), former: Vec::new(), mark: Mark::START };
+        let new = || Settled { name: self.name.clone(), account: account.clone(), former: Vec::new(), mark: Mark::START };
         let settled = settled.map_or_else(new, |settled| (*settled).clone());
         let (desk, at) = (state.desk.clone(), self.v.now);
         let make = move || {

@@ -191,6 +191,8 @@ impl Entry {
             RevisionKind::Hold => t.kind_hold,
             RevisionKind::Discard => t.kind_discard,
             RevisionKind::Supersede => t.kind_supersede,
+            RevisionKind::Lock => t.kind_lock,
+            RevisionKind::Release => t.kind_release,
         }
     }
 
@@ -232,6 +234,7 @@ impl Entry {
                 Topic::Account(_) => t.topic_account,
                 Topic::Pause(_) => t.topic_pause,
                 Topic::Guards => t.topic_guards,
+                Topic::Locks(_) => t.topic_locks,
             }),
         }
     }
@@ -242,7 +245,7 @@ impl Entry {
         Some(match topic {
             Topic::State(strategy) | Topic::Schedule(strategy) => strategy_path(strategy.as_str()),
             Topic::Hold(_) => "/holds".to_owned(),
-            Topic::Account(account) | Topic::Pause(Some(account)) => account_path(account.as_str()),
+            Topic::Account(account) | Topic::Pause(Some(account)) | Topic::Locks(account) => account_path(account.as_str()),
             Topic::Pause(None) => "/accounts".to_owned(),
             Topic::Guards => "/guards".to_owned(),
         })

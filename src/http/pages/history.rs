@@ -12,7 +12,7 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, Entry, entries};
-use super::csv::{Rows, download};
+use super::super::csv::{Rows, download};
 use super::view::{Reading, View};
 use super::{html, links};
 use crate::domain::changes::Changes;

@@ -9,7 +9,6 @@ mod assets;
 mod changes;
 mod chart;
 mod confirm;
-mod csv;
 mod error;
 mod form;
 mod format;

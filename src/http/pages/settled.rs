@@ -78,9 +78,12 @@ fn members(body: Option<&str>) -> BTreeMap<String, Value> {
     all.into_iter().filter(|(_, value)| tells(value)).collect()
 }
 
-/// Each entry under its place and pattern: the first that covers a strategy counts.
+/// Each entry of guards under its place and pattern: the first that covers a strategy counts. What is locked, by its code: shares.
 fn entries_by_pattern(entries: Vec<Value>) -> Map<String, Value> {
     let entry = |(n, entry): (usize, Value)| {
+        if let Some(code) = entry["code"].as_str() {
+            return (code.to_owned(), entry["shares"].clone());
+        }
         let pattern = entry["strategies"].as_str().unwrap_or_default();
         (format!("{}. {pattern}", n + 1), entry["rules"].clone())
     };

@@ -16,7 +16,7 @@ use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed};
 use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart};
-use super::csv::{Rows, download};
+use super::super::csv::{Rows, download};
 use super::html;
 use super::links::strategy_path;
 use super::overview::invested;

@@ -177,6 +177,8 @@ texts! {
     kind_hold: "等待批准", "waits";
     kind_discard: "丢弃", "discarded";
     kind_supersede: "被取代", "superseded";
+    kind_lock: "持仓变动不明", "unexplained change";
+    kind_release: "解除锁定", "released";
 
     topic_state: "策略状态", "state";
     topic_hold: "等待的推送", "push that waits";
@@ -184,6 +186,7 @@ texts! {
     topic_account: "账户", "account";
     topic_pause: "暂停", "pause";
     topic_guards: "检查规则", "guards";
+    topic_locks: "锁定", "locks";
     operator: "操作员", "operator";
     api_key: "API 密钥", "API key";
     client: "客户端", "client";

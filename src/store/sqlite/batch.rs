@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{documents, item_blocks, kept_lists, past_instruments, revisions, strategies, used_tokens};
+use super::{
+    documents, fills, holding_changes, item_blocks, kept_lists, past_instruments, reports, revisions, strategies, used_tokens,
+};
 use crate::domain::moment::Moment;
 use crate::ledger::{Appended, UsedToken};
 
@@ -75,12 +77,19 @@ pub(in crate::store) async fn commit(
 ) -> Result<u64, sqlx::Error> {
     /// What a row takes with its indexes besides its texts: a page in each.
     const ROW: usize = 4 * 4096;
+    // Pushes make no trip for them.
+    if !appended.reports.is_empty() {
+        reports::write(connection, &appended.reports).await?;
+        holding_changes::append(connection, &appended.reports).await?;
+        fills::append(connection, &appended.reports).await?;
+    }
     let mut bytes = Bytes::default();
     let strategies = strategies::rows(appended.strategies.values(), &mut bytes);
     let revisions = revisions::rows(&appended.entries, &mut bytes);
     let kept = kept_lists::rows(appended.strategies.values().filter(|state| state.is_kept), &mut bytes);
     let documents = documents::rows(appended.documents.values(), &mut bytes);
-    let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len());
+    let entries: usize = appended.reports.iter().map(|filed| 2 + filed.step.changes.len() + filed.step.fills.len()).sum();
+    let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len() + entries);
     sqlx::query(COMMIT.as_str())
         .bind(bytes.into_inner())
         .bind(strategies)

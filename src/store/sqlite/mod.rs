@@ -15,11 +15,14 @@ macro_rules! statement {
 pub(super) mod api_keys;
 pub(super) mod batch;
 pub(super) mod documents;
+pub(super) mod fills;
 pub(super) mod history;
+pub(super) mod holding_changes;
 mod item_blocks;
 mod kept_lists;
 pub(super) mod operator;
 mod past_instruments;
+mod reports;
 pub(super) mod revisions;
 pub(super) mod sessions;
 mod strategies;
@@ -147,6 +150,8 @@ async fn read(connection: &mut SqliteConnection) -> Result<(Ledger, u64), OpenEr
     }
     past_instruments::load(connection, &mut ledger.book).await?;
     let of_documents = documents::load(connection, &mut ledger).await?;
+    reports::load(connection, &mut ledger.book).await?;
+    fills::load(connection, &mut ledger.book).await?;
     Ok((ledger, revisions + of_documents))
 }
 

@@ -1,0 +1,151 @@
+//! Drift: what is held and not wanted, or wanted and not held, explained to the share.
+
+use smol_str::SmolStr;
+
+use super::board::Board;
+use super::calendar::{Day, is_trading_time};
+use super::code::Code;
+use super::decimal::Volume;
+use super::moment::Moment;
+use super::report::{Mode, Reason, Side};
+use super::reported::{Reported, SILENT_AFTER};
+use super::target::{Target, TargetLine};
+
+/// An instrument of which something else is held than is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftLine {
+    /// The code as the target spells it.
+    pub code: Code,
+    /// Its name, where somebody gave it.
+    pub name: Option<SmolStr>,
+    /// What is wanted: shares.
+    pub target: Volume,
+    /// What is held: shares.
+    pub holding: Volume,
+    /// Since when they differ, as far as was reported.
+    pub since: Moment,
+    /// Why: the parts add up to the difference.
+    pub parts: Vec<DriftPart>,
+}
+
+/// A part of a difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriftPart {
+    /// Why.
+    pub reason: Reason,
+    /// How much of it, with the sign of the difference: shares.
+    pub shares: Volume,
+    /// The same in the terminal's words.
+    pub words: Option<SmolStr>,
+}
+
+impl DriftLine {
+    /// Holding minus target: shares.
+    pub fn difference(&self) -> Volume {
+        self.holding - self.target
+    }
+
+    /// Whether something of it is not explained.
+    pub fn is_unexplained(&self) -> bool {
+        self.parts.iter().any(|part| part.reason == Reason::Unexplained)
+    }
+}
+
+/// Where what is held differs from what is wanted, in the order of the target.
+pub fn drift(target: &Target, reported: &Reported, now: Moment) -> Vec<DriftLine> {
+    let line = |line: &TargetLine| {
+        let instrument = line.code.instrument();
+        let holding = Volume::from(reported.held(&instrument));
+        (holding != line.volume).then(|| DriftLine {
+            code: line.code.clone(),
+            name: line.name.clone(),
+            target: line.volume,
+            holding,
+            since: reported.differs.get(&instrument).copied().unwrap_or(target.mark.updated_at),
+            parts: Parts::of(line, holding).explain(target, reported, now),
+        })
+    };
+    target.lines.iter().filter_map(line).collect()
+}
+
+/// A difference while it is explained.
+struct Parts<'a> {
+    line: &'a TargetLine,
+    /// Which way a trade would have to go.
+    side: Side,
+    holding: Volume,
+    /// What is not explained yet, from zero on: shares.
+    rest: Volume,
+    parts: Vec<DriftPart>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(line: &'a TargetLine, holding: Volume) -> Self {
+        let side = if holding > line.volume { Side::Sell } else { Side::Buy };
+        Self { line, side, holding, rest: holding.distance(line.volume), parts: Vec::new() }
+    }
+
+    /// Gives a reason for so much of what is left.
+    fn because(&mut self, reason: Reason, shares: Volume, words: Option<SmolStr>) {
+        let taken = shares.min(self.rest);
+        if taken <= Volume::default() {
+            return;
+        }
+        self.rest = self.rest - taken;
+        let signed = if self.side == Side::Sell { taken } else { Volume::default() - taken };
+        match self.parts.iter_mut().find(|part| part.reason == reason && part.words == words) {
+            Some(part) => part.shares = part.shares + signed,
+            None => self.parts.push(DriftPart { reason, shares: signed, words }),
+        }
+    }
+
+    /// Gives a reason for all that is left, where it holds.
+    fn all_because(&mut self, reason: Reason, holds: bool) {
+        if holds {
+            self.because(reason, self.rest, None);
+        }
+    }
+
+    /// From what is known for certain to what only may be so.
+    fn explain(mut self, target: &Target, reported: &Reported, now: Moment) -> Vec<DriftPart> {
+        let instrument = self.line.code.instrument();
+        let is_open = is_trading_time(now);
+        if reported.is_silent(now) {
+            self.all_because(if is_open { Reason::TerminalSilent } else { Reason::ClosedHours }, true);
+            return self.parts;
+        }
+        let ordered: i64 =
+            reported.in_flight(&instrument).filter(|order| order.side == self.side).map(|order| order.open()).sum();
+        self.because(Reason::InFlight, ordered.into(), None);
+        self.all_because(Reason::HeldLine, self.line.hold.is_some());
+        for waiting in reported.waiting.iter().filter(|waiting| waiting.code.instrument() == instrument) {
+            self.because(waiting.reason, waiting.shares.into(), waiting.text.clone());
+        }
+        // What was wanted a moment ago has hardly reached the terminal.
+        let is_new = reported.revision < Some(target.mark.revision) && now.since(target.mark.updated_at) <= SILENT_AFTER;
+        self.all_because(Reason::InFlight, is_new);
+        self.all_because(Reason::DryRun, reported.mode == Mode::DryRun);
+        if self.side == Side::Sell {
+            let sellable = reported.holdings.get(&instrument).map_or(0, |holding| holding.sellable);
+            let bought_today = (self.holding - sellable.into()).max(Volume::default());
+            self.because(Reason::TPlus1, bought_today, None);
+        }
+        self.all_because(Reason::ClosedHours, !is_open);
+        let board = Board::of_at(&instrument, Day::of(now));
+        self.because(Reason::BelowLot, board.map_or_else(Volume::default, |board| self.no_order_takes(board)), None);
+        self.all_because(Reason::Unexplained, true);
+        self.parts
+    }
+
+    /// How much of what is left the exchange takes no order for: shares.
+    fn no_order_takes(&self, board: &Board) -> Volume {
+        let odd = |volume: Volume| volume - volume.rounded_down(board.step);
+        match self.side {
+            Side::Buy if self.rest < Volume::whole(board.least) => self.rest,
+            Side::Buy => odd(self.rest),
+            // What is odd of a holding is sold in one order.
+            Side::Sell if odd(self.rest) == odd(self.holding) => Volume::default(),
+            Side::Sell => odd(self.rest),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! An account as its terminal has reported it, and what leads from one report to the next.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::calendar::Day;
+use super::code::{Code, Instrument};
+use super::decimal::{Decimal, Volume};
+use super::moment::Moment;
+use super::report::{Fill, Holding, Mode, Order, OrderStatus, Report, Waiting};
+use super::revision::Revision;
+use super::target::Target;
+
+/// How long the lists of a terminal may be behind each other after a trade of ours: positions were seen to lag by 40 s.
+const LAG: Duration = Duration::from_mins(2);
+
+/// How long a change without a trade of ours waits for its explanation. Its line is not traded meanwhile.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// How long fills are remembered, to know them when they are reported again.
+const FILLS_KNOWN: Duration = Duration::from_hours(31 * 24);
+
+/// After how long without a report a terminal is silent: it reports once in 30 s.
+pub const SILENT_AFTER: Duration = Duration::from_secs(90);
+
+/// An account as its terminal has reported it last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reported {
+    /// When the terminal looked, by its own clock.
+    pub at: Moment,
+    /// When the server heard of it.
+    pub heard_at: Moment,
+    /// Whether the terminal trades.
+    pub mode: Mode,
+    /// The revision of the target that it goes by.
+    pub revision: Option<Revision>,
+    /// Cash that can be spent: CNY.
+    pub cash: Option<Decimal>,
+    /// Cash and holdings at their prices: CNY.
+    pub total_asset: Option<Decimal>,
+    /// What is held.
+    pub holdings: BTreeMap<Instrument, Holding>,
+    /// The orders of the day.
+    pub orders: Vec<Order>,
+    /// Why it does not trade what it would have to.
+    pub waiting: Vec<Waiting>,
+    /// Holdings that changed by other than is known of trades.
+    pub astray: BTreeMap<Instrument, Astray>,
+    /// When a trade of ours was last under way.
+    pub traded: BTreeMap<Instrument, Moment>,
+    /// What nobody wants and nobody holds any more, and the revision of the target that the terminal knew then: it is no line
+    /// of the target, until somebody wants it again.
+    pub gone: BTreeMap<Instrument, Revision>,
+    /// Since when a holding differs from what is wanted.
+    pub differs: BTreeMap<Instrument, Moment>,
+    /// The fills of the last days, by what tells them apart, with what they say. Not written with the rest: fills have a
+    /// table of their own.
+    #[serde(skip)]
+    pub fills: OrdMap<(Day, SmolStr), u64>,
+}
+
+/// A holding that changed by other than is known of trades: lists that lag, or something that nobody ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Astray {
+    /// By how much more is held than trades explain: shares.
+    pub shares: i64,
+    /// Since when.
+    pub since: Moment,
+    /// Whether no trade of ours is near that might explain it yet.
+    pub is_quiet: bool,
+}
+
+/// What a report changed of a holding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldingChange {
+    /// The instrument, as the terminal spells it.
+    pub code: Code,
+    /// What was held before: shares.
+    pub before: i64,
+    /// What is held: shares.
+    pub after: i64,
+    /// What of the difference new trades of ours explain: shares.
+    pub filled: i64,
+    /// The last price: CNY per share.
+    pub price: Option<Decimal>,
+}
+
+/// What a report leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The account after it.
+    pub reported: Reported,
+    /// Trades that were not reported before.
+    pub fills: Vec<Fill>,
+    /// Holdings that are not as they were.
+    pub changes: Vec<HoldingChange>,
+    /// Holdings that changed, and no trade explains it: by how many shares.
+    pub unexplained: Vec<(Code, i64)>,
+    /// Fills that were reported before, and said something else then.
+    pub contradicting: Vec<SmolStr>,
+}
+
+/// What of an instrument moved with a report.
+#[derive(Default)]
+struct Movement {
+    code: Option<Code>,
+    before: i64,
+    after: i64,
+    filled: i64,
+}
+
+impl Reported {
+    /// What a report leads to. `target` is what the account is to hold; None while that is not known.
+    pub fn follow(before: Option<&Self>, report: Report, now: Moment, target: Option<&Target>) -> Step {
+        let Report { at, mode, revision, cash, total_asset, holdings, orders, fills, waiting } = report;
+        let holdings: BTreeMap<Instrument, Holding> =
+            holdings.into_iter().filter(|one| one.volume != 0).map(|one| (one.code.instrument(), one)).collect();
+        let mut known = before.map(|before| before.fills.clone()).unwrap_or_default();
+        let (fills, contradicting) = new_fills(&mut known, fills, now);
+        let foreign: BTreeSet<&SmolStr> = orders.iter().filter(|order| !order.ours).map(|order| &order.id).collect();
+        let own: Vec<&Fill> =
+            fills.iter().filter(|fill| !fill.order.as_ref().is_some_and(|order| foreign.contains(order))).collect();
+
+        let mut movements: BTreeMap<Instrument, Movement> = BTreeMap::new();
+        for (instrument, holding) in &holdings {
+            let movement = movements.entry(instrument.clone()).or_default();
+            movement.after = holding.volume;
+            movement.code = Some(holding.code.clone());
+        }
+        for (instrument, holding) in before.iter().flat_map(|before| &before.holdings) {
+            let movement = movements.entry(instrument.clone()).or_default();
+            movement.before = holding.volume;
+            movement.code.get_or_insert_with(|| holding.code.clone());
+        }
+        for fill in &own {
+            let movement = movements.entry(fill.code.instrument()).or_default();
+            movement.filled += fill.side.signed(fill.volume);
+            movement.code.get_or_insert_with(|| fill.code.clone());
+        }
+        for instrument in before.iter().flat_map(|before| before.astray.keys()) {
+            movements.entry(instrument.clone()).or_default();
+        }
+
+        let traded = traded(before, &orders, &own, now);
+        let mut step = Step {
+            reported: Self {
+                at,
+                heard_at: now,
+                mode,
+                revision,
+                cash,
+                total_asset,
+                orders,
+                waiting,
+                astray: BTreeMap::new(),
+                traded,
+                gone: before.map(|before| before.gone.clone()).unwrap_or_default(),
+                differs: BTreeMap::new(),
+                fills: known,
+                holdings,
+            },
+            fills,
+            changes: Vec::new(),
+            unexplained: Vec::new(),
+            contradicting,
+        };
+        // The first report says how things stand; nothing is known that it could contradict.
+        if let Some(before) = before {
+            for (instrument, movement) in movements {
+                step.account_for(before, instrument, &movement, now, target);
+            }
+        }
+        step.reported.compare(before, now, target);
+        step
+    }
+
+    /// How much is held of an instrument: shares.
+    pub fn held(&self, instrument: &Instrument) -> i64 {
+        self.holdings.get(instrument).map_or(0, |holding| holding.volume)
+    }
+
+    /// How much of an instrument orders of ours may still trade.
+    pub fn in_flight<'a>(&'a self, instrument: &'a Instrument) -> impl Iterator<Item = &'a Order> {
+        self.orders.iter().filter(|order| order.ours && order.open() > 0 && order.code.instrument() == *instrument)
+    }
+
+    /// Whether the terminal has not been heard of for a while.
+    pub fn is_silent(&self, now: Moment) -> bool {
+        now.since(self.heard_at) > SILENT_AFTER
+    }
+
+    /// Stands for what of it decides about the target: which lines are left out, and which must not be traded.
+    pub fn fingerprint(&self) -> u64 {
+        let mut sum = 0;
+        let mut add = |what: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            what(&mut hasher);
+            sum ^= hasher.finish();
+        };
+        for one in &self.gone {
+            add(&|hasher| one.hash(hasher));
+        }
+        for (instrument, astray) in self.astray.iter().filter(|(_, astray)| astray.is_quiet) {
+            add(&|hasher| (instrument, astray.shares, astray.since).hash(hasher));
+        }
+        sum
+    }
+
+    /// Notes since when holdings differ from what is wanted, and what is nobody's concern any more.
+    fn compare(&mut self, before: Option<&Self>, now: Moment, target: Option<&Target>) {
+        let Some(target) = target else {
+            self.differs = before.map(|before| before.differs.clone()).unwrap_or_default();
+            return;
+        };
+        let seen = self.revision.map(|revision| revision.min(target.mark.revision));
+        for line in &target.lines {
+            let instrument = line.code.instrument();
+            let held = self.held(&instrument);
+            if Volume::from(held) != line.volume {
+                let since = before.and_then(|before| before.differs.get(&instrument)).copied().unwrap_or(now);
+                self.differs.insert(instrument.clone(), since);
+            }
+            if !line.parts.is_empty() {
+                self.gone.remove(&instrument);
+                continue;
+            }
+            let is_settled = self.in_flight(&instrument).next().is_none() && !self.astray.contains_key(&instrument);
+            if let Some(seen) = seen.filter(|_| is_settled && Volume::from(held) <= line.protected.into()) {
+                self.gone.insert(instrument, seen);
+            }
+        }
+    }
+}
+
+impl Step {
+    /// Notes how a holding moved, and whether trades explain it.
+    fn account_for(
+        &mut self,
+        before: &Reported,
+        instrument: Instrument,
+        movement: &Movement,
+        now: Moment,
+        target: Option<&Target>,
+    ) {
+        let Movement { code, before: held, after, filled } = movement;
+        let Some(code) = code.clone().or_else(|| Code::parse(&instrument.to_string()).ok()) else { return };
+        if held != after || *filled != 0 {
+            let price = self.reported.holdings.get(&instrument).and_then(|holding| holding.price);
+            let (before, after, filled) = (*held, *after, *filled);
+            self.changes.push(HoldingChange { code: code.clone(), before, after, filled, price });
+        }
+        if *filled > 0 {
+            // What we bought is ours to sell.
+            self.reported.gone.remove(&instrument);
+        }
+        let earlier = before.astray.get(&instrument);
+        let shares = earlier.map_or(0, |astray| astray.shares) + (after - held) - filled;
+        let is_listed = || {
+            target.is_none_or(|target| target.lines.iter().any(|line| line.code.instrument() == instrument))
+                || before.gone.contains_key(&instrument)
+        };
+        if shares == 0 || !is_listed() {
+            return;
+        }
+        let since = earlier.map_or(now, |astray| astray.since);
+        let traded = self.reported.traded.get(&instrument).copied();
+        let until = traded.map_or_else(|| since.plus(GRACE), |at| at.plus(LAG).max(since.plus(GRACE)));
+        if now < until {
+            self.reported.astray.insert(instrument, Astray { shares, since, is_quiet: traded.is_none() });
+        } else {
+            self.unexplained.push((code, shares));
+        }
+    }
+}
+
+/// Parts the fills that are new from those that were reported before, and notes them.
+fn new_fills(known: &mut OrdMap<(Day, SmolStr), u64>, fills: Vec<Fill>, now: Moment) -> (Vec<Fill>, Vec<SmolStr>) {
+    let oldest = Day::of(now.minus(FILLS_KNOWN));
+    let old: Vec<_> = known.keys().take_while(|(day, _)| *day < oldest).cloned().collect();
+    for key in old {
+        known.remove(&key);
+    }
+    let (mut new, mut contradicting) = (Vec::new(), Vec::new());
+    for fill in fills {
+        let key = (Day::of(fill.at), fill.id.clone());
+        // Whether one that is older was reported is not known any more.
+        if key.0 < oldest {
+            continue;
+        }
+        let content = fingerprint(&fill);
+        match known.get(&key) {
+            None => {
+                known.insert(key, content);
+                new.push(fill);
+            }
+            Some(before) if *before != content => contradicting.push(fill.id),
+            Some(_) => {}
+        }
+    }
+    (new, contradicting)
+}
+
+/// Stands for what a fill says: what would change a holding or money.
+pub fn fingerprint(fill: &Fill) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (fill.code.instrument(), fill.side as u8, fill.volume, fill.price).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// When a trade of ours was last under way, instrument by instrument.
+fn traded(before: Option<&Reported>, orders: &[Order], fills: &[&Fill], now: Moment) -> BTreeMap<Instrument, Moment> {
+    let earlier = before.into_iter().flat_map(|before| &before.traded);
+    let mut traded: BTreeMap<Instrument, Moment> =
+        earlier.filter(|(_, at)| now.since(**at) < LAG).map(|(instrument, at)| (instrument.clone(), *at)).collect();
+    let statuses: HashMap<&SmolStr, (OrderStatus, i64)> =
+        before.map(|before| before.orders.iter().map(|order| (&order.id, (order.status, order.traded))).collect()).unwrap_or_default();
+    let moves = |order: &&Order| {
+        order.ours && (order.open() > 0 || statuses.get(&order.id) != Some(&(order.status, order.traded)))
+    };
+    let ordered = orders.iter().filter(moves).map(|order| &order.code);
+    for code in ordered.chain(fills.iter().map(|fill| &fill.code)) {
+        traded.insert(code.instrument(), now);
+    }
+    traded
+}

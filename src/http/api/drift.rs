@@ -1,0 +1,178 @@
+//! Drift: what is held and not wanted, or wanted and not held, with the reasons; and what is locked because nothing explains it.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::json;
+
+use super::super::AppState;
+use super::super::csv::Rows;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{OperatorRequest, PathText, PathTexts};
+use super::super::reason_text::drift_texts;
+use super::accounts::{account_name, settled};
+use super::json;
+use super::positions::Number;
+use super::reports::file;
+use crate::auth::rights::Reader;
+use crate::clock::Zone;
+use crate::desk::{Drift, drift_of};
+use crate::domain::account::AccountName;
+use crate::domain::code::{Code, Notation};
+use crate::domain::decimal::Volume;
+use crate::domain::drift::{DriftLine, DriftPart};
+use crate::domain::lock::Lock;
+use crate::domain::revision::Revision;
+
+#[derive(Serialize)]
+struct DriftAnswer<'a> {
+    account: &'a str,
+    revision: Revision,
+    /// Null before any report.
+    reported_at: Option<String>,
+    lines: Vec<DriftLineDto>,
+}
+
+#[derive(Serialize)]
+struct DriftLineDto {
+    code: String,
+    name: String,
+    target: Number<Volume>,
+    holding: Number<Volume>,
+    /// Holding minus target.
+    difference: Number<Volume>,
+    since: String,
+    parts: Vec<DriftPartDto>,
+}
+
+#[derive(Serialize)]
+struct DriftPartDto {
+    reason: &'static str,
+    shares: Number<Volume>,
+    /// In the terminal's words, or in Chinese.
+    text: String,
+    /// In English.
+    message: String,
+}
+
+impl DriftPartDto {
+    fn new(part: &DriftPart) -> Self {
+        let (text, message) = drift_texts(part.reason);
+        let text = part.words.as_deref().unwrap_or(text).to_owned();
+        Self { reason: part.reason.as_str(), shares: Number(part.shares), text, message: message.to_owned() }
+    }
+}
+
+impl DriftLineDto {
+    fn new(line: &DriftLine, zone: &Zone) -> Self {
+        let code = line.code.to(Notation::Qmt).to_string();
+        Self {
+            name: line.name.as_deref().map_or_else(|| code.clone(), str::to_owned),
+            code,
+            target: Number(line.target),
+            holding: Number(line.holding),
+            difference: Number(line.difference()),
+            since: zone.rfc3339(line.since),
+            parts: line.parts.iter().map(DriftPartDto::new).collect(),
+        }
+    }
+}
+
+async fn drift_now(state: &AppState, name: &AccountName) -> Result<Drift, AppError> {
+    let (book, now) = (state.store.book(), state.clock.now());
+    let settled = std::sync::Arc::clone(settled(&book, name)?);
+    state.workshop.make(move || Ok(drift_of(&book, &settled, now)?)).await
+}
+
+/// `GET /api/v1/accounts/{name}/drift`
+pub(crate) async fn drift(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    let Drift { revision, reported_at, lines } = drift_now(&state, &name).await?;
+    Ok(json(&DriftAnswer {
+        account: name.as_str(),
+        revision,
+        reported_at: reported_at.map(|at| state.zone.rfc3339(at)),
+        lines: lines.iter().map(|line| DriftLineDto::new(line, &state.zone)).collect(),
+    }))
+}
+
+/// `GET /api/v1/accounts/{name}/drift.csv`: a line for each reason.
+pub(crate) async fn csv(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    let mut rows =
+        Rows::headed(&["code", "name", "target", "holding", "difference", "since", "reason", "shares", "text"]);
+    for line in drift_now(&state, &name).await?.lines {
+        let since = state.zone.local(line.since);
+        let DriftLineDto { code, name, target, holding, difference, parts, .. } = DriftLineDto::new(&line, &state.zone);
+        let [target, holding, difference] = [target, holding, difference].map(|Number(volume)| volume.to_string());
+        for part in parts {
+            let shares = part.shares.0.to_string();
+            rows.add(&[&code, &name, &target, &holding, &difference, &since, part.reason, &shares, &part.text]);
+        }
+    }
+    Ok(file("drift.csv", rows))
+}
+
+#[derive(Serialize)]
+struct LockDto {
+    code: String,
+    /// By how many shares more is held than fills explain; below zero: fewer.
+    shares: i64,
+    at: String,
+}
+
+/// `GET /api/v1/accounts/{name}/locks`
+pub(crate) async fn locks(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    let (name, book) = (account_name(&name)?, state.store.book());
+    settled(&book, &name)?;
+    let (locks, _) = book.settings().locks(&name).unzip();
+    let dto = |lock: &Lock| LockDto {
+        code: lock.code.to(Notation::Qmt).to_string(),
+        shares: lock.shares,
+        at: state.zone.rfc3339(lock.at),
+    };
+    let locks: Vec<_> = locks.unwrap_or_default().iter().map(dto).collect();
+    Ok(json(&json!({"account": name.as_str(), "locks": locks})))
+}
+
+/// `DELETE /api/v1/accounts/{name}/locks`: all of them are released.
+pub(crate) async fn release_all(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    release(&state, account_name(&name)?, None, &request).await
+}
+
+/// `DELETE /api/v1/accounts/{name}/locks/{code}`
+pub(crate) async fn release_one(
+    State(state): State<AppState>,
+    PathTexts([name, code]): PathTexts<2>,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let code = Code::parse(&code).map_err(|_| Invalid::Query("code".into()))?;
+    release(&state, account_name(&name)?, Some(code), &request).await
+}
+
+async fn release(
+    state: &AppState,
+    account: AccountName,
+    code: Option<Code>,
+    request: &OperatorRequest,
+) -> Result<Response, AppError> {
+    let receipt = state.desk.release(&request.operator, account.clone(), code).await?;
+    let (revision, left) = (receipt.revision, receipt.positions);
+    Ok(json(&json!({"message": "已解除锁定", "account": account.as_str(), "revision": revision, "locks": left})))
+}

@@ -1,0 +1,132 @@
+//! Reports of terminals: they are no decisions and have no revision, but what they cannot explain is locked, which is one.
+
+use std::sync::Arc;
+
+use super::document::write;
+use super::draft::{Draft, Origin};
+use super::fields::Fields;
+use super::{Receipt, Rejected};
+use crate::domain::account::AccountName;
+use crate::domain::calendar::trading_day_began;
+use crate::domain::code::{Code, Instrument};
+use crate::domain::lock::Lock;
+use crate::domain::report::Report;
+use crate::domain::reported::{Reported, Step};
+use crate::domain::revision::{Actor, Revision, RevisionKind, Topic};
+use crate::domain::target::{HoldReason, Target};
+use std::time::Duration;
+
+/// How far a terminal's clock may be ahead of the server's: a report from the future would keep all later ones out.
+const AHEAD: Duration = Duration::from_mins(1);
+
+/// A report on its way into the ledger.
+#[derive(Debug, Clone)]
+pub struct Filing {
+    /// Of which account.
+    pub account: AccountName,
+    /// What is reported.
+    pub report: Report,
+    /// Who reports.
+    pub actor: Actor,
+    /// From where: an IP address.
+    pub address: Option<String>,
+}
+
+/// What became of a report that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filed {
+    /// The revision of the account's target now; None while what it should hold is not known.
+    pub target: Option<Revision>,
+    /// Instruments that are locked by it, and by how many shares their holdings changed.
+    pub locked: Vec<(Code, i64)>,
+    /// Fills that were reported before, and said something else then: the first word counts.
+    pub contradicting: Vec<String>,
+}
+
+/// What a batch appends of a report.
+#[derive(Debug)]
+pub struct FiledStep {
+    /// Of which account.
+    pub account: AccountName,
+    /// What it leads to.
+    pub step: Step,
+}
+
+/// SHA-256 over what is kept of an account's report: a turned bit would hide a line, or bring one back.
+pub fn seal_reported(account: &AccountName, body: &str) -> [u8; 32] {
+    let mut fields = Fields::default();
+    fields.put(account.as_str().as_bytes());
+    fields.put(body.as_bytes());
+    fields.digest()
+}
+
+impl Draft {
+    /// Takes a report, or rejects it and leaves everything as it was.
+    ///
+    /// # Errors
+    /// When there is no such account, or the report is older than the last one or from the future.
+    pub fn report(&mut self, filing: Filing) -> Result<Filed, Rejected> {
+        let Filing { account, report, actor, address } = filing;
+        let book = &self.ledger.book;
+        let settled = book.settings().account(&account).ok_or_else(|| Rejected::UnknownAccount(account.clone()))?;
+        if report.at > self.now.plus(AHEAD) {
+            return Err(Rejected::ReportFromFuture { now: self.now });
+        }
+        let before = book.reported(&account);
+        if let Some(before) = before.filter(|before| report.at < before.at) {
+            return Err(Rejected::StaleReport { last: before.at });
+        }
+        let target = book.target(settled, trading_day_began(self.now)).ok();
+        let step = Reported::follow(before.map(|before| &**before), report, self.now, target.as_ref());
+        self.ledger.book.report(account.clone(), Arc::new(step.reported.clone()));
+        let locked = step.unexplained.clone();
+        let contradicting = step.contradicting.iter().map(ToString::to_string).collect();
+        self.lock(&account, &locked, target.as_ref(), Origin { kind: RevisionKind::Lock, actor, address, note: None });
+        self.appended.reports.push(FiledStep { account, step });
+        Ok(Filed { target: target.map(|target| target.mark.revision), locked, contradicting })
+    }
+
+    /// Locks what is not explained. What was locked before and answered since is not written again.
+    fn lock(&mut self, account: &AccountName, unexplained: &[(Code, i64)], target: Option<&Target>, origin: Origin) {
+        if unexplained.is_empty() {
+            return;
+        }
+        let is_new = |instrument: &Instrument| unexplained.iter().any(|(code, _)| code.instrument() == *instrument);
+        let holds = |instrument: &Instrument| {
+            let line = target.map(|target| target.lines.iter().find(|line| line.code.instrument() == *instrument));
+            let hold = line.flatten().and_then(|line| line.hold.as_ref());
+            target.is_none() || hold.is_some_and(|hold| matches!(hold.reason, HoldReason::UnexplainedChange(_)))
+        };
+        let (before, _) = self.ledger.book.settings().locks(account).unzip();
+        let kept = before.unwrap_or_default().iter().filter(|lock| {
+            let instrument = lock.code.instrument();
+            !is_new(&instrument) && holds(&instrument)
+        });
+        let new = unexplained.iter().map(|(code, shares)| Lock { code: code.clone(), shares: *shares, at: self.now });
+        let locks: Vec<Lock> = kept.cloned().chain(new).collect();
+        self.write(Topic::Locks(account.clone()), Some(write(&locks)), origin);
+    }
+
+    /// Releases what is locked of an account: one instrument, or all.
+    pub(super) fn release(
+        &mut self,
+        account: &AccountName,
+        code: Option<&Code>,
+        origin: Origin,
+    ) -> Result<Receipt, Rejected> {
+        let settings = self.ledger.book.settings();
+        settings.account(account).ok_or_else(|| Rejected::UnknownAccount(account.clone()))?;
+        let (before, mark) = settings.locks(account).unzip();
+        let before = before.unwrap_or_default();
+        let is_meant = |lock: &&Lock| code.is_none_or(|code| code.instrument() == lock.code.instrument());
+        if !before.iter().any(|lock| is_meant(&lock)) {
+            return Err(Rejected::NotLocked);
+        }
+        let rest: Vec<Lock> = before.iter().filter(|lock| !is_meant(lock)).cloned().collect();
+        let count = rest.len();
+        let origin = Origin { kind: RevisionKind::Release, ..origin };
+        let written = self.write(Topic::Locks(account.clone()), Some(write(&rest)), origin);
+        let current = mark.map_or(Revision::NONE, |mark| mark.revision);
+        Ok(Receipt::plain(written.unwrap_or(current), written.is_some(), count))
+    }
+}
