@@ -98,6 +98,8 @@ pub enum Command {
     Password(PasswordCommand),
     /// Push a list of positions to a server, signed; exit 3 where the push waits for the operator's approval
     Push(PushOptions),
+    /// Say where an account's holdings differ from its target, and why; exit 1 where something is not explained
+    Drift(DriftOptions),
     /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
     Verify,
 }
@@ -175,6 +177,19 @@ pub struct PushOptions {
     pub sequence: Option<u64>,
     /// The list: JSON, or CSV with the columns code, volume, cost and optionally name, remark; - for standard input
     pub file: PathBuf,
+}
+
+/// Whose drift is looked at.
+#[derive(Debug, Args)]
+pub struct DriftOptions {
+    /// The server's address, such as <http://127.0.0.1:5366>
+    #[arg(long, value_name = "URL", env = "JQ2QMT_SERVER")]
+    pub server: String,
+    /// An API key that may read, where reading is not open
+    #[arg(long, value_name = "KEY", env = "JQ2QMT_API_KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// The account's name
+    pub account: String,
 }
 
 /// What the configuration file may say.

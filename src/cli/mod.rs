@@ -1,5 +1,7 @@
 //! The command line: a file for each command.
 
+mod client;
+mod drift;
 mod key;
 mod keygen;
 mod password;
@@ -46,6 +48,7 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Key(command)) => runtime.block_on(key::run(&line.places()?, command, &clock))?,
         Some(Command::Password(PasswordCommand::Set)) => runtime.block_on(password::set(&line.places()?, &clock))?,
         Some(Command::Push(options)) => return push::run(options, &clock),
+        Some(Command::Drift(options)) => return drift::run(options),
         Some(Command::Verify) => return runtime.block_on(verify::run(&line.places()?)),
     }
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,6 @@
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rsa::RsaPrivateKey;
@@ -12,6 +11,7 @@ use rsa::pkcs8::DecodePrivateKey as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::client::{agent, refusal};
 use super::say;
 use crate::auth::token::{Bound, sign_for};
 use crate::clock::Clock;
@@ -41,15 +41,8 @@ pub(super) fn run(options: &PushOptions, clock: &Clock) -> anyhow::Result<ExitCo
     let bound = Bound { method: "POST", path: PATH, body: &body };
     let token = sign_for(options.audience.as_deref(), &key, &options.client, clock.now(), bound)?;
 
-    // ureq brings no cryptography of its own. Only fails when some is installed already, which then serves as well.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(30)))
-        .http_status_as_error(false)
-        .build()
-        .into();
     let url = format!("{}{PATH}", options.server.trim_end_matches('/'));
-    let request = agent.post(&url).header("Content-Type", "application/json").header("X-Auth-Token", token);
+    let request = agent().post(&url).header("Content-Type", "application/json").header("X-Auth-Token", token);
     let mut answer = request.send(&body[..]).with_context(|| format!("{url} cannot be reached"))?;
     let text = answer.body_mut().read_to_string().context("the answer broke off")?;
     if !answer.status().is_success() {
@@ -90,19 +83,6 @@ fn notes(status: u16, text: &str) -> (Vec<String>, ExitCode) {
     );
     let reasons = taken.reasons.iter().map(|reason| format!("because: {}", said(reason)));
     (std::iter::once(head).chain(reasons).chain(warnings).collect(), ExitCode::from(HELD))
-}
-
-/// The server's own words, where the answer is its own.
-fn refusal(text: &str) -> String {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: String,
-        message: String,
-    }
-    match serde_json::from_str(text) {
-        Ok(Refusal { error, message }) => format!("{error} ({message})"),
-        Err(_) => text.chars().take(500).collect(),
-    }
 }
 
 fn read_key(path: &Path) -> anyhow::Result<RsaPrivateKey> {

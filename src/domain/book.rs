@@ -9,12 +9,12 @@ use imbl::shared_ptr::DefaultSharedPtr;
 use imbl::{GenericHashMap, OrdMap, OrdSet};
 use smol_str::SmolStr;
 
+use super::account::AccountName;
 use super::code::{Code, Instrument};
 use super::decimal::{Amount, Decimal, Volume};
 use super::fingerprint::Fingerprint;
 use super::guard::Previous;
 use super::moment::Moment;
-use super::account::AccountName;
 use super::position::{InstrumentChange, Placed, Position, PositionList};
 use super::reported::Reported;
 use super::revision::Revision;

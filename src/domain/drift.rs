@@ -122,7 +122,8 @@ impl<'a> Parts<'a> {
             self.because(waiting.reason, waiting.shares.into(), waiting.text.clone());
         }
         // What was wanted a moment ago has hardly reached the terminal.
-        let is_new = reported.revision < Some(target.mark.revision) && now.since(target.mark.updated_at) <= SILENT_AFTER;
+        let is_new =
+            reported.revision < Some(target.mark.revision) && now.since(target.mark.updated_at) <= SILENT_AFTER;
         self.all_because(Reason::InFlight, is_new);
         self.all_because(Reason::DryRun, reported.mode == Mode::DryRun);
         if self.side == Side::Sell {
@@ -146,6 +147,128 @@ impl<'a> Parts<'a> {
             // What is odd of a holding is sold in one order.
             Side::Sell if odd(self.rest) == odd(self.holding) => Volume::default(),
             Side::Sell => odd(self.rest),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::super::book::Mark;
+    use super::super::decimal::{Decimal, Scaled};
+    use super::super::report::{Holding, Order, OrderStatus, Report, Waiting};
+    use super::super::revision::Revision;
+    use super::super::target::{HoldReason, LineHold, Part};
+    use super::*;
+
+    const CODES: [&str; 4] = ["000001.SZ", "688981.SH", "113050.SH", "600000"];
+    /// 2026-01-05 10:00 in Shanghai, a Monday.
+    const NOW: Moment = Moment::from_micros(1_767_578_400_000_000);
+
+    fn code(text: &str) -> Code {
+        Code::parse(text).unwrap()
+    }
+
+    fn target(lines: BTreeMap<&'static str, (String, bool)>) -> Target {
+        let mark = Mark { revision: Revision::new(7), chain: [0; 8], updated_at: NOW };
+        let line = |(text, (volume, is_held)): (&&str, &(String, bool))| TargetLine {
+            code: code(text),
+            name: None,
+            exact: Scaled::default(),
+            volume: Decimal::parse(volume).unwrap().into(),
+            protected: Decimal::ZERO,
+            average: None,
+            hold: is_held.then_some(LineHold { reason: HoldReason::Protected, since: NOW }),
+            parts: Vec::<Part>::new(),
+        };
+        Target { lines: lines.iter().map(line).collect(), owned: Vec::new(), mark, is_demo: false }
+    }
+
+    fn targets() -> impl Strategy<Value = Target> {
+        let volume =
+            prop_oneof![Just("0".to_owned()), (0..3000_u32).prop_map(|n| n.to_string()), Just("17.25".to_owned())];
+        let one = (prop::sample::select(CODES.to_vec()), (volume, prop::bool::weighted(0.2)));
+        prop::collection::vec(one, 0..5).prop_map(|lines| target(lines.into_iter().collect()))
+    }
+
+    fn reports() -> impl Strategy<Value = Report> {
+        let any_code = || prop::sample::select(CODES.to_vec());
+        let holding = (any_code(), 0..3000_i64, 0..3000_i64);
+        let order = (any_code(), any::<bool>(), 0..3000_i64, 0..3000_i64, any::<bool>());
+        let reason = prop::sample::select(vec![Reason::Cash, Reason::LimitUp, Reason::Unexplained, Reason::InFlight]);
+        let waiting = (any_code(), 0..3000_i64, reason);
+        (
+            prop::collection::vec(holding, 0..5),
+            prop::collection::vec(order, 0..4),
+            prop::collection::vec(waiting, 0..4),
+            any::<bool>(),
+            5..9_i64,
+        )
+            .prop_map(|(holdings, orders, waiting, is_live, revision)| {
+                let holdings: BTreeMap<_, _> = holdings
+                    .into_iter()
+                    .map(|(text, volume, sellable)| {
+                        (
+                            text,
+                            Holding {
+                                code: code(text),
+                                volume,
+                                sellable: sellable.min(volume),
+                                cost: None,
+                                price: None,
+                            },
+                        )
+                    })
+                    .collect();
+                let order = |(n, (text, buys, volume, traded, ours)): (usize, (&str, bool, i64, i64, bool))| Order {
+                    id: n.to_string().into(),
+                    code: code(text),
+                    side: if buys { Side::Buy } else { Side::Sell },
+                    volume,
+                    traded,
+                    price: None,
+                    status: OrderStatus::Working,
+                    placed_at: None,
+                    ours,
+                };
+                Report {
+                    at: NOW,
+                    mode: if is_live { Mode::Live } else { Mode::DryRun },
+                    revision: Some(Revision::new(revision)),
+                    cash: None,
+                    total_asset: None,
+                    holdings: holdings.into_values().collect(),
+                    orders: orders.into_iter().enumerate().map(order).collect(),
+                    fills: Vec::new(),
+                    waiting: waiting
+                        .into_iter()
+                        .map(|(text, shares, reason)| Waiting { code: code(text), shares, reason, text: None })
+                        .collect(),
+                }
+            })
+    }
+
+    proptest! {
+        /// Every difference has a name: the reasons add up to it, to the share, and none goes the other way.
+        #[test]
+        fn the_parts_add_up_to_the_difference(target in targets(), report in reports(), minutes in 0..2000_u64) {
+            let reported = Reported::follow(None, report, NOW, Some(&target)).reported;
+            let now = NOW.plus(std::time::Duration::from_mins(minutes));
+            let lines = drift(&target, &reported, now);
+            for line in &lines {
+                let sum = line.parts.iter().fold(Volume::default(), |sum, part| sum + part.shares);
+                prop_assert_eq!(sum, line.difference());
+                prop_assert!(!line.difference().is_zero());
+                let sells = line.difference() > Volume::default();
+                prop_assert!(line.parts.iter().all(|part| !part.shares.is_zero() && (part.shares > Volume::default()) == sells));
+            }
+            for line in &target.lines {
+                let differs = Volume::from(reported.held(&line.code.instrument())) != line.volume;
+                prop_assert_eq!(differs, lines.iter().any(|one| one.code == line.code));
+            }
         }
     }
 }

@@ -319,8 +319,9 @@ fn traded(before: Option<&Reported>, orders: &[Order], fills: &[&Fill], now: Mom
     let earlier = before.into_iter().flat_map(|before| &before.traded);
     let mut traded: BTreeMap<Instrument, Moment> =
         earlier.filter(|(_, at)| now.since(**at) < LAG).map(|(instrument, at)| (instrument.clone(), *at)).collect();
-    let statuses: HashMap<&SmolStr, (OrderStatus, i64)> =
-        before.map(|before| before.orders.iter().map(|order| (&order.id, (order.status, order.traded))).collect()).unwrap_or_default();
+    let statuses: HashMap<&SmolStr, (OrderStatus, i64)> = before
+        .map(|before| before.orders.iter().map(|order| (&order.id, (order.status, order.traded))).collect())
+        .unwrap_or_default();
     let moves = |order: &&Order| {
         order.ours && (order.open() > 0 || statuses.get(&order.id) != Some(&(order.status, order.traded)))
     };
@@ -329,4 +330,146 @@ fn traded(before: Option<&Reported>, orders: &[Order], fills: &[&Fill], now: Mom
         traded.insert(code.instrument(), now);
     }
     traded
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::report::{OrderStatus, Side};
+    use super::*;
+
+    const NOW: Moment = Moment::from_micros(1_767_578_400_000_000);
+    const CODES: [&str; 3] = ["000001.SZ", "600000.SH", "430047.BJ"];
+
+    fn code(text: &str) -> Code {
+        Code::parse(text).unwrap()
+    }
+
+    fn report(at: Moment, held: &BTreeMap<&'static str, i64>, fills: Vec<Fill>) -> Report {
+        let holding = |(text, volume): (&&str, &i64)| Holding {
+            code: code(text),
+            volume: *volume,
+            sellable: *volume,
+            cost: None,
+            price: None,
+        };
+        Report {
+            at,
+            mode: Mode::Live,
+            revision: Some(Revision::new(1)),
+            cash: None,
+            total_asset: None,
+            holdings: held.iter().map(holding).collect(),
+            orders: Vec::new(),
+            fills,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn fill(id: usize, text: &str, signed: i64) -> Fill {
+        Fill {
+            id: id.to_string().into(),
+            order: None,
+            code: code(text),
+            side: if signed < 0 { Side::Sell } else { Side::Buy },
+            volume: signed.abs(),
+            price: Decimal::ONE,
+            at: NOW,
+            fee: None,
+        }
+    }
+
+    /// What happens between two reports: trades in pieces, and what moves without one.
+    #[derive(Debug, Clone)]
+    struct Between {
+        trades: Vec<(&'static str, i64)>,
+        by_hand: Option<(&'static str, i64)>,
+        seconds: u64,
+    }
+
+    fn between() -> impl Strategy<Value = Between> {
+        let code = || prop::sample::select(CODES.to_vec());
+        let shares = || (1..500_i64, any::<bool>()).prop_map(|(shares, buys)| if buys { shares } else { -shares });
+        let by_hand = prop::option::weighted(0.2, (code(), shares()));
+        (prop::collection::vec((code(), shares()), 0..4), by_hand, 0..200_u64)
+            .prop_map(|(trades, by_hand, seconds)| Between { trades, by_hand, seconds })
+    }
+
+    proptest! {
+        /// However trades are cut in pieces, repeated and late: what is unexplained or still astray is, instrument by
+        /// instrument, what moved without a trade, to the share.
+        #[test]
+        fn what_no_trade_explains_is_what_moved_without_one(days in prop::collection::vec(between(), 0..12), repeat: bool) {
+            let mut held: BTreeMap<&'static str, i64> = CODES.iter().map(|code| (*code, 100_000)).collect();
+            let mut by_hand: BTreeMap<Instrument, i64> = BTreeMap::new();
+            let mut unexplained: BTreeMap<Instrument, i64> = BTreeMap::new();
+            let mut reported = Reported::follow(None, report(NOW, &held, Vec::new()), NOW, None).reported;
+            let (mut fills, mut now) = (Vec::new(), NOW);
+            for Between { trades, by_hand: moved, seconds } in days {
+                now = now.plus(Duration::from_secs(seconds));
+                for (text, shares) in &trades {
+                    *held.get_mut(text).unwrap() += shares;
+                    fills.push(fill(fills.len(), text, *shares));
+                }
+                if let Some((text, shares)) = moved {
+                    *held.get_mut(text).unwrap() += shares;
+                    *by_hand.entry(code(text).instrument()).or_default() += shares;
+                }
+                let told = if repeat { fills.clone() } else { fills[fills.len() - trades.len()..].to_vec() };
+                let step = Reported::follow(Some(&reported), report(now, &held, told), now, None);
+                prop_assert_eq!(step.fills.len(), trades.len(), "each counts once");
+                for (code, shares) in &step.unexplained {
+                    *unexplained.entry(code.instrument()).or_default() += shares;
+                }
+                reported = step.reported;
+            }
+            for text in CODES {
+                let instrument = code(text).instrument();
+                let astray = reported.astray.get(&instrument).map_or(0, |astray| astray.shares);
+                let said = unexplained.get(&instrument).copied().unwrap_or_default() + astray;
+                prop_assert_eq!(said, by_hand.get(&instrument).copied().unwrap_or_default());
+            }
+        }
+
+        /// A report that is sent again changes nothing.
+        #[test]
+        fn a_report_sent_twice_changes_nothing(one in between(), two in between()) {
+            let mut held: BTreeMap<&'static str, i64> = CODES.iter().map(|code| (*code, 100_000)).collect();
+            let mut reported = Reported::follow(None, report(NOW, &held, Vec::new()), NOW, None).reported;
+            for Between { trades, by_hand, .. } in [one, two] {
+                for (text, shares) in trades.iter().chain(by_hand.iter()) {
+                    *held.get_mut(text).unwrap() += shares;
+                }
+                let fills: Vec<Fill> = trades.iter().enumerate().map(|(n, (text, shares))| fill(n, text, *shares)).collect();
+                let first = Reported::follow(Some(&reported), report(NOW, &held, fills.clone()), NOW, None);
+                let again = Reported::follow(Some(&first.reported), report(NOW, &held, fills), NOW, None);
+                prop_assert_eq!(&again.reported, &first.reported);
+                prop_assert!(again.fills.is_empty() && again.changes.is_empty() && again.unexplained.is_empty());
+                reported = again.reported;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let held = BTreeMap::from([("000001.SZ", 100)]);
+        let mut one = report(NOW, &held, vec![fill(1, "000001.SZ", 100)]);
+        one.orders = vec![Order {
+            id: "7".into(),
+            code: code("000001.SZ"),
+            side: Side::Buy,
+            volume: 200,
+            traded: 100,
+            price: Some(Decimal::ONE),
+            status: OrderStatus::Working,
+            placed_at: Some(NOW),
+            ours: true,
+        }];
+        let before = Reported::follow(None, report(NOW, &BTreeMap::new(), Vec::new()), NOW, None).reported;
+        let mut reported = Reported::follow(Some(&before), one, NOW, None).reported;
+        let read: Reported = serde_json::from_str(&serde_json::to_string(&reported).unwrap()).unwrap();
+        reported.fills = OrdMap::new();
+        assert_eq!(read, reported);
+    }
 }

@@ -245,7 +245,8 @@ impl Book {
             Adjustments::Named(these) => these.iter().collect(),
         };
         let reported = self.reported(&settled.name);
-        let reported_gone = |instrument: &Instrument| reported.and_then(|reported| reported.gone.get(instrument)).copied();
+        let reported_gone =
+            |instrument: &Instrument| reported.and_then(|reported| reported.gone.get(instrument)).copied();
         let mut gone: Vec<Line> = Vec::new();
         let mut places: HashMap<Instrument, usize> = HashMap::new();
         let mut zero =
@@ -316,13 +317,7 @@ impl Book {
     }
 
     /// A change of what is held of a line that no trade explains, and that not all whom it concerns have answered with a push.
-    fn unexplained(
-        &self,
-        line: &Line,
-        instrument: &Instrument,
-        settled: &Settled,
-        began: Moment,
-    ) -> Option<LineHold> {
+    fn unexplained(&self, line: &Line, instrument: &Instrument, settled: &Settled, began: Moment) -> Option<LineHold> {
         let hold = |shares, since| LineHold { reason: HoldReason::UnexplainedChange(shares), since };
         let (locks, _) = self.settings().locks(&settled.name).unwrap_or((&[], settled.mark));
         if let Some(lock) = locks.iter().find(|lock| lock.code.instrument() == *instrument) {
@@ -353,13 +348,13 @@ impl Book {
 /// Whom a line concerns: those who want it, and those who wanted it last. A strategy that dropped it on the trading day before
 /// counts among those: what it dropped may not have been traded yet.
 fn concerned(line: &Line, began: Moment) -> Vec<&StrategyName> {
-        let recently = trading_day_before(Day::of(began)).begins_at();
-        let last = line.droppers.iter().map(|(_, at)| *at).max().filter(|_| line.wanters.is_empty());
-        let dropped = line
-            .droppers
-            .iter()
-            .filter(|(name, at)| (*at >= recently || Some(*at) == last) && !line.wanters.contains(name));
-        line.wanters.iter().chain(dropped.map(|(name, _)| name)).collect()
+    let recently = trading_day_before(Day::of(began)).begins_at();
+    let last = line.droppers.iter().map(|(_, at)| *at).max().filter(|_| line.wanters.is_empty());
+    let dropped = line
+        .droppers
+        .iter()
+        .filter(|(name, at)| (*at >= recently || Some(*at) == last) && !line.wanters.contains(name));
+    line.wanters.iter().chain(dropped.map(|(name, _)| name)).collect()
 }
 
 /// Lines while they are added up, and where each instrument's stands.

@@ -425,18 +425,12 @@ fn rejected_text(rejected: &Rejected) -> Text {
             rejected.to_string(),
         ),
         Rejected::NothingWaits => Text::new(S::CONFLICT, "nothing_waits", "没有等待的推送", rejected.to_string()),
-        Rejected::StaleReport { .. } => Text::new(
-            S::CONFLICT,
-            "stale_report",
-            "已有更晚的上报：较早的上报不再接受",
-            rejected.to_string(),
-        ),
-        Rejected::ReportFromFuture { .. } => Text::new(
-            S::BAD_REQUEST,
-            "report_from_future",
-            "上报时间超前：请校准终端机器的时钟",
-            rejected.to_string(),
-        ),
+        Rejected::StaleReport { .. } => {
+            Text::new(S::CONFLICT, "stale_report", "已有更晚的上报：较早的上报不再接受", rejected.to_string())
+        }
+        Rejected::ReportFromFuture { .. } => {
+            Text::new(S::BAD_REQUEST, "report_from_future", "上报时间超前：请校准终端机器的时钟", rejected.to_string())
+        }
         Rejected::NotLocked => missing("not_locked", "没有被锁定的证券", rejected.to_string()),
         Rejected::WrongState(state) => Text::new(
             S::CONFLICT,

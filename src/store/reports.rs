@@ -2,10 +2,10 @@
 
 use tokio::sync::oneshot;
 
+use super::Store;
 use super::error::{NotStored, Unavailable};
 use super::sqlite::{fills, holding_changes};
 use super::writer::Command;
-use super::Store;
 use crate::domain::account::AccountName;
 use crate::domain::moment::Moment;
 use crate::domain::report::Fill;

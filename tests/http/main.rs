@@ -21,6 +21,7 @@ mod polls;
 mod pushes;
 mod reach;
 mod readers;
+mod reports;
 mod requests;
 mod serving;
 mod tokens;

@@ -115,7 +115,12 @@ fn instrument(text: &str) -> Instrument {
 
 fn settled(account: Account) -> Settled {
     let former = Vec::new();
-    Settled { name: AccountName::parse("main").unwrap(), account, former, mark: Mark { revision: Revision::new(1), chain: [1; 8], updated_at: START } }
+    Settled {
+        name: AccountName::parse("main").unwrap(),
+        account,
+        former,
+        mark: Mark { revision: Revision::new(1), chain: [1; 8], updated_at: START },
+    }
 }
 
 /// A book, and what a careful reader would have noted beside it.

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use serde::de::{Deserializer, Error as _};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use smol_str::SmolStr;
 
 use super::super::error::Invalid;
@@ -50,7 +50,9 @@ impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         if text.is_empty() || text.chars().nth(MAX_ID).is_some() || text.chars().any(char::is_control) {
-            return Err(D::Error::custom(format!("an id has 1 to {MAX_ID} characters, none of them a control character")));
+            return Err(D::Error::custom(format!(
+                "an id has 1 to {MAX_ID} characters, none of them a control character"
+            )));
         }
         Ok(Self(text.into()))
     }
@@ -182,8 +184,11 @@ fn holdings(raw: Vec<RawHolding>) -> Result<Vec<Holding>, Invalid> {
 }
 
 fn order(index: usize, raw: RawOrder, zone: &Zone) -> Result<Order, Invalid> {
-    let placed_at = raw.placed_at.map(|text| moment(&text, || format!("orders[{index}].placed_at"), zone)).transpose()?;
-    let RawOrder { id: Id(id), code, side, volume: Shares(volume), traded: Shares(traded), price, status, ours, .. } = raw;
+    let placed_at =
+        raw.placed_at.map(|text| moment(&text, || format!("orders[{index}].placed_at"), zone)).transpose()?;
+    let RawOrder {
+        id: Id(id), code, side, volume: Shares(volume), traded: Shares(traded), price, status, ours, ..
+    } = raw;
     Ok(Order { id, code, side, volume, traded, price: price.map(|price| price.0), status, placed_at, ours })
 }
 

@@ -180,7 +180,8 @@ impl SettingsPage {
         }
         let changes = SettledLine::between(current.as_deref(), Some(&written(&account)));
         self.digest = digest(&account);
-        let new = || Settled { name: self.name.clone(), account: account.clone(), former: Vec::new(), mark: Mark::START };
+        let new =
+            || Settled { name: self.name.clone(), account: account.clone(), former: Vec::new(), mark: Mark::START };
         let settled = settled.map_or_else(new, |settled| (*settled).clone());
         let (desk, at) = (state.desk.clone(), self.v.now);
         let make = move || {

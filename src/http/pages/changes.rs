@@ -245,7 +245,9 @@ impl Entry {
         Some(match topic {
             Topic::State(strategy) | Topic::Schedule(strategy) => strategy_path(strategy.as_str()),
             Topic::Hold(_) => "/holds".to_owned(),
-            Topic::Account(account) | Topic::Pause(Some(account)) | Topic::Locks(account) => account_path(account.as_str()),
+            Topic::Account(account) | Topic::Pause(Some(account)) | Topic::Locks(account) => {
+                account_path(account.as_str())
+            }
             Topic::Pause(None) => "/accounts".to_owned(),
             Topic::Guards => "/guards".to_owned(),
         })

@@ -9,10 +9,10 @@ use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 
 use super::super::AppState;
+use super::super::csv::{Rows, download};
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, Entry, entries};
-use super::super::csv::{Rows, download};
 use super::view::{Reading, View};
 use super::{html, links};
 use crate::domain::changes::Changes;

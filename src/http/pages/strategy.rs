@@ -12,11 +12,11 @@ use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 
 use super::super::AppState;
+use super::super::csv::{Rows, download};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed};
 use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart};
-use super::super::csv::{Rows, download};
 use super::html;
 use super::links::strategy_path;
 use super::overview::invested;

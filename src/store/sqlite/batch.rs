@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{
-    documents, fills, holding_changes, item_blocks, kept_lists, past_instruments, reports, revisions, strategies, used_tokens,
+    documents, fills, holding_changes, item_blocks, kept_lists, past_instruments, reports, revisions, strategies,
+    used_tokens,
 };
 use crate::domain::moment::Moment;
 use crate::ledger::{Appended, UsedToken};
@@ -88,7 +89,8 @@ pub(in crate::store) async fn commit(
     let revisions = revisions::rows(&appended.entries, &mut bytes);
     let kept = kept_lists::rows(appended.strategies.values().filter(|state| state.is_kept), &mut bytes);
     let documents = documents::rows(appended.documents.values(), &mut bytes);
-    let entries: usize = appended.reports.iter().map(|filed| 2 + filed.step.changes.len() + filed.step.fills.len()).sum();
+    let entries: usize =
+        appended.reports.iter().map(|filed| 2 + filed.step.changes.len() + filed.step.fills.len()).sum();
     let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len() + entries);
     sqlx::query(COMMIT.as_str())
         .bind(bytes.into_inner())

@@ -46,7 +46,19 @@ fn rows(FiledStep { account, step }: &FiledStep) -> impl Iterator<Item = Row<'_>
         let Fill { id, order, code, side, volume, price, at, fee } = fill;
         let (price, fee) = (price.to_string(), fee.map(|fee| fee.to_string()));
         let (account, side, at) = (account.as_str(), side.as_str(), at.as_micros());
-        (account, Day::of(fill.at), id.as_str(), order.as_deref(), code.to_string(), side, *volume, price, fee, at, heard_at)
+        (
+            account,
+            Day::of(fill.at),
+            id.as_str(),
+            order.as_deref(),
+            code.to_string(),
+            side,
+            *volume,
+            price,
+            fee,
+            at,
+            heard_at,
+        )
     })
 }
 
