@@ -13,7 +13,7 @@ pub mod terminals;
 pub use self::accounts::{AccountPreview, Order, Side, Supposed};
 pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine};
-pub use self::lists::{Aside, Preview, Proposal};
+pub use self::lists::{Preview, Proposal};
 pub use self::states::StateWish;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;

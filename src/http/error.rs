@@ -31,6 +31,8 @@ pub enum Fault {
     Missing,
     /// It is not of the right JSON type.
     WrongType(&'static str),
+    /// It is no amount of money from zero on.
+    NotMoney,
     /// It is a number that cannot be taken.
     Number(DecimalError),
     /// It breaks a rule.
@@ -66,6 +68,8 @@ pub enum Invalid {
     Sequence,
     /// The equity is no amount of money.
     TotalValue,
+    /// The time of the decision is no moment.
+    DecidedAt,
     /// The account's name cannot be taken.
     AccountName(NameError),
     /// A terminal's name cannot be taken.

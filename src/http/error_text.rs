@@ -79,6 +79,11 @@ impl Invalid {
                 "total_value 无效: 必须是不小于 0 的金额（元）",
                 "total_value must be an amount of money from 0 on (CNY)",
             ),
+            Self::DecidedAt => bad(
+                "invalid_decided_at",
+                "decided_at 无效: 必须是带时区的 RFC 3339 时间，例如 2026-01-05T14:50:00+08:00",
+                "decided_at must be a time of RFC 3339 with its offset, such as 2026-01-05T14:50:00+08:00",
+            ),
             Self::AccountName(error) => bad(
                 "invalid_account_name",
                 format!("账户名称无效: {}", name_error_zh(*error)),
@@ -276,6 +281,9 @@ pub(super) fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) 
     match fault {
         Fault::Missing => ("缺少该字段", format!("{field} is missing")),
         Fault::WrongType("string") => ("必须是字符串", format!("{field} must be a string")),
+        Fault::NotMoney => {
+            ("必须是不小于 0 的金额（元）", format!("{field} must be an amount of money from 0 on (CNY)"))
+        }
         Fault::WrongType(wanted) => ("必须是数字", format!("{field} must be a {wanted}")),
         Fault::Number(error) => {
             let chinese = match error {

@@ -1,8 +1,8 @@
 //! What a program's push meets before it counts: what the operator lets the strategy do, and the guards.
 
 use super::document::write_hold;
-use super::draft::{Aside, Draft, Origin};
-use super::{Receipt, Rejected};
+use super::draft::{Draft, Origin};
+use super::{Aside, Receipt, Rejected};
 use crate::domain::book::Strategy;
 use crate::domain::guard::{Finding, Intended, Then, verdict};
 use crate::domain::hold::{Hold, Reason};
@@ -23,7 +23,7 @@ impl Draft {
     ) -> Result<Receipt, Rejected> {
         let state = self.ledger.book.settings().state(&name);
         // What is in force already needs nobody's leave. What is flat is another list than it seems.
-        let repeats = state != State::Flat && current.is_some_and(|current| current.list.iter().eq(positions.iter()));
+        let repeats = state != State::Flat && current.is_some_and(|current| current.list.repeats(&positions));
         if repeats {
             self.supersede(&name, &origin);
             return Ok(self.replace(name, positions, current, origin, aside));
@@ -75,7 +75,7 @@ impl Draft {
         let count = current.map_or(0, |current| current.list.len());
         let list = PositionList::default().followed_by(positions);
         let waiting = self.ledger.book.settings().hold(&name);
-        let known = waiting.filter(|waiting| waiting.list.same_positions(&list) && waiting.reasons == reasons);
+        let known = waiting.filter(|waiting| waiting.list.repeats(list.iter()) && waiting.reasons == reasons);
         // Said again every minute, it is still the same push to decide about.
         let id = if let Some(waiting) = known.cloned() {
             if current.is_none() && aside.sequence.is_some() {

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::chain::{Entry, Record};
-use super::{Change, Deed, DocumentState, Ledger, Receipt, Rejected, StrategyState, UsedToken};
+use super::{Aside, Change, Deed, DocumentState, Ledger, Receipt, Rejected, StrategyState, UsedToken};
 use crate::domain::book::{Mark, Strategy, Told};
 use crate::domain::changes::Changes;
-use crate::domain::decimal::Decimal;
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::guard::Previous;
 use crate::domain::moment::Moment;
@@ -39,13 +38,6 @@ pub(super) struct Origin {
     pub(super) note: Option<String>,
 }
 
-/// What a push tells beside its list.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Aside {
-    pub(super) sequence: Option<i64>,
-    pub(super) total_value: Option<Decimal>,
-}
-
 /// The ledger as it will stand after a batch.
 #[derive(Debug)]
 pub struct Draft {
@@ -72,12 +64,12 @@ impl Draft {
         let current = self.ledger.book.strategy(&change.strategy).cloned();
         let current = current.as_deref();
         self.check(&change, current)?;
-        let Change { strategy: name, deed, actor, address, token, sequence, total_value, .. } = change;
+        let Change { strategy: name, deed, actor, address, token, aside, .. } = change;
         let origin = Origin { kind: actor.kind_of_list(), actor, address, note: None };
-        let aside = Aside { sequence, total_value };
         let receipt = match deed {
             Deed::Replace(positions) if origin.kind == RevisionKind::Push => {
-                self.push(name, positions, current, origin, aside)
+                let note = aside.decided_at.map(|at| at.as_micros().to_string());
+                self.push(name, positions, current, Origin { note, ..origin }, aside)
             }
             Deed::Replace(positions) => self.correct(name, positions, current, origin, aside),
             Deed::Restore { to, positions, freeze } => {
@@ -119,7 +111,7 @@ impl Draft {
         if change.expected_revision.is_some_and(|expected| expected != revision) {
             return Err(Rejected::RevisionMoved { current: revision });
         }
-        match (change.sequence, self.last_sequence(&change.strategy, current)) {
+        match (change.aside.sequence, self.last_sequence(&change.strategy, current)) {
             (Some(sequence), Some(last)) if sequence <= last => Err(Rejected::StaleSequence { last }),
             _ => Ok(()),
         }
@@ -143,7 +135,7 @@ impl Draft {
         let empty = PositionList::default();
         let before = current.map_or(&empty, |current| &current.list);
         let after = before.followed_by(positions);
-        let differs = current.is_none() || !before.same_positions(&after);
+        let differs = current.is_none() || !before.repeats(after.iter());
         let (list, changes) = if differs {
             let changes = before.changes_to(&after);
             (after, changes)

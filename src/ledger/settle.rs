@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::document::{DocumentState, write, write_account};
-use super::draft::{Aside, Draft, Origin};
-use super::{Document, Put, Receipt, Rejected, SetState, Waiting};
+use super::draft::{Draft, Origin};
+use super::{Aside, Document, Put, Receipt, Rejected, SetState, Waiting};
 use crate::domain::account::{Account, Adjustments};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::{Changes, DocumentChange};
@@ -263,7 +263,7 @@ impl Draft {
         let current = self.ledger.book.strategy(name).cloned();
         // A sequence that the operator set back meanwhile stays set back.
         let sequence = hold.sequence.filter(|_| current.is_none());
-        let aside = Aside { sequence, total_value: hold.total_value };
+        let aside = Aside { sequence, total_value: hold.total_value, ..Aside::default() };
         self.replace(name.clone(), hold.list.iter().cloned().collect(), current.as_deref(), origin, aside)
     }
 

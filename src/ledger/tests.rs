@@ -56,7 +56,9 @@ fn change(wish: &Wish, book: &Book) -> Change {
     let strategy = StrategyName::parse(wish.strategy).unwrap();
     let position = |(code, volume): &(&str, u32)| {
         let (volume, cost) = (Decimal::parse(&volume.to_string()).unwrap(), Decimal::parse("1.5").unwrap());
-        Position::new(strategy.kind(), code, None, volume, cost, None).unwrap()
+        let position = Position::new(strategy.kind(), code, None, volume, cost, None).unwrap();
+        // Each push is decided at another price.
+        position.at_price(Decimal::parse(&book.revision().get().to_string()).ok())
     };
     let list = wish.list.as_ref().map(|list| list.iter().map(position).collect());
     let current = book.strategy(&strategy).map_or(Revision::NONE, |strategy| strategy.mark.revision);
@@ -67,7 +69,7 @@ fn change(wish: &Wish, book: &Book) -> Change {
         Some("192.0.2.7".to_owned()),
     );
     Change {
-        sequence: wish.sequence,
+        aside: Aside { sequence: wish.sequence, ..Aside::default() },
         expected_revision: wish.expected.map(|right| if right { current } else { current.next() }),
         token: wish.token.map(token),
         ..change

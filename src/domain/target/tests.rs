@@ -195,7 +195,7 @@ impl World {
         let current = self.book.strategy(to).cloned();
         let before = current.as_ref().map(|current| current.list.clone()).unwrap_or_default();
         let list = before.followed_by(positions);
-        if current.is_some() && before.same_positions(&list) {
+        if current.is_some() && before.repeats(list.iter()) {
             return self.repeat(to);
         }
         self.spoken.insert(to.clone(), self.now);

@@ -296,6 +296,8 @@ impl Serialize for PositionDto<'_> {
             cost: Number<Decimal>,
             #[serde(skip_serializing_if = "Option::is_none")]
             remark: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            price: Option<Number<Decimal>>,
         }
         let Self { position, notation } = self;
         Dto {
@@ -304,6 +306,7 @@ impl Serialize for PositionDto<'_> {
             volume: Number(position.volume()),
             cost: Number(position.cost()),
             remark: position.remark(),
+            price: position.price().map(Number),
         }
         .serialize(serializer)
     }
