@@ -49,7 +49,7 @@ pub struct SetState {
     pub note: Option<String>,
     /// What becomes of the push that waits; it must be said where the strategy is to live and one waits.
     pub waiting: Option<Waiting>,
-    /// The push that was seen to wait: with it, no other is applied or dropped.
+    /// The push that was seen to wait: with it, nothing is done when another one does.
     pub seen: Option<Revision>,
     /// For a strategy that was flat: the revision that it goes back to, and the list as it was then.
     pub back_to: Option<(Revision, Vec<Position>)>,
@@ -79,7 +79,8 @@ pub struct Change {
     pub token: Option<UsedToken>,
     /// What is told beside a list.
     pub aside: Aside,
-    /// Must be the strategy's revision; [`Revision::NONE`] for a strategy that does not exist.
+    /// Must be the strategy's revision, and for its state the newest of both; [`Revision::NONE`] for a strategy that does not
+    /// exist.
     pub expected_revision: Option<Revision>,
 }
 

@@ -107,7 +107,10 @@ impl Draft {
                 return Err(Rejected::TokenReplayed);
             }
         }
-        let revision = current.map_or(Revision::NONE, |current| current.mark.revision);
+        let revision = match change.deed {
+            Deed::SetState(_) => self.ledger.book.state_revision(&change.strategy),
+            _ => current.map_or(Revision::NONE, |current| current.mark.revision),
+        };
         if change.expected_revision.is_some_and(|expected| expected != revision) {
             return Err(Rejected::RevisionMoved { current: revision });
         }

@@ -168,7 +168,7 @@ impl Draft {
         if current.is_none() && before != State::Closed {
             return Err(Rejected::UnknownStrategy(name.clone()));
         }
-        if let Some(hold) = wish.seen.filter(|seen| wish.waiting.is_some() && waiting != Some(*seen)) {
+        if let Some(hold) = wish.seen.filter(|seen| waiting != Some(*seen)) {
             return Err(Rejected::HoldGone { hold, waiting });
         }
         match wish.state {

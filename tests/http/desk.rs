@@ -110,6 +110,53 @@ async fn what_is_approved_is_what_was_seen_and_only_the_operator_approves() {
 }
 
 #[tokio::test]
+async fn a_state_is_changed_only_as_it_was_seen() {
+    let app = desk().await;
+    let path = "/api/v1/strategies/alpha/state";
+    let change = async |tag: &str, state: &str| {
+        app.operate("POST", path, &[("if-match", tag)], &json!({"state": state}).to_string()).await
+    };
+    let tag = async || app.get(path).await.header("etag").to_owned();
+    let seen = tag().await;
+    change(&seen, "frozen").await.ok();
+    assert_eq!(tag().await, format!("\"{}\"", app.get(path).await.ok()["revision"]));
+    // Its list is as it was, and somebody else has decided about it meanwhile.
+    assert_eq!(change(&seen, "flat").await.refusal(), (412, "revision_moved".to_owned()));
+    change(&tag().await, "live").await.ok();
+    let seen = tag().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 900)])).await.ok();
+    assert_eq!(change(&seen, "flat").await.refusal(), (412, "revision_moved".to_owned()));
+    assert_eq!(app.get(path).await.ok()["state"], "live");
+}
+
+#[tokio::test]
+async fn a_state_that_decides_about_a_push_decides_about_the_one_that_was_seen() {
+    for state in ["live", "frozen", "flat", "closed"] {
+        let app = desk().await;
+        set_state(&app, "alpha", json!({"state": "frozen"})).await.ok();
+        let first = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 700)])).await);
+        let second = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 900)])).await);
+        let decide = async |id: i64| {
+            let body = match state {
+                "flat" | "closed" => json!({"state": state, "hold": id}),
+                _ => json!({"state": state, "hold": id, "waiting": "apply"}),
+            };
+            set_state(&app, "alpha", body).await
+        };
+        let gone = decide(first).await;
+        assert_eq!(gone.json()["hold"], second, "the newer one is named");
+        assert_eq!(gone.refusal(), (409, "hold_gone".to_owned()), "{state}");
+        assert_eq!(app.get("/api/v1/strategies/alpha/state").await.ok()["state"], "frozen", "nothing was done");
+        decide(second).await.ok();
+        let expected = if matches!(state, "live" | "frozen") { 1_200 } else { 300 };
+        assert_eq!(total_of(&app, "000001.SZ").await, expected, "{state}");
+        if expected == 1_200 {
+            assert_eq!(decide(second).await.refusal(), (409, "hold_gone".to_owned()), "it waits no more");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_push_that_waits_has_used_its_token_and_its_sequence() {
     let app = desk().await;
     guard(&app, json!([{"strategies": "*", "rules": {"empty": {"then": "hold"}}}])).await;

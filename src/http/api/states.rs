@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText};
-use super::{ChangeAnswer, OPERATOR_AUTH, json, read_body};
+use super::{ChangeAnswer, OPERATOR_AUTH, json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::StateWish;
@@ -31,6 +31,8 @@ struct StateBody {
     state: State,
     note: Option<String>,
     waiting: Option<WaitingWord>,
+    /// The push that was seen to wait: with it, nothing is done when another one does.
+    hold: Option<Revision>,
     /// Where it may stand; see [`OperatorRequest`].
     #[serde(default, rename = "internal_password")]
     _password: serde::de::IgnoredAny,
@@ -59,9 +61,9 @@ pub(crate) async fn set_state(
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
     let strategy = strategy_name(&name)?;
-    let StateBody { state: wanted, note, waiting, .. } = read_body(&request.body)?;
+    let StateBody { state: wanted, note, waiting, hold, .. } = read_body(&request.body)?;
     let waiting = waiting.map(Waiting::from);
-    let wish = StateWish { state: wanted, note: checked_note(note)?, waiting, seen: None };
+    let wish = StateWish { state: wanted, note: checked_note(note)?, waiting, seen: hold };
     let receipt = state.desk.set_state(&request.operator, strategy.clone(), wish, request.if_match).await?;
     let message = match wanted {
         State::Live => "策略已恢复运行：推送立即生效",
@@ -131,6 +133,8 @@ pub(crate) async fn remove_schedule(
 #[derive(Serialize)]
 struct StandingAnswer<'a> {
     strategy_name: &'a str,
+    /// The newest of its list and of its state: whoever changes the state names it in `If-Match`.
+    revision: Revision,
     state: State,
     note: Option<&'a str>,
     /// Since when; null where the operator never said.
@@ -161,8 +165,10 @@ pub(crate) async fn standing(
     let schedule = settings.schedule(&name).map(|schedule| &**schedule);
     let last_push_at = book.last_push_at(&name);
     let met = strategy.and_then(|strategy| strategy.told.met);
-    Ok(json(&StandingAnswer {
+    let revision = book.state_revision(&name);
+    let answer = StandingAnswer {
         strategy_name: name.as_str(),
+        revision,
         state: settings.state(&name),
         note: standing.and_then(|(standing, _)| standing.note.as_deref()),
         since: standing.map(|(_, mark)| time(mark.updated_at)),
@@ -172,7 +178,8 @@ pub(crate) async fn standing(
         sequence: strategy.and_then(|strategy| strategy.sequence),
         last_push_at: last_push_at.map(time),
         spoken_at: strategy.and_then(|strategy| strategy.told.spoken_at).map(time),
-    }))
+    };
+    Ok(json_with_tag(&answer, revision))
 }
 
 #[derive(Deserialize)]

@@ -235,7 +235,7 @@ pub(super) async fn set(
     let waiting = asked.chosen.filter(|_| asked.wanted == State::Live);
     let note = checked_note(Some(asked.note.clone()))?;
     let wish = StateWish { state: asked.wanted, note, waiting, seen: seen.hold };
-    match state.desk.set_state(&operator, name.clone(), wish, Some(seen.list)).await {
+    match state.desk.set_state(&operator, name.clone(), wish, Some(seen.list.max(seen.state))).await {
         Ok(_) => Ok(see_other(&strategy_path(name.as_str()))),
         Err(not_done) if not_done.is_conflict() || not_done.is_about_another_push() => {
             draw(&state, v, name, asked, Occasion::Moved).await
