@@ -15,6 +15,7 @@ use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::desk::NotDone;
 use crate::domain::account::AccountName;
+use crate::domain::code::Code;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
 use crate::domain::revision::Revision;
@@ -99,6 +100,8 @@ pub enum AppError {
     Incomplete(Incomplete),
     /// The operator lets nobody poll; why.
     Paused(Option<String>),
+    /// The old shape has no word for instruments that are never to be traded: these.
+    NeverTraded(Vec<Code>),
     /// Another terminal holds the account.
     OtherTerminal {
         /// What it calls itself.

@@ -143,9 +143,11 @@ impl AppError {
             Self::UnknownStrategy(unknown) => {
                 missing("unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
             }
-            Self::UnknownAccount(_) | Self::Incomplete(_) | Self::Paused(_) | Self::OtherTerminal { .. } => {
-                self.text_for_terminals()
-            }
+            Self::UnknownAccount(_)
+            | Self::Incomplete(_)
+            | Self::Paused(_)
+            | Self::NeverTraded(_)
+            | Self::OtherTerminal { .. } => self.text_for_terminals(),
             Self::UnknownRevision(revision) => missing(
                 "unknown_revision",
                 format!("版本不存在: {revision}"),
@@ -238,6 +240,22 @@ impl AppError {
                     "paused",
                     format!("操作员已暂停，终端不应交易{zh}"),
                     format!("the operator paused it, and nothing may be traded{en}"),
+                )
+            }
+            Self::NeverTraded(codes) => {
+                let names = |comma| codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(comma);
+                Text::new(
+                    StatusCode::CONFLICT,
+                    "never_traded",
+                    format!(
+                        "旧格式无法表达“从不交易”，终端不应交易: {}。请让终端改为查询账户的目标，或从账户中删去它们并在终端的设置里保护",
+                        names("、")
+                    ),
+                    format!(
+                        "the old shape cannot say what is never to be traded, and nothing may be: {}; let the terminal ask for \
+                         the account's target, or take them out of the account and protect them in the terminal's settings",
+                        names(", ")
+                    ),
                 )
             }
             Self::OtherTerminal { name, address, since } => {
