@@ -29,6 +29,8 @@ impl Draft {
             return Ok(self.replace(name, positions, current, origin, aside));
         }
         let findings = self.findings(&name, &positions, current, aside);
+        // One without a sequence takes none away.
+        let aside = Aside { sequence: aside.sequence.or_else(|| self.last_sequence(&name, current)), ..aside };
         let strictest = verdict(&findings);
         if strictest == Some(Then::Reject) {
             return Err(Rejected::Guarded(findings));

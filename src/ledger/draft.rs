@@ -83,9 +83,10 @@ impl Draft {
             Deed::SetState(wish) => self.set_state(&name, current, wish, &origin),
             Deed::Approve(hold) => self.approve(&name, hold, &origin),
             Deed::Discard(hold) => self.discard(&name, hold, &origin),
-            Deed::SetSequence(last) => {
-                Ok(self.set_sequence(current.ok_or(Rejected::UnknownStrategy(name))?, last, origin))
-            }
+            Deed::SetSequence(last) => match current {
+                Some(current) => Ok(self.set_sequence(current, last, origin)),
+                None => self.set_taken(name, last, origin),
+            },
         }?;
         if let Some(token) = token {
             self.unused.remove(&token);
@@ -120,10 +121,9 @@ impl Draft {
         }
     }
 
-    /// The last sequence accepted: of a push that is in force, or that waits.
+    /// The last sequence accepted: the strategy's, or where there is none, that of a push which waits or was dropped.
     pub(super) fn last_sequence(&self, name: &StrategyName, current: Option<&Strategy>) -> Option<i64> {
-        let waiting = self.ledger.book.settings().hold(name).filter(|_| current.is_none());
-        current.and_then(|current| current.sequence).or_else(|| waiting.and_then(|hold| hold.sequence))
+        current.map_or_else(|| self.ledger.book.settings().sequence_taken(name), |current| current.sequence)
     }
 
     /// Puts a list in the place of the current one; a strategy that is new begins with it.
@@ -150,6 +150,10 @@ impl Draft {
         // What the operator does is no sign of life of the strategy itself.
         let by_operator = origin.actor == Actor::Operator;
         let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
+        let sequence = aside.sequence.or_else(|| self.last_sequence(&name, current));
+        if current.is_none() {
+            self.forget_taken(&name, &origin);
+        }
         let known = current.map(|current| (current.mark, current.revisions));
         let (mark, revisions) = match known {
             Some(known) if !differs => known,
@@ -163,7 +167,6 @@ impl Draft {
             }
         };
         let receipt = Receipt::plain(mark.revision, differs, list.len());
-        let sequence = aside.sequence.or_else(|| current.and_then(|current| current.sequence));
         let strategy = Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told });
         self.note(&strategy, false, differs);
         if current.is_some() {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::document::{DocumentState, write, write_account};
+use super::document::{DocumentState, write, write_account, write_hold, write_taken};
 use super::draft::{Draft, Origin};
 use super::{Aside, Document, Put, Receipt, Rejected, SetState, Waiting};
 use crate::domain::account::{Account, Adjustments};
@@ -284,7 +284,17 @@ impl Draft {
     fn drop_hold(&mut self, name: &StrategyName, kind: RevisionKind, origin: &Origin) {
         if let Some(hold) = self.ledger.book.settings().hold(name) {
             let note = Some(hold.id.to_string());
-            self.write(Topic::Hold(name.clone()), None, Origin { kind, note, ..origin.clone() });
+            // Where no strategy keeps the sequence that it took, a retry of something older must not come after it.
+            let taken = hold.sequence.filter(|_| self.ledger.book.strategy(name).is_none());
+            self.write(Topic::Hold(name.clone()), taken.map(write_taken), Origin { kind, note, ..origin.clone() });
+        }
+    }
+
+    /// From now on a strategy keeps the sequence that a push took which was dropped.
+    pub(super) fn forget_taken(&mut self, name: &StrategyName, origin: &Origin) {
+        if self.ledger.book.settings().hold(name).is_none() {
+            let origin = Origin { kind: RevisionKind::Supersede, note: None, ..origin.clone() };
+            self.write(Topic::Hold(name.clone()), None, origin);
         }
     }
 
@@ -309,6 +319,25 @@ impl Draft {
         let revisions = current.revisions + 1;
         self.retell(Strategy { mark, revisions, sequence: last, ..current.clone() }, true);
         Receipt::plain(mark.revision, true, current.list.len())
+    }
+
+    /// Sets back the sequence that pushes took under a name of which there is no strategy now.
+    pub(super) fn set_taken(
+        &mut self,
+        name: StrategyName,
+        last: Option<i64>,
+        origin: Origin,
+    ) -> Result<Receipt, Rejected> {
+        let settings = self.ledger.book.settings();
+        if settings.sequence_taken(&name).is_none() {
+            return Err(Rejected::UnknownStrategy(name));
+        }
+        let body = match settings.hold(&name) {
+            Some(hold) => Some(write_hold(&Hold { sequence: last, ..(**hold).clone() })),
+            None => last.map(write_taken),
+        };
+        let written = self.write(Topic::Hold(name), body, Origin { kind: RevisionKind::Set, ..origin });
+        Ok(Receipt::plain(written.unwrap_or(Revision::NONE), written.is_some(), 0))
     }
 }
 

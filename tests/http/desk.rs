@@ -176,6 +176,50 @@ async fn a_push_that_waits_has_used_its_token_and_its_sequence() {
 }
 
 #[tokio::test]
+async fn a_sequence_stays_taken_where_no_strategy_keeps_it() {
+    for closed in [false, true] {
+        let mut app = desk().await;
+        guard(&app, json!([{"strategies": "*", "rules": {"unknown_code": {"then": "hold"}}}])).await;
+        if closed {
+            app.operate("DELETE", "/api/v1/strategies/gamma", &[], "").await.ok();
+        }
+        let name = if closed { "gamma" } else { "delta" };
+        let push = async |app: &App, sequence: Option<i64>, code: &str| {
+            let body = json!({"strategy_name": name, "positions": [held(code, 100)], "sequence": sequence});
+            app.push_body(&ALICE, &body.to_string()).await
+        };
+        let last =
+            async |app: &App| app.get(&format!("/api/v1/strategies/{name}/state")).await.ok()["sequence"].clone();
+        hold(&push(&app, Some(8), "X").await);
+        // One that has none takes none away, and neither does who drops it.
+        let id = hold(&push(&app, None, "Y").await);
+        app.operate("POST", &format!("/api/v1/holds/{id}/discard"), &[], "").await.ok();
+        for _ in 0..2 {
+            let stale = push(&app, Some(8), "600000.SH").await;
+            assert_eq!(stale.json()["last_sequence"], 8, "{name}");
+            assert_eq!(stale.refusal(), (409, "stale_sequence".to_owned()));
+            assert_eq!((last(&app).await, app.get("/api/v1/holds").await.ok()["holds"].clone()), (json!(8), json!([])));
+            app.restart().await;
+        }
+        // One that ran ahead is set back, and the strategy that begins goes on from there.
+        let reset = format!("/api/v1/strategies/{name}/sequence");
+        app.operate("POST", &reset, &[], r#"{"last": 5}"#).await.ok();
+        if closed {
+            set_state(&app, name, json!({"state": "live"})).await.ok();
+        }
+        assert_eq!(push(&app, Some(5), "600000.SH").await.refusal().1, "stale_sequence");
+        app.edit(name, json!([held("600000.SH", 100)])).await.ok();
+        assert_eq!((push(&app, Some(5), "600000.SH").await.status.as_u16(), last(&app).await), (409, json!(5)));
+        push(&app, Some(6), "600000.SH").await.ok();
+        let verdict = jq2qmt::store::verify::verify(&app.database()).await.unwrap();
+        assert!(matches!(verdict, jq2qmt::store::verify::Verdict::Whole { .. }), "{verdict:?}");
+    }
+    let app = desk().await;
+    let unknown = app.operate("POST", "/api/v1/strategies/nobody/sequence", &[], r#"{"last": 5}"#).await;
+    assert_eq!(unknown.refusal(), (404, "unknown_strategy".to_owned()));
+}
+
+#[tokio::test]
 async fn a_guard_refuses_holds_or_warns() {
     let app = desk().await;
     let wild = json!([held("600000", 100), held("000001.SZ", 100_000)]);

@@ -158,7 +158,8 @@ pub(crate) async fn standing(
     let book = state.store.book();
     let (settings, strategy) = (book.settings(), book.strategy(&name));
     let standing = settings.standing(&name);
-    if strategy.is_none() && standing.is_none() && settings.hold(&name).is_none() {
+    let sequence = strategy.map_or_else(|| settings.sequence_taken(&name), |strategy| strategy.sequence);
+    if strategy.is_none() && standing.is_none() && settings.hold(&name).is_none() && sequence.is_none() {
         return Err(UnknownStrategy(name).into());
     }
     let time = |at| state.zone.rfc3339(at);
@@ -175,7 +176,7 @@ pub(crate) async fn standing(
         hold: settings.hold(&name).map(|hold| hold.id),
         schedule,
         punctuality: schedule.map(|schedule| schedule.status(met, last_push_at, state.clock.now())),
-        sequence: strategy.and_then(|strategy| strategy.sequence),
+        sequence,
         last_push_at: last_push_at.map(time),
         spoken_at: strategy.and_then(|strategy| strategy.told.spoken_at).map(time),
     };
