@@ -491,6 +491,13 @@ async fn a_preview_says_what_would_be_traded() {
     assert_eq!(orders, [order("sell", "000001.SZ", 300), order("buy", "600000.SH", 400)]);
     assert_eq!(preview["cash_needed"], 1000.0);
     let other = json!({"account": {"strategies": [{"name": "nobody"}]}}).to_string();
-    assert_eq!(app.operate("POST", path, &[], &other).await.ok()["incomplete"], json!(["nobody"]));
+    let incomplete = app.operate("POST", path, &[], &other).await.ok();
+    assert_eq!((&incomplete["incomplete"], &incomplete["cash_needed"]), (&json!(["nobody"]), &Value::Null));
     assert_eq!(lines(&app).await[0].1, 800, "nothing was stored");
+    // What is not known to be held is not bought again.
+    app.operate("DELETE", "/api/v1/strategies/beta", &[], "").await.ok();
+    let alone = json!({"account": {"strategies": [{"name": "alpha"}]}}).to_string();
+    let unknown = app.operate("POST", path, &[], &alone).await.ok();
+    assert_eq!((&unknown["present_unknown"], &unknown["incomplete"]), (&json!(["beta"]), &json!([])));
+    assert_eq!((&unknown["orders"], &unknown["cash_needed"]), (&json!([]), &Value::Null));
 }

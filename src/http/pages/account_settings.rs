@@ -19,7 +19,6 @@ use super::{html, see_other};
 use crate::desk::{AccountPreview, Side, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
 use crate::domain::strategy::Kind;
@@ -50,7 +49,7 @@ struct SettingsPage {
 struct Seen {
     changes: Vec<SettledLine>,
     orders: AccountPreview,
-    /// Whether what the terminal holds now is not known, so that the orders begin from nothing.
+    /// Whether the account is not there yet, so that the orders begin from nothing.
     from_nothing: bool,
 }
 
@@ -183,10 +182,8 @@ impl SettingsPage {
         let settled = settled.map_or_else(new, |settled| (*settled).clone());
         let (desk, at) = (state.desk.clone(), self.v.now);
         let make = move || {
-            let is_known =
-                settled.mark.revision != Revision::NONE && book.target(&settled, trading_day_began(at)).is_ok();
             let orders = desk.preview_account(&settled, Supposed::Account(account), at);
-            Ok(Seen { changes, orders, from_nothing: !is_known })
+            Ok(Seen { changes, orders, from_nothing: settled.mark.revision == Revision::NONE })
         };
         self.preview = Some(state.workshop.make(make).await?);
         Ok(self.draw(status, SPARE_ROWS))
