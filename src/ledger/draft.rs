@@ -38,6 +38,15 @@ pub(super) struct Origin {
     pub(super) note: Option<String>,
 }
 
+/// A list on its way in.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) name: StrategyName,
+    pub(super) positions: Vec<Position>,
+    pub(super) origin: Origin,
+    pub(super) aside: Aside,
+}
+
 /// The ledger as it will stand after a batch.
 #[derive(Debug)]
 pub struct Draft {
@@ -69,9 +78,9 @@ impl Draft {
         let receipt = match deed {
             Deed::Replace(positions) if origin.kind == RevisionKind::Push => {
                 let note = aside.decided_at.map(|at| at.as_micros().to_string());
-                self.push(name, positions, current, Origin { note, ..origin }, aside)
+                self.push(Incoming { name, positions, origin: Origin { note, ..origin }, aside })
             }
-            Deed::Replace(positions) => self.correct(name, positions, current, origin, aside),
+            Deed::Replace(positions) => self.correct(Incoming { name, positions, origin, aside }),
             Deed::Restore { to, positions, freeze } => {
                 let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
                 Ok(self.restore(&name, positions, freeze, &origin))
@@ -115,26 +124,23 @@ impl Draft {
         if change.expected_revision.is_some_and(|expected| expected != revision) {
             return Err(Rejected::RevisionMoved { current: revision });
         }
-        match (change.aside.sequence, self.last_sequence(&change.strategy, current)) {
+        match (change.aside.sequence, self.last_sequence(&change.strategy)) {
             (Some(sequence), Some(last)) if sequence <= last => Err(Rejected::StaleSequence { last }),
             _ => Ok(()),
         }
     }
 
     /// The last sequence accepted: the strategy's, or where there is none, that of a push which waits or was dropped.
-    pub(super) fn last_sequence(&self, name: &StrategyName, current: Option<&Strategy>) -> Option<i64> {
-        current.map_or_else(|| self.ledger.book.settings().sequence_taken(name), |current| current.sequence)
+    pub(super) fn last_sequence(&self, name: &StrategyName) -> Option<i64> {
+        let book = &self.ledger.book;
+        book.strategy(name).map_or_else(|| book.settings().sequence_taken(name), |strategy| strategy.sequence)
     }
 
     /// Puts a list in the place of the current one; a strategy that is new begins with it.
-    pub(super) fn replace(
-        &mut self,
-        name: StrategyName,
-        positions: Vec<Position>,
-        current: Option<&Strategy>,
-        origin: Origin,
-        aside: Aside,
-    ) -> Receipt {
+    pub(super) fn replace(&mut self, list: Incoming) -> Receipt {
+        let Incoming { name, positions, origin, aside } = list;
+        let current = self.ledger.book.strategy(&name).cloned();
+        let current = current.as_deref();
         let empty = PositionList::default();
         let before = current.map_or(&empty, |current| &current.list);
         let after = before.followed_by(positions);
@@ -150,7 +156,7 @@ impl Draft {
         // What the operator does is no sign of life of the strategy itself.
         let by_operator = origin.actor == Actor::Operator;
         let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
-        let sequence = aside.sequence.or_else(|| self.last_sequence(&name, current));
+        let sequence = aside.sequence.or_else(|| self.last_sequence(&name));
         if current.is_none() {
             self.forget_taken(&name, &origin);
         }
