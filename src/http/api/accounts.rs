@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::super::AppState;
 use super::super::asking::Asker;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{OperatorRequest, PathText, Query, account_reader, peer_address};
+use super::super::extract::{OperatorRequest, PathText, Query, account_name, account_reader, peer_address};
 use super::super::reason_text::{ReasonDto, hold_texts};
 use super::super::targets::{OfTarget, Shape};
 use super::as_of::AsOf;
@@ -31,10 +31,6 @@ use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
 use crate::domain::target::{Incomplete, LineHold, Target, TargetLine};
-
-pub(super) fn account_name(text: &str) -> Result<AccountName, Invalid> {
-    AccountName::parse(text).map_err(Invalid::AccountName)
-}
 
 fn settled<'a>(book: &'a Book, name: &AccountName) -> Result<&'a Arc<Settled>, AppError> {
     book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::super::error::{Fault, Invalid};
+use super::super::extract::strategy_name;
 use crate::clock::rfc3339;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, MAX_POSITIONS, Position};
@@ -166,7 +167,7 @@ impl PushBody {
         let list = raw.positions.ok_or_else(|| missing("positions"))?;
 
         let name = text(name).ok_or(Invalid::NameNotText)?;
-        let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+        let strategy = strategy_name(&name)?;
         let kind = strategy.kind();
         let position = |(index, Element(raw))| match raw {
             Some(raw) => position(kind, index, &raw),

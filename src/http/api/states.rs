@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{OperatorRequest, PathText};
+use super::super::extract::{OperatorRequest, PathText, account_name, strategy_name};
 use super::{ChangeAnswer, OPERATOR_AUTH, json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
@@ -17,13 +17,8 @@ use crate::domain::revision::Revision;
 use crate::domain::schedule::{Punctuality, Schedule};
 use crate::domain::settings::Settings;
 use crate::domain::state::{Pause, State};
-use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
 use crate::ledger::Waiting;
-
-fn strategy_name(text: &str) -> Result<StrategyName, Invalid> {
-    StrategyName::parse(text).map_err(Invalid::Name)
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,7 +188,7 @@ struct PauseBody {
 /// `POST /api/v1/pause`
 pub(crate) async fn pause(Shared(state): Shared<AppState>, request: OperatorRequest) -> Result<Response, AppError> {
     let PauseBody { account, paused, note } = read_body(&request.body)?;
-    let account = account.map(|name| AccountName::parse(&name).map_err(Invalid::AccountName)).transpose()?;
+    let account = account.as_deref().map(account_name).transpose()?;
     let pause = Pause { paused, note: checked_note(note)? };
     let receipt = state.desk.pause(&request.operator, account.clone(), pause).await?;
     let message = if paused {

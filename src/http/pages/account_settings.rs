@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::PathText;
-use super::account::parse;
+use super::super::extract::{PathText, account_name};
 use super::account_form::{AccountForm, Row};
 use super::form::{CheckedForm, Fields};
 use super::links::account_path;
@@ -83,7 +82,7 @@ pub(super) async fn page(
     Member(v): Member,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    let (name, book) = (parse(&name)?, state.store.book());
+    let (name, book) = (account_name(&name)?, state.store.book());
     let form = book.settings().account(&name).map(|settled| AccountForm::of(&settled.account));
     let page = SettingsPage::new(&book, v, name, form.unwrap_or_default());
     Ok(page.draw(StatusCode::OK, SPARE_ROWS))
@@ -96,7 +95,7 @@ pub(super) async fn edit(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
-    let mut page = SettingsPage::sent(&state, v, parse(&name)?, &fields)?;
+    let mut page = SettingsPage::sent(&state, v, account_name(&name)?, &fields)?;
     let action = fields.get("action");
     if action == "more" {
         return Ok(page.draw(StatusCode::OK, MORE_ROWS));
