@@ -239,7 +239,7 @@ impl PositionList {
             self.kept_places(instruments())
         };
         let places = fill_gaps(&kept).unwrap_or_else(|| (1..).map(|n: i64| n * Self::GAP).take(kept.len()).collect());
-        let placed = |(place, position): (i64, Position)| {
+        let follow = |(place, position): (i64, Position)| {
             let old = self.0.binary_search_by_key(&place, |old| old.place).ok().map(|number| &self.0[number].position);
             let position = match old.filter(|old| old.same_line(&position)) {
                 Some(old) => position.at_price(old.price),
@@ -247,7 +247,7 @@ impl PositionList {
             };
             Placed { place, position }
         };
-        Self(places.into_iter().zip(positions).map(placed).collect())
+        Self(places.into_iter().zip(positions).map(follow).collect())
     }
 
     /// The old place of each instrument that still follows those before it.
