@@ -101,11 +101,10 @@ impl Zone {
         // In a query an unescaped plus arrives as a blank.
         let offset = text.rsplit_once(' ').filter(|(time, _)| time.contains('T'));
         let mended = offset.map_or_else(|| text.to_owned(), |(time, offset)| format!("{time}+{offset}"));
-        let timestamp = mended.parse::<Timestamp>().ok().or_else(|| {
+        rfc3339(&mended).or_else(|| {
             let local: jiff::civil::DateTime = text.parse().ok()?;
-            Some(local.to_zoned(self.0.clone()).ok()?.timestamp())
-        })?;
-        Some(Moment::from_micros(timestamp.as_microsecond()))
+            Some(Moment::from_micros(local.to_zoned(self.0.clone()).ok()?.timestamp().as_microsecond()))
+        })
     }
 
     /// Local time to the second: `2026-01-05 14:50:00`.
@@ -137,6 +136,11 @@ impl Zone {
         let timestamp = Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default();
         timestamp.to_zoned(self.0.clone()).strftime(format).to_string()
     }
+}
+
+/// The moment that a text of RFC 3339 names.
+pub fn rfc3339(text: &str) -> Option<Moment> {
+    text.parse::<Timestamp>().ok().map(|timestamp| Moment::from_micros(timestamp.as_microsecond()))
 }
 
 #[cfg(test)]

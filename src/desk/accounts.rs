@@ -48,16 +48,18 @@ pub struct Order {
 /// What something supposed would make a terminal trade.
 #[derive(Debug)]
 pub struct AccountPreview {
-    /// Sales first.
+    /// Sales first; none where it is not known what the terminal holds now, or would hold.
     pub orders: Vec<Order>,
-    /// What the orders need, at the prices above: CNY; below zero where sales bring more.
-    pub cash_needed: f64,
+    /// What the orders need, at the prices above: CNY; below zero where sales bring more. None where they are not known.
+    pub cash_needed: Option<f64>,
     /// Lines that lots keep from what is wanted: wanted exactly, and to be held.
     pub rounded: Vec<(Code, Scaled, Volume)>,
     /// What guards would say of the list.
     pub findings: Vec<Finding>,
     /// Strategies of which nothing is known: the target would not be answered at all.
     pub incomplete: Option<Incomplete>,
+    /// Strategies of which nothing is known now: neither is what the terminal holds by its target, nor what it would trade.
+    pub present_unknown: Option<Incomplete>,
 }
 
 impl Desk {
@@ -93,7 +95,7 @@ impl Desk {
         let book = self.store.book();
         let began = trading_day_began(now);
         // An account that is not there yet holds nothing.
-        let before = (settled.mark.revision != Revision::NONE).then(|| book.target(settled, began).ok()).flatten();
+        let before = (settled.mark.revision != Revision::NONE).then(|| book.target(settled, began)).transpose();
         let (after, findings) = match supposed {
             Supposed::List(name, positions) => {
                 let findings = findings(&book, &name, &positions, now);
@@ -106,16 +108,7 @@ impl Desk {
                 (book.target(&supposed, began), Vec::new())
             }
         };
-        match after {
-            Ok(after) => AccountPreview::new(before.as_ref(), &after, findings),
-            Err(incomplete) => AccountPreview {
-                orders: Vec::new(),
-                cash_needed: 0.0,
-                rounded: Vec::new(),
-                findings,
-                incomplete: Some(incomplete),
-            },
-        }
+        AccountPreview::new(before, after, findings)
     }
 }
 
@@ -126,28 +119,39 @@ fn findings(book: &Book, strategy: &StrategyName, positions: &[Position], at: Mo
 }
 
 impl AccountPreview {
-    fn new(before: Option<&Target>, after: &Target, findings: Vec<Finding>) -> Self {
-        let lines = |target: &Target| -> HashMap<Instrument, TargetLine> {
-            target.lines.iter().map(|line| (line.code.instrument(), line.clone())).collect()
-        };
-        let held = before.map(lines).unwrap_or_default();
-        let mut orders: Vec<Order> =
-            after.lines.iter().filter_map(|line| order(held.get(&line.code.instrument()), line)).collect();
-        orders.sort_by_key(|order| order.side == Side::Buy);
+    fn new(
+        before: Result<Option<Target>, Incomplete>,
+        after: Result<Target, Incomplete>,
+        findings: Vec<Finding>,
+    ) -> Self {
+        let orders =
+            before.as_ref().ok().zip(after.as_ref().ok()).map(|(before, after)| orders(before.as_ref(), after));
         let signed = |order: &Order| {
             let value = order.volume.approximate() * order.price.unwrap_or_default();
             if order.side == Side::Sell { -value } else { value }
         };
         let odd =
             |line: &&TargetLine| !line.exact.is_negative() && line.exact.floor() + line.protected.into() != line.volume;
+        let lines = after.as_ref().map(|after| after.lines.as_slice()).unwrap_or_default();
         Self {
-            cash_needed: orders.iter().filter(|order| !order.is_held).map(signed).sum(),
-            orders,
-            rounded: after.lines.iter().filter(odd).map(|line| (line.code.clone(), line.exact, line.volume)).collect(),
+            cash_needed: orders.as_ref().map(|orders| orders.iter().filter(|order| !order.is_held).map(signed).sum()),
+            orders: orders.unwrap_or_default(),
+            rounded: lines.iter().filter(odd).map(|line| (line.code.clone(), line.exact, line.volume)).collect(),
             findings,
-            incomplete: None,
+            incomplete: after.err(),
+            present_unknown: before.err(),
         }
     }
+}
+
+/// What leads from one target, or from nothing, to another.
+fn orders(before: Option<&Target>, after: &Target) -> Vec<Order> {
+    let held: HashMap<Instrument, &TargetLine> =
+        before.into_iter().flat_map(|before| &before.lines).map(|line| (line.code.instrument(), line)).collect();
+    let order = |line: &TargetLine| order(held.get(&line.code.instrument()).copied(), line);
+    let mut orders: Vec<Order> = after.lines.iter().filter_map(order).collect();
+    orders.sort_by_key(|order| order.side == Side::Buy);
+    orders
 }
 
 /// What leads from one line to another. A line that was not there was not held by the account's strategies.

@@ -11,9 +11,10 @@ use crate::domain::fingerprint::Fingerprint;
 use crate::domain::guard::{Finding, Guards, Intended, Previous, Then};
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
-use crate::domain::revision::{Revision, RevisionKind, Subject};
+use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
+use crate::domain::settings::Setting;
 use crate::domain::strategy::{StrategyId, StrategyName};
-use crate::ledger::{Document, Receipt};
+use crate::ledger::{Document, DocumentState, Receipt};
 use crate::store::history::{Filter, RevisionInfo};
 
 /// How far back a trial looks, and at how many revisions at most.
@@ -26,7 +27,7 @@ const PAGE: usize = 500;
 /// What guards would have done to the pushes of the last thirty days.
 #[derive(Debug, Clone, Default)]
 pub struct Trial {
-    /// How many pushes changed something; those that repeated a list meet no guard.
+    /// How many pushes changed something, or waited to; those that repeated a list meet no guard.
     pub pushes: usize,
     /// Whether there were more than are looked at: then the newest of them were.
     pub is_cut: bool,
@@ -37,7 +38,7 @@ pub struct Trial {
 /// A push that a guard would have said something about.
 #[derive(Debug, Clone)]
 pub struct TrialLine {
-    /// The revision that the push made.
+    /// The revision that the push made, or that it first waited under.
     pub revision: Revision,
     /// When.
     pub at: Moment,
@@ -91,8 +92,10 @@ impl Desk {
             // Lists are walked: on a thread that may be busy.
             let walk = move || {
                 for revision in page {
-                    if let Some(Changes::List(changes)) = changes.remove(&revision.id) {
-                        past.follow(&revision, &changes, &guards);
+                    match changes.remove(&revision.id) {
+                        Some(Changes::List(changes)) => past.follow(&revision, &changes, &guards),
+                        Some(Changes::Document(change)) => past.try_waiting(&revision, change.after, &guards),
+                        None => {}
                     }
                 }
                 past
@@ -113,6 +116,31 @@ struct Past {
 }
 
 impl Past {
+    /// What guards would have said of a push.
+    fn try_push(&mut self, revision: &RevisionInfo, name: &StrategyName, list: &PositionList, guards: &Guards) {
+        self.trial.pushes += 1;
+        let positions: Vec<Position> = list.iter().cloned().collect();
+        // Sequences are not in the history.
+        let (at, sequences) = (revision.at, (None, None));
+        let intended = Intended { strategy: name, positions: &positions, at, sequences };
+        let findings = self.book.findings(guards, intended);
+        let line = |finding| TrialLine { revision: revision.id, at, strategy: name.clone(), finding };
+        self.trial.lines.extend(findings.into_iter().map(line));
+    }
+
+    /// A push that waited counts when it came, whatever became of it.
+    fn try_waiting(&mut self, revision: &RevisionInfo, body: Option<Arc<str>>, guards: &Guards) {
+        let Subject::Document(topic @ Topic::Hold(name)) = &revision.subject else { return };
+        let mark = Mark { revision: revision.id, chain: [0; 8], updated_at: revision.at };
+        let document = DocumentState { id: 0, topic: topic.clone(), mark, revisions: 0, body };
+        // One that is written again is still the same push.
+        if let Ok(Setting::Hold(Some(hold))) = document.setting()
+            && hold.id == revision.id
+        {
+            self.try_push(revision, name, &hold.list, guards);
+        }
+    }
+
     fn follow(&mut self, revision: &RevisionInfo, changes: &[InstrumentChange], guards: &Guards) {
         let Subject::Strategy(name) = &revision.subject else { return };
         let current = self.book.strategy(name).cloned();
@@ -124,14 +152,7 @@ impl Past {
         let before = current.as_ref().map(|current| &current.list);
         let list = changed(before, changes);
         if revision.kind == RevisionKind::Push {
-            self.trial.pushes += 1;
-            let positions: Vec<Position> = list.iter().cloned().collect();
-            // Sequences are not in the history.
-            let (at, sequences) = (revision.at, (None, None));
-            let intended = Intended { strategy: name, positions: &positions, at, sequences };
-            let findings = self.book.findings(guards, intended);
-            let line = |finding| TrialLine { revision: revision.id, at: revision.at, strategy: name.clone(), finding };
-            self.trial.lines.extend(findings.into_iter().map(line));
+            self.try_push(revision, name, &list, guards);
         }
         let fingerprint = Fingerprint::of(list.iter());
         let replaced_at = revision.at;

@@ -5,22 +5,12 @@ use std::sync::Arc;
 use super::{Desk, NotDone};
 use crate::auth::rights::{Operator, Permit};
 use crate::domain::book::Book;
-use crate::domain::decimal::Decimal;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
-use crate::ledger::{Change, Deed, Receipt, Rejected};
+use crate::ledger::{Aside, Change, Deed, Receipt, Rejected};
 use crate::store::NotStored;
 use crate::store::history::ListAsOf;
-
-/// What a push tells beside its list.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Aside {
-    /// Must be greater than the last one accepted.
-    pub sequence: Option<i64>,
-    /// The strategy's own equity: CNY.
-    pub total_value: Option<Decimal>,
-}
 
 /// What somebody thinks of doing to a strategy.
 #[derive(Debug)]
@@ -51,11 +41,10 @@ impl Desk {
     ///
     /// # Errors
     /// When a condition of the push does not hold, or the store cannot write.
-    pub async fn push(&self, permit: Permit, positions: Vec<Position>, told: Aside) -> Result<Receipt, NotStored> {
+    pub async fn push(&self, permit: Permit, positions: Vec<Position>, aside: Aside) -> Result<Receipt, NotStored> {
         let Permit { actor, strategy, address, token, .. } = permit;
-        let Aside { sequence, total_value } = told;
         let change = Change::new(strategy, Deed::Replace(positions), actor, Some(address.to_string()));
-        self.store.submit(Change { token, sequence, total_value, ..change }).await
+        self.store.submit(Change { token, aside, ..change }).await
     }
 
     /// Puts a list in the place of a strategy's own, by hand. With `expected`, only if it is at that revision.
@@ -70,7 +59,8 @@ impl Desk {
         expected: Option<Revision>,
         sequence: Option<i64>,
     ) -> Result<Receipt, NotDone> {
-        let change = Change { sequence, ..by_hand(by, strategy, Deed::Replace(positions), expected) };
+        let aside = Aside { sequence, ..Aside::default() };
+        let change = Change { aside, ..by_hand(by, strategy, Deed::Replace(positions), expected) };
         Ok(self.store.submit(change).await?)
     }
 
@@ -149,7 +139,10 @@ impl Desk {
             return Err(NotDone::UnknownRevision(revision));
         }
         match self.store.list_as_of(strategy, revision).await? {
-            Some(ListAsOf { list: Some(list), .. }) => Ok(list.iter().cloned().collect()),
+            Some(ListAsOf { list: Some(list), .. }) => {
+                // It is decided anew, at a price that nobody told.
+                Ok(list.iter().map(|position| position.clone().at_price(None)).collect())
+            }
             _ => Err(NotDone::NothingToRestore { strategy: strategy.clone(), revision }),
         }
     }

@@ -14,7 +14,7 @@ pub mod terminals;
 pub use self::accounts::{AccountPreview, Order, Supposed};
 pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine};
-pub use self::lists::{Aside, Preview, Proposal};
+pub use self::lists::{Preview, Proposal};
 pub use self::reports::{Drift, drift_of};
 pub use self::states::StateWish;
 use crate::domain::revision::Revision;

@@ -20,12 +20,12 @@ pub struct StateWish {
     pub note: Option<String>,
     /// What becomes of a push that waits.
     pub waiting: Option<Waiting>,
-    /// The push that was seen to wait: with it, no other is applied or dropped.
+    /// The push that was seen to wait: with it, nothing is done when another one does.
     pub seen: Option<Revision>,
 }
 
 impl Desk {
-    /// Settles what a strategy may do. With `expected`, only if it is at that revision.
+    /// Settles what a strategy may do. With `expected`, only if the newest of its list and of its state is that revision.
     ///
     /// # Errors
     /// When a condition does not hold, or the store cannot be read or written.

@@ -17,7 +17,7 @@ use super::guard::Previous;
 use super::moment::Moment;
 use super::position::{InstrumentChange, Placed, Position, PositionList};
 use super::reported::Reported;
-use super::revision::Revision;
+use super::revision::{Revision, Topic};
 use super::schedule::Met;
 use super::settings::Settings;
 use super::strategy::{Kind, StrategyId, StrategyName};
@@ -203,6 +203,12 @@ impl Book {
     /// The strategy of that name, if there is one now.
     pub fn strategy(&self, name: &StrategyName) -> Option<&Arc<Strategy>> {
         self.strategies.get(self.ids.get(name)?)
+    }
+
+    /// The newest revision of a strategy's list and of what it may do.
+    pub fn state_revision(&self, name: &StrategyName) -> Revision {
+        let list = self.strategy(name).map_or(Revision::NONE, |strategy| strategy.mark.revision);
+        list.max(self.settings().revision(&Topic::State(name.clone())))
     }
 
     /// The strategy with that number, if there is one now.

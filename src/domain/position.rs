@@ -34,6 +34,8 @@ pub enum Field {
     Cost,
     /// A note that is kept and given back.
     Remark,
+    /// CNY per share, at which the position was decided.
+    Price,
 }
 
 impl fmt::Display for Field {
@@ -44,6 +46,7 @@ impl fmt::Display for Field {
             Self::Volume => "volume",
             Self::Cost => "cost",
             Self::Remark => "remark",
+            Self::Price => "price",
         })
     }
 }
@@ -88,6 +91,7 @@ pub struct Position {
     volume: Decimal,
     cost: Decimal,
     remark: Option<Box<str>>,
+    price: Option<Decimal>,
 }
 
 impl Position {
@@ -124,7 +128,13 @@ impl Position {
             return Err(Breach::TextTooLong(Field::Remark));
         }
         let name = name.filter(|name| !name.is_empty()).map(SmolStr::from);
-        Ok(Self { code, name, volume, cost, remark: remark.map(Box::from) })
+        Ok(Self { code, name, volume, cost, remark: remark.map(Box::from), price: None })
+    }
+
+    /// The position, decided at this price.
+    #[must_use]
+    pub fn at_price(self, price: Option<Decimal>) -> Self {
+        Self { price, ..self }
     }
 
     /// The code as it was pushed.
@@ -152,6 +162,11 @@ impl Position {
         self.remark.as_deref()
     }
 
+    /// The price that it was decided at, where that was told: CNY per share.
+    pub const fn price(&self) -> Option<Decimal> {
+        self.price
+    }
+
     /// Volume times cost: CNY.
     pub fn amount(&self) -> Amount {
         self.volume.times(self.cost)
@@ -160,6 +175,11 @@ impl Position {
     /// Whether both say the same to a poller; remarks are for people.
     fn same_target(&self, other: &Self) -> bool {
         self.code == other.code && self.name == other.name && self.volume == other.volume && self.cost == other.cost
+    }
+
+    /// Whether both say the same. The price moves all day, and is none of what is wanted.
+    fn same_line(&self, other: &Self) -> bool {
+        self.same_target(other) && self.remark == other.remark
     }
 }
 
@@ -208,7 +228,8 @@ impl PositionList {
         Self(placed)
     }
 
-    /// The list that follows this one: the given positions, each at its old place where the order allows.
+    /// The list that follows this one: the given positions, each at its old place where the order allows. One that stays as
+    /// it was keeps the price that it was decided at.
     #[must_use]
     pub fn followed_by(&self, positions: Vec<Position>) -> Self {
         let instruments = || positions.iter().map(|position| position.code.instrument());
@@ -218,7 +239,15 @@ impl PositionList {
             self.kept_places(instruments())
         };
         let places = fill_gaps(&kept).unwrap_or_else(|| (1..).map(|n: i64| n * Self::GAP).take(kept.len()).collect());
-        Self(places.into_iter().zip(positions).map(|(place, position)| Placed { place, position }).collect())
+        let follow = |(place, position): (i64, Position)| {
+            let old = self.0.binary_search_by_key(&place, |old| old.place).ok().map(|number| &self.0[number].position);
+            let position = match old.filter(|old| old.same_line(&position)) {
+                Some(old) => position.at_price(old.price),
+                None => position,
+            };
+            Placed { place, position }
+        };
+        Self(places.into_iter().zip(positions).map(follow).collect())
     }
 
     /// The old place of each instrument that still follows those before it.
@@ -258,9 +287,10 @@ impl PositionList {
         self.0.is_empty()
     }
 
-    /// Whether both lists hold the same positions in the same order, remarks included.
-    pub fn same_positions(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
+    /// Whether the list holds these positions in this order, remarks included, at whatever price they were decided.
+    pub fn repeats<'a>(&self, positions: impl IntoIterator<Item = &'a Position>) -> bool {
+        let mut positions = positions.into_iter();
+        self.iter().all(|one| positions.next().is_some_and(|two| one.same_line(two))) && positions.next().is_none()
     }
 
     /// What leads from this list to `next`, instrument by instrument, by the place of the first difference.
@@ -296,9 +326,11 @@ impl PositionList {
     /// What is different in `other`, instrument by instrument. Places do not count: they tell lists apart that follow each
     /// other, and two that do not may hold the same at other places.
     pub fn compared_to(&self, other: &Self) -> Vec<InstrumentChange> {
-        let positions = |placed: &[Placed]| placed.iter().map(|entry| entry.position.clone()).collect::<Vec<_>>();
         let mut changes = self.changes_to(other);
-        changes.retain(|change| positions(&change.before) != positions(&change.after));
+        changes.retain(|InstrumentChange { before, after, .. }| {
+            before.len() != after.len()
+                || !before.iter().zip(after).all(|(one, two)| one.position.same_line(&two.position))
+        });
         changes
     }
 
@@ -315,7 +347,7 @@ impl PositionList {
             };
             let one = if order.is_le() { old.next() } else { None };
             let two = if order.is_ge() { new.next() } else { None };
-            if one != two {
+            if !one.zip(two).is_some_and(|(one, two)| one.position.same_line(&two.position)) {
                 found.extend(one.into_iter().chain(two).map(|entry| entry.position.code.instrument()));
             }
         }

@@ -1,8 +1,8 @@
 //! Schedules: by when a strategy is expected to push, and whether it did.
 //!
 //! The due times of a day part it into slots: slot i goes from the due time before it, or from midnight, up to its own
-//! due time. A push meets the slot that it comes in, and no other. So one that comes after a due time is late for that,
-//! and in time for the next.
+//! due time. A push meets one slot: the one that it comes in, or, late, the one before, where that is still unmet and its
+//! due time is the nearer one. So what was missed in the morning does not stand for what is due in the afternoon.
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -69,6 +69,9 @@ impl Punctuality {
 pub struct Met {
     day: Day,
     slots: u64,
+    /// Those that were met late.
+    #[serde(default, skip_serializing_if = "is_none")]
+    late: u64,
 }
 
 /// By when pushes are expected.
@@ -141,10 +144,18 @@ impl Schedule {
     /// What is met after a push: to be asked at each, with what was met before it.
     pub fn note(&self, met: Option<Met>, at: Moment) -> Met {
         let day = Day::of(at);
-        let met = met.filter(|met| met.day == day).unwrap_or(Met { day, slots: 0 });
-        let slot = self.by.iter().position(|due| at <= day.at(*due));
-        // After the last due time there is no slot to meet.
-        Met { slots: met.slots | slot.map_or(0, bit), ..met }
+        let met = met.filter(|met| met.day == day).unwrap_or(Met { day, slots: 0, late: 0 });
+        let slot = self.by.partition_point(|due| day.at(*due) < at);
+        let due = |slot: usize| self.by.get(slot).map(|due| day.at(*due));
+        let is_late = |missed: usize| {
+            let is_nearer = due(slot).is_none_or(|next| due(missed).is_some_and(|due| at.since(due) <= next.since(at)));
+            is_nearer && (met.slots | met.late) & bit(missed) == 0
+        };
+        match slot.checked_sub(1).filter(|missed| is_late(*missed)) {
+            Some(missed) => Met { late: met.late | bit(missed), ..met },
+            // After the last due time there is no slot to meet.
+            None => Met { slots: met.slots | due(slot).map_or(0, |_| bit(slot)), ..met },
+        }
     }
 
     /// How the strategy keeps the schedule, by what its pushes met and when the last of them came.
@@ -180,6 +191,12 @@ impl Schedule {
     }
 }
 
+/// Whether no slot is among them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip so")]
+const fn is_none(slots: &u64) -> bool {
+    *slots == 0
+}
+
 /// The bit of a slot, of which there are fewer than bits.
 fn bit(slot: usize) -> u64 {
     u32::try_from(slot).ok().and_then(|slot| 1_u64.checked_shl(slot)).unwrap_or(0)
@@ -187,6 +204,8 @@ fn bit(slot: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -231,10 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn a_push_after_the_due_time_is_late_for_it_and_in_time_for_the_next() {
+    fn a_push_after_the_due_time_meets_one_slot_only() {
         assert_eq!(status(&[(5, "09:35+1")], "10:00"), "late");
         assert_eq!(status(&[(5, "14:54")], "14:54"), "late");
-        assert_eq!(status(&[(5, "09:35+1")], "14:55"), "on_time");
+        assert_eq!(status(&[(5, "09:35+1")], "14:55"), "silent", "it was late for the one before");
+        assert_eq!(status(&[(5, "12:15")], "14:55"), "silent", "halfway");
+        assert_eq!(status(&[(5, "12:16")], "14:55"), "on_time", "nearer to what is due then");
+        assert_eq!(status(&[(5, "09:36"), (5, "09:37")], "14:55"), "on_time", "what was missed is met late once");
+        assert_eq!(status(&[(5, "09:30"), (5, "09:36")], "14:55"), "on_time", "nothing was missed");
         assert_eq!(status(&[(5, "09:30"), (5, "14:55+1")], "15:00"), "late");
     }
 
@@ -320,14 +343,23 @@ mod tests {
                 (met, last) = (Some(schedule.note(met, at)), Some(at));
             }
             let told = schedule.status(met, last, monday.at(time(now)));
-            let pushed = |from: u16, to: u16| from <= to && pushes.range(from..=to).next().is_some();
+            // The due time that each push is for, in order: nobody is met twice by one, nor late by two.
+            let mut expected_of: BTreeMap<u16, u16> = BTreeMap::new();
+            for push in pushes.range(..=now) {
+                let (before, next) = (by.range(..push).next_back(), by.range(push..).next());
+                let missed = before.filter(|due| {
+                    !expected_of.contains_key(due) && next.is_none_or(|next| push - *due <= next - push)
+                });
+                if let Some(due) = missed.or(next) {
+                    expected_of.entry(*due).or_insert(*push);
+                }
+            }
             let expected = match by.range(..=now).next_back() {
                 None => Punctuality::NotDue,
                 Some(due) => {
-                    let begins = by.range(..due).next_back().map_or(0, |before| before + 1);
-                    if pushed(begins, *due) {
+                    if expected_of.get(due).is_some_and(|push| push <= due) {
                         Punctuality::OnTime
-                    } else if pushed(due + 1, now) {
+                    } else if pushes.range(due + 1..).next().is_some_and(|push| *push <= now) {
                         Punctuality::Late
                     } else {
                         Punctuality::Silent

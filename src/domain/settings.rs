@@ -46,6 +46,8 @@ pub enum Setting {
     State(Standing),
     /// The push that waits; None when none does.
     Hold(Option<Hold>),
+    /// The sequence that the last push took which was dropped before there was a strategy to keep it. None waits.
+    Taken(i64),
     /// By when pushes are expected; None when that is not said.
     Schedule(Option<Schedule>),
     /// A trading account; None when there is none of that name any more.
@@ -63,6 +65,7 @@ pub enum Setting {
 pub struct Settings {
     standings: OrdMap<StrategyName, Arc<(Standing, Mark)>>,
     holds: OrdMap<StrategyName, Arc<Hold>>,
+    taken: OrdMap<StrategyName, i64>,
     schedules: OrdMap<StrategyName, Arc<Schedule>>,
     accounts: OrdMap<AccountName, Arc<Settled>>,
     pauses: OrdMap<Option<AccountName>, Arc<(Pause, Mark)>>,
@@ -84,8 +87,15 @@ impl Settings {
             (Topic::State(name), Setting::State(standing)) => {
                 self.standings.insert(name.clone(), Arc::new((standing, mark)));
             }
-            (Topic::Hold(name), Setting::Hold(Some(hold))) => drop(self.holds.insert(name.clone(), Arc::new(hold))),
-            (Topic::Hold(name), _) => drop(self.holds.remove(name)),
+            (Topic::Hold(name), setting) => {
+                self.holds.remove(name);
+                self.taken.remove(name);
+                match setting {
+                    Setting::Hold(Some(hold)) => drop(self.holds.insert(name.clone(), Arc::new(hold))),
+                    Setting::Taken(sequence) => drop(self.taken.insert(name.clone(), sequence)),
+                    _ => {}
+                }
+            }
             (Topic::Schedule(name), Setting::Schedule(Some(schedule))) => {
                 self.schedules.insert(name.clone(), Arc::new(schedule));
             }
@@ -136,6 +146,12 @@ impl Settings {
     /// The push of a strategy that waits.
     pub fn hold(&self, name: &StrategyName) -> Option<&Arc<Hold>> {
         self.holds.get(name)
+    }
+
+    /// The last sequence that was taken under a name, by a push that waits or was dropped: where there is no strategy that
+    /// keeps it.
+    pub fn sequence_taken(&self, name: &StrategyName) -> Option<i64> {
+        self.holds.get(name).map_or_else(|| self.taken.get(name).copied(), |hold| hold.sequence)
     }
 
     /// Every push that waits, by strategy.

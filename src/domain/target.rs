@@ -376,7 +376,7 @@ impl Sheet {
             let line = &mut self.lines[place];
             let volume = position.volume().scaled(scale);
             line.exact += volume;
-            line.is_scaled |= scale != Decimal::ONE;
+            line.is_scaled |= scale != Decimal::ONE && position.volume() != Decimal::ZERO;
             line.scale = if line.parts.is_empty() { Some(scale) } else { line.scale.filter(|one| *one == scale) };
             line.paid.0 += position.amount();
             line.paid.1 += position.volume().into();

@@ -15,6 +15,7 @@ use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::desk::NotDone;
 use crate::domain::account::AccountName;
+use crate::domain::code::Code;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field};
 use crate::domain::revision::Revision;
@@ -31,6 +32,8 @@ pub enum Fault {
     Missing,
     /// It is not of the right JSON type.
     WrongType(&'static str),
+    /// It is no amount of money from zero on.
+    NotMoney,
     /// It is a number that cannot be taken.
     Number(DecimalError),
     /// It breaks a rule.
@@ -66,6 +69,8 @@ pub enum Invalid {
     Sequence,
     /// The equity is no amount of money.
     TotalValue,
+    /// The time of the decision is no moment.
+    DecidedAt,
     /// The account's name cannot be taken.
     AccountName(NameError),
     /// A terminal's name cannot be taken.
@@ -104,6 +109,8 @@ pub enum AppError {
     Incomplete(Incomplete),
     /// The operator lets nobody poll; why.
     Paused(Option<String>),
+    /// The old shape has no word for instruments that are never to be traded: these.
+    NeverTraded(Vec<Code>),
     /// Another terminal holds the account.
     OtherTerminal {
         /// What it calls itself.

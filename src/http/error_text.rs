@@ -79,6 +79,11 @@ impl Invalid {
                 "total_value 无效: 必须是不小于 0 的金额（元）",
                 "total_value must be an amount of money from 0 on (CNY)",
             ),
+            Self::DecidedAt => bad(
+                "invalid_decided_at",
+                "decided_at 无效: 必须是带时区的 RFC 3339 时间，例如 2026-01-05T14:50:00+08:00",
+                "decided_at must be a time of RFC 3339 with its offset, such as 2026-01-05T14:50:00+08:00",
+            ),
             Self::AccountName(error) => bad(
                 "invalid_account_name",
                 format!("账户名称无效: {}", name_error_zh(*error)),
@@ -141,9 +146,11 @@ impl AppError {
             Self::UnknownStrategy(unknown) => {
                 missing("unknown_strategy", format!("策略不存在: {}", unknown.0), unknown.to_string())
             }
-            Self::UnknownAccount(_) | Self::Incomplete(_) | Self::Paused(_) | Self::OtherTerminal { .. } => {
-                self.text_for_terminals()
-            }
+            Self::UnknownAccount(_)
+            | Self::Incomplete(_)
+            | Self::Paused(_)
+            | Self::NeverTraded(_)
+            | Self::OtherTerminal { .. } => self.text_for_terminals(),
             Self::NothingReported(name) => missing(
                 "nothing_reported",
                 format!("账户 {name} 还没有终端上报"),
@@ -243,6 +250,22 @@ impl AppError {
                     format!("the operator paused it, and nothing may be traded{en}"),
                 )
             }
+            Self::NeverTraded(codes) => {
+                let names = |comma| codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(comma);
+                Text::new(
+                    StatusCode::CONFLICT,
+                    "never_traded",
+                    format!(
+                        "旧格式无法表达“从不交易”，终端不应交易: {}。请让终端改为查询账户的目标，或从账户中删去它们并在终端的设置里保护",
+                        names("、")
+                    ),
+                    format!(
+                        "the old shape cannot say what is never to be traded, and nothing may be: {}; let the terminal ask for \
+                         the account's target, or take them out of the account and protect them in the terminal's settings",
+                        names(", ")
+                    ),
+                )
+            }
             Self::OtherTerminal { name, address, since } => {
                 let who = name.as_ref().map_or_else(|| address.to_string(), |name| format!("{name} ({address})"));
                 Text::new(
@@ -284,6 +307,9 @@ pub(super) fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) 
     match fault {
         Fault::Missing => ("缺少该字段", format!("{field} is missing")),
         Fault::WrongType("string") => ("必须是字符串", format!("{field} must be a string")),
+        Fault::NotMoney => {
+            ("必须是不小于 0 的金额（元）", format!("{field} must be an amount of money from 0 on (CNY)"))
+        }
         Fault::WrongType(wanted) => ("必须是数字", format!("{field} must be a {wanted}")),
         Fault::Number(error) => {
             let chinese = match error {

@@ -26,6 +26,7 @@ use crate::auth::rights::{AccountReader, Admission, Claim, Operator, Pusher, Rea
 use crate::auth::token::Bound;
 use crate::domain::account::AccountName;
 use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyName;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -353,6 +354,16 @@ impl<const N: usize> FromRequestParts<AppState> for PathTexts<N> {
         let texts: Vec<String> = params.iter().map(|(_, value)| value.to_owned()).collect();
         texts.try_into().map(Self).map_err(|_| AppError::NotFound)
     }
+}
+
+/// The strategy that a path, a body or a form names.
+pub(super) fn strategy_name(text: &str) -> Result<StrategyName, Invalid> {
+    StrategyName::parse(text).map_err(Invalid::Name)
+}
+
+/// The account that a path, a body or a form names.
+pub(super) fn account_name(text: &str) -> Result<AccountName, Invalid> {
+    AccountName::parse(text).map_err(Invalid::AccountName)
 }
 
 /// What a query asks for. Parameters that nobody knows are ignored.

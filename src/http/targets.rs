@@ -88,11 +88,22 @@ impl OfTarget {
     }
 }
 
+/// Refuses the old shape to an account that holds what is never to be traded: nobody knows how much of it there is, and
+/// terminals of old sell what is not named.
+fn unless_never_traded(settled: &Settled, notation: Notation) -> Result<(), AppError> {
+    let never = settled.account.protected.iter().filter(|own| own.volume.is_none());
+    let codes: Vec<_> = never.map(|own| own.code.to(notation)).collect();
+    if codes.is_empty() { Ok(()) } else { Err(AppError::NeverTraded(codes)) }
+}
+
 impl Question for OfTarget {
     fn mark(&self, book: &Book) -> Result<Option<Mark>, AppError> {
         let settled = self.settled(book)?;
         if let Some((pause, _)) = book.settings().paused(Some(&self.account)) {
             return Err(AppError::Paused(pause.note.clone()));
+        }
+        if let Shape::Total(notation) = self.shape {
+            unless_never_traded(settled, notation)?;
         }
         Ok(Some(tagged(book.target_mark(settled, trading_day_began(self.clock.now()))?)))
     }

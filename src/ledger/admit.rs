@@ -1,34 +1,29 @@
 //! What a program's push meets before it counts: what the operator lets the strategy do, and the guards.
 
 use super::document::write_hold;
-use super::draft::{Aside, Draft, Origin};
+use super::draft::{Draft, Incoming, Origin};
 use super::{Receipt, Rejected};
 use crate::domain::book::Strategy;
 use crate::domain::guard::{Finding, Intended, Then, verdict};
 use crate::domain::hold::{Hold, Reason};
-use crate::domain::position::{Position, PositionList};
+use crate::domain::position::PositionList;
 use crate::domain::revision::{Revision, RevisionKind, Topic};
 use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
 
 impl Draft {
     /// Puts a program's list in the place of the current one, or lets it wait.
-    pub(super) fn push(
-        &mut self,
-        name: StrategyName,
-        positions: Vec<Position>,
-        current: Option<&Strategy>,
-        origin: Origin,
-        aside: Aside,
-    ) -> Result<Receipt, Rejected> {
-        let state = self.ledger.book.settings().state(&name);
+    pub(super) fn push(&mut self, mut push: Incoming) -> Result<Receipt, Rejected> {
+        let state = self.ledger.book.settings().state(&push.name);
+        let current = self.ledger.book.strategy(&push.name);
         // What is in force already needs nobody's leave. What is flat is another list than it seems.
-        let repeats = state != State::Flat && current.is_some_and(|current| current.list.iter().eq(positions.iter()));
-        if repeats {
-            self.supersede(&name, &origin);
-            return Ok(self.replace(name, positions, current, origin, aside));
+        if state != State::Flat && current.is_some_and(|current| current.list.repeats(&push.positions)) {
+            self.supersede(&push.name, &push.origin);
+            return Ok(self.replace(push));
         }
-        let findings = self.findings(&name, &positions, current, aside);
+        let findings = self.findings(&push);
+        // One without a sequence takes none away.
+        push.aside.sequence = push.aside.sequence.or_else(|| self.last_sequence(&push.name));
         let strictest = verdict(&findings);
         if strictest == Some(Then::Reject) {
             return Err(Rejected::Guarded(findings));
@@ -36,46 +31,33 @@ impl Draft {
         if state != State::Live || strictest == Some(Then::Hold) {
             let stopped = (state != State::Live).then_some(Reason::State(state));
             let reasons = stopped.into_iter().chain(findings.into_iter().map(Reason::Guard)).collect();
-            return Ok(self.hold(name, positions, current, origin, aside, reasons));
+            return Ok(self.hold(push, reasons));
         }
-        self.supersede(&name, &origin);
-        let receipt = self.replace(name, positions, current, origin, aside);
-        Ok(Receipt { warnings: findings, ..receipt })
+        self.supersede(&push.name, &push.origin);
+        Ok(Receipt { warnings: findings, ..self.replace(push) })
     }
 
-    fn findings(
-        &self,
-        name: &StrategyName,
-        positions: &[Position],
-        current: Option<&Strategy>,
-        aside: Aside,
-    ) -> Vec<Finding> {
-        let sequences = (aside.sequence, self.last_sequence(name, current));
-        let intended = Intended { strategy: name, positions, at: self.now, sequences };
+    fn findings(&self, push: &Incoming) -> Vec<Finding> {
+        let sequences = (push.aside.sequence, self.last_sequence(&push.name));
+        let intended = Intended { strategy: &push.name, positions: &push.positions, at: self.now, sequences };
         let book = &self.ledger.book;
         book.settings().guards().map(|guards| book.findings(guards, intended)).unwrap_or_default()
     }
 
     /// Lets a push wait, in the place of one that waited before. The target in force stays as it is; the sequence is taken.
-    fn hold(
-        &mut self,
-        name: StrategyName,
-        positions: Vec<Position>,
-        current: Option<&Strategy>,
-        origin: Origin,
-        aside: Aside,
-        reasons: Vec<Reason>,
-    ) -> Receipt {
+    fn hold(&mut self, push: Incoming, reasons: Vec<Reason>) -> Receipt {
+        let Incoming { name, positions, origin, aside } = push;
+        let current = self.ledger.book.strategy(&name).cloned();
+        let current = current.as_deref();
         if let Some(current) = current {
             // It is a sign of life, and says nothing about the list in force.
-            let sequence = aside.sequence.or(current.sequence);
-            self.retell(Strategy { last_push_at: Some(self.now), sequence, ..current.clone() }, false);
+            self.retell(Strategy { last_push_at: Some(self.now), sequence: aside.sequence, ..current.clone() }, false);
         }
         let revision = current.map_or(Revision::NONE, |current| current.mark.revision);
         let count = current.map_or(0, |current| current.list.len());
         let list = PositionList::default().followed_by(positions);
         let waiting = self.ledger.book.settings().hold(&name);
-        let known = waiting.filter(|waiting| waiting.list.same_positions(&list) && waiting.reasons == reasons);
+        let known = waiting.filter(|waiting| waiting.list.repeats(list.iter()) && waiting.reasons == reasons);
         // Said again every minute, it is still the same push to decide about.
         let id = if let Some(waiting) = known.cloned() {
             if current.is_none() && aside.sequence.is_some() {

@@ -49,7 +49,8 @@ pub struct Record {
     pub actor: Actor,
     /// From where: an IP address.
     pub address: Option<String>,
-    /// For a restore the revision that it went back to; for an approval, and whatever else ends a push's waiting, the push.
+    /// For a restore the revision that it went back to; for an approval, and whatever else ends a push's waiting, the push; for
+    /// a push when it was decided, where it told.
     pub note: Option<String>,
     /// What changed.
     pub changes: Changes,

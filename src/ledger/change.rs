@@ -50,7 +50,7 @@ pub struct SetState {
     pub note: Option<String>,
     /// What becomes of the push that waits; it must be said where the strategy is to live and one waits.
     pub waiting: Option<Waiting>,
-    /// The push that was seen to wait: with it, no other is applied or dropped.
+    /// The push that was seen to wait: with it, nothing is done when another one does.
     pub seen: Option<Revision>,
     /// For a strategy that was flat: the revision that it goes back to, and the list as it was then.
     pub back_to: Option<(Revision, Vec<Position>)>,
@@ -78,20 +78,30 @@ pub struct Change {
     pub address: Option<String>,
     /// The signed token that allows it, good once.
     pub token: Option<UsedToken>,
-    /// Must be greater than the last one accepted for the strategy.
-    pub sequence: Option<i64>,
-    /// The strategy's own equity, as a push tells it: CNY.
-    pub total_value: Option<Decimal>,
-    /// Must be the strategy's revision; [`Revision::NONE`] for a strategy that does not exist.
+    /// What is told beside a list.
+    pub aside: Aside,
+    /// Must be the strategy's revision, and for its state the newest of both; [`Revision::NONE`] for a strategy that does not
+    /// exist.
     pub expected_revision: Option<Revision>,
 }
 
 impl Change {
     /// A change under no further condition.
     pub fn new(strategy: StrategyName, deed: Deed, actor: Actor, address: Option<String>) -> Self {
-        let (token, sequence, total_value, expected_revision) = (None, None, None, None);
-        Self { strategy, deed, actor, address, token, sequence, total_value, expected_revision }
+        let (token, aside, expected_revision) = (None, Aside::default(), None);
+        Self { strategy, deed, actor, address, token, aside, expected_revision }
     }
+}
+
+/// What a push tells beside its list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Aside {
+    /// Must be greater than the last one accepted for the strategy.
+    pub sequence: Option<i64>,
+    /// The strategy's own equity: CNY.
+    pub total_value: Option<Decimal>,
+    /// When the list was decided.
+    pub decided_at: Option<Moment>,
 }
 
 /// Something that the operator settles around the lists.

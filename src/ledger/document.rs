@@ -57,7 +57,12 @@ impl DocumentState {
         let body = self.body.as_deref();
         let understood = match &self.topic {
             Topic::State(_) => read(body).map(|standing| Setting::State(standing.unwrap_or_default())),
-            Topic::Hold(strategy) => return Ok(Setting::Hold(read_hold(strategy, body, self.mark)?)),
+            Topic::Hold(strategy) => {
+                return match read(body) {
+                    Ok(Some(WrittenTaken { sequence })) => Ok(Setting::Taken(sequence)),
+                    _ => Ok(Setting::Hold(read_hold(strategy, body, self.mark)?)),
+                };
+            }
             Topic::Schedule(_) => read(body).map(Setting::Schedule),
             Topic::Account(name) => return Ok(Setting::Account(read_account(name, body, self.mark)?)),
             Topic::Pause(_) => read(body).and_then(|pause| present(pause).map(Setting::Pause)),
@@ -106,6 +111,18 @@ struct WrittenHold {
 enum WrittenReason {
     Guard(Finding),
     State(State),
+}
+
+/// What is left of a push that was dropped before there was a strategy to keep its sequence, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTaken {
+    sequence: i64,
+}
+
+/// The sequence of a push that was dropped, as it is written.
+pub(super) fn write_taken(sequence: i64) -> Arc<str> {
+    write(&WrittenTaken { sequence })
 }
 
 /// A push that waits, as it is written.

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::chain::{Entry, Record};
-use super::{Change, Deed, DocumentState, FiledStep, Ledger, Receipt, Rejected, StrategyState, UsedToken};
+use super::{Aside, Change, Deed, DocumentState, FiledStep, Ledger, Receipt, Rejected, StrategyState, UsedToken};
 use crate::domain::book::{Mark, Strategy, Told};
 use crate::domain::changes::Changes;
-use crate::domain::decimal::Decimal;
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::guard::Previous;
 use crate::domain::moment::Moment;
@@ -41,11 +40,13 @@ pub(super) struct Origin {
     pub(super) note: Option<String>,
 }
 
-/// What a push tells beside its list.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Aside {
-    pub(super) sequence: Option<i64>,
-    pub(super) total_value: Option<Decimal>,
+/// A list on its way in.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) name: StrategyName,
+    pub(super) positions: Vec<Position>,
+    pub(super) origin: Origin,
+    pub(super) aside: Aside,
 }
 
 /// The ledger as it will stand after a batch.
@@ -74,14 +75,14 @@ impl Draft {
         let current = self.ledger.book.strategy(&change.strategy).cloned();
         let current = current.as_deref();
         self.check(&change, current)?;
-        let Change { strategy: name, deed, actor, address, token, sequence, total_value, .. } = change;
+        let Change { strategy: name, deed, actor, address, token, aside, .. } = change;
         let origin = Origin { kind: actor.kind_of_list(), actor, address, note: None };
-        let aside = Aside { sequence, total_value };
         let receipt = match deed {
             Deed::Replace(positions) if origin.kind == RevisionKind::Push => {
-                self.push(name, positions, current, origin, aside)
+                let note = aside.decided_at.map(|at| at.as_micros().to_string());
+                self.push(Incoming { name, positions, origin: Origin { note, ..origin }, aside })
             }
-            Deed::Replace(positions) => self.correct(name, positions, current, origin, aside),
+            Deed::Replace(positions) => self.correct(Incoming { name, positions, origin, aside }),
             Deed::Restore { to, positions, freeze } => {
                 let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
                 Ok(self.restore(&name, positions, freeze, &origin))
@@ -93,9 +94,10 @@ impl Draft {
             Deed::SetState(wish) => self.set_state(&name, current, wish, &origin),
             Deed::Approve(hold) => self.approve(&name, hold, &origin),
             Deed::Discard(hold) => self.discard(&name, hold, &origin),
-            Deed::SetSequence(last) => {
-                Ok(self.set_sequence(current.ok_or(Rejected::UnknownStrategy(name))?, last, origin))
-            }
+            Deed::SetSequence(last) => match current {
+                Some(current) => Ok(self.set_sequence(current, last, origin)),
+                None => self.set_taken(name, last, origin),
+            },
         }?;
         if let Some(token) = token {
             self.unused.remove(&token);
@@ -117,35 +119,34 @@ impl Draft {
                 return Err(Rejected::TokenReplayed);
             }
         }
-        let revision = current.map_or(Revision::NONE, |current| current.mark.revision);
+        let revision = match change.deed {
+            Deed::SetState(_) => self.ledger.book.state_revision(&change.strategy),
+            _ => current.map_or(Revision::NONE, |current| current.mark.revision),
+        };
         if change.expected_revision.is_some_and(|expected| expected != revision) {
             return Err(Rejected::RevisionMoved { current: revision });
         }
-        match (change.sequence, self.last_sequence(&change.strategy, current)) {
+        match (change.aside.sequence, self.last_sequence(&change.strategy)) {
             (Some(sequence), Some(last)) if sequence <= last => Err(Rejected::StaleSequence { last }),
             _ => Ok(()),
         }
     }
 
-    /// The last sequence accepted: of a push that is in force, or that waits.
-    pub(super) fn last_sequence(&self, name: &StrategyName, current: Option<&Strategy>) -> Option<i64> {
-        let waiting = self.ledger.book.settings().hold(name).filter(|_| current.is_none());
-        current.and_then(|current| current.sequence).or_else(|| waiting.and_then(|hold| hold.sequence))
+    /// The last sequence accepted: the strategy's, or where there is none, that of a push which waits or was dropped.
+    pub(super) fn last_sequence(&self, name: &StrategyName) -> Option<i64> {
+        let book = &self.ledger.book;
+        book.strategy(name).map_or_else(|| book.settings().sequence_taken(name), |strategy| strategy.sequence)
     }
 
     /// Puts a list in the place of the current one; a strategy that is new begins with it.
-    pub(super) fn replace(
-        &mut self,
-        name: StrategyName,
-        positions: Vec<Position>,
-        current: Option<&Strategy>,
-        origin: Origin,
-        aside: Aside,
-    ) -> Receipt {
+    pub(super) fn replace(&mut self, list: Incoming) -> Receipt {
+        let Incoming { name, positions, origin, aside } = list;
+        let current = self.ledger.book.strategy(&name).cloned();
+        let current = current.as_deref();
         let empty = PositionList::default();
         let before = current.map_or(&empty, |current| &current.list);
         let after = before.followed_by(positions);
-        let differs = current.is_none() || !before.same_positions(&after);
+        let differs = current.is_none() || !before.repeats(after.iter());
         let (list, changes) = if differs {
             let changes = before.changes_to(&after);
             (after, changes)
@@ -157,6 +158,10 @@ impl Draft {
         // What the operator does is no sign of life of the strategy itself.
         let by_operator = origin.actor == Actor::Operator;
         let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
+        let sequence = aside.sequence.or_else(|| self.last_sequence(&name));
+        if current.is_none() {
+            self.forget_taken(&name, &origin);
+        }
         let known = current.map(|current| (current.mark, current.revisions));
         let (mark, revisions) = match known {
             Some(known) if !differs => known,
@@ -170,7 +175,6 @@ impl Draft {
             }
         };
         let receipt = Receipt::plain(mark.revision, differs, list.len());
-        let sequence = aside.sequence.or_else(|| current.and_then(|current| current.sequence));
         let strategy = Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told });
         self.note(&strategy, false, differs);
         if current.is_some() {

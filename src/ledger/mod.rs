@@ -19,7 +19,7 @@ mod tests;
 mod unfold;
 mod written;
 
-pub use self::change::{Change, Deed, Document, Put, Receipt, Rejected, SetState, UsedToken, Waiting};
+pub use self::change::{Aside, Change, Deed, Document, Put, Receipt, Rejected, SetState, UsedToken, Waiting};
 pub use self::document::DocumentState;
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
 pub use self::forgotten::Forgotten;

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::document::{DocumentState, write, write_account};
-use super::draft::{Aside, Draft, Origin};
-use super::{Document, Put, Receipt, Rejected, SetState, Waiting};
+use super::document::{DocumentState, write, write_account, write_hold, write_taken};
+use super::draft::{Draft, Incoming, Origin};
+use super::{Aside, Document, Put, Receipt, Rejected, SetState, Waiting};
 use crate::domain::account::{Account, Adjustments};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::{Changes, DocumentChange};
@@ -108,23 +108,16 @@ impl Draft {
     }
 
     /// Puts the operator's, or an import's, list in the place of the current one.
-    pub(super) fn correct(
-        &mut self,
-        name: StrategyName,
-        positions: Vec<Position>,
-        current: Option<&Strategy>,
-        origin: Origin,
-        aside: Aside,
-    ) -> Result<Receipt, Rejected> {
-        match self.ledger.book.settings().state(&name) {
+    pub(super) fn correct(&mut self, list: Incoming) -> Result<Receipt, Rejected> {
+        match self.ledger.book.settings().state(&list.name) {
             State::Flat => return Err(Rejected::WrongState(State::Flat)),
             // Who writes a list for a strategy that is closed wants it back.
             State::Closed => {
-                self.stand(&name, &Standing::default(), &origin);
+                self.stand(&list.name, &Standing::default(), &list.origin);
             }
             State::Live | State::Frozen => {}
         }
-        Ok(self.replace(name, positions, current, origin, aside))
+        Ok(self.replace(list))
     }
 
     /// Goes back to a list.
@@ -136,8 +129,7 @@ impl Draft {
         origin: &Origin,
     ) -> Receipt {
         let state = if freeze { State::Frozen } else { State::Live };
-        let current = self.ledger.book.strategy(name).cloned();
-        let receipt = self.replace(name.clone(), positions, current.as_deref(), origin.clone(), Aside::default());
+        let receipt = self.replace(untold(name, positions, origin.clone()));
         self.stand(name, &Standing { state, note: None, target: None }, origin);
         receipt
     }
@@ -172,7 +164,7 @@ impl Draft {
         if current.is_none() && before != State::Closed {
             return Err(Rejected::UnknownStrategy(name.clone()));
         }
-        if let Some(hold) = wish.seen.filter(|seen| wish.waiting.is_some() && waiting != Some(*seen)) {
+        if let Some(hold) = wish.seen.filter(|seen| waiting != Some(*seen)) {
             return Err(Rejected::HoldGone { hold, waiting });
         }
         match wish.state {
@@ -219,10 +211,10 @@ impl Draft {
         }
         let current = self.ledger.book.strategy(name).cloned();
         match (current, back_to) {
-            (Some(current), Some((to, positions))) => {
+            (Some(_), Some((to, positions))) => {
                 let (kind, note) = (RevisionKind::Restore, Some(to.to_string()));
                 let origin = Origin { kind, note, ..origin.clone() };
-                Ok(self.replace(name.clone(), positions, Some(&current), origin, Aside::default()))
+                Ok(self.replace(untold(name, positions, origin)))
             }
             // What a strategy may do says nothing about its list: yesterday's stays yesterday's word.
             (Some(current), None) => Ok(Receipt::plain(current.mark.revision, false, current.list.len())),
@@ -242,7 +234,7 @@ impl Draft {
         let known = standing.filter(|standing| standing.state == State::Flat).and_then(|standing| standing.target);
         let target = known.or_else(|| current.map(|current| current.mark.revision));
         let flat = Origin { kind: RevisionKind::Flat, note: None, ..origin.clone() };
-        let receipt = self.replace(name.clone(), Vec::new(), current, flat, Aside::default());
+        let receipt = self.replace(untold(name, Vec::new(), flat));
         self.stand(name, &Standing { state: State::Flat, note, target }, origin);
         receipt
     }
@@ -264,11 +256,11 @@ impl Draft {
     fn apply(&mut self, name: &StrategyName, hold: &Hold, origin: &Origin) -> Receipt {
         let origin = Origin { kind: RevisionKind::Approve, note: Some(hold.id.to_string()), ..origin.clone() };
         self.write(Topic::Hold(name.clone()), None, origin.clone());
-        let current = self.ledger.book.strategy(name).cloned();
         // A sequence that the operator set back meanwhile stays set back.
-        let sequence = hold.sequence.filter(|_| current.is_none());
-        let aside = Aside { sequence, total_value: hold.total_value };
-        self.replace(name.clone(), hold.list.iter().cloned().collect(), current.as_deref(), origin, aside)
+        let sequence = hold.sequence.filter(|_| self.ledger.book.strategy(name).is_none());
+        let aside = Aside { sequence, total_value: hold.total_value, ..Aside::default() };
+        let positions = hold.list.iter().cloned().collect();
+        self.replace(Incoming { name: name.clone(), positions, origin, aside })
     }
 
     /// Drops the push that waits.
@@ -288,7 +280,17 @@ impl Draft {
     fn drop_hold(&mut self, name: &StrategyName, kind: RevisionKind, origin: &Origin) {
         if let Some(hold) = self.ledger.book.settings().hold(name) {
             let note = Some(hold.id.to_string());
-            self.write(Topic::Hold(name.clone()), None, Origin { kind, note, ..origin.clone() });
+            // Where no strategy keeps the sequence that it took, a retry of something older must not come after it.
+            let taken = hold.sequence.filter(|_| self.ledger.book.strategy(name).is_none());
+            self.write(Topic::Hold(name.clone()), taken.map(write_taken), Origin { kind, note, ..origin.clone() });
+        }
+    }
+
+    /// From now on a strategy keeps the sequence that a push took which was dropped.
+    pub(super) fn forget_taken(&mut self, name: &StrategyName, origin: &Origin) {
+        if self.ledger.book.settings().hold(name).is_none() {
+            let origin = Origin { kind: RevisionKind::Supersede, note: None, ..origin.clone() };
+            self.write(Topic::Hold(name.clone()), None, origin);
         }
     }
 
@@ -314,6 +316,30 @@ impl Draft {
         self.retell(Strategy { mark, revisions, sequence: last, ..current.clone() }, true);
         Receipt::plain(mark.revision, true, current.list.len())
     }
+
+    /// Sets back the sequence that pushes took under a name of which there is no strategy now.
+    pub(super) fn set_taken(
+        &mut self,
+        name: StrategyName,
+        last: Option<i64>,
+        origin: Origin,
+    ) -> Result<Receipt, Rejected> {
+        let settings = self.ledger.book.settings();
+        if settings.sequence_taken(&name).is_none() {
+            return Err(Rejected::UnknownStrategy(name));
+        }
+        let body = match settings.hold(&name) {
+            Some(hold) => Some(write_hold(&Hold { sequence: last, ..(**hold).clone() })),
+            None => last.map(write_taken),
+        };
+        let written = self.write(Topic::Hold(name), body, Origin { kind: RevisionKind::Set, ..origin });
+        Ok(Receipt::plain(written.unwrap_or(Revision::NONE), written.is_some(), 0))
+    }
+}
+
+/// A list with which nothing else was told.
+fn untold(name: &StrategyName, positions: Vec<Position>, origin: Origin) -> Incoming {
+    Incoming { name: name.clone(), positions, origin, aside: Aside::default() }
 }
 
 /// What an account followed once and does not follow any more: instrument by instrument, so that each stays in its target

@@ -56,7 +56,9 @@ fn change(wish: &Wish, book: &Book) -> Change {
     let strategy = StrategyName::parse(wish.strategy).unwrap();
     let position = |(code, volume): &(&str, u32)| {
         let (volume, cost) = (Decimal::parse(&volume.to_string()).unwrap(), Decimal::parse("1.5").unwrap());
-        Position::new(strategy.kind(), code, None, volume, cost, None).unwrap()
+        let position = Position::new(strategy.kind(), code, None, volume, cost, None).unwrap();
+        // Each push is decided at another price.
+        position.at_price(Decimal::parse(&book.revision().get().to_string()).ok())
     };
     let list = wish.list.as_ref().map(|list| list.iter().map(position).collect());
     let current = book.strategy(&strategy).map_or(Revision::NONE, |strategy| strategy.mark.revision);
@@ -67,7 +69,7 @@ fn change(wish: &Wish, book: &Book) -> Change {
         Some("192.0.2.7".to_owned()),
     );
     Change {
-        sequence: wish.sequence,
+        aside: Aside { sequence: wish.sequence, ..Aside::default() },
         expected_revision: wish.expected.map(|right| if right { current } else { current.next() }),
         token: wish.token.map(token),
         ..change
@@ -79,6 +81,11 @@ impl Change {
     fn list(&self) -> Option<&Vec<Position>> {
         if let Deed::Replace(positions) = &self.deed { Some(positions) } else { None }
     }
+}
+
+/// What is wanted, at whatever price it was decided.
+fn unpriced<'a>(positions: impl Iterator<Item = &'a Position>) -> Vec<Position> {
+    positions.map(|position| position.clone().at_price(None)).collect()
 }
 
 /// Ledgers as a store keeps them: batch after batch, with the tokens that were used up.
@@ -212,7 +219,7 @@ impl World {
     }
 
     fn list(&self, name: &StrategyName) -> Option<Vec<Position>> {
-        self.ledger.book.strategy(name).map(|strategy| strategy.list.iter().cloned().collect())
+        self.ledger.book.strategy(name).map(|strategy| unpriced(strategy.list.iter()))
     }
 
     fn act(&mut self, act: &Act, lists: &Lists) -> Result<Receipt, Rejected> {
@@ -260,6 +267,7 @@ proptest! {
     fn what_waits_moves_no_target_and_what_is_approved_is_what_was_shown(acts in prop::collection::vec(act(), 0..60)) {
         let mut world = World::new();
         let mut lists = Lists::new();
+        let mut taken: HashMap<&str, i64> = HashMap::new();
         for act in &acts {
             let before = world.ledger.clone();
             let names: Vec<StrategyName> =
@@ -279,7 +287,7 @@ proptest! {
                 match (act, &outcome) {
                     (Act::Approve(_, false), outcome) => prop_assert!(outcome.is_err(), "nobody was shown that one"),
                     (Act::Approve(of, _), Ok(_)) if *of == name.as_str() => {
-                        let shown: Vec<Position> = shown.unwrap().list.iter().cloned().collect();
+                        let shown = unpriced(shown.unwrap().list.iter());
                         prop_assert_eq!(list.as_ref(), Some(&shown));
                         prop_assert!(world.hold(name).is_none());
                     }
@@ -288,7 +296,7 @@ proptest! {
                         let hold = world.hold(name).unwrap();
                         prop_assert_eq!(Some(hold.id), receipt.held.as_ref().map(|(id, _)| *id));
                         let pushed = change(wish, &before.book);
-                        prop_assert_eq!(Some(&hold.list.iter().cloned().collect()), pushed.list());
+                        prop_assert!(hold.list.repeats(pushed.list().unwrap()));
                     }
                     (Act::Push(wish), Ok(_)) if wish.strategy == name.as_str() && wish.list.is_some() => {
                         prop_assert!(world.hold(name).is_none(), "what is in force ends the waiting");
@@ -301,6 +309,23 @@ proptest! {
                 if let (Some(list), Some(strategy)) = (list, world.ledger.book.strategy(name)) {
                     lists.insert((name.clone(), strategy.mark.revision), list);
                 }
+            }
+            match (act, &outcome) {
+                (Act::Push(Wish { strategy, sequence: Some(sequence), list: Some(_), .. }), Ok(_)) => {
+                    taken.insert(*strategy, *sequence);
+                }
+                (Act::SetSequence(of, Some(last)), Ok(_)) => drop(taken.insert(of, *last)),
+                (Act::SetSequence(of, None), Ok(_)) => drop(taken.remove(of)),
+                _ => {}
+            }
+            for name in &names {
+                let strategy = world.ledger.book.strategy(name);
+                if strategy.is_none() && before.book.strategy(name).is_some() {
+                    taken.remove(name.as_str());
+                }
+                let last = || world.ledger.book.settings().sequence_taken(name);
+                let last = strategy.map_or_else(last, |strategy| strategy.sequence);
+                prop_assert_eq!(last, taken.get(name.as_str()).copied(), "what was taken stays so");
             }
             // A retry is never taken twice.
             if let (Act::Push(Wish { sequence: Some(_), list: Some(_), .. }), Ok(_)) = (act, &outcome) {

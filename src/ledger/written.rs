@@ -1,8 +1,9 @@
 //! How lists and what changed in them are written down.
 //!
-//! In the chain's hashes a position is `[place, code, name, volume, cost, remark]`, as the first release wrote it. What is
-//! stored is shorter: `[volume, cost, place, name, code, remark]`, without what follows from elsewhere at its end: a
-//! remark that there is none of, and in a change what is as it was before. All numbers are text, so that they stay exact.
+//! In the chain's hashes a position is `[place, code, name, volume, cost, remark]`, as the first release wrote it, and the
+//! price that it was decided at where one was told. What is stored is shorter: `[volume, cost, place, name, code, remark,
+//! price]`, without what follows from elsewhere at its end: a remark and a price that there is none of, and in a change
+//! what is as it was before. All numbers are text, so that they stay exact.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,7 +36,11 @@ impl Serialize for Hashed<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Placed { place, position } = self.0;
         let (code, volume, cost) = (Text(position.code()), Text(position.volume()), Text(position.cost()));
-        (place, code, position.name(), volume, cost, position.remark()).serialize(serializer)
+        let row = (place, code, position.name(), volume, cost, position.remark());
+        match position.price() {
+            None => row.serialize(serializer),
+            Some(price) => (row.0, row.1, row.2, row.3, row.4, row.5, Text(price)).serialize(serializer),
+        }
     }
 }
 
@@ -63,14 +68,16 @@ impl Stored<'_> {
     /// How many fields at the end say nothing new.
     fn left_out(&self) -> usize {
         let Self(Placed { place, position }, base) = self;
+        let (no_price, no_remark) = (position.price().is_none(), position.remark().is_none());
         let as_base = match base {
-            Base::Nothing => [position.remark().is_none(), false, false, false, false, false],
+            Base::Nothing => [no_price, no_remark, false, false, false, false, false],
             Base::Instrument(own) => {
-                [position.remark().is_none(), position.code() == *own, position.name().is_none(), false, false, false]
+                [no_price, no_remark, position.code() == *own, position.name().is_none(), false, false, false]
             }
             Base::Before(before) => {
                 let Placed { place: old_place, position: old } = before;
                 [
+                    position.price() == old.price(),
                     position.remark() == old.remark(),
                     position.code() == old.code(),
                     position.name() == old.name(),
@@ -87,7 +94,7 @@ impl Stored<'_> {
 impl Serialize for Stored<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Placed { place, position } = self.0;
-        let kept = 6 - self.left_out();
+        let kept = 7 - self.left_out();
         let mut row = serializer.serialize_seq(Some(kept))?;
         for field in 0..kept {
             match field {
@@ -96,7 +103,8 @@ impl Serialize for Stored<'_> {
                 2 => row.serialize_element(place)?,
                 3 => row.serialize_element(&position.name())?,
                 4 => row.serialize_element(&Text(position.code()))?,
-                _ => row.serialize_element(&position.remark())?,
+                5 => row.serialize_element(&position.remark())?,
+                _ => row.serialize_element(&position.price().map(Text))?,
             }
         }
         row.end()
@@ -115,6 +123,7 @@ struct Row<'a> {
     name: Option<Field<'a>>,
     code: Option<Field<'a>>,
     remark: Option<Field<'a>>,
+    price: Option<Field<'a>>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
@@ -135,10 +144,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
                     name: fields.next_element()?,
                     code: fields.next_element()?,
                     remark: fields.next_element()?,
+                    price: fields.next_element()?,
                 };
                 match fields.next_element::<de::IgnoredAny>()? {
                     None => Ok(row),
-                    Some(_) => Err(de::Error::invalid_length(7, &self)),
+                    Some(_) => Err(de::Error::invalid_length(8, &self)),
                 }
             }
         }
@@ -152,9 +162,10 @@ impl Row<'_> {
             Base::Before(placed) => Some(placed),
             Base::Nothing | Base::Instrument(_) => None,
         };
+        let decimal = |text: Cow<str>| Decimal::parse(&text).map_err(|error| format!("{text:?} {error}"));
         let number =
             |field: Option<Field>, old: fn(&Position) -> Decimal| match (field.and_then(|field| field.0), before) {
-                (Some(text), _) => Decimal::parse(&text).map_err(|error| format!("{text:?} {error}")),
+                (Some(text), _) => decimal(text),
                 (None, Some(before)) => Ok(old(&before.position)),
                 (None, None) => Err("a position without a number".to_owned()),
             };
@@ -170,7 +181,11 @@ impl Row<'_> {
             (None, Base::Nothing) => return Err("a position without a code".to_owned()),
         };
         let position = Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref());
-        Ok(Placed { place, position: position.map_err(|breach| breach.to_string())? })
+        let price = match self.price {
+            Some(Field(text)) => text.map(decimal).transpose()?,
+            None => old.and_then(Position::price),
+        };
+        Ok(Placed { place, position: position.map_err(|breach| breach.to_string())?.at_price(price) })
     }
 }
 
@@ -273,17 +288,13 @@ mod tests {
     fn placed() -> impl Strategy<Value = Vec<Placed>> {
         let code = prop::sample::select(vec!["000001.XSHE", "000001.SZ", "\"X\\", "名"]);
         let text = || prop::option::of(prop::sample::select(vec!["a", "平安\"银行", "\\n"]));
-        let row = (code, 0..3_u32, 1..3_u32, text(), text(), 1..4_i64);
-        prop::collection::vec(row, 0..4).prop_map(|rows| {
-            let position =
-                |(code, volume, cost, name, remark, place): (&str, u32, u32, Option<&str>, Option<&str>, i64)| {
-                    let number = |number: u32| Decimal::parse(&format!("{number}.50")).unwrap();
-                    let position =
-                        Position::new(Kind::Ordinary, code, name, number(volume), number(cost), remark).unwrap();
-                    Placed { place, position }
-                };
-            rows.into_iter().map(position).collect()
-        })
+        let row = (code, 0..3_u32, 1..3_u32, text(), text(), prop::option::of(0..2_u32), 1..4_i64);
+        let row = row.prop_map(|(code, volume, cost, name, remark, price, place)| {
+            let number = |number: u32| Decimal::parse(&format!("{number}.50")).unwrap();
+            let position = Position::new(Kind::Ordinary, code, name, number(volume), number(cost), remark).unwrap();
+            Placed { place, position: position.at_price(price.map(number)) }
+        });
+        prop::collection::vec(row, 0..4)
     }
 
     proptest! {
@@ -318,7 +329,15 @@ mod tests {
 
     #[test]
     fn what_nobody_wrote_is_refused() {
-        for text in ["", "{}", "[[]]", r#"[["1"]]"#, r#"[["1","1",1]]"#, r#"[["1","1",1,null,"X",null,1]]"#] {
+        for text in [
+            "",
+            "{}",
+            "[[]]",
+            r#"[["1"]]"#,
+            r#"[["1","1",1]]"#,
+            r#"[["1","1",1,null,"X",null,1]]"#,
+            r#"[["1","1",1,null,"X",null,null,1]]"#,
+        ] {
             assert!(read_list(Kind::Ordinary, text).is_err(), "{text}");
         }
         for text in ["[[]]", r#"[["X",null,null]]"#, r#"[["X",[["-1","1",1]],null]]"#, r#"[["X",null,[["1"]]]]"#] {

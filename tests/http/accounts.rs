@@ -199,6 +199,15 @@ async fn an_old_poller_is_given_its_account_by_its_address_alone() {
         assert_eq!(app.get_with(&format!("{total}?strategies=beta"), &headers).await.ok(), by_header);
     }
     assert_eq!(app.get(&format!("{total}?api_key={key}&include_adjustments=false")).await.ok(), by_header);
+    // It has no word for what is never to be traded, and these pollers sell what is not named.
+    let own = |volume: Value| json!({"strategies": [{"name": "alpha"}], "protected": [{"code": "600519.SH", "volume": volume}]});
+    account(&app, "main", own(Value::Null)).await;
+    let refused = app.get_with(total, &[("x-api-key", &key), ("if-none-match", "\"0\"")]).await;
+    assert!(!refused.headers.contains_key("etag") && refused.json()["message"].to_string().contains("600519.SH"));
+    assert_eq!(refused.refusal(), (409, "never_traded".to_owned()));
+    app.get_with(TARGET, &[("x-api-key", &key)]).await.ok();
+    account(&app, "main", own(json!(100))).await;
+    assert_eq!(app.get_with(total, &[("x-api-key", &key)]).await.ok()["positions"][2]["total_volume"], 100);
     app.operate("DELETE", "/api/v1/accounts/main", &[], "").await.ok();
     assert_eq!(app.get_with(total, &[("x-api-key", &key)]).await.refusal(), (404, "unknown_account".to_owned()));
 }

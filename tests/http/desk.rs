@@ -110,6 +110,53 @@ async fn what_is_approved_is_what_was_seen_and_only_the_operator_approves() {
 }
 
 #[tokio::test]
+async fn a_state_is_changed_only_as_it_was_seen() {
+    let app = desk().await;
+    let path = "/api/v1/strategies/alpha/state";
+    let change = async |tag: &str, state: &str| {
+        app.operate("POST", path, &[("if-match", tag)], &json!({"state": state}).to_string()).await
+    };
+    let tag = async || app.get(path).await.header("etag").to_owned();
+    let seen = tag().await;
+    change(&seen, "frozen").await.ok();
+    assert_eq!(tag().await, format!("\"{}\"", app.get(path).await.ok()["revision"]));
+    // Its list is as it was, and somebody else has decided about it meanwhile.
+    assert_eq!(change(&seen, "flat").await.refusal(), (412, "revision_moved".to_owned()));
+    change(&tag().await, "live").await.ok();
+    let seen = tag().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 900)])).await.ok();
+    assert_eq!(change(&seen, "flat").await.refusal(), (412, "revision_moved".to_owned()));
+    assert_eq!(app.get(path).await.ok()["state"], "live");
+}
+
+#[tokio::test]
+async fn a_state_that_decides_about_a_push_decides_about_the_one_that_was_seen() {
+    for state in ["live", "frozen", "flat", "closed"] {
+        let app = desk().await;
+        set_state(&app, "alpha", json!({"state": "frozen"})).await.ok();
+        let first = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 700)])).await);
+        let second = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 900)])).await);
+        let decide = async |id: i64| {
+            let body = match state {
+                "flat" | "closed" => json!({"state": state, "hold": id}),
+                _ => json!({"state": state, "hold": id, "waiting": "apply"}),
+            };
+            set_state(&app, "alpha", body).await
+        };
+        let gone = decide(first).await;
+        assert_eq!(gone.json()["hold"], second, "the newer one is named");
+        assert_eq!(gone.refusal(), (409, "hold_gone".to_owned()), "{state}");
+        assert_eq!(app.get("/api/v1/strategies/alpha/state").await.ok()["state"], "frozen", "nothing was done");
+        decide(second).await.ok();
+        let expected = if matches!(state, "live" | "frozen") { 1_200 } else { 300 };
+        assert_eq!(total_of(&app, "000001.SZ").await, expected, "{state}");
+        if expected == 1_200 {
+            assert_eq!(decide(second).await.refusal(), (409, "hold_gone".to_owned()), "it waits no more");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_push_that_waits_has_used_its_token_and_its_sequence() {
     let app = desk().await;
     guard(&app, json!([{"strategies": "*", "rules": {"empty": {"then": "hold"}}}])).await;
@@ -126,6 +173,50 @@ async fn a_push_that_waits_has_used_its_token_and_its_sequence() {
     app.operate("POST", &format!("/api/v1/holds/{id}/discard"), &[], "").await.ok();
     assert_eq!(total_of(&app, "000001.SZ").await, 1300);
     assert_eq!(app.push_body(&ALICE, &push(4)).await.refusal().1, "stale_sequence", "what was discarded stays taken");
+}
+
+#[tokio::test]
+async fn a_sequence_stays_taken_where_no_strategy_keeps_it() {
+    for closed in [false, true] {
+        let mut app = desk().await;
+        guard(&app, json!([{"strategies": "*", "rules": {"unknown_code": {"then": "hold"}}}])).await;
+        if closed {
+            app.operate("DELETE", "/api/v1/strategies/gamma", &[], "").await.ok();
+        }
+        let name = if closed { "gamma" } else { "delta" };
+        let push = async |app: &App, sequence: Option<i64>, code: &str| {
+            let body = json!({"strategy_name": name, "positions": [held(code, 100)], "sequence": sequence});
+            app.push_body(&ALICE, &body.to_string()).await
+        };
+        let last =
+            async |app: &App| app.get(&format!("/api/v1/strategies/{name}/state")).await.ok()["sequence"].clone();
+        hold(&push(&app, Some(8), "X").await);
+        // One that has none takes none away, and neither does who drops it.
+        let id = hold(&push(&app, None, "Y").await);
+        app.operate("POST", &format!("/api/v1/holds/{id}/discard"), &[], "").await.ok();
+        for _ in 0..2 {
+            let stale = push(&app, Some(8), "600000.SH").await;
+            assert_eq!(stale.json()["last_sequence"], 8, "{name}");
+            assert_eq!(stale.refusal(), (409, "stale_sequence".to_owned()));
+            assert_eq!((last(&app).await, app.get("/api/v1/holds").await.ok()["holds"].clone()), (json!(8), json!([])));
+            app.restart().await;
+        }
+        // One that ran ahead is set back, and the strategy that begins goes on from there.
+        let reset = format!("/api/v1/strategies/{name}/sequence");
+        app.operate("POST", &reset, &[], r#"{"last": 5}"#).await.ok();
+        if closed {
+            set_state(&app, name, json!({"state": "live"})).await.ok();
+        }
+        assert_eq!(push(&app, Some(5), "600000.SH").await.refusal().1, "stale_sequence");
+        app.edit(name, json!([held("600000.SH", 100)])).await.ok();
+        assert_eq!((push(&app, Some(5), "600000.SH").await.status.as_u16(), last(&app).await), (409, json!(5)));
+        push(&app, Some(6), "600000.SH").await.ok();
+        let verdict = jq2qmt::store::verify::verify(&app.database()).await.unwrap();
+        assert!(matches!(verdict, jq2qmt::store::verify::Verdict::Whole { .. }), "{verdict:?}");
+    }
+    let app = desk().await;
+    let unknown = app.operate("POST", "/api/v1/strategies/nobody/sequence", &[], r#"{"last": 5}"#).await;
+    assert_eq!(unknown.refusal(), (404, "unknown_strategy".to_owned()));
 }
 
 #[tokio::test]
@@ -364,20 +455,24 @@ async fn an_account_is_changed_only_as_it_was_seen() {
 
 #[tokio::test]
 async fn a_schedule_says_whether_pushes_come_in_time() {
-    let app = desk().await;
+    let mut app = desk().await;
     let path = "/api/v1/strategies/alpha/schedule";
     app.operate("PUT", path, &[], r#"{"by": ["09:35", "14:55"]}"#).await.ok();
-    let punctuality = async || app.get("/api/v1/strategies/alpha/state").await.ok()["punctuality"].clone();
+    let punctuality = async |app: &App| app.get("/api/v1/strategies/alpha/state").await.ok()["punctuality"].clone();
     // It is ten to three; what was pushed before the schedule was settled met none of it.
     app.push(&ALICE, "alpha", json!([])).await.ok();
     app.clock.advance(Duration::from_mins(6));
-    assert_eq!(punctuality().await, "on_time");
+    assert_eq!(punctuality(&app).await, "on_time");
     app.clock.advance(Duration::from_hours(19));
-    assert_eq!(punctuality().await, "silent");
+    assert_eq!(punctuality(&app).await, "silent");
     app.push(&ALICE, "alpha", json!([])).await.ok();
-    assert_eq!(punctuality().await, "late");
+    assert_eq!(punctuality(&app).await, "late");
+    // What came late in the morning is not what is due in the afternoon.
+    app.restart().await;
+    app.clock.advance(Duration::from_hours(5));
+    assert_eq!(punctuality(&app).await, "silent");
     app.operate("DELETE", path, &[], "").await.ok();
-    assert_eq!(punctuality().await, Value::Null);
+    assert_eq!(punctuality(&app).await, Value::Null);
 }
 
 #[tokio::test]
@@ -396,6 +491,13 @@ async fn a_preview_says_what_would_be_traded() {
     assert_eq!(orders, [order("sell", "000001.SZ", 300), order("buy", "600000.SH", 400)]);
     assert_eq!(preview["cash_needed"], 1000.0);
     let other = json!({"account": {"strategies": [{"name": "nobody"}]}}).to_string();
-    assert_eq!(app.operate("POST", path, &[], &other).await.ok()["incomplete"], json!(["nobody"]));
+    let incomplete = app.operate("POST", path, &[], &other).await.ok();
+    assert_eq!((&incomplete["incomplete"], &incomplete["cash_needed"]), (&json!(["nobody"]), &Value::Null));
     assert_eq!(lines(&app).await[0].1, 800, "nothing was stored");
+    // What is not known to be held is not bought again.
+    app.operate("DELETE", "/api/v1/strategies/beta", &[], "").await.ok();
+    let alone = json!({"account": {"strategies": [{"name": "alpha"}]}}).to_string();
+    let unknown = app.operate("POST", path, &[], &alone).await.ok();
+    assert_eq!((&unknown["present_unknown"], &unknown["incomplete"]), (&json!(["beta"]), &json!([])));
+    assert_eq!((&unknown["orders"], &unknown["cash_needed"]), (&json!([]), &Value::Null));
 }

@@ -204,8 +204,7 @@ async fn a_push_in_the_moment_of_approval_is_never_what_is_approved() {
 #[tokio::test]
 async fn one_of_two_who_change_what_both_have_seen_is_told_so() {
     let (app, _) = waiting().await;
-    let tag = app.get("/api/v1/positions/strategy/alpha").await.json()["revision"].to_string();
-    let tag = format!("\"{tag}\"");
+    let tag = app.get("/api/v1/strategies/alpha/state").await.header("etag").to_owned();
     let settings = |scale: &str| json!({"strategies": [{"name": "alpha", "scale": scale}]}).to_string();
     let (one, two) = (settings("0.5"), settings("2"));
     let create = async |body: &str| app.operate("PUT", "/api/v1/accounts/main", &[("if-none-match", "*")], body).await;

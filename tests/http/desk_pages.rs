@@ -380,6 +380,14 @@ async fn an_account_that_is_incomplete_or_paused_says_that_nothing_is_traded() {
         let page = browser.page(path).await;
         assert!(page.contains("目标不完整") && page.contains("onerror=alert(1)") && !page.contains("<img"), "{page}");
     }
+    let settings = browser.page("/accounts/main/settings").await;
+    let fields = and(&both[..2], "preview");
+    let preview = text(&browser.submit_from(&settings, "/accounts/main/settings", &fields).await);
+    assert!(preview.contains("现在的目标不完整") && !preview.contains("从空仓算起"), "{preview}");
+    assert!(
+        !preview.contains("1,000") && !preview.contains("约需资金"),
+        "what it holds is not bought again\n{preview}"
+    );
     saved(&mut browser, "/accounts/main/settings", &both[..2]).await;
     let pause = [("note", "故障排查")];
     assert_eq!(browser.submit("/accounts/main", "/accounts/main/pause", &pause).await.status, 303);

@@ -169,6 +169,29 @@ async fn a_trial_follows_deletions_and_restores() {
 }
 
 #[tokio::test]
+async fn a_trial_counts_what_waited_whatever_became_of_it() {
+    let app = guarded(&json!({"empty": {"then": "hold"}})).await;
+    let decide =
+        async |id: &Value, what: &str| app.operate("POST", &format!("/api/v1/holds/{id}/{what}"), &[], "").await.ok();
+    let rules = json!([{"strategies": "*", "rules": {"empty": {"then": "reject"}}}]).to_string();
+    let trial = async || app.operate("POST", "/api/v1/guards/trial", &[], &rules).await.ok();
+    let emptied = async |sequence: i64| push(&app, "alpha", &json!([]), Some(sequence)).await.json()["hold"].clone();
+    let waits = emptied(3).await;
+    assert_eq!(emptied(4).await, waits, "it is still the same push");
+    let tried = trial().await;
+    assert_eq!(
+        (&tried["pushes"], &tried["would_reject"], &tried["lines"][0]["revision"]),
+        (&json!(4), &json!(1), &waits)
+    );
+    decide(&waits, "discard").await;
+    let again = emptied(5).await;
+    decide(&again, "approve").await;
+    let tried = trial().await;
+    assert_eq!((&tried["pushes"], &tried["would_reject"]), (&json!(5), &json!(2)), "what is approved is no other push");
+    assert_eq!(tried["lines"][0]["revision"], again);
+}
+
+#[tokio::test]
 async fn a_push_that_waits_is_answered_as_it_is_listed() {
     let app = guarded(&json!({"empty": {"then": "hold"}})).await;
     let answer = push(&app, "alpha", &json!([]), Some(12)).await;

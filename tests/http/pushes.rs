@@ -47,6 +47,82 @@ async fn an_unchanged_push_moves_nothing_that_a_poller_sees() {
 }
 
 #[tokio::test]
+async fn the_price_and_the_time_of_a_decision_are_kept() {
+    let app = App::start().await;
+    let push = async |volume: i64, price: &str, decided_at: &str| {
+        let body = format!(
+            r#"{{"strategy_name":"alpha","decided_at":{decided_at},"positions":[
+                {{"code":"000001.XSHE","volume":{volume},"cost":12.5,"price":{price}}},
+                {{"code":"600000.XSHG","volume":100,"cost":9,"price":{price}}}]}}"#
+        );
+        app.push_body(&ALICE, &body).await.ok()
+    };
+    push(1_000, "12.61", "\"2026-01-05T14:49:58+08:00\"").await;
+    push(2_000, "\"12.70\"", "\"2026-01-05T06:49:59.5Z\"").await;
+    // Without another wish there is no other decision, whatever the price is by now.
+    let (poll, list) = (app.get("/api/v1/positions/total").await, "/api/v1/positions/strategy/alpha");
+    assert_eq!(push(2_000, "12.8", "null").await["changed"], false);
+    assert_eq!(app.get("/api/v1/positions/total").await.header("etag"), poll.header("etag"));
+
+    let prices = async |query: &str| -> Vec<Value> {
+        let answer = app.get(&format!("{list}{query}")).await.ok();
+        answer["positions"].as_array().unwrap().iter().map(|line| line["price"].clone()).collect()
+    };
+    assert_eq!(prices("").await, [json!(12.7), json!(12.61)]);
+    assert_eq!(prices("?as_of=1").await, [json!(12.61), json!(12.61)]);
+    let revision = app.get("/api/v1/revisions/2").await.ok();
+    assert_eq!(revision["decided_at"], "2026-01-05T14:49:59.500000+08:00");
+    let [change] = revision["changes"].as_array().unwrap().as_slice() else { panic!("{revision}") };
+    assert_eq!((&change["before"][0]["price"], &change["after"][0]["price"]), (&json!(12.61), &json!(12.7)));
+
+    // Who tells neither is answered as ever; and a list that the operator goes back to is decided by nobody's price.
+    push(2_000, "null", "null").await;
+    app.push(&ALICE, "alpha", json!([held("000001.XSHE", 5, 1.0)])).await.ok();
+    let text = String::from_utf8(app.get(list).await.bytes.to_vec()).unwrap();
+    assert!(text.starts_with(r#"{"positions":[{"code":"000001.XSHE","name":"","volume":5,"cost":1}]"#), "{text}");
+    assert_eq!(app.get("/api/v1/revisions/3").await.ok()["decided_at"], Value::Null);
+    let restored = app.operate("POST", "/api/v1/strategies/alpha/restore", &[], r#"{"revision": 2}"#).await;
+    assert_eq!((restored.ok()["changed"].clone(), prices("").await), (json!(true), vec![Value::Null; 2]));
+
+    for (price, decided_at, code) in [
+        ("-1", "null", "invalid_position"),
+        ("true", "null", "invalid_position"),
+        ("1", "\"2026-01-05T14:50:00\"", "invalid_decided_at"),
+        ("1", "1767595800", "invalid_decided_at"),
+    ] {
+        let body = format!(
+            r#"{{"strategy_name":"alpha","decided_at":{decided_at},
+                "positions":[{{"code":"X","volume":1,"cost":1,"price":{price}}}]}}"#
+        );
+        assert_eq!(app.push_body(&ALICE, &body).await.refusal(), (400, code.to_owned()), "{price} {decided_at}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_waits_keeps_what_it_was_decided_at() {
+    let mut app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("X", 1, 1.0)])).await.ok();
+    app.operate("POST", "/api/v1/strategies/alpha/state", &[], r#"{"state": "frozen"}"#).await.ok();
+    let push = async |app: &App, price: &str| {
+        let body = format!(
+            r#"{{"strategy_name":"alpha","decided_at":"2026-01-05T14:49:58+08:00",
+                "positions":[{{"code":"X","volume":2,"cost":1,"price":{price}}}]}}"#
+        );
+        app.push_body(&ALICE, &body).await.json()["hold"].as_i64().unwrap()
+    };
+    let hold = push(&app, "1.5").await;
+    assert_eq!(push(&app, "1.6").await, hold, "it is still the same push to decide about");
+    app.restart().await;
+    assert_eq!(app.get("/api/v1/holds").await.ok()["holds"][0]["positions"][0]["price"], 1.5);
+    let revision = app.get(&format!("/api/v1/revisions/{hold}")).await.ok();
+    assert_eq!(revision["decided_at"], "2026-01-05T14:49:58.000000+08:00");
+    app.operate("POST", &format!("/api/v1/holds/{hold}/approve"), &[], "").await.ok();
+    app.restart().await;
+    let list = app.get("/api/v1/positions/strategy/alpha").await.ok();
+    assert_eq!((&list["positions"][0]["volume"], &list["positions"][0]["price"]), (&json!(2), &json!(1.5)));
+}
+
+#[tokio::test]
 async fn any_visible_difference_is_a_change() {
     let app = App::start().await;
     let a = json!({"code": "000001.XSHE", "name": "平安", "volume": 100, "cost": 1});

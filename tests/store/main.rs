@@ -12,16 +12,18 @@ use futures::future::join_all;
 use jq2qmt::clock::Clock;
 use jq2qmt::domain::code::{Code, Instrument};
 use jq2qmt::domain::decimal::Decimal;
+use jq2qmt::domain::guard::Guards;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::position::Position;
 use jq2qmt::domain::revision::{Actor, Revision};
 use jq2qmt::domain::strategy::{Kind, StrategyName};
 use jq2qmt::domain::total::Selection;
 use jq2qmt::ledger::replay::Astray;
-use jq2qmt::ledger::{Change, Deed, Receipt, Rejected, UsedToken};
+use jq2qmt::ledger::{Change, Deed, Document, Put, Receipt, Rejected, UsedToken};
 use jq2qmt::store::history::{Filter, RevisionInfo};
 use jq2qmt::store::verify::{Verdict, verify};
 use jq2qmt::store::{Beside, NotStored, OpenError, Store, Unavailable, Writer};
+use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
 
@@ -407,14 +409,44 @@ async fn migrations_run_twice_change_nothing() {
     connection.close().await.unwrap();
 }
 
+/// A database as the first release left it.
+async fn write_first_release(path: &Path) {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).foreign_keys(false);
+    let mut old = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+    old.execute(include_str!("first_release.sql")).await.unwrap();
+    old.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upgraded_store_is_guarded_by_nothing_until_the_operator_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    write_first_release(&path).await;
+    let guards = json!([{"strategies": "*", "rules": {"unknown_code": {"then": "warn"}}}]);
+    let guards: Guards = serde_json::from_value(guards).unwrap();
+    let warnings = async |store: &Store, volume: &str| {
+        store.submit(change("beta", &[("X", volume)])).await.unwrap().warnings.len()
+    };
+    for volume in ["1", "2"] {
+        let store = open(&path).await;
+        assert!(store.book().settings().guards().is_none());
+        assert_eq!(warnings(&store, volume).await, 0);
+        store.close().await;
+    }
+    let store = open(&path).await;
+    let document = Document::Guards(guards);
+    store.settle(Put { document, actor: Actor::Operator, address: None, expected_revision: None }).await.unwrap();
+    store.close().await;
+    let store = open(&path).await;
+    assert_eq!(store.book().settings().guards().map(|guards| guards.entries().len()), Some(1));
+    assert_eq!(warnings(&store, "3").await, 1);
+}
+
 #[tokio::test]
 async fn what_the_first_release_stored_is_all_there() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true).foreign_keys(false);
-    let mut old = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
-    old.execute(include_str!("first_release.sql")).await.unwrap();
-    old.close().await.unwrap();
+    write_first_release(&path).await;
     // Looking does not touch, and says what to do.
     assert!(matches!(verify(&path).await, Err(OpenError::Older)));
 

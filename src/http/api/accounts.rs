@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::super::AppState;
 use super::super::asking::Asker;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{OperatorRequest, PathText, Query, account_reader, peer_address};
+use super::super::extract::{OperatorRequest, PathText, Query, account_name, account_reader, peer_address};
 use super::super::reason_text::{ReasonDto, hold_texts};
 use super::super::targets::{OfTarget, Shape};
 use super::as_of::AsOf;
@@ -30,11 +30,7 @@ use crate::domain::code::Notation;
 use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
-use crate::domain::target::{LineHold, Target, TargetLine};
-
-pub(super) fn account_name(text: &str) -> Result<AccountName, Invalid> {
-    AccountName::parse(text).map_err(Invalid::AccountName)
-}
+use crate::domain::target::{Incomplete, LineHold, Target, TargetLine};
 
 pub(super) fn settled<'a>(book: &'a Book, name: &AccountName) -> Result<&'a Arc<Settled>, AppError> {
     book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))
@@ -313,14 +309,16 @@ struct SupposedAccount {
 #[derive(Serialize)]
 struct PreviewAnswer {
     orders: Vec<OrderDto>,
-    /// CNY, at what the strategies paid on average; below zero where sales bring more.
-    cash_needed: f64,
+    /// CNY, at what the strategies paid on average; below zero where sales bring more; null where orders are not known.
+    cash_needed: Option<f64>,
     /// CNY in the account; null while no terminal has reported.
     cash: Option<Decimal>,
     rounded: Vec<RoundedDto>,
     findings: Vec<ReasonDto>,
     /// Strategies of which nothing is known: the target would not be answered.
     incomplete: Vec<String>,
+    /// Strategies of which nothing is known now: the present target is not known, and so no orders are.
+    present_unknown: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -358,14 +356,17 @@ impl PreviewAnswer {
             exact: exact.to_string(),
             volume: Number(volume),
         });
-        let incomplete = preview.incomplete.map(|incomplete| incomplete.0).unwrap_or_default();
+        let names = |incomplete: Option<Incomplete>| -> Vec<String> {
+            incomplete.iter().flat_map(|incomplete| &incomplete.0).map(ToString::to_string).collect()
+        };
         Self {
             orders: orders.collect(),
             cash_needed: preview.cash_needed,
             cash,
             rounded: rounded.collect(),
             findings: preview.findings.iter().map(ReasonDto::of).collect(),
-            incomplete: incomplete.iter().map(ToString::to_string).collect(),
+            incomplete: names(preview.incomplete),
+            present_unknown: names(preview.present_unknown),
         }
     }
 }

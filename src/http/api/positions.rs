@@ -13,7 +13,7 @@ use super::super::AppState;
 use super::super::asking::{Asker, Making, Question};
 use super::super::cache::{Common, Prepared};
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query, total_reader};
+use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query, strategy_name, total_reader};
 use super::super::reason_text::ReasonDto;
 use super::super::targets::{OfTarget, Shape};
 use super::accounts::{take_account, terminal};
@@ -79,7 +79,7 @@ pub(crate) async fn strategy(
     Query(query): Query<ReadQuery>,
     asker: Asker,
 ) -> Result<Response, AppError> {
-    let name = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let name = strategy_name(&name)?;
     query.selection()?;
     let notation = query.notation();
     let Some(as_of) = query.as_of(&state.zone)? else { return asker.ask(state, OfList { name, notation }).await };
@@ -296,6 +296,8 @@ impl Serialize for PositionDto<'_> {
             cost: Number<Decimal>,
             #[serde(skip_serializing_if = "Option::is_none")]
             remark: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            price: Option<Number<Decimal>>,
         }
         let Self { position, notation } = self;
         Dto {
@@ -304,6 +306,7 @@ impl Serialize for PositionDto<'_> {
             volume: Number(position.volume()),
             cost: Number(position.cost()),
             remark: position.remark(),
+            price: position.price().map(Number),
         }
         .serialize(serializer)
     }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::super::error::{Fault, Invalid};
-use crate::desk::Aside;
+use super::super::extract::strategy_name;
+use crate::clock::rfc3339;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, MAX_POSITIONS, Position};
 use crate::domain::strategy::{Kind, StrategyName};
+use crate::ledger::Aside;
 
 /// A push that can be stored.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ struct RawPush<'a> {
     sequence: Option<&'a RawValue>,
     #[serde(borrow)]
     total_value: Option<&'a RawValue>,
+    #[serde(borrow)]
+    decided_at: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +51,8 @@ struct RawPosition<'a> {
     cost: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     remark: Option<&'a RawValue>,
+    #[serde(borrow)]
+    price: Option<&'a RawValue>,
 }
 
 /// A field that is there with `null` is there: null is neither a string nor a number.
@@ -161,7 +167,7 @@ impl PushBody {
         let list = raw.positions.ok_or_else(|| missing("positions"))?;
 
         let name = text(name).ok_or(Invalid::NameNotText)?;
-        let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+        let strategy = strategy_name(&name)?;
         let kind = strategy.kind();
         let position = |(index, Element(raw))| match raw {
             Some(raw) => position(kind, index, &raw),
@@ -179,7 +185,9 @@ impl PushBody {
             None => None,
         };
         let total_value = raw.total_value.map(|raw| money(raw).ok_or(Invalid::TotalValue)).transpose()?;
-        Ok(Self { strategy, positions, told: Aside { sequence, total_value } })
+        let moment = |raw| text(raw).and_then(|text| rfc3339(&text)).ok_or(Invalid::DecidedAt);
+        let decided_at = raw.decided_at.map(moment).transpose()?;
+        Ok(Self { strategy, positions, told: Aside { sequence, total_value, decided_at } })
     }
 }
 
@@ -212,6 +220,9 @@ fn position(kind: Kind, index: usize, raw: &RawPosition<'_>) -> Result<Position,
     let cost = number(Field::Cost, raw.cost)?;
     let name = raw.name.map(|raw| text(raw).ok_or(wrong_type(Field::Name))).transpose()?;
     let remark = raw.remark.map(|raw| text(raw).ok_or(wrong_type(Field::Remark))).transpose()?;
-    Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref())
-        .map_err(|breach| fault(breach.field(), Fault::Breach(breach)))
+    let price = raw.price.map(|raw| money(raw).ok_or(fault(Field::Price, Fault::NotMoney))).transpose()?;
+    let position = Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref());
+    // What is not traded today has a price of zero in some libraries, which says that there is none.
+    let price = price.filter(|price| *price != Decimal::ZERO);
+    position.map(|position| position.at_price(price)).map_err(|breach| fault(breach.field(), Fault::Breach(breach)))
 }

@@ -16,6 +16,7 @@ use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::changes::Changes;
 use crate::domain::code::Notation;
+use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Placed};
 use crate::domain::revision::{Revision, RevisionKind, Subject};
 use crate::domain::strategy::StrategyName;
@@ -40,6 +41,9 @@ pub(super) struct RevisionDto<'a> {
     /// The push whose waiting it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<Revision>,
+    /// When a push was decided, where it told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<String>,
     updated_at: String,
     changes_count: i64,
 }
@@ -50,8 +54,9 @@ impl<'a> RevisionDto<'a> {
             Subject::Strategy(_) => None,
             Subject::Document(topic) => Some(SubjectDto { kind: topic.kind(), name: topic.name() }),
         };
-        let note = revision.note.as_deref().and_then(|note| note.parse().ok());
-        let of = |kind| note.filter(|_| revision.kind == kind);
+        let note: Option<i64> = revision.note.as_deref().and_then(|note| note.parse().ok());
+        let note_of = |kinds: &[RevisionKind]| note.filter(|_| kinds.contains(&revision.kind));
+        let revision_of = |kinds| note_of(kinds).map(Revision::new);
         Self {
             revision: revision.id,
             strategy_name: revision.subject.strategy().map(StrategyName::as_str),
@@ -60,8 +65,10 @@ impl<'a> RevisionDto<'a> {
             actor_kind: revision.actor.kind().as_str(),
             actor: revision.actor.name(),
             address: revision.address.as_deref(),
-            restored_revision: of(RevisionKind::Restore),
-            hold: of(RevisionKind::Approve).or(of(RevisionKind::Discard)).or(of(RevisionKind::Supersede)),
+            restored_revision: revision_of(&[RevisionKind::Restore]),
+            hold: revision_of(&[RevisionKind::Approve, RevisionKind::Discard, RevisionKind::Supersede]),
+            decided_at: note_of(&[RevisionKind::Push, RevisionKind::Hold])
+                .map(|micros| zone.rfc3339(Moment::from_micros(micros))),
             updated_at: zone.rfc3339(revision.at),
             changes_count: revision.changes,
         }

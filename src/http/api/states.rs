@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{OperatorRequest, PathText};
-use super::{ChangeAnswer, OPERATOR_AUTH, json, read_body};
+use super::super::extract::{OperatorRequest, PathText, account_name, strategy_name};
+use super::{ChangeAnswer, OPERATOR_AUTH, json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::StateWish;
@@ -17,13 +17,8 @@ use crate::domain::revision::Revision;
 use crate::domain::schedule::{Punctuality, Schedule};
 use crate::domain::settings::Settings;
 use crate::domain::state::{Pause, State};
-use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
 use crate::ledger::Waiting;
-
-fn strategy_name(text: &str) -> Result<StrategyName, Invalid> {
-    StrategyName::parse(text).map_err(Invalid::Name)
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +26,8 @@ struct StateBody {
     state: State,
     note: Option<String>,
     waiting: Option<WaitingWord>,
+    /// The push that was seen to wait: with it, nothing is done when another one does.
+    hold: Option<Revision>,
     /// Where it may stand; see [`OperatorRequest`].
     #[serde(default, rename = "internal_password")]
     _password: serde::de::IgnoredAny,
@@ -59,9 +56,9 @@ pub(crate) async fn set_state(
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
     let strategy = strategy_name(&name)?;
-    let StateBody { state: wanted, note, waiting, .. } = read_body(&request.body)?;
+    let StateBody { state: wanted, note, waiting, hold, .. } = read_body(&request.body)?;
     let waiting = waiting.map(Waiting::from);
-    let wish = StateWish { state: wanted, note: checked_note(note)?, waiting, seen: None };
+    let wish = StateWish { state: wanted, note: checked_note(note)?, waiting, seen: hold };
     let receipt = state.desk.set_state(&request.operator, strategy.clone(), wish, request.if_match).await?;
     let message = match wanted {
         State::Live => "策略已恢复运行：推送立即生效",
@@ -131,6 +128,8 @@ pub(crate) async fn remove_schedule(
 #[derive(Serialize)]
 struct StandingAnswer<'a> {
     strategy_name: &'a str,
+    /// The newest of its list and of its state: whoever changes the state names it in `If-Match`.
+    revision: Revision,
     state: State,
     note: Option<&'a str>,
     /// Since when; null where the operator never said.
@@ -154,25 +153,29 @@ pub(crate) async fn standing(
     let book = state.store.book();
     let (settings, strategy) = (book.settings(), book.strategy(&name));
     let standing = settings.standing(&name);
-    if strategy.is_none() && standing.is_none() && settings.hold(&name).is_none() {
+    let sequence = strategy.map_or_else(|| settings.sequence_taken(&name), |strategy| strategy.sequence);
+    if strategy.is_none() && standing.is_none() && settings.hold(&name).is_none() && sequence.is_none() {
         return Err(UnknownStrategy(name).into());
     }
     let time = |at| state.zone.rfc3339(at);
     let schedule = settings.schedule(&name).map(|schedule| &**schedule);
     let last_push_at = book.last_push_at(&name);
     let met = strategy.and_then(|strategy| strategy.told.met);
-    Ok(json(&StandingAnswer {
+    let revision = book.state_revision(&name);
+    let answer = StandingAnswer {
         strategy_name: name.as_str(),
+        revision,
         state: settings.state(&name),
         note: standing.and_then(|(standing, _)| standing.note.as_deref()),
         since: standing.map(|(_, mark)| time(mark.updated_at)),
         hold: settings.hold(&name).map(|hold| hold.id),
         schedule,
         punctuality: schedule.map(|schedule| schedule.status(met, last_push_at, state.clock.now())),
-        sequence: strategy.and_then(|strategy| strategy.sequence),
+        sequence,
         last_push_at: last_push_at.map(time),
         spoken_at: strategy.and_then(|strategy| strategy.told.spoken_at).map(time),
-    }))
+    };
+    Ok(json_with_tag(&answer, revision))
 }
 
 #[derive(Deserialize)]
@@ -185,7 +188,7 @@ struct PauseBody {
 /// `POST /api/v1/pause`
 pub(crate) async fn pause(Shared(state): Shared<AppState>, request: OperatorRequest) -> Result<Response, AppError> {
     let PauseBody { account, paused, note } = read_body(&request.body)?;
-    let account = account.map(|name| AccountName::parse(&name).map_err(Invalid::AccountName)).transpose()?;
+    let account = account.as_deref().map(account_name).transpose()?;
     let pause = Pause { paused, note: checked_note(note)? };
     let receipt = state.desk.pause(&request.operator, account.clone(), pause).await?;
     let message = if paused {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{Last, OperatorRequest, PathText, Query};
+use super::super::extract::{Last, OperatorRequest, PathText, Query, strategy_name};
 use super::as_of::AsOf;
 use super::revisions::{ChangeDto, RevisionDto};
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
@@ -103,7 +103,7 @@ pub(crate) async fn revisions(
     PathText(name): PathText,
     Query(page): Query<PageQuery>,
 ) -> Result<Response, AppError> {
-    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let strategy = strategy_name(&name)?;
     let limit = page.limit.0.map_or(USUAL_LIMIT, |Positive(limit)| limit.min(MAX_LIMIT));
     let before = page.before.0.map(|Positive(before)| Revision::new(before));
     let filter = Filter { strategy: Some(strategy.clone()), ..Filter::default() };
@@ -144,7 +144,7 @@ pub(crate) async fn diff(
     PathText(name): PathText,
     Query(ends): Query<DiffQuery>,
 ) -> Result<Response, AppError> {
-    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let strategy = strategy_name(&name)?;
     // Before the first revision nothing was held.
     let from = AsOf::parameter("from", &ends.from, &state.zone)?.unwrap_or(AsOf::Revision(Revision::NONE));
     let to = AsOf::parameter("to", &ends.to, &state.zone)?.unwrap_or(AsOf::Revision(state.store.book().revision()));
@@ -175,7 +175,7 @@ pub(crate) async fn restore(
     PathText(name): PathText,
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
-    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let strategy = strategy_name(&name)?;
     let RestoreBody { revision, freeze } =
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
     let freeze = freeze.unwrap_or(true);
@@ -205,7 +205,7 @@ pub(crate) async fn remove(
     Query(query): Query<RemoveQuery>,
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
-    let strategy = StrategyName::parse(&name).map_err(Invalid::Name)?;
+    let strategy = strategy_name(&name)?;
     let revive = query.then.0.is_some();
     let receipt = state.desk.remove(&request.operator, strategy.clone(), revive, request.if_match).await?;
     Ok(json(&ChangeAnswer::new("策略已删除", OPERATOR_AUTH, &strategy, &receipt)))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{PathText, Query, Typed};
+use super::super::extract::{PathText, Query, Typed, account_name};
 use super::accounts::pause_of;
 use super::form::CheckedForm;
 use super::links::account_path;
@@ -72,10 +72,6 @@ impl AccountPage {
     }
 }
 
-pub(super) fn parse(name: &str) -> Result<AccountName, AppError> {
-    Ok(AccountName::parse(name).map_err(Invalid::AccountName)?)
-}
-
 impl Wanted {
     fn new(asked: &AccountQuery, capital: &[Capital]) -> Self {
         let (strategy, amount) = (asked.strategy.to_string(), asked.wanted.to_string());
@@ -122,7 +118,7 @@ pub(super) async fn page(
     PathText(name): PathText,
     Query(asked): Query<AccountQuery>,
 ) -> Result<Response, AppError> {
-    let name = parse(&name)?;
+    let name = account_name(&name)?;
     let settled = book.settings().account(&name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?.clone();
     let capital = capital(&book, &settled.account);
     let pause = Paused::of(book.settings(), Some(&name));
@@ -161,7 +157,7 @@ pub(super) async fn pause(
     PathText(name): PathText,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let name = parse(&name)?;
+    let name = account_name(&name)?;
     state.desk.pause(&form.operator, Some(name.clone()), pause_of(&form.fields)?).await?;
     Ok(see_other(&account_path(name.as_str())))
 }
@@ -172,7 +168,7 @@ pub(super) async fn release(
     PathText(name): PathText,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let name = parse(&name)?;
+    let name = account_name(&name)?;
     if state.terminals.release(&name) {
         tracing::info!(address = %form.operator.address(), account = %name, "an account's terminal was released");
     }
@@ -209,7 +205,7 @@ pub(super) async fn ask_delete(
     Member(v): Member,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    draw_delete(&state, v, parse(&name)?, false)
+    draw_delete(&state, v, account_name(&name)?, false)
 }
 
 /// `POST /accounts/{name}/delete`
@@ -218,7 +214,7 @@ pub(super) async fn delete(
     PathText(name): PathText,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let name = parse(&name)?;
+    let name = account_name(&name)?;
     let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))?;
     match state.desk.remove_account(&form.operator, name.clone(), Some(expected)).await {
         Ok(_) => {

@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::PathText;
-use super::account::parse;
+use super::super::extract::{PathText, account_name};
 use super::account_form::{AccountForm, Row};
 use super::form::{CheckedForm, Fields};
 use super::links::account_path;
@@ -19,7 +18,6 @@ use super::{html, see_other};
 use crate::desk::{AccountPreview, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::report::Side;
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
@@ -51,7 +49,7 @@ struct SettingsPage {
 struct Seen {
     changes: Vec<SettledLine>,
     orders: AccountPreview,
-    /// Whether what the terminal holds now is not known, so that the orders begin from nothing.
+    /// Whether the account is not there yet, so that the orders begin from nothing.
     from_nothing: bool,
 }
 
@@ -85,7 +83,7 @@ pub(super) async fn page(
     Member(v): Member,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    let (name, book) = (parse(&name)?, state.store.book());
+    let (name, book) = (account_name(&name)?, state.store.book());
     let form = book.settings().account(&name).map(|settled| AccountForm::of(&settled.account));
     let page = SettingsPage::new(&book, v, name, form.unwrap_or_default());
     Ok(page.draw(StatusCode::OK, SPARE_ROWS))
@@ -98,7 +96,7 @@ pub(super) async fn edit(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
-    let mut page = SettingsPage::sent(&state, v, parse(&name)?, &fields)?;
+    let mut page = SettingsPage::sent(&state, v, account_name(&name)?, &fields)?;
     let action = fields.get("action");
     if action == "more" {
         return Ok(page.draw(StatusCode::OK, MORE_ROWS));
@@ -185,10 +183,8 @@ impl SettingsPage {
         let settled = settled.map_or_else(new, |settled| (*settled).clone());
         let (desk, at) = (state.desk.clone(), self.v.now);
         let make = move || {
-            let is_known =
-                settled.mark.revision != Revision::NONE && book.target(&settled, trading_day_began(at)).is_ok();
             let orders = desk.preview_account(&settled, Supposed::Account(account), at);
-            Ok(Seen { changes, orders, from_nothing: !is_known })
+            Ok(Seen { changes, orders, from_nothing: settled.mark.revision == Revision::NONE })
         };
         self.preview = Some(state.workshop.make(make).await?);
         Ok(self.draw(status, SPARE_ROWS))

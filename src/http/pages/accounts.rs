@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::api::states::checked_note;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{Query, Typed};
+use super::super::extract::{Query, Typed, account_name};
 use super::form::{CheckedForm, Fields};
 use super::links::account_path;
 use super::view::{Member, Paused, Reading, View};
@@ -62,7 +62,7 @@ pub(super) struct NewQuery {
 
 /// `GET /account?name=`: on to the form of the account of that name.
 pub(super) async fn create(Member(_): Member, Query(query): Query<NewQuery>) -> Result<Response, AppError> {
-    let name = AccountName::parse(&query.name).map_err(Invalid::AccountName)?;
+    let name = account_name(&query.name)?;
     Ok(see_other(&format!("{}/settings", account_path(name.as_str()))))
 }
 

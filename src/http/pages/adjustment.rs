@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{Query, Typed};
+use super::super::extract::{Query, Typed, strategy_name};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::overlay_row::{OverlayRow, digest, rows_of};
@@ -63,7 +63,7 @@ fn overlay_name(text: &str) -> Result<StrategyName, AppError> {
         with_prefix = format!("{ADJUSTMENT_PREFIX}{text}");
         &with_prefix
     };
-    Ok(StrategyName::parse(text).map_err(Invalid::Name)?)
+    Ok(strategy_name(text)?)
 }
 
 fn overlays(book: &Book) -> Vec<String> {

@@ -8,11 +8,10 @@ use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{PathText, Query, Typed};
+use super::super::extract::{PathText, Query, Typed, strategy_name};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
-use super::strategy::parse;
 use super::view::{Member, View};
 use super::{html, see_other};
 use crate::desk::{NotDone, Proposal};
@@ -97,7 +96,7 @@ pub(super) async fn ask_restore(
     Query(asked): Query<RestoreQuery>,
 ) -> Result<Response, AppError> {
     let to = revision(&asked.to, "to")?;
-    draw(&state, v, parse(&name)?, Some(to), Occasion::Asked).await
+    draw(&state, v, strategy_name(&name)?, Some(to), Occasion::Asked).await
 }
 
 /// `GET /strategies/{name}/delete`
@@ -106,7 +105,7 @@ pub(super) async fn ask_delete(
     Member(v): Member,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    draw(&state, v, parse(&name)?, None, Occasion::Asked).await
+    draw(&state, v, strategy_name(&name)?, None, Occasion::Asked).await
 }
 
 /// `POST /strategies/{name}/restore`
@@ -115,7 +114,7 @@ pub(super) async fn restore(
     PathText(name): PathText,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let (name, expected) = (parse(&name)?, expected(&form.fields)?);
+    let (name, expected) = (strategy_name(&name)?, expected(&form.fields)?);
     let to = revision(form.fields.get("to"), "to")?;
     // So that the next push does not undo it.
     let freeze = freezes(&form.fields);
@@ -129,7 +128,7 @@ pub(super) async fn delete(
     PathText(name): PathText,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
-    let (name, expected) = (parse(&name)?, expected(&form.fields)?);
+    let (name, expected) = (strategy_name(&name)?, expected(&form.fields)?);
     let done = state.desk.remove(&form.operator, name.clone(), false, Some(expected)).await;
     answer(&state, form.v, name, None, true, done).await
 }

@@ -10,11 +10,10 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::api::states::checked_note;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{PathText, Query, Typed};
+use super::super::extract::{PathText, Query, Typed, strategy_name};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
-use super::strategy::parse;
 use super::view::{Member, View};
 use super::{html, see_other};
 use crate::desk::{Proposal, StateWish};
@@ -215,7 +214,7 @@ pub(super) async fn ask(
     Query(query): Query<StateQuery>,
 ) -> Result<Response, AppError> {
     let asked = Asked { wanted: self::state(&query.to)?, note: String::new(), chosen: None };
-    draw(&state, v, parse(&name)?, asked, Occasion::Asked).await
+    draw(&state, v, strategy_name(&name)?, asked, Occasion::Asked).await
 }
 
 /// `POST /strategies/{name}/state`
@@ -225,7 +224,7 @@ pub(super) async fn set(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
-    let (name, asked, seen) = (parse(&name)?, Asked::sent(&fields)?, Seen::sent(&fields)?);
+    let (name, asked, seen) = (strategy_name(&name)?, Asked::sent(&fields)?, Seen::sent(&fields)?);
     if Seen::now(&state.store.book(), &name) != seen {
         return draw(&state, v, name, asked, Occasion::Moved).await;
     }
@@ -235,7 +234,7 @@ pub(super) async fn set(
     let waiting = asked.chosen.filter(|_| asked.wanted == State::Live);
     let note = checked_note(Some(asked.note.clone()))?;
     let wish = StateWish { state: asked.wanted, note, waiting, seen: seen.hold };
-    match state.desk.set_state(&operator, name.clone(), wish, Some(seen.list)).await {
+    match state.desk.set_state(&operator, name.clone(), wish, Some(seen.list.max(seen.state))).await {
         Ok(_) => Ok(see_other(&strategy_path(name.as_str()))),
         Err(not_done) if not_done.is_conflict() || not_done.is_about_another_push() => {
             draw(&state, v, name, asked, Occasion::Moved).await

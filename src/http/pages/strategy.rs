@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::csv::{Rows, download};
-use super::super::error::{AppError, Invalid};
-use super::super::extract::{PathText, Query, Typed};
+use super::super::error::AppError;
+use super::super::extract::{PathText, Query, Typed, strategy_name};
 use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart};
 use super::html;
@@ -133,10 +133,6 @@ struct PositionRow {
     remark: String,
 }
 
-pub(super) fn parse(name: &str) -> Result<StrategyName, AppError> {
-    Ok(StrategyName::parse(name).map_err(Invalid::Name)?)
-}
-
 /// Which part of the timeline.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -151,7 +147,7 @@ pub(super) async fn page(
     PathText(name): PathText,
     Query(place): Query<TimelineQuery>,
 ) -> Result<Response, AppError> {
-    let name = parse(&name)?;
+    let name = strategy_name(&name)?;
     let before: Option<Revision> = place.before.parse().ok();
     let filter = Filter { strategy: Some(name.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, TIMELINE + 1).await?;
@@ -245,7 +241,7 @@ async fn invested_over_time(
 
 /// `GET /strategies/{name}/positions.csv`
 pub(super) async fn csv(Reading { book, .. }: Reading, PathText(name): PathText) -> Result<Response, AppError> {
-    let name = parse(&name)?;
+    let name = strategy_name(&name)?;
     let strategy = Arc::clone(book.strategy(&name).ok_or_else(|| UnknownStrategy(name.clone()))?);
     let begin = Rows::headed(&["code", "name", "volume", "cost", "remark"]).bytes();
     let rest = stream::iter((0..strategy.list.len()).step_by(EXPORTED)).map(move |from| rows_from(&strategy, from));

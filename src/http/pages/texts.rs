@@ -461,7 +461,8 @@ texts! {
     no_orders: "不会下单。", "None.";
     side: "方向", "Side";
     order_is_held: "暂不交易", "held: not traded now";
-    orders_from_nothing: "不知道账户现在按目标持有什么，以下从空仓算起。", "What the account holds by its target is not known; these begin from nothing.";
+    orders_from_nothing: "账户还没有目标，以下从空仓算起。", "The account has no target yet; these begin from nothing.";
+    present_unknown: "账户现在的目标不完整：不知道它按目标持有什么，也就不知道会下什么单。这些策略从未推送或已删除：", "The account's present target is incomplete: what it holds by it is not known, and so neither is what would be traded. These strategies never pushed or are closed:";
     cash_needed: "约需资金（元）", "Cash needed, about (CNY)";
     cash_hint: "按策略的均价估算；负数为卖出所得", "at the strategies' average costs; below zero where sales bring more";
     rounded: "取整带来的差异", "What lots change";

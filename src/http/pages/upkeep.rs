@@ -7,10 +7,9 @@ use axum::response::Response;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::PathText;
+use super::super::extract::{PathText, strategy_name};
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
-use super::strategy::parse;
 use super::view::{Member, View};
 use super::{html, see_other};
 use crate::desk::NotDone;
@@ -80,7 +79,7 @@ pub(super) async fn page(
     Member(v): Member,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    Ok(UpkeepPage::new(&state.store.book(), v, parse(&name)?)?.draw(StatusCode::OK))
+    Ok(UpkeepPage::new(&state.store.book(), v, strategy_name(&name)?)?.draw(StatusCode::OK))
 }
 
 /// Where a form's answer was, a reload or a language switch asks again.
@@ -114,7 +113,7 @@ pub(super) async fn set_schedule(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
-    let (name, expected, typed) = (parse(&name)?, expected(&fields)?, fields.get("times"));
+    let (name, expected, typed) = (strategy_name(&name)?, expected(&fields)?, fields.get("times"));
     let all_days = fields.get("days") == "all";
     let days = if all_days { Days::All } else { Days::Trading };
     let schedule = if fields.get("action") == "remove" {
@@ -149,7 +148,7 @@ pub(super) async fn set_sequence(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
-    let (name, expected, typed) = (parse(&name)?, expected(&fields)?, fields.get("last").trim());
+    let (name, expected, typed) = (strategy_name(&name)?, expected(&fields)?, fields.get("last").trim());
     let last = if typed.is_empty() { Some(None) } else { typed.parse().ok().filter(|last| *last >= 0).map(Some) };
     let page = |v| -> Result<UpkeepPage, AppError> {
         Ok(UpkeepPage { sequence: typed.to_owned(), ..UpkeepPage::new(&state.store.book(), v, name.clone())? })
