@@ -22,7 +22,7 @@ def failing_sync(tmp_path_factory):
 
 @pytest.fixture
 def disk(request, tmp_path, failing_sync):
-    """A server on a disk that fails as often as its fault has bytes, under the log or a file that is named, and the fault."""
+    """A server on a disk that fails as often as its fault has bytes, and the fault; a test may name on which file."""
     fault = tmp_path / "fault"
     fault.write_bytes(b"")
     file = getattr(request, "param", "jq2qmt.db-wal")
