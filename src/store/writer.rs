@@ -366,7 +366,9 @@ impl Writer {
 
     /// Lets everybody see what is now on disk.
     fn publish(&mut self, ledger: Ledger, appended: &Appended) {
-        self.book.store(Arc::new(ledger.book.clone()));
+        let mut book = ledger.book.clone();
+        book.note_change(ledger.head.at);
+        self.book.store(Arc::new(book));
         self.ledger = ledger;
         self.witness.note(&Witnessed::new(self.lineage, &self.ledger.head));
         let stored: Arc<[Stored]> = appended.entries.iter().map(Stored::from).collect();
