@@ -284,7 +284,7 @@ mod tests {
             let topic = Topic::Account(AccountName::parse(account).unwrap());
             self.revision += 1;
             let (account, mark) = (serde_json::from_str(settings).unwrap(), mark(self.revision));
-            let settled = Setting::Account(Some(Settled { account, former: Vec::new(), mark }));
+            let settled = Setting::Account(Settled { account, former: Vec::new(), mark });
             self.book.settings_mut().settle(topic, settled, mark);
         }
 

@@ -129,6 +129,11 @@ impl Document {
             Self::Schedule(strategy, _) => Topic::Schedule(strategy.clone()),
         }
     }
+
+    /// Whether it is taken away.
+    pub const fn is_withdrawn(&self) -> bool {
+        matches!(self, Self::Account(_, None) | Self::Schedule(_, None))
+    }
 }
 
 /// A signed token: when it says that it was signed, and the SHA-256 of its signature.

@@ -22,6 +22,7 @@ pub use self::change::{Change, Deed, Document, Put, Receipt, Rejected, SetState,
 pub use self::document::DocumentState;
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
 pub use self::forgotten::Forgotten;
+pub use self::settle::former;
 pub use self::state::{StrategyState, seal, seal_list, seal_past, written_met};
 pub use self::unfold::Unfolded;
 pub use self::written::{read_changes, read_list, write_changes, write_list};
