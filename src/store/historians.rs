@@ -126,7 +126,8 @@ mod tests {
     async fn what_nobody_waits_for_any_more_ends() {
         let dir = tempfile::tempdir().unwrap();
         let store = open(&dir).await;
-        let counting = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let counting =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT max(i) FROM n";
         let here = async {
             let mut historian = store.historians.one().await.unwrap();
             sqlx::query(counting).fetch_one(&mut *historian).await.map(|_| ())
