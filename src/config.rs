@@ -299,87 +299,121 @@ impl CommandLine {
     /// # Errors
     /// When what is said does not fit together.
     pub fn config(&self) -> anyhow::Result<Config> {
-        let file = self.file()?;
-        // `jq2qmt --listen X serve` and `jq2qmt serve --listen X` say the same.
-        let (said, above) = match &self.command {
-            Some(Command::Serve(options)) => (options, Some(&self.serve)),
-            _ => (&self.serve, None),
-        };
-        let places = self.places_over(file.data_dir, file.keys_dir);
-        let listen = said.listen.or(above.and_then(|above| above.listen)).or(file.listen);
+        let (file, said) = (self.file()?, self.said());
+        let listen = said.first(|options| options.listen).or(file.listen);
         let listen = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 5366)));
-        let proxies = [Some(said), above].into_iter().flatten().map(|options| &options.trusted_proxy);
-        let proxies = match proxies.into_iter().find(|proxies| !proxies.is_empty()) {
-            Some(proxies) => proxies.clone(),
-            None => {
-                file.trusted_proxy.iter().map(|text| text.parse()).collect::<Result<_, String>>().map_err(Error::msg)?
-            }
-        };
+        let proxies = said.proxies(&file)?;
         let is_private = listen.ip().is_loopback() && proxies.is_empty();
-        let reads_said = said.reads.or(above.and_then(|above| above.reads)).or(file.reads);
+        let reads_said = said.first(|options| options.reads).or(file.reads);
         let reads = match reads_said {
             Some(reads) => reads,
             None if is_private => Reads::Open,
-            None => bail!(
-                "{}, so say who may read the positions:\n  \
-                 --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
-                 --reads open  everybody who reaches the port",
-                if listen.ip().is_loopback() {
-                    "through a proxy (--trusted-proxy) other machines reach the server".to_owned()
-                } else {
-                    format!("{listen} can be reached from other machines")
-                }
-            ),
+            None => bail!(who_may_read(listen)),
         };
-        let demo = said.demo || above.is_some_and(|above| above.demo) || file.demo;
+        let demo = said.any(|options| options.demo) || file.demo;
         if demo && !is_private {
             bail!(
                 "--demo is for this machine alone (--listen 127.0.0.1:5366, no --trusted-proxy): a terminal that read its \
                  example positions would trade them"
             );
         }
-        let public_host = said.public_host.clone().or(above.and_then(|above| above.public_host.clone()));
-        let public_host = match (public_host, file.public_host) {
-            (None, Some(text)) => Some(text.parse().with_context(|| format!("public-host = {text:?} cannot be used"))?),
-            (said, _) => said,
-        };
         let reach = Reach {
-            public_host,
+            public_host: said.public_host(&file)?,
             proxies,
             by_known_names: reads == Reads::Open && listen.ip().is_loopback(),
             for_this_machine: reads_said.is_none(),
         };
-        let text = |pick: fn(&ServeOptions) -> &Option<PathBuf>| {
-            pick(said).clone().or(above.and_then(|above| pick(above).clone()))
-        };
-        let cert = text(|options| &options.tls_cert).or(file.tls_cert);
-        let key = text(|options| &options.tls_key).or(file.tls_key);
-        let tls = match (cert, key) {
-            (Some(cert), Some(key)) => Some(Tls { cert, key }),
-            (None, None) => None,
-            _ => bail!("--tls-cert and --tls-key go together"),
-        };
-        let zone = said.zone.clone().or(above.and_then(|above| above.zone.clone())).or(file.zone);
-        let zone = zone.unwrap_or_else(|| "Asia/Shanghai".to_owned());
-        let max_age = said.token_max_age.or(above.and_then(|above| above.token_max_age)).or(file.token_max_age);
-        let max_age = max_age.unwrap_or(300);
-        if !(1..=86_400).contains(&max_age) {
-            bail!("--token-max-age must be 1 to 86400 seconds");
-        }
         Ok(Config {
-            places,
             listen,
             reads,
             reach,
-            tls,
-            zone: Zone::named(&zone).with_context(|| format!("{zone:?} is no time zone, such as Asia/Shanghai"))?,
-            token_max_age: Duration::from_secs(max_age),
+            tls: said.tls(&file)?,
+            zone: said.zone(&file)?,
+            token_max_age: said.token_max_age(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
-            new: said.new || above.is_some_and(|above| above.new),
+            new: said.any(|options| options.new),
             demo,
             first_password: environment("JQ2QMT_PASSWORD"),
+            places: self.places_over(file.data_dir, file.keys_dir),
         })
     }
+
+    /// `jq2qmt --listen X serve` and `jq2qmt serve --listen X` say the same.
+    const fn said(&self) -> Said<'_> {
+        match &self.command {
+            Some(Command::Serve(options)) => Said { here: options, above: Some(&self.serve) },
+            _ => Said { here: &self.serve, above: None },
+        }
+    }
+}
+
+/// What flags and the environment say about the server: behind the command, and before it.
+struct Said<'a> {
+    here: &'a ServeOptions,
+    above: Option<&'a ServeOptions>,
+}
+
+impl Said<'_> {
+    /// What is said nearest to the command.
+    fn first<T>(&self, pick: impl Fn(&ServeOptions) -> Option<T>) -> Option<T> {
+        pick(self.here).or_else(|| self.above.and_then(pick))
+    }
+
+    fn any(&self, pick: fn(&ServeOptions) -> bool) -> bool {
+        pick(self.here) || self.above.is_some_and(pick)
+    }
+
+    fn proxies(&self, file: &File) -> anyhow::Result<Vec<Network>> {
+        let said = |options: &ServeOptions| Some(options.trusted_proxy.clone()).filter(|proxies| !proxies.is_empty());
+        let written = || file.trusted_proxy.iter().map(|text| text.parse()).collect::<Result<_, String>>();
+        self.first(said).map_or_else(written, Ok).map_err(Error::msg)
+    }
+
+    fn public_host(&self, file: &File) -> anyhow::Result<Option<PublicHost>> {
+        let written = |text: &String| text.parse().with_context(|| format!("public-host = {text:?} cannot be used"));
+        match self.first(|options| options.public_host.clone()) {
+            None => file.public_host.as_ref().map(written).transpose(),
+            said => Ok(said),
+        }
+    }
+
+    fn tls(&self, file: &File) -> anyhow::Result<Option<Tls>> {
+        let cert = self.first(|options| options.tls_cert.clone()).or_else(|| file.tls_cert.clone());
+        let key = self.first(|options| options.tls_key.clone()).or_else(|| file.tls_key.clone());
+        match (cert, key) {
+            (Some(cert), Some(key)) => Ok(Some(Tls { cert, key })),
+            (None, None) => Ok(None),
+            _ => bail!("--tls-cert and --tls-key go together"),
+        }
+    }
+
+    fn zone(&self, file: &File) -> anyhow::Result<Zone> {
+        let zone = self.first(|options| options.zone.clone()).or_else(|| file.zone.clone());
+        let zone = zone.as_deref().unwrap_or("Asia/Shanghai");
+        Zone::named(zone).with_context(|| format!("{zone:?} is no time zone, such as Asia/Shanghai"))
+    }
+
+    fn token_max_age(&self, file: &File) -> anyhow::Result<Duration> {
+        let max_age = self.first(|options| options.token_max_age).or(file.token_max_age).unwrap_or(300);
+        if !(1..=86_400).contains(&max_age) {
+            bail!("--token-max-age must be 1 to 86400 seconds");
+        }
+        Ok(Duration::from_secs(max_age))
+    }
+}
+
+/// Why a server that others reach does not start before it is said who may read.
+fn who_may_read(listen: SocketAddr) -> String {
+    let why = if listen.ip().is_loopback() {
+        "through a proxy (--trusted-proxy) other machines reach the server".to_owned()
+    } else {
+        format!("{listen} can be reached from other machines")
+    };
+    format!(
+        "{why}, so say who may read the positions:\n  \
+         --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
+         --reads open  everybody who reaches the port"
+    )
 }
 
 fn scope(text: &str) -> Result<Scope, String> {

@@ -22,5 +22,13 @@ pub(super) async fn run(places: &Places) -> anyhow::Result<ExitCode> {
             say(format_args!("the history is unbroken, but strategy {strategy:?} is ASTRAY: {reason}"))?;
             ExitCode::FAILURE
         }
+        Verdict::Misremembered(reason) => {
+            say(format_args!(
+                "the history is unbroken and leads to the current state, but {reason}: questions about the past may be \
+                 answered wrongly. To have what is made from the history made anew, stop the server, set is_unfolded to 0 in \
+                 the table upkeep, and start it again"
+            ))?;
+            ExitCode::FAILURE
+        }
     })
 }

@@ -17,7 +17,7 @@ use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
 use crate::domain::target::{Incomplete, Target, TargetLine};
-use crate::ledger::{Document, Receipt};
+use crate::ledger::{Document, Receipt, former};
 
 /// What is supposed, to see what it would do.
 #[derive(Debug)]
@@ -104,7 +104,9 @@ impl Desk {
             }
             Supposed::Account(account) => {
                 let mark = Mark { revision: book.revision(), ..settled.mark };
-                let supposed = Settled { account, mark, ..settled.clone() };
+                let before = Some(&settled.account);
+                let former = former(&book, &settled.former, before, Some(&account));
+                let supposed = Settled { name: settled.name.clone(), account, former, mark };
                 (book.target(&supposed, began), Vec::new())
             }
         };

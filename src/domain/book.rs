@@ -194,6 +194,7 @@ pub struct Book {
     newest: Option<Mark>,
     newest_ordinary: Option<Mark>,
     newest_adjustment: Option<Mark>,
+    changed_at: Option<Moment>,
     settings: Settings,
     /// Accounts as their terminals have reported them.
     reported: OrdMap<AccountName, Arc<Reported>>,
@@ -239,6 +240,16 @@ impl Book {
     /// The newest revision of anything: of a list, or of what is settled.
     pub fn revision(&self) -> Revision {
         [self.newest, self.settings.newest()].into_iter().flatten().map(|mark| mark.revision).max().unwrap_or_default()
+    }
+
+    /// When the newest revision of anything was made, as it says; None where nobody noted it.
+    pub const fn changed_at(&self) -> Option<Moment> {
+        self.changed_at
+    }
+
+    /// Notes when the newest revision was made.
+    pub const fn note_change(&mut self, at: Moment) {
+        self.changed_at = Some(at);
     }
 
     /// What is settled around the lists.

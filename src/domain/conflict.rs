@@ -284,7 +284,7 @@ mod tests {
             let name = AccountName::parse(account).unwrap();
             self.revision += 1;
             let (account, mark) = (serde_json::from_str(settings).unwrap(), mark(self.revision));
-            let settled = Setting::Account(Some(Settled { name: name.clone(), account, former: Vec::new(), mark }));
+            let settled = Setting::Account(Settled { name: name.clone(), account, former: Vec::new(), mark });
             self.book.settings_mut().settle(Topic::Account(name), settled, mark);
         }
 

@@ -165,7 +165,7 @@ impl Schedule {
         let Some((slot, due)) = due else { return Punctuality::NotDue };
         if met.is_some_and(|met| met.day == today && met.slots & bit(slot) != 0) {
             Punctuality::OnTime
-        } else if last_push_at.is_some_and(|at| at > due) {
+        } else if last_push_at.is_some_and(|at| at > due && at <= now) {
             Punctuality::Late
         } else {
             Punctuality::Silent
@@ -267,6 +267,7 @@ mod tests {
         assert_eq!(status(&[(2, "09:30"), (2, "14:50")], "09:35"), "silent", "Friday's pushes are Friday's");
         assert_eq!(status(&[(4, "23:59")], "09:35"), "silent", "a push on Sunday meets nothing of Monday");
         assert_eq!(status(&[(5, "09:30")], "23:59"), "silent");
+        assert_eq!(status(&[(6, "09:30")], "09:35"), "silent", "a clock that is right again");
     }
 
     #[test]

@@ -50,8 +50,10 @@ pub enum Setting {
     Taken(i64),
     /// By when pushes are expected; None when that is not said.
     Schedule(Option<Schedule>),
-    /// A trading account; None when there is none of that name any more.
-    Account(Option<Settled>),
+    /// A trading account.
+    Account(Settled),
+    /// No account of that name any more, and what its strategies had wanted.
+    NoAccount(Vec<Former>),
     /// Whether polls are answered.
     Pause(Pause),
     /// What is looked at before a push counts.
@@ -68,6 +70,8 @@ pub struct Settings {
     taken: OrdMap<StrategyName, i64>,
     schedules: OrdMap<StrategyName, Arc<Schedule>>,
     accounts: OrdMap<AccountName, Arc<Settled>>,
+    /// What accounts that are gone would list as zero, should they come back: their terminals may still hold it.
+    gone: OrdMap<AccountName, Arc<Vec<Former>>>,
     pauses: OrdMap<Option<AccountName>, Arc<(Pause, Mark)>>,
     guards: Option<Arc<Guards>>,
     locks: OrdMap<AccountName, Arc<(Vec<Lock>, Mark)>>,
@@ -83,6 +87,7 @@ impl Settings {
 
     /// Settles something. The mark is that of the revision that says so.
     pub fn settle(&mut self, topic: Topic, setting: Setting, mark: Mark) {
+        let is_there = !matches!(setting, Setting::Hold(None) | Setting::Schedule(None) | Setting::NoAccount(_));
         match (&topic, setting) {
             (Topic::State(name), Setting::State(standing)) => {
                 self.standings.insert(name.clone(), Arc::new((standing, mark)));
@@ -100,10 +105,13 @@ impl Settings {
                 self.schedules.insert(name.clone(), Arc::new(schedule));
             }
             (Topic::Schedule(name), _) => drop(self.schedules.remove(name)),
-            (Topic::Account(name), Setting::Account(Some(settled))) => {
+            (Topic::Account(name), Setting::Account(settled)) => {
                 self.accounts.insert(name.clone(), Arc::new(settled));
             }
-            (Topic::Account(name), _) => drop(self.accounts.remove(name)),
+            (Topic::Account(name), Setting::NoAccount(former)) => {
+                self.accounts.remove(name);
+                self.gone.insert(name.clone(), Arc::new(former));
+            }
             (Topic::Pause(account), Setting::Pause(pause)) => {
                 self.pauses.insert(account.clone(), Arc::new((pause, mark)));
             }
@@ -112,10 +120,14 @@ impl Settings {
                 self.locks.insert(account.clone(), Arc::new((locks, mark)));
             }
             // A reader of documents gives each topic a setting of its own.
-            (Topic::State(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_), _) => return,
+            (Topic::State(_) | Topic::Account(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_), _) => return,
         }
         self.newest = Some(self.newest.map_or(mark, |newest| newest.newest(mark)));
-        self.marks.insert(topic, mark);
+        if is_there {
+            self.marks.insert(topic, mark);
+        } else {
+            self.marks.remove(&topic);
+        }
     }
 
     /// The newest revision about anything settled.
@@ -123,7 +135,7 @@ impl Settings {
         self.newest
     }
 
-    /// The newest revision of a topic; [`Revision::NONE`] for one of which nothing was ever settled.
+    /// The newest revision of a topic; [`Revision::NONE`] for one of which nothing is settled.
     pub fn revision(&self, topic: &Topic) -> Revision {
         self.marks.get(topic).map_or(Revision::NONE, |mark| mark.revision)
     }
@@ -167,6 +179,12 @@ impl Settings {
     /// The account of that name.
     pub fn account(&self, name: &AccountName) -> Option<&Arc<Settled>> {
         self.accounts.get(name)
+    }
+
+    /// What an account followed once and does not follow any more; also of one that is gone.
+    pub fn former(&self, name: &AccountName) -> &[Former] {
+        let here = self.accounts.get(name).map(|settled| &settled.former);
+        here.or_else(|| self.gone.get(name).map(|former| &**former)).map_or(&[], Vec::as_slice)
     }
 
     /// Every account, by name.

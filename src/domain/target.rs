@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::account::{Account, Adjustments, Fresh};
 use super::board::{self, Board};
 use super::book::{Book, Mark, Strategy};
-use super::calendar::{Day, trading_day_before};
+use super::calendar::{Day, trading_day_before, trading_day_began};
 use super::code::{Code, Instrument};
 use super::decimal::{Amount, Decimal, Scaled, Volume};
 use super::lock::Lock;
@@ -143,9 +143,11 @@ impl Line {
     }
 }
 
-/// Whether a strategy's word is of today. What the operator made flat is the operator's word.
+/// Whether a strategy's word is of today: a word that a clock put into the days to come is of none. What the operator made flat
+/// is the operator's word.
 fn has_spoken(book: &Book, strategy: &Strategy, began: Moment) -> bool {
-    strategy.told.spoken_at.is_some_and(|at| at >= began) || book.settings().state(&strategy.name) == State::Flat
+    strategy.told.spoken_at.is_some_and(|at| trading_day_began(at) == began)
+        || book.settings().state(&strategy.name) == State::Flat
 }
 
 /// Whether a strategy's own word is newer than a lock.

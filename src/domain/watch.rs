@@ -1,5 +1,6 @@
 //! What deserves somebody's attention.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::board::Board;
@@ -18,6 +19,9 @@ const MOST_WAITING: usize = 20;
 /// How far the clock may be put back without a word: a time service does it by less.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(1);
 
+/// How far ahead a push may seem to lie: a clock in the wrong zone puts it there, and nobody missed one meanwhile.
+const WRONG_ZONE: Duration = Duration::from_hours(24);
+
 /// Something that deserves attention.
 #[derive(Debug, Clone)]
 pub enum Attention<'a> {
@@ -34,12 +38,12 @@ pub enum Attention<'a> {
 }
 
 /// What deserves attention in a book, whose whole total is given.
-pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], silent_since: Moment) -> Vec<Attention<'a>> {
+pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], heard: &Range<Moment>) -> Vec<Attention<'a>> {
     let examples = book.takes_demo(&Selection::All).then_some(Attention::Examples);
     let below_zero = total.iter().filter(|line| line.volume < Volume::default()).map(Attention::BelowZero);
     let odd: Vec<&TotalLine> = total.iter().filter(|line| is_odd_lot(line)).collect();
     let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
-    let silent = book.strategies().map(|strategy| &**strategy).filter(|strategy| is_silent(strategy, silent_since));
+    let silent = book.strategies().map(|strategy| &**strategy).filter(|strategy| is_silent(strategy, heard));
     let silent = silent.map(Attention::Silent);
     let waiting = book.settings().holds().map(|(name, hold)| Attention::Waiting(name, hold));
     waiting
@@ -51,16 +55,22 @@ pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], silent_since: Momen
         .collect()
 }
 
-/// Whether a strategy should have pushed by now. What people write is never late: overlays, and strategies of which no
-/// program was ever heard.
-pub fn is_silent(strategy: &Strategy, since: Moment) -> bool {
-    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at.is_some_and(|at| at < since)
+/// When a strategy was last heard that is not silent at `now`, where a push has been due since a moment. A push that seems
+/// to lie far ahead was stamped by a clock that is right again, and says nothing about when it came.
+pub fn heard_in_time(since: Moment, now: Moment) -> Range<Moment> {
+    since..now.plus(WRONG_ZONE)
 }
 
-/// How far the clock is behind the newest change, when it is: it ran ahead once, and was put right. Until it has caught
+/// Whether a strategy should have pushed by now. What people write is never late: overlays, and strategies of which no
+/// program was ever heard.
+pub fn is_silent(strategy: &Strategy, heard: &Range<Moment>) -> bool {
+    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at.is_some_and(|at| !heard.contains(&at))
+}
+
+/// How far the clock is behind the newest change of anything, when it is: it ran ahead once, and was put right. Until it has caught
 /// up, changes follow each other by a microsecond, and their times say nothing about when they were made.
 pub fn clock_behind(book: &Book, now: Moment) -> Option<Duration> {
-    let behind = book.newest()?.updated_at.since(now);
+    let behind = book.changed_at()?.since(now);
     (behind > CLOCK_TOLERANCE).then_some(behind)
 }
 
@@ -80,6 +90,8 @@ mod tests {
     use super::super::revision::Revision;
     use super::super::strategy::StrategyId;
     use super::*;
+
+    const NOW: Moment = Moment::from_micros(20);
 
     /// A strategy that holds these and was last pushed then.
     fn strategy(id: i64, name: &str, pushed_at: i64, holds: &[(&str, &str)]) -> Arc<Strategy> {
@@ -116,7 +128,8 @@ mod tests {
             Attention::Silent(strategy) => format!("{} silent", strategy.name),
             Attention::Waiting(name, _) => format!("{name} waits"),
         };
-        attention(&book, &total, Moment::from_micros(10)).iter().map(words).collect()
+        let heard = heard_in_time(Moment::from_micros(10), NOW);
+        attention(&book, &total, &heard).iter().map(words).collect()
     }
 
     #[test]
@@ -133,11 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn a_push_that_lies_ahead_hides_nobody_for_ever() {
+        let day = 24 * 3_600_000_000;
+        for (at, expected) in [(NOW.as_micros() + day - 1, vec![]), (NOW.as_micros() + day, vec!["alpha silent"])] {
+            assert_eq!(told([strategy(1, "alpha", at, &[])]), expected, "{at}");
+        }
+    }
+
+    #[test]
     fn a_clock_behind_the_newest_change_is_seen_and_one_ahead_of_it_is_right() {
         let mut book = Book::default();
         let behind = |book: &Book, seconds: i64| clock_behind(book, Moment::from_micros(seconds * 1_000_000));
         assert_eq!(behind(&book, -5), None, "there is nothing to be behind of");
-        book.add(strategy(1, "alpha", 100_000_000, &[]));
+        book.note_change(Moment::from_micros(100_000_000));
         let spans = [0, 98, 99, 100, 9_999_999].map(|seconds| behind(&book, seconds).map(|span| span.as_secs()));
         assert_eq!(spans, [Some(100), Some(2), None, None, None]);
     }

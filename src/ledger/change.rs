@@ -143,6 +143,11 @@ impl Document {
             Self::Released(account, _) => Topic::Locks(account.clone()),
         }
     }
+
+    /// Whether it is taken away.
+    pub const fn is_withdrawn(&self) -> bool {
+        matches!(self, Self::Account(_, None) | Self::Schedule(_, None))
+    }
 }
 
 /// A signed token: when it says that it was signed, and the SHA-256 of its signature.

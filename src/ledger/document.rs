@@ -64,7 +64,7 @@ impl DocumentState {
                 };
             }
             Topic::Schedule(_) => read(body).map(Setting::Schedule),
-            Topic::Account(name) => return Ok(Setting::Account(read_account(name, body, self.mark)?)),
+            Topic::Account(name) => return read_account(name, body, self.mark),
             Topic::Pause(_) => read(body).and_then(|pause| present(pause).map(Setting::Pause)),
             Topic::Guards => read(body).and_then(|guards| present(guards).map(Setting::Guards)),
             Topic::Locks(_) => read(body).map(|locks| Setting::Locks(locks.unwrap_or_default())),
@@ -164,27 +164,31 @@ fn read_hold(strategy: &StrategyName, body: Option<&str>, mark: Mark) -> Result<
     }))
 }
 
-/// An account as it is written: what the operator wants, and what the ledger remembers for it.
+/// An account as it is written: what the operator wants, unless it is gone, and what the ledger remembers for it.
 #[derive(Serialize, Deserialize)]
 struct WrittenAccount<A> {
-    account: A,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    account: Option<A>,
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     former: Vec<(String, Option<String>)>,
 }
 
-/// An account as it is written.
-pub(super) fn write_account(account: &Account, former: &[Former]) -> Arc<str> {
-    let former = former.iter().map(|former| (former.code.to_string(), former.name.clone())).collect();
-    write(&WrittenAccount { account, former })
+/// An account as it is written; None where there is nothing to be written.
+pub(super) fn write_account(account: Option<&Account>, former: &[Former]) -> Option<Arc<str>> {
+    let former: Vec<_> = former.iter().map(|former| (former.code.to_string(), former.name.clone())).collect();
+    (account.is_some() || !former.is_empty()).then(|| write(&WrittenAccount { account, former }))
 }
 
-fn read_account(name: &AccountName, body: Option<&str>, mark: Mark) -> Result<Option<Settled>, String> {
+fn read_account(name: &AccountName, body: Option<&str>, mark: Mark) -> Result<Setting, String> {
     let written: Option<WrittenAccount<Account>> = read(body).map_err(|error| error.to_string())?;
-    let Some(WrittenAccount { account, former }) = written else { return Ok(None) };
+    let Some(WrittenAccount { account, former }) = written else { return Ok(Setting::NoAccount(Vec::new())) };
     let former = former.into_iter().map(|(code, name)| {
         let code = Code::parse(&code).map_err(|error| format!("{code:?} {error}"))?;
         Ok(Former { code, name })
     });
     let former = former.collect::<Result<_, String>>()?;
-    Ok(Some(Settled { name: name.clone(), account, former, mark }))
+    Ok(match account {
+        Some(account) => Setting::Account(Settled { name: name.clone(), account, former, mark }),
+        None => Setting::NoAccount(former),
+    })
 }

@@ -24,6 +24,7 @@ pub use self::document::DocumentState;
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
 pub use self::forgotten::Forgotten;
 pub use self::report::{Filed, FiledStep, Filing, seal_reported};
+pub use self::settle::former;
 pub use self::state::{StrategyState, seal, seal_list, seal_past, written_met};
 pub use self::unfold::Unfolded;
 pub use self::written::{read_changes, read_list, write_changes, write_list};

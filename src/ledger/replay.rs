@@ -101,6 +101,11 @@ impl Replay {
         }
     }
 
+    /// A strategy's list as it stands here, where this is its newest revision.
+    pub fn list_at(&self, strategy: StrategyId, revision: Revision) -> Option<&Unfolded> {
+        self.strategies.get(&strategy).filter(|strategy| strategy.revision == revision).map(|strategy| &strategy.list)
+    }
+
     fn note_past(&mut self, name: &StrategyName, at: Moment, changes: &[InstrumentChange]) {
         let mark = Mark { updated_at: at, ..self.head.mark() };
         let left = changes.iter().filter_map(|change| Some((change.instrument.clone(), Past::of(change, mark)?)));

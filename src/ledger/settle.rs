@@ -13,7 +13,7 @@ use crate::domain::code::{Code, Instrument};
 use crate::domain::hold::Hold;
 use crate::domain::position::Position;
 use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
-use crate::domain::settings::{Former, Settled};
+use crate::domain::settings::Former;
 use crate::domain::state::{Standing, State};
 use crate::domain::strategy::{Kind, StrategyName};
 
@@ -25,7 +25,7 @@ impl Draft {
     pub fn settle(&mut self, put: Put) -> Result<Receipt, Rejected> {
         let Put { document, actor, address, expected_revision } = put;
         let topic = document.topic();
-        let current = self.revision_of(&topic);
+        let current = self.ledger.book.settings().revision(&topic);
         if expected_revision.is_some_and(|expected| expected != current) {
             return Err(Rejected::RevisionMoved { current });
         }
@@ -34,7 +34,7 @@ impl Draft {
             return self.release(account, code.as_ref(), origin);
         }
         let (body, count) = self.body_of(&document)?;
-        let kind = if body.is_some() { RevisionKind::Set } else { RevisionKind::Withdraw };
+        let kind = if document.is_withdrawn() { RevisionKind::Withdraw } else { RevisionKind::Set };
         if let Document::Schedule(strategy, _) = &document {
             self.forget_met(strategy);
         }
@@ -51,27 +51,23 @@ impl Draft {
         }
     }
 
-    /// The revision of a document that is there; [`Revision::NONE`] for one that is not.
-    fn revision_of(&self, topic: &Topic) -> Revision {
-        let document = self.ledger.documents.get(topic).filter(|document| document.body.is_some());
-        document.map_or(Revision::NONE, |document| document.mark.revision)
-    }
-
     /// A document as it is to be written, and how many entries it has.
     fn body_of(&self, document: &Document) -> Result<(Option<Arc<str>>, usize), Rejected> {
         let settings = self.ledger.book.settings();
         Ok(match document {
-            Document::Account(name, Some(account)) => {
-                let former = former(&self.ledger.book, settings.account(name).map(|settled| &**settled), account);
-                (Some(write_account(account, &former)), account.strategies.len())
-            }
             Document::Account(name, None) | Document::Pause(Some(name), _) if settings.account(name).is_none() => {
                 return Err(Rejected::UnknownAccount(name.clone()));
+            }
+            Document::Account(name, account) => {
+                let before = settings.account(name).map(|settled| &settled.account);
+                let former = former(&self.ledger.book, settings.former(name), before, account.as_ref());
+                let count = account.as_ref().map_or(0, |account| account.strategies.len());
+                (write_account(account.as_ref(), &former), count)
             }
             Document::Guards(guards) => (Some(write(guards)), guards.entries().len()),
             Document::Pause(_, pause) => (Some(write(pause)), 0),
             Document::Schedule(_, Some(schedule)) => (Some(write(schedule)), schedule.by().len()),
-            Document::Account(_, None) | Document::Schedule(_, None) | Document::Released(..) => (None, 0),
+            Document::Schedule(_, None) | Document::Released(..) => (None, 0),
         })
     }
 
@@ -343,9 +339,8 @@ fn untold(name: &StrategyName, positions: Vec<Position>, origin: Origin) -> Inco
 }
 
 /// What an account followed once and does not follow any more: instrument by instrument, so that each stays in its target
-/// as zero, whatever becomes of who wanted it.
-fn former(book: &Book, before: Option<&Settled>, after: &Account) -> Vec<Former> {
-    let Some(before) = before else { return Vec::new() };
+/// as zero, whatever becomes of who wanted it, and of the account.
+pub fn former(book: &Book, known: &[Former], before: Option<&Account>, after: Option<&Account>) -> Vec<Former> {
     let named = |account: &Account| -> Vec<StrategyName> {
         let shares = account.strategies.iter().map(|share| share.name.clone());
         let overlays: Vec<StrategyName> = match &account.adjustments {
@@ -357,15 +352,15 @@ fn former(book: &Book, before: Option<&Settled>, after: &Account) -> Vec<Former>
         };
         shares.chain(overlays).collect()
     };
-    let kept = named(after);
-    let mut former: Vec<Former> = before.former.clone();
+    let kept = after.map(named).unwrap_or_default();
+    let mut former = known.to_vec();
     let mut seen: HashSet<Instrument> = former.iter().map(|former| former.code.instrument()).collect();
     let mut add = |code: &Code, name: Option<&str>| {
         if seen.insert(code.instrument()) {
             former.push(Former { code: code.clone(), name: name.map(str::to_owned) });
         }
     };
-    for left in named(&before.account).into_iter().filter(|name| !kept.contains(name)) {
+    for left in before.map(named).unwrap_or_default().into_iter().filter(|name| !kept.contains(name)) {
         for position in book.strategy(&left).into_iter().flat_map(|strategy| strategy.list.iter()) {
             add(position.code(), position.name());
         }

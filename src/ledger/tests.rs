@@ -130,6 +130,8 @@ enum Deal {
     Wish(Wish),
     /// The account follows these from now on, and counts overlays or not.
     Follow(Vec<&'static str>, bool),
+    /// It is taken away, where it is there.
+    Withdraw,
 }
 
 fn deal() -> impl Strategy<Value = Deal> {
@@ -138,6 +140,7 @@ fn deal() -> impl Strategy<Value = Deal> {
     prop_oneof![
         5 => wish.prop_map(Deal::Wish),
         2 => (names, any::<bool>()).prop_map(|(names, counts)| Deal::Follow(names, counts)),
+        1 => Just(Deal::Withdraw),
     ]
 }
 
@@ -146,7 +149,11 @@ fn followed(names: &[&str], counts_overlays: bool) -> Document {
     let adjustments = if counts_overlays { serde_json::json!("all") } else { serde_json::json!([]) };
     let account = serde_json::json!({"strategies": strategies, "adjustments": adjustments, "fresh": "any"});
     let account: Account = serde_json::from_value(account).unwrap();
-    Document::Account(AccountName::parse("main").unwrap(), Some(account))
+    Document::Account(main_account(), Some(account))
+}
+
+fn main_account() -> AccountName {
+    AccountName::parse("main").unwrap()
 }
 
 impl World {
@@ -162,7 +169,7 @@ impl World {
     /// What the account is to hold, where that is known.
     fn target(&self) -> Option<Target> {
         let book = &self.ledger.book;
-        let settled = book.settings().account(&AccountName::parse("main").unwrap())?;
+        let settled = book.settings().account(&main_account())?;
         book.target(settled, Moment::from_micros(0)).ok()
     }
 }
@@ -355,6 +362,8 @@ proptest! {
             match deal {
                 Deal::Wish(wish) => drop(world.take(std::slice::from_ref(wish), 1)),
                 Deal::Follow(names, counts_overlays) => world.settle(followed(names, *counts_overlays)),
+                Deal::Withdraw if world.ledger.book.settings().account(&main_account()).is_none() => {}
+                Deal::Withdraw => world.settle(Document::Account(main_account(), None)),
             }
             let Some(target) = world.target() else { continue };
             let lines: HashSet<Instrument> = target.lines.iter().map(|line| line.code.instrument()).collect();

@@ -1,14 +1,16 @@
 //! Those who look far back, with connections of their own: they must not keep anybody from logging in, nor the log from
 //! being folded into the database.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::{AsyncFnOnce, Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use tokio::task::spawn_blocking;
 
 use super::error::Unavailable;
 use super::sqlite;
@@ -25,9 +27,15 @@ pub(super) struct Historians {
 
 /// One who looks far back. When whoever asked is gone, also the query ends, and not only the waiting for it.
 pub(super) struct Historian {
+    asker: Asker,
     connection: PoolConnection<Sqlite>,
-    is_gone: Arc<AtomicBool>,
     _pass: OwnedRwLockReadGuard<()>,
+}
+
+/// Whoever asked: the first of them to be dropped says that nobody waits any more.
+#[derive(Clone)]
+struct Asker {
+    is_gone: Arc<AtomicBool>,
 }
 
 impl Historians {
@@ -43,7 +51,18 @@ impl Historians {
         let is_gone = Arc::new(AtomicBool::new(false));
         let watched = Arc::clone(&is_gone);
         connection.lock_handle().await?.set_progress_handler(STEPS, move || !watched.load(Ordering::Relaxed));
-        Ok(Historian { connection, is_gone, _pass: pass })
+        Ok(Historian { asker: Asker { is_gone }, connection, _pass: pass })
+    }
+
+    /// Has the next who is free look, on a thread that may be busy with understanding what is found.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let mut historian = self.one().await?;
+        let (_asker, runtime) = (historian.asker.clone(), Handle::current());
+        let looking = spawn_blocking(move || runtime.block_on(look(&mut historian)));
+        Ok(looking.await.map_err(Unavailable::because)??)
     }
 
     /// Waits until none of them reads, and keeps them from it.
@@ -57,7 +76,7 @@ impl Historians {
     }
 }
 
-impl Drop for Historian {
+impl Drop for Asker {
     fn drop(&mut self) {
         self.is_gone.store(true, Ordering::Relaxed);
     }
@@ -107,17 +126,27 @@ mod tests {
     async fn what_nobody_waits_for_any_more_ends() {
         let dir = tempfile::tempdir().unwrap();
         let store = open(&dir).await;
-        let endless = async || {
+        let counting =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT max(i) FROM n";
+        let here = async {
             let mut historian = store.historians.one().await.unwrap();
-            let counting = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-            sqlx::query(counting).fetch_one(&mut *historian).await
+            sqlx::query(counting).fetch_one(&mut *historian).await.map(|_| ())
         };
+        let aside = store.historians.look(async move |one| sqlx::query(counting).fetch_one(one).await.map(|_| ()));
         // Long enough that each of them is at work.
-        let both = async { tokio::join!(endless(), endless()) };
+        let both = async { tokio::join!(here, aside) };
         assert!(timeout(Duration::from_millis(200), both).await.is_err());
         let (one, other) = tokio::join!(look_back(&store), look_back(&store));
         assert!(one && other, "the connections are free again");
         assert!(timeout(HANGS, store.close()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_thread_that_asks_understands_nothing_of_the_past_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir).await;
+        let at_work = store.historians.look(async |_| Ok(std::thread::current().id())).await.unwrap();
+        assert_ne!(at_work, std::thread::current().id());
     }
 
     #[tokio::test]

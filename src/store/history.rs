@@ -128,8 +128,8 @@ impl Store {
         strategy: &StrategyName,
         revision: Revision,
     ) -> Result<Option<ListAsOf>, Unavailable> {
-        let mut historian = self.historians.one().await?;
-        Ok(history::list_as_of(&mut historian, strategy, revision).await?)
+        let strategy = strategy.clone();
+        self.historians.look(async move |one| history::list_as_of(one, &strategy, revision).await).await
     }
 
     /// The whole book as of a revision.
@@ -137,8 +137,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn book_as_of(&self, revision: Revision) -> Result<Book, Unavailable> {
-        let mut historian = self.historians.one().await?;
-        Ok(history::book_as_of(&mut historian, revision).await?)
+        self.historians.look(async move |one| history::book_as_of(one, revision).await).await
     }
 
     /// The revisions after one, oldest first, at most `limit` of them.

@@ -27,6 +27,9 @@ pub enum Verdict {
     },
     /// The chain holds, but the current state is another one.
     Astray(Astray),
+    /// The chain holds and leads to the current state, but what only repeats it, to make the past quick to reach, says
+    /// something else: what.
+    Misremembered(String),
 }
 
 /// Walks the whole chain of the database at `path`, as it stands at one moment; a server may go on writing beside it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use super::error::{NotStored, OpenError, Unavailable};
 use super::historians::Historians;
@@ -101,22 +102,24 @@ pub(super) struct Folding {
     queue: mpsc::WeakSender<Command>,
     /// How long the log has grown since the last time: bytes.
     unfolded: u64,
-    /// Whether the historians were asked to pause for it.
-    is_asked: bool,
+    /// Asks the historians to pause for it, and is over when they need not any more, also when it was lost.
+    asking: Option<JoinHandle<()>>,
     /// At which length of the log they are asked: bytes.
     ask_at: u64,
 }
 
 impl Folding {
     pub(super) const fn new(historians: Historians, queue: mpsc::WeakSender<Command>) -> Self {
-        Self { historians, queue, unfolded: 0, is_asked: false, ask_at: LOG_AT_MOST }
+        Self { historians, queue, unfolded: 0, asking: None, ask_at: LOG_AT_MOST }
     }
 
-    /// Asks the historians to pause, and the writer to fold the log meanwhile.
+    /// Asks the historians to pause, and the writer to fold the log meanwhile; once at a time.
     fn ask(&mut self) {
+        if self.asking.as_ref().is_some_and(|asking| !asking.is_finished()) {
+            return;
+        }
         let (historians, queue) = (self.historians.clone(), self.queue.clone());
-        self.is_asked = true;
-        tokio::spawn(async move {
+        self.asking = Some(tokio::spawn(async move {
             let _pause = historians.pause().await;
             let (answer, done) = oneshot::channel();
             if let Some(queue) = queue.upgrade()
@@ -124,7 +127,7 @@ impl Folding {
             {
                 let _ = done.await;
             }
-        });
+        }));
     }
 }
 
@@ -220,9 +223,8 @@ impl Writer {
             let (batch, mut answers) = sort(commands.drain(..));
             let folds = std::mem::take(&mut answers.folds);
             let closing = self.serve(batch, answers).await?;
-            self.fold(!folds.is_empty()).await;
+            self.fold(!folds.is_empty()).await?;
             if !folds.is_empty() {
-                self.folding.is_asked = false;
                 // Where somebody else reads, the pause was for nothing; not again for every batch.
                 let length = self.presence.check().unwrap_or(0);
                 self.folding.ask_at = if length > LOG_AT_MOST { length + FOLD_FROM } else { LOG_AT_MOST };
@@ -288,7 +290,7 @@ impl Writer {
         };
         // What was written to a file that is gone is kept by nobody.
         let log_length = self.presence.check().map_err(|reason| Failure::Fatal(Unavailable(reason)))?;
-        if log_length > self.folding.ask_at && !self.folding.is_asked {
+        if log_length > self.folding.ask_at {
             self.folding.ask();
         }
 
@@ -312,18 +314,33 @@ impl Writer {
     }
 
     /// Folds the log into the database when nobody waits, when it has grown long, or `now`.
-    async fn fold(&mut self, now: bool) {
+    ///
+    /// # Errors
+    /// When the disk failed meanwhile, and what was stored is not there to be seen.
+    async fn fold(&mut self, now: bool) -> Result<(), Unavailable> {
         let unfolded = self.folding.unfolded;
         if !now && (unfolded < FOLD_FROM || (unfolded < FOLD_AT && !self.queue.is_empty())) {
-            return;
+            return Ok(());
         }
         self.folding.unfolded = 0;
-        let folded = sqlite::fold(&mut self.connection).await;
-        // The next to write begins the log anew, unless somebody is reading in it.
-        let begun = upkeep::probe(&mut self.connection, self.clock.now()).await;
-        if let Err(error) = folded.and(begun) {
-            tracing::warn!(%error, "the log could not be folded into the database");
+        match self.fold_and_begin().await {
+            Ok(()) => Ok(()),
+            Err(error) if batch::is_doubtful(&error) => {
+                tracing::error!(%error, "the disk failed while the log was folded into the database; looking what is on it");
+                let found = self.look_again().await?;
+                if found.head == self.ledger.head { Ok(()) } else { Err(error.into()) }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the log could not be folded into the database");
+                Ok(())
+            }
         }
+    }
+
+    async fn fold_and_begin(&mut self) -> Result<(), sqlx::Error> {
+        sqlite::fold(&mut self.connection).await?;
+        // The next to write begins the log anew, unless somebody is reading in it.
+        upkeep::probe(&mut self.connection, self.clock.now()).await
     }
 
     /// Finds out from the disk what became of a COMMIT that failed on its way there: the log may hold it whole, and then it
@@ -331,11 +348,7 @@ impl Writer {
     /// there to be seen.
     async fn settle(&mut self, error: Unavailable, drafted: &Ledger, appended: &Appended) -> Result<(), Failure> {
         tracing::error!(%error, "the disk failed while a batch was written; looking what is on it");
-        let fatal = |error: OpenError| Failure::Fatal(Unavailable::because(error));
-        batch::roll_back(&mut self.connection).await;
-        self.connection = sqlite::connect_writer(&self.path).await.map_err(fatal)?;
-        upkeep::probe(&mut self.connection, self.clock.now()).await.map_err(|error| fatal(error.into()))?;
-        let found = sqlite::load(&mut self.connection).await.map_err(fatal)?;
+        let found = self.look_again().await.map_err(|error| Failure::Fatal(error.into()))?;
         let outcome = settled(appended, &drafted.head, &found.head);
         if outcome == Settled::Stored {
             return Ok(());
@@ -344,9 +357,20 @@ impl Writer {
         Err(if outcome == Settled::Unknown { Failure::Unknown(error) } else { Failure::Refused(error) })
     }
 
+    /// What is on the disk, seen over a new connection that goes on to write: what the old one holds in memory the disk may
+    /// have lost.
+    async fn look_again(&mut self) -> Result<Ledger, OpenError> {
+        batch::roll_back(&mut self.connection).await;
+        self.connection = sqlite::connect_writer(&self.path).await?;
+        upkeep::probe(&mut self.connection, self.clock.now()).await?;
+        sqlite::load(&mut self.connection).await
+    }
+
     /// Lets everybody see what is now on disk.
     fn publish(&mut self, ledger: Ledger, appended: &Appended) {
-        self.book.store(Arc::new(ledger.book.clone()));
+        let mut book = ledger.book.clone();
+        book.note_change(ledger.head.at);
+        self.book.store(Arc::new(book));
         self.ledger = ledger;
         self.witness.note(&Witnessed::new(self.lineage, &self.ledger.head));
         let stored: Arc<[Stored]> = appended.entries.iter().map(Stored::from).collect();

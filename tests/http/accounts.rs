@@ -211,3 +211,38 @@ async fn an_old_poller_is_given_its_account_by_its_address_alone() {
     app.operate("DELETE", "/api/v1/accounts/main", &[], "").await.ok();
     assert_eq!(app.get_with(total, &[("x-api-key", &key)]).await.refusal(), (404, "unknown_account".to_owned()));
 }
+
+#[tokio::test]
+async fn an_account_that_comes_back_lists_what_it_listed_before() {
+    let mut app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000.0)])).await.ok();
+    app.push(&ALICE, "beta", json!([held("600000.SH", 200.0)])).await.ok();
+    let follows = |name: &str| json!({"strategies": [{"name": name}]});
+    let path = "/api/v1/accounts/main";
+    account(&app, "main", follows("alpha")).await;
+    let revision = app.get(path).await.ok()["revision"].clone();
+    app.operate("DELETE", path, &[], "").await.ok();
+    app.restart().await;
+    for gone in [path, TARGET, &format!("{path}?as_of=4")] {
+        assert_eq!(app.get(gone).await.refusal(), (404, "unknown_account".to_owned()), "{gone}");
+    }
+    assert_eq!(app.get(&format!("{path}?as_of=3")).await.ok()["revision"], revision);
+    // Its terminal may still hold what alpha wanted, and is told to sell it.
+    let preview = json!({"account": follows("beta")}).to_string();
+    app.operate("POST", &format!("{path}/preview"), &[], &preview).await.ok();
+    let new = [("if-none-match", "*")];
+    app.operate("PUT", path, &new, &follows("beta").to_string()).await.ok();
+    assert_eq!(lines(&app).await, [free("600000.SH", 200.0), free("000001.SZ", 0.0)]);
+}
+
+#[tokio::test]
+async fn a_preview_sells_what_the_account_would_not_follow_any_more() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000.0)])).await.ok();
+    app.push(&ALICE, "beta", json!([held("600000.SH", 200.0)])).await.ok();
+    account(&app, "main", json!({"strategies": [{"name": "alpha"}, {"name": "beta"}]})).await;
+    let other = json!({"account": {"strategies": [{"name": "beta"}]}}).to_string();
+    let preview = app.operate("POST", "/api/v1/accounts/main/preview", &[], &other).await.ok();
+    let order = &preview["orders"][0];
+    assert_eq!((&order["side"], &order["code"], &order["volume"]), (&json!("sell"), &json!("000001.SZ"), &json!(1000)));
+}

@@ -326,6 +326,14 @@ async fn a_clock_that_was_put_back_is_told_until_it_has_caught_up() {
     assert!(!overview(&app).await.contains("服务器时钟"));
     app.edit("ADJUSTMENT_A", json!([])).await.ok();
     assert_eq!(app.get(strategy).await.ok()["update_time"], "2026-01-05 22:50:01.000000");
+
+    // What is settled is a change too.
+    let right = app.clock.now();
+    app.clock.set(right.plus(hours(8)));
+    let account = r#"{"strategies": [{"name": "alpha"}]}"#;
+    app.operate("PUT", "/api/v1/accounts/main", &[], account).await.ok();
+    app.clock.set(right);
+    assert_eq!(app.get("/healthz").await.ok()["warnings"][0]["code"], "clock_behind");
 }
 
 #[tokio::test]

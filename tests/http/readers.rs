@@ -1,16 +1,19 @@
 //! Who may read, and API keys.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt as _;
 use jq2qmt::auth::rights::Reads;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::store::Beside;
 use jq2qmt::store::api_keys::Scope;
 use serde_json::json;
+use tokio::runtime::Builder;
 
-use crate::app::{App, PASSWORD, TOTAL, UPDATE, add_key};
+use crate::app::{ALICE, App, PASSWORD, TOTAL, UPDATE, add_key, held};
 
 #[tokio::test]
 async fn reading_needs_a_key_where_it_is_said() {
@@ -94,4 +97,27 @@ async fn a_revoked_key_is_refused_within_a_second_however_the_clock_is_set() {
         let refused = app.get_with(TOTAL, &[("x-api-key", &key)]).await.refusal();
         assert_eq!(refused, (401, "unknown_api_key".to_owned()), "{jump}");
     }
+}
+
+#[test]
+fn the_thread_that_is_asked_hands_its_work_on() {
+    // A single thread for work, and that one is busy.
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let app = App::start().await;
+        app.push(&ALICE, "alpha", json!([held("000001.SZ", 100, 1.0)])).await.ok();
+        app.clock.advance(Duration::from_secs(2));
+        for path in ["/api/v1/auth/info", "/api/v1/positions/total?strategies=alpha"] {
+            let (free, busy) = std::sync::mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || busy.recv());
+            let mut asking = pin!(app.get(path));
+            for _ in 0..1000 {
+                assert!(asking.as_mut().now_or_never().is_none(), "{path}");
+                tokio::task::yield_now().await;
+            }
+            drop(free);
+            asking.await.ok();
+            assert!(busy.await.unwrap().is_err());
+        }
+    });
 }

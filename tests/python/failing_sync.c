@@ -1,5 +1,5 @@
-// Stands before the C library and lets fsync fail on the database's log: once for each byte in the file that SYNC_FAULT
-// names, as a disk does that loses what it was given.
+// Stands before the C library and lets fsync fail on the files whose names end with SYNC_FAULT_ON: once for each byte in the
+// file that SYNC_FAULT names, as a disk does that loses what it was given.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 static int fails(int fd) {
-    const char *fault = getenv("SYNC_FAULT");
+    const char *fault = getenv("SYNC_FAULT"), *end = getenv("SYNC_FAULT_ON");
     char link[64], path[4096];
     struct stat about;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
-    if (!fault || length < 4 || memcmp(path + length - 4, "-wal", 4)) return 0;
+    ssize_t from = length - (ssize_t)(end ? strlen(end) : 0);
+    if (!fault || !end || from < 0 || memcmp(path + from, end, length - from)) return 0;
     if (stat(fault, &about) || about.st_size == 0) return 0;
     if (truncate(fault, about.st_size - 1)) return 0;
     errno = EIO;

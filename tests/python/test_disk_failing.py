@@ -21,11 +21,13 @@ def failing_sync(tmp_path_factory):
 
 
 @pytest.fixture
-def disk(tmp_path, failing_sync):
-    """A server on a disk that fails as often as its fault has bytes, and the fault."""
+def disk(request, tmp_path, failing_sync):
+    """A server on a disk that fails as often as its fault has bytes, and the fault; a test may name on which file."""
     fault = tmp_path / "fault"
     fault.write_bytes(b"")
-    with running(tmp_path, LD_PRELOAD=str(failing_sync), SYNC_FAULT=str(fault)) as server:
+    file = getattr(request, "param", "jq2qmt.db-wal")
+    preload = {"LD_PRELOAD": str(failing_sync), "SYNC_FAULT": str(fault), "SYNC_FAULT_ON": file}
+    with running(tmp_path, **preload) as server:
         assert server.push("alpha", [held("000001.XSHE", 100)], server.key).status_code == 200
         yield server, fault
 
@@ -83,3 +85,22 @@ def test_a_disk_that_goes_on_failing_ends_the_server(disk):
     # Either is right: nobody was told.
     assert revision_and_volume(server) in [(1, 100), (2, 200)]
     assert server.run("verify").stdout.startswith("unbroken: ")
+
+
+@pytest.mark.parametrize("disk", ["jq2qmt.db"], indirect=True)
+def test_what_failed_while_the_log_was_folded_is_looked_at_before_anything_else_is_written(disk):
+    server, fault = disk
+    fault.write_bytes(b"x")
+    # Long enough that the log is folded into the database after some of them.
+    remark, pushes = "x" * 1000, 1
+    while fault.read_bytes() and pushes < 100:
+        pushes += 1
+        lines = [held(f"{code:06}.XSHE", pushes) | {"remark": remark} for code in range(300)]
+        assert server.push("alpha", lines).status_code == 200
+    assert fault.read_bytes() == b"", "the fault was not met"
+    assert server.push("alpha", [held("000001.XSHE", 200)]).json()["revision"] == pushes + 1
+    assert "while the log was folded into the database; looking what is on it" in server.log()
+    server.kill()
+    server.start()
+    assert revision_and_volume(server) == (pushes + 1, 200)
+    assert server.run("verify").stdout.startswith(f"unbroken: {pushes + 1} revisions")

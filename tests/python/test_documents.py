@@ -9,6 +9,10 @@ import sys
 
 from conftest import BINARY, PASSWORD, ROOT, clean_environment
 
+#: The rooms of the source, from the top down: each may use those below it.
+ROOMS = ["main", "cli", "startup", "first_start", "demo", "http", "desk", "net", "config", "auth", "store", "ledger"]
+ROOMS += ["lifecycle", "log", "clock", "domain"]
+
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -78,3 +82,21 @@ def test_every_error_code_is_documented():
     codes |= {"overloaded", "timeout", "unavailable"}
     documented = set(re.findall(r"`([a-z_]+)`", (ROOT / "API_USAGE.md").read_text(encoding="utf-8")))
     assert codes - documented == set()
+
+
+def test_no_arrow_runs_upward():
+    """Data comes in at the top and goes down; nothing below knows what is above it."""
+    source = ROOT / "src"
+    rooms = {path.name.removesuffix(".rs") for path in source.iterdir()} - {"lib"}
+    assert rooms == set(ROOMS), "each room has its place"
+    drawn = re.findall(r"`(\w+(?: → \w+)+)`", (ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+    assert drawn and all(path.split(" → ") == sorted(path.split(" → "), key=ROOMS.index) for path in drawn)
+    arrows = set()
+    for path in source.rglob("*.rs"):
+        room = path.relative_to(source).parts[0].removesuffix(".rs")
+        text = path.read_text(encoding="utf-8")
+        used = re.findall(r"\bcrate::(\w+)", text)
+        used += [name for group in re.findall(r"\bcrate::\{([^;]*)\};", text) for name in re.findall(r"\w+", group)]
+        arrows |= {(room, one, str(path.relative_to(ROOT))) for one in used if one in rooms}
+    assert {("http", "desk"), ("desk", "auth"), ("startup", "net")} <= {arrow[:2] for arrow in arrows}, "they are seen"
+    assert sorted(arrow for arrow in arrows if ROOMS.index(arrow[0]) > ROOMS.index(arrow[1])) == []

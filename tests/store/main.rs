@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
+mod plans;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -181,6 +183,48 @@ async fn verify_holds_the_current_state_against_the_history() {
             matches!(&verdict, Verdict::Astray(Astray { strategy, .. }) if strategy == "alpha"),
             "{statement}: {verdict:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn verify_holds_what_repeats_the_history_against_it_and_it_can_be_made_anew() {
+    for (statement, reason) in [
+        ("DELETE FROM item_blocks WHERE item = 'X'", "nothing says that revision 1 changed X"),
+        ("UPDATE item_blocks SET block = 7 WHERE block = 0", "nothing says that revision 1 changed X"),
+        ("UPDATE kept_lists SET list = replace(list, '64', '65')", "kept as of revision 64"),
+        ("UPDATE kept_lists SET updated_at = updated_at + 1", "kept as of revision 64"),
+        ("UPDATE kept_lists SET digest = x''", "kept as of revision 64"),
+        ("UPDATE kept_lists SET revision = 63", "kept as of revision 63"),
+        ("UPDATE kept_lists SET revision = 65", "kept as of revision 65"),
+        ("UPDATE kept_lists SET strategy_id = 9", "kept as of revision 64"),
+        ("INSERT INTO kept_lists SELECT strategy_id, 99, 0, x'', '' FROM kept_lists", "kept as of revision 99"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let store = open(&path).await;
+        for volume in 1..=65 {
+            store.submit(change("alpha", &[("X", &volume.to_string())])).await.unwrap();
+        }
+        store.close().await;
+        raw(&path).await.execute(statement).await.unwrap();
+        let verdict = verify(&path).await.unwrap();
+        assert!(matches!(&verdict, Verdict::Misremembered(said) if said.contains(reason)), "{statement}: {verdict:?}");
+        raw(&path).await.execute("UPDATE upkeep SET is_unfolded = 0").await.unwrap();
+        open(&path).await.close().await;
+        assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 65, .. }), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_lost_the_row_about_itself_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    two_strategies(&path).await;
+    raw(&path).await.execute("DELETE FROM upkeep").await.unwrap();
+    let opened = Store::open(&path, Clock::manual(START), Duration::from_mins(6)).await.map(|_| ());
+    for error in [opened, verify(&path).await.map(|_| ()), Beside::open(&path).await.map(|_| ())] {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("the table upkeep is gone") && error.contains("put the newest copy"), "{error}");
     }
 }
 

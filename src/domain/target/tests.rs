@@ -433,3 +433,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_word_that_a_clock_put_into_the_days_to_come_is_not_of_today() {
+    let strategies = vec![Share { name: name("alpha"), scale: Decimal::ONE }];
+    let account = Account {
+        strategies,
+        adjustments: Adjustments::Named(Vec::new()),
+        protected: Vec::new(),
+        rounding: Rounding::Nearest,
+        fresh: Fresh::Today,
+        costs: None,
+        broker: None,
+    };
+    let (settled, mut world) = (settled(account), World::new());
+    let hold = |world: &World| {
+        let target = world.book.target(&settled, world.began()).unwrap();
+        target.lines[0].hold.as_ref().map(|hold| hold.reason.clone())
+    };
+    world.now = START.plus(Duration::from_hours(365 * 24));
+    world.take(&Event::Push("alpha", vec![("600000.SH", "100", "1".to_owned())]));
+    assert_eq!(hold(&world), None);
+    world.now = START;
+    assert_eq!(hold(&world), Some(HoldReason::NotFresh(vec![name("alpha")])));
+    world.take(&Event::Repeat("alpha"));
+    assert_eq!(hold(&world), None);
+}

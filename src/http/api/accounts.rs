@@ -121,15 +121,16 @@ async fn as_of_then(state: &AppState, name: AccountName, as_of: AsOf) -> Result<
     #[derive(Deserialize)]
     struct Written<'a> {
         #[serde(borrow)]
-        account: &'a RawValue,
+        account: Option<&'a RawValue>,
     }
     let revision = as_of.revision(&state.store).await?;
     let then = state.store.document_as_of(&Topic::Account(name.clone()), revision).await?;
     let body = then.as_ref().and_then(|then| then.body.as_deref());
-    let body = body.ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
-    let written: Written = serde_json::from_str(body).map_err(|_| AppError::Internal)?;
+    let written: Option<Written> = body.map(serde_json::from_str).transpose().map_err(|_| AppError::Internal)?;
+    let settings = written.and_then(|written| written.account);
+    let settings = settings.ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
     let revision = then.as_ref().map(|then| then.revision);
-    Ok(json(&json!({"account": name.as_str(), "revision": revision, "settings": written.account})))
+    Ok(json(&json!({"account": name.as_str(), "revision": revision, "settings": settings})))
 }
 
 /// `PUT /api/v1/accounts/{name}`
@@ -382,7 +383,12 @@ pub(crate) async fn preview(
         serde_json::from_slice(&request.body).map_err(|error| Invalid::Format(error.to_string().into()))?;
     let book = state.store.book();
     let (supposed, settled) = if let Some(account) = account {
-        let new = || Settled { name: name.clone(), account: account.clone(), former: Vec::new(), mark: Mark::START };
+        let new = || Settled {
+            name: name.clone(),
+            account: account.clone(),
+            former: book.settings().former(&name).to_vec(),
+            mark: Mark::START,
+        };
         let settled = book.settings().account(&name).map_or_else(new, |settled| (**settled).clone());
         (Supposed::Account(account), settled)
     } else {

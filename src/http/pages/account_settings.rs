@@ -63,11 +63,6 @@ fn known(book: &Book) -> Vec<String> {
     ordinary.map(|strategy| strategy.name.to_string()).collect()
 }
 
-/// What the account is at; [`Revision::NONE`] when there is none.
-fn revision_of(book: &Book, name: &AccountName) -> Revision {
-    book.settings().account(name).map_or(Revision::NONE, |settled| settled.mark.revision)
-}
-
 fn written(account: &Account) -> String {
     serde_json::to_string(account).unwrap_or_default()
 }
@@ -132,7 +127,7 @@ impl SettingsPage {
     fn new(book: &Book, v: View, name: AccountName, form: AccountForm) -> Self {
         Self {
             path: account_path(name.as_str()),
-            revision: revision_of(book, &name),
+            revision: book.settings().revision(&Topic::Account(name.clone())),
             form,
             digest: String::new(),
             preview: None,
@@ -178,8 +173,12 @@ impl SettingsPage {
         }
         let changes = SettledLine::between(current.as_deref(), Some(&written(&account)));
         self.digest = digest(&account);
-        let new =
-            || Settled { name: self.name.clone(), account: account.clone(), former: Vec::new(), mark: Mark::START };
+        let new = || Settled {
+            name: self.name.clone(),
+            account: account.clone(),
+            former: book.settings().former(&self.name).to_vec(),
+            mark: Mark::START,
+        };
         let settled = settled.map_or_else(new, |settled| (*settled).clone());
         let (desk, at) = (state.desk.clone(), self.v.now);
         let make = move || {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
 use askama::Template;
@@ -22,7 +23,7 @@ use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Kind;
 use crate::domain::total::{Selection, TotalLine};
-use crate::domain::watch::{Attention, attention, clock_behind, is_silent};
+use crate::domain::watch::{Attention, attention, clock_behind, heard_in_time, is_silent};
 use crate::log;
 
 /// How many lines of a table stand on one page.
@@ -197,8 +198,8 @@ pub(super) async fn page(
     let (search, sort) = (query.q.to_string(), Sort::parse(&query));
     let total = book.total(&Selection::All)?;
     let invested = total.lines.iter().fold(Amount::default(), |sum, line| sum + line.amount);
-    let silent_since = state.zone.last_weekday_before(v.now);
-    let warnings = warnings(&state, &v, &book, &total.lines, silent_since).await?;
+    let heard = heard_in_time(state.zone.last_weekday_before(v.now), v.now);
+    let warnings = warnings(&state, &v, &book, &total.lines, &heard).await?;
 
     let wanted = search.to_lowercase();
     let says = |text: &str| text.to_lowercase().contains(&wanted);
@@ -217,7 +218,7 @@ pub(super) async fn page(
     let found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
-    let row = |strategy: &Arc<Strategy>| strategy_row(strategy, silent_since);
+    let row = |strategy: &Arc<Strategy>| strategy_row(strategy, &heard);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let (known, demo) = (total.known, book.takes_demo(&Selection::All));
     let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
@@ -275,7 +276,7 @@ fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64) -> TotalRow {
     }
 }
 
-fn strategy_row(strategy: &Strategy, silent_since: Moment) -> StrategyRow {
+fn strategy_row(strategy: &Strategy, heard: &Range<Moment>) -> StrategyRow {
     let is_adjustment = strategy.name.kind() == Kind::Adjustment;
     StrategyRow {
         name: strategy.name.to_string(),
@@ -285,7 +286,7 @@ fn strategy_row(strategy: &Strategy, silent_since: Moment) -> StrategyRow {
         invested: invested(strategy),
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
-        is_silent: is_silent(strategy, silent_since),
+        is_silent: is_silent(strategy, heard),
     }
 }
 
@@ -300,10 +301,9 @@ async fn warnings(
     v: &View,
     book: &Book,
     total: &[TotalLine],
-    silent_since: Moment,
+    heard: &Range<Moment>,
 ) -> Result<Vec<Warning>, AppError> {
-    let mut warnings: Vec<Warning> =
-        attention(book, total, silent_since).iter().map(|one| Warning::of(one, v)).collect();
+    let mut warnings: Vec<Warning> = attention(book, total, heard).iter().map(|one| Warning::of(one, v)).collect();
     let behind = clock_behind(book, v.now).map(|span| v.t.clock_is_behind(&format::span(span, v.t)));
     warnings.extend(behind.map(|text| Warning::new(text, "/history")));
     let lost = log::lost_lines();

@@ -48,10 +48,9 @@ impl UpkeepPage {
         }
         let times =
             schedule.map(|schedule| schedule.by().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
-        let topic = Topic::Schedule(name.clone());
         Ok(Self {
             path: strategy_path(name.as_str()),
-            schedule_revision: if schedule.is_some() { settings.revision(&topic) } else { Revision::NONE },
+            schedule_revision: settings.revision(&Topic::Schedule(name.clone())),
             list_revision: strategy.map(|strategy| strategy.mark.revision),
             times: times.unwrap_or_default(),
             all_days: schedule.is_some_and(|schedule| schedule.days() == Days::All),

@@ -82,6 +82,15 @@ pub(in crate::store) async fn revisions(
     rows.into_iter().map(RevisionInfo::try_from).collect()
 }
 
+/// Which revisions are wanted: after one and before another, an actor's or all, so many at most.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    after: i64,
+    before: i64,
+    actor: Option<&'a str>,
+    limit: i64,
+}
+
 /// The numbers of the newest revisions before one: where to look first depends on what is asked for.
 async fn numbers(
     connection: &mut SqliteConnection,
@@ -89,63 +98,33 @@ async fn numbers(
     before: Revision,
     limit: i64,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let strategy = filter.strategy.as_ref().map(StrategyName::as_str);
-    let actor = filter.actor.as_deref();
     let after = match filter.from {
-        Some(from) => last_before(connection, from).await?.get(),
-        None => Revision::NONE.get(),
+        Some(from) => last_before(connection, from).await?,
+        None => Revision::NONE,
     };
     let before = match filter.to {
-        Some(to) => last_before(connection, to).await?.next().min(before).get(),
-        None => before.get(),
+        Some(to) => last_before(connection, to).await?.next().min(before),
+        None => before,
     };
+    let wanted = Wanted { after: after.get(), before: before.get(), actor: filter.actor.as_deref(), limit };
     let instrument = filter.instrument.as_ref().map(ToString::to_string);
-    if instrument.is_some() && strategy.is_none() {
-        let (first, last) = (block(Revision::new(after)), block(Revision::new(before)));
-        return sqlx::query_scalar!(
-            "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
-             WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
-               AND (?7 IS NULL OR r.actor = ?7)
-               AND r.strategy_id IS NOT NULL
-               AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?2)
-             ORDER BY b.block DESC, r.id DESC LIMIT ?8",
-            BLOCK,
-            instrument,
-            first,
-            last,
-            after,
-            before,
-            actor,
-            limit
-        )
-        .fetch_all(connection)
-        .await;
-    }
-    if strategy.is_some() {
-        let mut ids = sqlx::query_scalar!(
-            "SELECT id FROM revisions
-             WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
-               AND (?4 IS NULL OR actor = ?4)
-               AND (?5 IS NULL OR (id / ?6 IN (SELECT block FROM item_blocks WHERE item = ?5)
-                                   AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)))
-             ORDER BY id DESC LIMIT ?7",
-            strategy,
-            after,
-            before,
-            actor,
-            instrument,
-            BLOCK,
-            limit
-        )
-        .fetch_all(&mut *connection)
-        .await?;
-        if instrument.is_none() {
-            ids.extend(settled_about(connection, strategy, actor, (after, before), limit).await?);
+    match (filter.strategy.as_ref().map(StrategyName::as_str), instrument) {
+        (None, None) => of_anything(connection, wanted).await,
+        (None, Some(instrument)) => of_instrument(connection, &instrument, wanted).await,
+        (Some(strategy), Some(instrument)) => of_strategy(connection, strategy, Some(&instrument), wanted).await,
+        (Some(strategy), None) => {
+            let mut ids = of_strategy(connection, strategy, None, wanted).await?;
+            ids.extend(settled_about(connection, strategy, wanted).await?);
             ids.sort_unstable_by(|one, two| two.cmp(one));
             ids.truncate(usize::try_from(limit).unwrap_or(0));
+            Ok(ids)
         }
-        return Ok(ids);
     }
+}
+
+/// The numbers of revisions, whatever they are about.
+async fn of_anything(connection: &mut SqliteConnection, wanted: Wanted<'_>) -> Result<Vec<i64>, sqlx::Error> {
+    let Wanted { after, before, actor, limit } = wanted;
     sqlx::query_scalar!(
         "SELECT id FROM revisions WHERE id > ?1 AND id < ?2 AND (?3 IS NULL OR actor = ?3) ORDER BY id DESC LIMIT ?4",
         after,
@@ -157,14 +136,68 @@ async fn numbers(
     .await
 }
 
+/// The numbers of revisions that changed an instrument in any list.
+async fn of_instrument(
+    connection: &mut SqliteConnection,
+    instrument: &str,
+    wanted: Wanted<'_>,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let Wanted { after, before, actor, limit } = wanted;
+    let (first, last) = (block(Revision::new(after)), block(Revision::new(before)));
+    sqlx::query_scalar!(
+        "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
+         WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
+           AND (?7 IS NULL OR r.actor = ?7)
+           AND r.strategy_id IS NOT NULL
+           AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?2)
+         ORDER BY b.block DESC, r.id DESC LIMIT ?8",
+        BLOCK,
+        instrument,
+        first,
+        last,
+        after,
+        before,
+        actor,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The numbers of revisions that changed a strategy's list, or an instrument in it.
+async fn of_strategy(
+    connection: &mut SqliteConnection,
+    strategy: &str,
+    instrument: Option<&str>,
+    wanted: Wanted<'_>,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let Wanted { after, before, actor, limit } = wanted;
+    sqlx::query_scalar!(
+        "SELECT id FROM revisions
+         WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
+           AND (?4 IS NULL OR actor = ?4)
+           AND (?5 IS NULL OR (id / ?6 IN (SELECT block FROM item_blocks WHERE item = ?5)
+                               AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)))
+         ORDER BY id DESC LIMIT ?7",
+        strategy,
+        after,
+        before,
+        actor,
+        instrument,
+        BLOCK,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// The numbers of revisions by which something was settled about a strategy: its states, schedules, pushes that waited.
 async fn settled_about(
     connection: &mut SqliteConnection,
-    strategy: Option<&str>,
-    actor: Option<&str>,
-    (after, before): (i64, i64),
-    limit: i64,
+    strategy: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
+    let Wanted { after, before, actor, limit } = wanted;
     sqlx::query_scalar!(
         "SELECT id FROM revisions
          WHERE document_id IN (SELECT id FROM documents WHERE kind IN ('state', 'hold', 'schedule') AND name = ?1)

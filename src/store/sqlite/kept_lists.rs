@@ -27,6 +27,39 @@ pub(super) fn rows<'a>(states: impl Iterator<Item = &'a StrategyState>, bytes: &
     json(&states.map(row).collect::<Vec<_>>())
 }
 
+/// The revisions as of which lists are kept, oldest first, each with its strategy.
+pub(super) async fn all(connection: &mut SqliteConnection) -> Result<Vec<(Revision, StrategyId)>, sqlx::Error> {
+    let rows =
+        sqlx::query!("SELECT revision, strategy_id FROM kept_lists ORDER BY revision").fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (Revision::new(row.revision), StrategyId::new(row.strategy_id))).collect())
+}
+
+/// Whether the list that is kept as of a revision is the one that the history leads to.
+pub(super) async fn is_true(
+    connection: &mut SqliteConnection,
+    strategy: StrategyId,
+    revision: Revision,
+    unfolded: &Unfolded,
+) -> Result<bool, sqlx::Error> {
+    let (updated_at, digest, list) = row(strategy, revision, unfolded);
+    let (strategy, revision) = (strategy.get(), revision.get());
+    let kept = sqlx::query!(
+        "SELECT updated_at, digest, list FROM kept_lists WHERE strategy_id = ? AND revision = ?",
+        strategy,
+        revision
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((kept.updated_at, kept.digest, kept.list) == (updated_at, digest, list))
+}
+
+/// The row of a list as the history leads to it.
+fn row(strategy: StrategyId, revision: Revision, unfolded: &Unfolded) -> (i64, Vec<u8>, String) {
+    let list = write_list(&unfolded.clone().list());
+    let updated_at = unfolded.updated_at().unwrap_or(Moment::from_micros(0));
+    (updated_at.as_micros(), seal_list(strategy, revision, updated_at, &list).to_vec(), list)
+}
+
 /// Keeps a list as of a revision.
 pub(super) async fn keep(
     connection: &mut SqliteConnection,
@@ -34,10 +67,8 @@ pub(super) async fn keep(
     revision: Revision,
     unfolded: &Unfolded,
 ) -> Result<(), sqlx::Error> {
-    let list = write_list(&unfolded.clone().list());
-    let updated_at = unfolded.updated_at().unwrap_or(Moment::from_micros(0));
-    let digest = seal_list(strategy, revision, updated_at, &list).to_vec();
-    let (strategy, revision, updated_at) = (strategy.get(), revision.get(), updated_at.as_micros());
+    let (updated_at, digest, list) = row(strategy, revision, unfolded);
+    let (strategy, revision) = (strategy.get(), revision.get());
     sqlx::query!(
         "INSERT INTO kept_lists (strategy_id, revision, updated_at, digest, list) VALUES (?, ?, ?, ?, ?)",
         strategy,

@@ -91,6 +91,7 @@ pub(super) async fn create_or_migrate(path: &Path) -> Result<(), OpenError> {
         MigrateError::Dirty(version) => OpenError::HalfMigrated(version),
         other => OpenError::Migration(other.to_string()),
     })?;
+    upkeep::must_be_there(&mut connection).await?;
     unfolding::unfold(&mut connection).await.map_err(|error| match error {
         OpenError::Astray(astray) => OpenError::Unfolded(astray),
         other => other,

@@ -27,6 +27,9 @@ struct Walked {
 pub(super) async fn unfold(connection: &mut SqliteConnection) -> Result<(), OpenError> {
     let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
     if sqlx::query_scalar!("SELECT is_unfolded FROM upkeep").fetch_one(&mut *transaction).await? == 0 {
+        // What is there of it may be why it is to be made anew.
+        sqlx::query!("DELETE FROM kept_lists").execute(&mut *transaction).await?;
+        sqlx::query!("DELETE FROM item_blocks").execute(&mut *transaction).await?;
         let walked = walk(&mut transaction).await?;
         seal(&mut transaction, walked).await?;
         sqlx::query!("UPDATE upkeep SET is_unfolded = 1").execute(&mut *transaction).await?;

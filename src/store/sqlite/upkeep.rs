@@ -5,6 +5,15 @@ use sqlx::SqliteConnection;
 use super::json;
 use crate::domain::moment::Moment;
 use crate::ledger::Forgotten;
+use crate::store::error::OpenError;
+
+/// Refuses a store whose row is gone.
+pub(super) async fn must_be_there(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    if sqlx::query_scalar!("SELECT count(*) FROM upkeep").fetch_one(connection).await? == 1 {
+        return Ok(());
+    }
+    Err(OpenError::Corrupt("the one row of the table upkeep is gone".to_owned()))
+}
 
 /// Writes for no other reason than to see that it can be done.
 pub(in crate::store) async fn probe(connection: &mut SqliteConnection, now: Moment) -> Result<(), sqlx::Error> {

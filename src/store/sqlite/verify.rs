@@ -3,7 +3,7 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::revisions::{actor, chain_hash, changes, subject};
-use super::{MIGRATIONS, parsed};
+use super::{MIGRATIONS, item_blocks, kept_lists, parsed, upkeep};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::ledger::chain::{Entry, Head, Record};
@@ -25,7 +25,9 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
     }
     // One read transaction, so that a server which goes on writing is seen at one moment.
     let mut snapshot = sqlx::Connection::begin_with(&mut *connection, "BEGIN DEFERRED").await?;
+    upkeep::must_be_there(&mut snapshot).await?;
     let mut replay = Replay::default();
+    let (mut kept, mut misremembered) = (kept_lists::all(&mut snapshot).await?.into_iter().peekable(), None);
     while let page = page_after(&mut snapshot, replay.head().revision).await?
         && !page.is_empty()
     {
@@ -35,16 +37,36 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
             if let Err(reason) = followed {
                 return Ok(Verdict::Broken { revision, reason });
             }
+            while let Some((at, strategy)) = kept.next_if(|(at, _)| *at <= revision) {
+                let is_true = match replay.list_at(strategy, at) {
+                    Some(list) => kept_lists::is_true(&mut snapshot, strategy, at, list).await?,
+                    None => false,
+                };
+                if !is_true {
+                    misremembered.get_or_insert(at);
+                }
+            }
         }
     }
+    let misremembered = misremembered.or_else(|| kept.next().map(|(at, _)| at));
     let (ledger, _) = match super::read(&mut snapshot).await {
         Ok(read) => read,
         Err(OpenError::Astray(astray)) => return Ok(Verdict::Astray(astray)),
         Err(error) => return Err(error),
     };
     let (revisions, head) = (replay.length(), replay.head().hash);
-    let astray = replay.compare(&ledger.book, &ledger.documents);
-    Ok(astray.map_or(Verdict::Whole { revisions, head }, Verdict::Astray))
+    if let Some(astray) = replay.compare(&ledger.book, &ledger.documents) {
+        return Ok(Verdict::Astray(astray));
+    }
+    if let Some(at) = misremembered {
+        return Ok(Verdict::Misremembered(format!(
+            "the list kept as of revision {at} is not the one that it leads to"
+        )));
+    }
+    Ok(match item_blocks::missing(&mut snapshot).await? {
+        Some((at, item)) => Verdict::Misremembered(format!("nothing says that revision {at} changed {item}")),
+        None => Verdict::Whole { revisions, head },
+    })
 }
 
 /// The head of the chain that ends with a revision, where its last link holds.
