@@ -25,6 +25,9 @@ use crate::store::Store;
 use crate::{demo, first_start, log, net};
 
 /// How long a start waits for a terminal to show something.
+/// How long requests in flight may take when the process ends because one of its tasks has.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 const TELLING: Duration = Duration::from_secs(3);
 
 /// How often the clock is held against the newest change.
@@ -92,9 +95,16 @@ pub async fn serve(
         tracing::warn!("standard output takes nothing; listening on {}", url(scheme, address));
     }
 
-    tokio::select! {
-        () = shutdown => {}
-        ended = lifecycle.failure() => return Err(ended.into()),
+    let failed = tokio::select! {
+        () = shutdown => None,
+        ended = lifecycle.failure() => Some(ended),
+    };
+    if let Some(ended) = failed {
+        state.close();
+        stop.cancel();
+        // Who waits for what has ended is told so. Not for longer: the disk may never answer.
+        let _ = timeout(LAST_WORDS, serving).await;
+        return Err(ended.into());
     }
     tracing::info!("stopping: requests in flight are finished first");
     lifecycle.stop();

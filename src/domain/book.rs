@@ -267,6 +267,11 @@ impl Book {
         self.reported.get(account)
     }
 
+    /// Every account as its terminal has reported it last, by name; also of accounts that are gone.
+    pub fn reports(&self) -> impl Iterator<Item = (&AccountName, &Arc<Reported>)> {
+        self.reported.iter()
+    }
+
     /// Puts an account's newest report in the place of the one before.
     pub fn report(&mut self, account: AccountName, reported: Arc<Reported>) {
         self.reported.insert(account, reported);

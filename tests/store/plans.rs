@@ -40,7 +40,12 @@ async fn only_a_start_and_the_proof_read_the_history_through() {
         }
     }
     let (at_a_start, by_the_proof) = (
-        ["SELECT d.id, d.kind,.. d", "SELECT s.id, s.name,.. s", "SELECT strategy, item,.. past_instruments"],
+        [
+            "SELECT account, body,.. reports",
+            "SELECT d.id, d.kind,.. d",
+            "SELECT s.id, s.name,.. s",
+            "SELECT strategy, item,.. past_instruments",
+        ],
         ["SELECT r.id AS.. r", "SELECT revision, strategy_id.. kept_lists"],
     );
     // The book as of a revision begins with every strategy that there ever was.
@@ -69,6 +74,14 @@ async fn who_looks_back_goes_by_what_is_asked_for() {
         ("FROM item_blocks AS b CROSS JOIN", "SEARCH b USING PRIMARY KEY (item=? AND block>? AND block<?)"),
         ("FROM item_blocks AS b CROSS JOIN", "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("FROM revisions WHERE at <= ?", "SEARCH revisions USING COVERING INDEX sqlite_autoindex_revisions_1 (at<?)"),
+        (
+            "FROM holding_changes WHERE account = ?",
+            "SEARCH holding_changes USING INDEX holding_changes_by_account (account=? AND at>? AND at<?)",
+        ),
+        (
+            "FROM fills WHERE account = ? AND day >= CAST",
+            "SEARCH fills USING PRIMARY KEY (account=? AND day>? AND day<?)",
+        ),
         ("WITH subject AS", "SEARCH r USING INDEX revisions_by_strategy (strategy_id=? AND id>? AND id<?)"),
         (
             "WITH subject AS",

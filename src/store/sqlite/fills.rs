@@ -15,7 +15,6 @@ use crate::domain::moment::Moment;
 use crate::domain::report::{Fill, Side};
 use crate::domain::reported::fingerprint;
 use crate::ledger::FiledStep;
-use crate::ledger::replay::Astray;
 use crate::store::error::OpenError;
 use crate::store::reports::Span;
 
@@ -64,7 +63,6 @@ fn rows(FiledStep { account, step }: &FiledStep) -> impl Iterator<Item = Row<'_>
 
 /// A trade's row.
 struct FillRecord {
-    account: String,
     fill: String,
     order_id: Option<String>,
     code: String,
@@ -101,7 +99,7 @@ pub(in crate::store) async fn within(
     let (first, last) = (json(&Day::of(span.from)), json(&Day::of(span.to)));
     let rows = sqlx::query_as!(
         FillRecord,
-        "SELECT account, fill, order_id, code, side, volume, price, fee, at FROM fills
+        "SELECT fill, order_id, code, side, volume, price, fee, at FROM fills
          WHERE account = ? AND day >= CAST(? AS INTEGER) AND day <= CAST(? AS INTEGER) AND at >= ? AND at < ?
          ORDER BY day DESC, at DESC, fill DESC LIMIT ?",
         account,
@@ -118,22 +116,23 @@ pub(in crate::store) async fn within(
 
 /// Adds to the accounts of a book which trades of the last days were reported.
 pub(super) async fn load(connection: &mut SqliteConnection, book: &mut Book) -> Result<(), OpenError> {
-    let mut rows = sqlx::query_as!(
-        FillRecord,
-        "SELECT account, fill, order_id, code, side, volume, price, fee, at FROM fills
-         WHERE day >= (SELECT max(day) - 32 FROM fills) ORDER BY account"
-    )
-    .fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let astray = |reason: String| Astray { strategy: format!("the fills of account {}", row.account), reason };
-        let account = AccountName::parse(&row.account).map_err(|error| astray(error.to_string()))?;
-        let fill = row.fill()?;
-        let Some(reported) = book.reported(&account) else {
-            let reason = "there are some, and the report that told of them is missing".to_owned();
-            return Err(Astray { strategy: format!("account {account}"), reason }.into());
-        };
-        let mut reported = (**reported).clone();
-        reported.fills.insert((Day::of(fill.at), fill.id.clone()), fingerprint(&fill));
+    let accounts: Vec<_> = book.reports().map(|(account, reported)| (account.clone(), Arc::clone(reported))).collect();
+    for (account, reported) in accounts {
+        let mut reported = (*reported).clone();
+        let name = account.as_str();
+        let mut rows = sqlx::query_as!(
+            FillRecord,
+            "SELECT fill, order_id, code, side, volume, price, fee, at FROM fills
+             WHERE account = ? AND day >= (SELECT max(day) - 32 FROM fills WHERE account = ?)",
+            name,
+            name
+        )
+        .fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            let fill = row.fill()?;
+            reported.fills.insert((Day::of(fill.at), fill.id.clone()), fingerprint(&fill));
+        }
+        drop(rows);
         book.report(account, Arc::new(reported));
     }
     Ok(())
