@@ -24,10 +24,10 @@ use crate::net::tls::Certificate;
 use crate::store::Store;
 use crate::{demo, first_start, log, net};
 
-/// How long a start waits for a terminal to show something.
 /// How long requests in flight may take when the process ends because one of its tasks has.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How long a start waits for a terminal to show something.
 const TELLING: Duration = Duration::from_secs(3);
 
 /// How often the clock is held against the newest change.
