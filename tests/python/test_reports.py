@@ -46,7 +46,9 @@ def test_drift_is_a_table_and_its_exit_code_an_alarm(server, report):
     assert (same.returncode, same.stderr) == (0, "")
     assert "holdings are what the target says" in same.stdout
     waiting = [{"code": "000001.SZ", "shares": 300, "reason": "limit_up", "text": "涨停"}]
-    report(700, waiting=waiting)
+    sold = {"id": "9", "code": "000001.SZ", "side": "sell", "volume": 300, "price": 10}
+    sold["at"] = datetime.datetime.now(datetime.UTC).isoformat()
+    report(700, waiting=waiting, fills=[sold])
     explained = drift(server)
     assert explained.returncode == 0, explained.stderr
     row = explained.stdout.splitlines()[2].split()
