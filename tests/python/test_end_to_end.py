@@ -244,12 +244,16 @@ def test_mini_qmt_with_the_same_engine(chain, mini, fake, capsys):
 
 def test_mini_qmt_that_loses_its_terminal(chain, mini, fake, capsys):
     chain.strategy("alpha", **{"600000.XSHG": 1000})
-    moments = iter([True] * 2 + [False] * 10)
+    moments = iter([True] * 2 + [False] * 6)
 
     def each():
         mini.connected = next(moments, True)
 
-    mini.run(300, each)
+    mini.run(900, each)
     assert fake.volumes() == {MAIN: 1000}
-    assert len(mini.traders) > 1 and "无法连接 miniQMT" in capsys.readouterr().out
-    assert len(fake.placed) == 1
+    assert len(mini.traders) > 1 and len(fake.placed) == 1
+    # Ever more seldom.
+    said = capsys.readouterr().out
+    assert [f"无法连接 miniQMT，{n} 秒后重试" in said for n in (5, 10, 20, 40, 80, 120, 160)] == [False] + [
+        True
+    ] * 5 + [False]

@@ -41,8 +41,9 @@ class World:
         for code, price in [(MAIN, 10.0), (OTHER, 20.0), (STAR, 50.0), (ETF, 4.0), (BOND, 120.0), (BEIJING, 15.0)]:
             self.fake.list(code, price)
         self.fake.instruments[BOND].same_day = True
-        for code, volume in holdings.items():
-            self.fake.hold(code, volume)
+        # What is protected and not held at all would stop the script.
+        for code, volume in {OTHER: 1, **holdings}.items():
+            self.fake.hold(code, volume or 1)
         self.answered = None
         self.restart()
         order = self.fake.order
