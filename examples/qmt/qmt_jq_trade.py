@@ -482,7 +482,9 @@ def purchase(item, price, budget):
         )  # fmt: skip
     volume = buy_volume(board, min(part, affordable(budget.cash, price)))
     if volume < part:
-        if budget.waits_for_cash():
+        if budget.reserved:
+            return 0, because(CASH, "等待终端的资金更新")
+        if budget.patient and budget.selling:
             # One purchase with the money of the sales costs less than two.
             return 0, because(CASH, "等待卖出的资金")
         return volume, because(
@@ -503,9 +505,6 @@ class Budget(object):
         self.cash, self.turnover, self.sold = situation.cash, situation.turnover, situation.sold
         self.selling = situation.selling or sales_in_flight(situation.working)
         self.ended = set()
-
-    def waits_for_cash(self):
-        return self.reserved or (self.patient and self.selling)
 
     def sliced(self):
         return because(ORDER_LIMIT, "分批委托：每笔不超过 MAX_ORDER_VALUE（%.2f 元）", self.limits.max_order_value)
@@ -1450,6 +1449,10 @@ class Journal(object):
             before[words] = now
             self.line(shown or (words % numbers if numbers else words))
 
+    def tell(self, topic, text, now):
+        """Say a text that was made elsewhere, numbers and all."""
+        self.say(topic, re.sub(r"\d+", "0", text), now, shown=text)
+
     def settle(self, *topics):
         """There is nothing to say about these any more."""
         for topic in topics:
@@ -1563,10 +1566,10 @@ class Session(object):
             self.look(now)
         except PollError as refusal:
             self.standing = str(refusal)
-            self.journal.say("server", self.standing, now)
+            self.journal.tell("server", self.standing, now)
         except Exception:
             self.standing = "出错，本次不再操作"
-            self.journal.say("error", "出错，本次不再操作：\n" + traceback.format_exc(), now)
+            self.journal.tell("error", "出错，本次不再操作：\n" + traceback.format_exc(), now)
         self.journal.summary(self.standing, now)
 
     def look(self, now):

@@ -179,7 +179,9 @@ def purchase(item, price, budget):
         )  # fmt: skip
     volume = buy_volume(board, min(part, affordable(budget.cash, price)))
     if volume < part:
-        if budget.waits_for_cash():
+        if budget.reserved:
+            return 0, because(CASH, "等待终端的资金更新")
+        if budget.patient and budget.selling:
             # One purchase with the money of the sales costs less than two.
             return 0, because(CASH, "等待卖出的资金")
         return volume, because(
@@ -200,9 +202,6 @@ class Budget(object):
         self.cash, self.turnover, self.sold = situation.cash, situation.turnover, situation.sold
         self.selling = situation.selling or sales_in_flight(situation.working)
         self.ended = set()
-
-    def waits_for_cash(self):
-        return self.reserved or (self.patient and self.selling)
 
     def sliced(self):
         return because(ORDER_LIMIT, "分批委托：每笔不超过 MAX_ORDER_VALUE（%.2f 元）", self.limits.max_order_value)

@@ -1,6 +1,8 @@
 # -*- coding: utf-8 -*-
 """What is told to people: a line when something changes, and every ten minutes how things stand."""
 
+import re
+
 from .terms import seconds
 
 # How often it is told how things stand; what comes and goes is not told again before.
@@ -29,6 +31,10 @@ class Journal(object):
         if words not in before or seconds(now, before[words]) >= SUMMARY_SECONDS:
             before[words] = now
             self.line(shown or (words % numbers if numbers else words))
+
+    def tell(self, topic, text, now):
+        """Say a text that was made elsewhere, numbers and all."""
+        self.say(topic, re.sub(r"\d+", "0", text), now, shown=text)
 
     def settle(self, *topics):
         """There is nothing to say about these any more."""

@@ -124,10 +124,10 @@ class Session(object):
             self.look(now)
         except PollError as refusal:
             self.standing = str(refusal)
-            self.journal.say("server", self.standing, now)
+            self.journal.tell("server", self.standing, now)
         except Exception:
             self.standing = "出错，本次不再操作"
-            self.journal.say("error", "出错，本次不再操作：\n" + traceback.format_exc(), now)
+            self.journal.tell("error", "出错，本次不再操作：\n" + traceback.format_exc(), now)
         self.journal.summary(self.standing, now)
 
     def look(self, now):
