@@ -74,6 +74,11 @@ def test_a_line_with_a_hold_is_not_traded_and_what_rests_of_it_is_cancelled(desk
     desk.holds = {ETF: HOLD}
     assert desk.trade({MAIN: 1000, OTHER: 0, ETF: 1000}, 15) == {MAIN: 1000}
     assert exchange.settled()
+    # What is released holds still as long as what was pushed.
+    exchange.fill = lambda order: order.rest
+    desk.holds = {}
+    assert desk.trade(desk.targets, 12) == {MAIN: 1000}
+    assert desk.trade(desk.targets, 15) == {ETF: 1000, MAIN: 1000}
 
 
 @pytest.mark.parametrize("hold", [{}, {"reason": "new_reason"}, True, "why not", 0])

@@ -1,7 +1,7 @@
 """The QMT script against an exchange and a terminal that mean it no good."""
 
 import pytest
-from fake_qmt import BUY, CANCELLED, FINAL
+from fake_qmt import BUY, CANCELLED, FINAL, SELL
 from test_qmt_trading import BOND, ETF, MAIN, OTHER, SETTINGS, STAR, Desk
 
 MINUTES = 60
@@ -174,6 +174,14 @@ def test_a_purchase_that_the_cash_does_not_show_yet(calm, fake):
     assert fake.refusals == []
 
 
+def test_cash_that_is_in_doubt_makes_no_small_order(calm, fake):
+    fake.cash = 30_000.0
+    assert calm.trade({MAIN: 1000}, 25) == {MAIN: 1000}
+    assert calm.trade({MAIN: 1000, ETF: 4000}, 100) == {ETF: 4000, MAIN: 1000}
+    assert [order.volume for order in fake.placed] == [1000, 4000]
+    assert "等待终端的资金更新" in calm.output
+
+
 # -- thin books --
 
 
@@ -283,7 +291,9 @@ def test_nothing_is_traded_in_the_opening_auction_unless_asked_for(fake):
     assert [order.at.strftime("%H:%M:%S") for order in fake.placed] == ["09:30:00"]
 
 
-def test_what_rests_is_cancelled_before_the_lunch_break(calm, fake):
+def test_what_rests_is_cancelled_before_the_lunch_break(fake):
+    calm = Desk(fake, CANCEL_AFTER_SECONDS=600)
+    calm.trade({}, 90)
     fake.now = fake.now.replace(hour=11, minute=28, second=0)
     fake.fill = lambda order: order.rest if fake.now.hour == 13 else 0
     calm.targets = {MAIN: 1000}
@@ -336,6 +346,15 @@ def test_a_line_says_what_changes_and_the_summary_what_stands(calm, fake):
     assert len(lines) == 2
     assert "版本 1，目标 2 个，未到位 1 个：600000.SH 目标 1000，持有 0：停牌" in lines[-1]
     assert "委托 jq2qmt-" in calm.output and "结束：买入 000001.SZ 100 股，成交 100 股" in calm.output
+
+
+def test_what_comes_and_goes_is_said_once(calm, fake):
+    calm.targets = {MAIN: 1000}
+    for n in range(30):
+        fake.instruments[MAIN].suspended = n % 2 == 0
+        fake.instruments[MAIN].quoted_today = n % 2 == 0
+        fake.advance(10)
+    assert len([line for line in calm.script.lines if "600000.SH 目标 1000" in line and "小结" not in line]) == 3
 
 
 # -- what is wrong in the settings, and a server that says nothing --
@@ -453,6 +472,14 @@ def test_protected_codes_that_are_not_held_stop_the_script(fake):
     assert "PROTECTED 中的证券不在账户里：000001.SZ、510300.SH" in desk.output
     fake.timers.clear()
     assert Desk(fake, PROTECTED={MAIN: 100}).trade({MAIN: 2000}, 200) == {MAIN: 2100}
+
+
+def test_an_owner_who_sells_what_was_protected_stops_nobody(fake):
+    fake.hold(OTHER, 300)
+    desk = Desk(fake, PROTECTED={OTHER: 300})
+    desk.trade({MAIN: 100}, 200)
+    fake.order(SELL, OTHER, 300, 19.9, "by hand")
+    assert desk.trade({MAIN: 200}, 200) == {MAIN: 200}
 
 
 def test_settings_of_an_older_script_are_named(fake):

@@ -147,6 +147,15 @@ def test_a_wrong_protocol_and_a_certificate_that_nobody_knows(package, tmp_path)
         package.Poll(server.url.replace("http:", "https:"))()
 
 
+def test_a_304_that_was_not_asked_for_says_nothing(package):
+    poll = package.Poll("http://127.0.0.1:1")
+    poll.ask = lambda: (200, GOOD)
+    assert poll().revision == 3
+    poll.ask = lambda: (304, b"")
+    with pytest.raises(package.PollError, match="应答 304"):
+        poll()
+
+
 def test_what_has_not_changed_is_not_sent_again(package, server):
     server.push("alpha", [held("000001.XSHE", 300)])
     poll = package.Poll(server.url)
