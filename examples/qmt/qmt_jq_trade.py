@@ -23,7 +23,7 @@ ACCOUNT_NAME = ""
 STRATEGIES = []
 # 是否包含手工调整（ADJUSTMENT_*）；指定了 STRATEGIES 时不起作用。 Whether manual overlays count; not with STRATEGIES.
 INCLUDE_ADJUSTMENTS = True
-# 服务器数据库的世代：从备份恢复一次加一。与服务器不符时不交易，核对后按提示修改。
+# 服务器数据库的谱系号（lineage）：从备份恢复一次加一。与服务器不符时不交易，核对后按提示修改。
 # The lineage of the server's database, one more for each restored backup. Another one is not traded on until you
 # change this.
 LINEAGE = 1
@@ -1359,8 +1359,9 @@ def wrong_numbers(options):
     if deviation is not None and not (is_number(deviation) and 0 < deviation < 1):
         problems.append("MAX_DEVIATION 是比例：0.015 表示 1.5%；None 表示不限")
     interval = options["INTERVAL_SECONDS"]
-    if isinstance(interval, bool) or not isinstance(interval, int) or not 1 <= interval <= LONGEST_INTERVAL:
-        problems.append("INTERVAL_SECONDS 必须是 1 到 %d 的整数（秒）" % LONGEST_INTERVAL)
+    most = LONGEST_INTERVAL if options["ACCOUNT_NAME"] else 3600
+    if isinstance(interval, bool) or not isinstance(interval, int) or not 1 <= interval <= most:
+        problems.append("INTERVAL_SECONDS 必须是 1 到 %d 的整数（秒）" % most)
     lineage = options["LINEAGE"]
     if isinstance(lineage, bool) or not isinstance(lineage, int) or lineage < 1:
         problems.append("LINEAGE 必须是整数；服务器从未恢复过备份时写 1")
@@ -1592,10 +1593,9 @@ class Session(object):
             self.journal.line("%s %s" % (code, text))
         self.quiet_since = self.quiet_since or now
         if seconds(now, max(self.quiet_since, self.ledger.began)) < QUIET_SECONDS:
-            return self.idle("刚启动，等待终端数据稳定", now)
+            return self.idle("刚启动、重连或新的交易日：等待终端数据稳定 %d 秒", now, QUIET_SECONDS)
         if not self.checked and self.lacks_protected(holdings):
             return self.idle(self.stopped, now)
-        self.checked = True
         self.journal.settle("error", "account")
         return self.trade(targets, account, holdings, orders, now)
 
@@ -1622,7 +1622,10 @@ class Session(object):
 
     def lacks_protected(self, holdings):
         """Whether there are protected codes that the account does not hold: they may be mistyped."""
-        lacking = sorted(code for code in self.settings.protected if not held_of(holdings, code))
+        absent = [code for code in self.settings.protected if not held_of(holdings, code)]
+        # What was there a moment ago, and is not in the list now, may well come back.
+        lacking = sorted(set(absent) - set(self.ledger.doubts()))
+        self.checked = not absent
         if lacking:
             self.stopped = "PROTECTED 中的证券不在账户里：%s；不交易，请更正后重新启动本脚本" % "、".join(lacking)
         return bool(lacking)
@@ -1665,7 +1668,7 @@ class Session(object):
                 self.show(order, wanted[order.code], now)
             else:
                 self.place(order, held_of(holdings, order.code), now)
-        self.report(targets, account, holdings, orders, waiting + self.drafted(plan.orders), now)
+        self.report(targets, account, holdings, waiting + self.drafted(plan.orders), now)
 
     def drafted(self, orders):
         """[Waiting] of what has just been ordered, or would have been."""
@@ -1734,10 +1737,11 @@ class Session(object):
         numbers = (targets.revision, len(targets.volumes), len(told))
         self.standing = "版本 %d，目标 %d 个，未到位 %d 个" % numbers + ("：" + "；".join(told) if told else "")
 
-    def report(self, targets, account, holdings, orders, waiting, now):
+    def report(self, targets, account, holdings, waiting, now):
         """Tell the server, where it is to be told. Whatever goes wrong, it is no reason not to trade."""
         if self.reports is None:
             return
+        orders = [(order, self.ledger.known_since(order, now)) for order in self.ledger.orders.values()]
         counts = (holdings, orders, [one[:2] + (one.why.reason,) for one in waiting], targets.revision)
         try:
             if self.reports.is_due(now, counts):
@@ -1748,7 +1752,7 @@ class Session(object):
                     "dry_run": self.settings.dry_run,
                     "revision": targets.revision,
                     "holdings": holdings,
-                    "orders": [(order, self.ledger.known_since(order, now)) for order in orders],
+                    "orders": orders,
                     "fills": self.terminal.fills(),
                     "waiting": waiting,
                 }

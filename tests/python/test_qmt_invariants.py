@@ -16,7 +16,7 @@ lag = st.sampled_from([0.0, 0.5, 2.0, 6.0, 40.0])
 # How the world behaves for a while: seconds, targets, what is the matter with the server and the terminal.
 spell = st.fixed_dictionaries(
     {
-        "seconds": st.integers(5, 90),
+        "seconds": st.integers(20, 300),
         "targets": targets,
         "server": st.sampled_from(["up", "up", "up", "gone", "404", "empty", "cut"]),
         "lag": st.fixed_dictionaries({"POSITION": lag, "ORDER": lag, "ACCOUNT": lag}),
@@ -26,8 +26,8 @@ spell = st.fixed_dictionaries(
         "cancel_fails": st.booleans(),
         "restart": st.sampled_from([None, None, "init", "script"]),
         "halted": st.sampled_from([None, None, MAIN, STAR]),
-        # What the terminal does not show for its first twelve seconds: a whole list, or one holding.
-        "hidden": st.sampled_from([None, None, "ORDER", *CODES]),
+        # What the terminal does not show for its first half minute: a whole list, or one holding.
+        "hidden": st.sampled_from([None, "ORDER", "ORDER", MAIN, OTHER, STAR]),
     }
 )
 ANSWERS = {
@@ -93,7 +93,7 @@ class World:
 
     def hide(self, what):
         """Let the terminal not show something for a while."""
-        show, until = type(self.fake).show, self.fake.now + datetime.timedelta(seconds=12)
+        show, until = type(self.fake).show, self.fake.now + datetime.timedelta(seconds=30)
 
         def shown(kind):
             state = show(self.fake, kind)
@@ -130,7 +130,12 @@ class World:
     def calm_down(self, targets):
         """Everything works, and the days go by."""
         calm = {"targets": targets, "server": "up", "fill": 1.0, "refuse": 0, "cancel_delay": 1, "cancel_fails": False}
-        calm |= {"lag": {"POSITION": 1.0, "ORDER": 1.0, "ACCOUNT": 1.0}, "restart": None, "halted": None, "hidden": None}
+        calm |= {
+            "lag": {"POSITION": 1.0, "ORDER": 1.0, "ACCOUNT": 1.0},
+            "restart": None,
+            "halted": None,
+            "hidden": None,
+        }
         self.fake.cash = 10_000_000.0
         self.live(calm | {"seconds": 1200})
         self.fake.next_day("09:30")
@@ -150,7 +155,7 @@ class World:
 
 # Without shrinking: an example takes half a second, and says enough as it is.
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

@@ -150,10 +150,9 @@ class Session(object):
             self.journal.line("%s %s" % (code, text))
         self.quiet_since = self.quiet_since or now
         if seconds(now, max(self.quiet_since, self.ledger.began)) < QUIET_SECONDS:
-            return self.idle("刚启动，等待终端数据稳定", now)
+            return self.idle("刚启动、重连或新的交易日：等待终端数据稳定 %d 秒", now, QUIET_SECONDS)
         if not self.checked and self.lacks_protected(holdings):
             return self.idle(self.stopped, now)
-        self.checked = True
         self.journal.settle("error", "account")
         return self.trade(targets, account, holdings, orders, now)
 
@@ -180,7 +179,10 @@ class Session(object):
 
     def lacks_protected(self, holdings):
         """Whether there are protected codes that the account does not hold: they may be mistyped."""
-        lacking = sorted(code for code in self.settings.protected if not held_of(holdings, code))
+        absent = [code for code in self.settings.protected if not held_of(holdings, code)]
+        # What was there a moment ago, and is not in the list now, may well come back.
+        lacking = sorted(set(absent) - set(self.ledger.doubts()))
+        self.checked = not absent
         if lacking:
             self.stopped = "PROTECTED 中的证券不在账户里：%s；不交易，请更正后重新启动本脚本" % "、".join(lacking)
         return bool(lacking)
@@ -223,7 +225,7 @@ class Session(object):
                 self.show(order, wanted[order.code], now)
             else:
                 self.place(order, held_of(holdings, order.code), now)
-        self.report(targets, account, holdings, orders, waiting + self.drafted(plan.orders), now)
+        self.report(targets, account, holdings, waiting + self.drafted(plan.orders), now)
 
     def drafted(self, orders):
         """[Waiting] of what has just been ordered, or would have been."""
@@ -292,10 +294,11 @@ class Session(object):
         numbers = (targets.revision, len(targets.volumes), len(told))
         self.standing = "版本 %d，目标 %d 个，未到位 %d 个" % numbers + ("：" + "；".join(told) if told else "")
 
-    def report(self, targets, account, holdings, orders, waiting, now):
+    def report(self, targets, account, holdings, waiting, now):
         """Tell the server, where it is to be told. Whatever goes wrong, it is no reason not to trade."""
         if self.reports is None:
             return
+        orders = [(order, self.ledger.known_since(order, now)) for order in self.ledger.orders.values()]
         counts = (holdings, orders, [one[:2] + (one.why.reason,) for one in waiting], targets.revision)
         try:
             if self.reports.is_due(now, counts):
@@ -306,7 +309,7 @@ class Session(object):
                     "dry_run": self.settings.dry_run,
                     "revision": targets.revision,
                     "holdings": holdings,
-                    "orders": [(order, self.ledger.known_since(order, now)) for order in orders],
+                    "orders": orders,
                     "fills": self.terminal.fills(),
                     "waiting": waiting,
                 }

@@ -120,8 +120,9 @@ def wrong_numbers(options):
     if deviation is not None and not (is_number(deviation) and 0 < deviation < 1):
         problems.append("MAX_DEVIATION 是比例：0.015 表示 1.5%；None 表示不限")
     interval = options["INTERVAL_SECONDS"]
-    if isinstance(interval, bool) or not isinstance(interval, int) or not 1 <= interval <= LONGEST_INTERVAL:
-        problems.append("INTERVAL_SECONDS 必须是 1 到 %d 的整数（秒）" % LONGEST_INTERVAL)
+    most = LONGEST_INTERVAL if options["ACCOUNT_NAME"] else 3600
+    if isinstance(interval, bool) or not isinstance(interval, int) or not 1 <= interval <= most:
+        problems.append("INTERVAL_SECONDS 必须是 1 到 %d 的整数（秒）" % most)
     lineage = options["LINEAGE"]
     if isinstance(lineage, bool) or not isinstance(lineage, int) or lineage < 1:
         problems.append("LINEAGE 必须是整数；服务器从未恢复过备份时写 1")
