@@ -503,7 +503,7 @@ class Budget(object):
     def __init__(self, situation, limits):
         self.limits, self.patient, self.reserved = limits, situation.patient, situation.reserved
         self.cash, self.turnover, self.sold = situation.cash, situation.turnover, situation.sold
-        self.selling = situation.selling or sales_in_flight(situation.working)
+        self.selling = situation.selling
         self.ended = set()
 
     def sliced(self):
@@ -592,7 +592,8 @@ class Ledger(object):
         self.clear()
 
     def clear(self):
-        self.began = None  # when the first look of the day was
+        self.began = self.looked_at = None  # when the first look of the day was, and the last
+        self.watched_from = None  # since when one look has followed another
         self.unseen = {}  # remark: Placed, not in the terminal's list yet
         self.placed_at = {}  # remark: when
         self.orders = collections.OrderedDict()  # key: the order as it was seen last
@@ -615,6 +616,10 @@ class Ledger(object):
             self.clear()
             self.day = now.date()
         self.began = self.began or now
+        if self.looked_at is None or seconds(now, self.looked_at) > QUIET_SECONDS:
+            # What a list did not clear up while nobody looked is no older for it.
+            self.watched_from = now
+        self.looked_at = now
         ended = self.note_orders(orders, now)
         self.note_holdings(holdings, now)
         return ended
@@ -657,7 +662,7 @@ class Ledger(object):
             if pair != shown[:2]:
                 shown = Shown(pair[0], pair[1], now)
             self.shown[code] = shown
-            is_quiet = seconds(now, shown.since) >= QUIET_SECONDS
+            is_quiet = seconds(now, max(shown.since, self.watched_from)) >= QUIET_SECONDS
             if code not in self.settled and is_quiet and not self.has_vanished(code):
                 self.settled[code] = shown.volume - shown.traded
 
@@ -691,9 +696,9 @@ class Ledger(object):
                 left[order.code] -= rest
         return {code: volume for code, volume in left.items() if volume > 0}
 
-    def place(self, remark, order, held, now):
+    def place(self, remark, order, now):
         """Take note of an order that is about to be placed."""
-        shown = self.shown.setdefault(order.code, Shown(held, 0, self.began))
+        shown = self.shown.setdefault(order.code, Shown(0, 0, self.began))
         self.settled.setdefault(order.code, shown.volume - shown.traded)
         self.unseen[remark] = Placed(order, now)
         self.placed_at[remark] = now
@@ -734,7 +739,9 @@ class Ledger(object):
         """[(code, text)] of what no list has cleared up in time: from now on it waits for a person."""
         given_up = []
         for code, doubt in sorted(self.doubts().items()):
-            if code in self.stuck or doubt.since is None or seconds(now, doubt.since) < DOUBT_SECONDS:
+            if code in self.stuck or doubt.since is None:
+                continue
+            if seconds(now, max(doubt.since, self.watched_from)) < DOUBT_SECONDS:
                 continue
             text = "停止交易：%s%s。请核对委托与持仓，确认后重新启动本脚本" % (text_of(doubt.why), doubt.hint)
             self.stuck[code] = because(UNEXPLAINED, "%s", text)
@@ -1635,13 +1642,31 @@ class Session(object):
         for order in orders:
             if order.status not in FINAL:
                 working.setdefault(order.code, []).append(order)
-        today = phase(now, self.settings.holidays, self.settings.start)
         found, waiting = differences(targets, holdings, self.settings.protected)
+        situation = self.situation(found, account, orders, working, now)
+        wanted = [item.code for item in found if item.code not in working and item.code not in situation.blocked]
+        quotes = self.terminal.quotes(wanted) if wanted and situation.phase not in (PAUSE, NOON) else {}
+        plan = decide(found, quotes, situation, self.settings.limits)
+        waiting += plan.waiting
+        self.explain(waiting, found, targets, now)
+        self.remember_sales(situation.selling or any(order.side == SELL for order in plan.orders), now)
+        for order in plan.cancels:
+            self.cancel(order, now)
+        aims = {item.code: item.wanted for item in found}
+        for order in plan.orders:
+            if self.settings.dry_run:
+                self.show(order, aims[order.code], now)
+            else:
+                self.place(order, now)
+        self.report(targets, account, holdings, waiting + self.drafted(plan.orders), now)
+
+    def situation(self, found, account, orders, working, now):
+        """What the account can pay, has done, and must wait for."""
         blocked = self.steady.restless([item.code for item in found], now)
         blocked.update(self.ledger.blocked(now))
         reserved = self.ledger.reserved_cash(now)
-        situation = Situation(
-            phase=today,
+        return Situation(
+            phase=phase(now, self.settings.holidays, self.settings.start),
             today=now.strftime("%Y%m%d"),
             cash=account.cash - reserved,
             reserved=reserved > 0,
@@ -1651,24 +1676,8 @@ class Session(object):
             blocked=blocked,
             ages=self.ledger.ages(orders, now),
             patient=self.sales_since is None or seconds(now, self.sales_since) < PATIENCE_SECONDS,
-            selling=self.ledger.has_open_sales(),
+            selling=self.ledger.has_open_sales() or sales_in_flight(working),
         )
-        wanted = [item.code for item in found if item.code not in working and item.code not in blocked]
-        quotes = self.terminal.quotes(wanted) if wanted and today not in (PAUSE, NOON) else {}
-        plan = decide(found, quotes, situation, self.settings.limits)
-        waiting += plan.waiting
-        self.explain(waiting, found, targets, now)
-        selling = sales_in_flight(working) or any(order.side == SELL for order in plan.orders)
-        self.remember_sales(selling or situation.selling, now)
-        for order in plan.cancels:
-            self.cancel(order, now)
-        wanted = {item.code: item.wanted for item in found}
-        for order in plan.orders:
-            if self.settings.dry_run:
-                self.show(order, wanted[order.code], now)
-            else:
-                self.place(order, held_of(holdings, order.code), now)
-        self.report(targets, account, holdings, waiting + self.drafted(plan.orders), now)
 
     def drafted(self, orders):
         """[Waiting] of what has just been ordered, or would have been."""
@@ -1704,11 +1713,11 @@ class Session(object):
         shown = "[DRY_RUN] %s %s %d 股，限价 %s" % (SIDE_NAMES[order.side], order.code, order.volume, order.price)
         self.journal.say(("order", order.code), words, now, shown=shown)
 
-    def place(self, order, held, now):
+    def place(self, order, now):
         self.count += 1
         remark = "%s%s-%d" % (REMARK, now.strftime("%H%M%S"), self.count)
         # Noted before it is sent: a call that fails half-way may have placed it.
-        self.ledger.place(remark, order, held, now)
+        self.ledger.place(remark, order, now)
         text = "%s %s %d 股，限价 %s" % (SIDE_NAMES[order.side], order.code, order.volume, order.price)
         self.journal.line("%s（%s）" % (text, remark))
         self.terminal.place(order, remark)

@@ -142,6 +142,15 @@ def test_an_order_that_never_shows_is_not_placed_again(calm, fake):
     assert Desk(fake).trade({MAIN: 1000, OTHER: 100}, 300) == {OTHER: 100, MAIN: 1000}
 
 
+def test_what_nobody_looked_at_is_no_riddle(calm, fake, monkeypatch):
+    """The server is gone just after an order, and the list is empty when it is back."""
+    calm.trade({MAIN: 1000}, 20)
+    assert len(fake.placed) == 1 and calm.trade((500, b""), 300) == {MAIN: 1000}
+    hide(fake, monkeypatch, "ORDER", 30)
+    assert calm.trade({MAIN: 1200}, 150) == {MAIN: 1200}
+    assert "停止交易" not in calm.output
+
+
 def test_an_order_that_shows_late_is_waited_for(calm, fake):
     fake.lag["ORDER"] = 50.0
     assert calm.trade({MAIN: 1000}, 300) == {MAIN: 1000}

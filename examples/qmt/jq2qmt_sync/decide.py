@@ -200,7 +200,7 @@ class Budget(object):
     def __init__(self, situation, limits):
         self.limits, self.patient, self.reserved = limits, situation.patient, situation.reserved
         self.cash, self.turnover, self.sold = situation.cash, situation.turnover, situation.sold
-        self.selling = situation.selling or sales_in_flight(situation.working)
+        self.selling = situation.selling
         self.ended = set()
 
     def sliced(self):

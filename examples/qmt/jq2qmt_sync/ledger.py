@@ -52,7 +52,8 @@ class Ledger(object):
         self.clear()
 
     def clear(self):
-        self.began = None  # when the first look of the day was
+        self.began = self.looked_at = None  # when the first look of the day was, and the last
+        self.watched_from = None  # since when one look has followed another
         self.unseen = {}  # remark: Placed, not in the terminal's list yet
         self.placed_at = {}  # remark: when
         self.orders = collections.OrderedDict()  # key: the order as it was seen last
@@ -75,6 +76,10 @@ class Ledger(object):
             self.clear()
             self.day = now.date()
         self.began = self.began or now
+        if self.looked_at is None or seconds(now, self.looked_at) > QUIET_SECONDS:
+            # What a list did not clear up while nobody looked is no older for it.
+            self.watched_from = now
+        self.looked_at = now
         ended = self.note_orders(orders, now)
         self.note_holdings(holdings, now)
         return ended
@@ -117,7 +122,7 @@ class Ledger(object):
             if pair != shown[:2]:
                 shown = Shown(pair[0], pair[1], now)
             self.shown[code] = shown
-            is_quiet = seconds(now, shown.since) >= QUIET_SECONDS
+            is_quiet = seconds(now, max(shown.since, self.watched_from)) >= QUIET_SECONDS
             if code not in self.settled and is_quiet and not self.has_vanished(code):
                 self.settled[code] = shown.volume - shown.traded
 
@@ -151,9 +156,9 @@ class Ledger(object):
                 left[order.code] -= rest
         return {code: volume for code, volume in left.items() if volume > 0}
 
-    def place(self, remark, order, held, now):
+    def place(self, remark, order, now):
         """Take note of an order that is about to be placed."""
-        shown = self.shown.setdefault(order.code, Shown(held, 0, self.began))
+        shown = self.shown.setdefault(order.code, Shown(0, 0, self.began))
         self.settled.setdefault(order.code, shown.volume - shown.traded)
         self.unseen[remark] = Placed(order, now)
         self.placed_at[remark] = now
@@ -194,7 +199,9 @@ class Ledger(object):
         """[(code, text)] of what no list has cleared up in time: from now on it waits for a person."""
         given_up = []
         for code, doubt in sorted(self.doubts().items()):
-            if code in self.stuck or doubt.since is None or seconds(now, doubt.since) < DOUBT_SECONDS:
+            if code in self.stuck or doubt.since is None:
+                continue
+            if seconds(now, max(doubt.since, self.watched_from)) < DOUBT_SECONDS:
                 continue
             text = "停止交易：%s%s。请核对委托与持仓，确认后重新启动本脚本" % (text_of(doubt.why), doubt.hint)
             self.stuck[code] = because(UNEXPLAINED, "%s", text)

@@ -192,13 +192,31 @@ class Session(object):
         for order in orders:
             if order.status not in FINAL:
                 working.setdefault(order.code, []).append(order)
-        today = phase(now, self.settings.holidays, self.settings.start)
         found, waiting = differences(targets, holdings, self.settings.protected)
+        situation = self.situation(found, account, orders, working, now)
+        wanted = [item.code for item in found if item.code not in working and item.code not in situation.blocked]
+        quotes = self.terminal.quotes(wanted) if wanted and situation.phase not in (PAUSE, NOON) else {}
+        plan = decide(found, quotes, situation, self.settings.limits)
+        waiting += plan.waiting
+        self.explain(waiting, found, targets, now)
+        self.remember_sales(situation.selling or any(order.side == SELL for order in plan.orders), now)
+        for order in plan.cancels:
+            self.cancel(order, now)
+        aims = {item.code: item.wanted for item in found}
+        for order in plan.orders:
+            if self.settings.dry_run:
+                self.show(order, aims[order.code], now)
+            else:
+                self.place(order, now)
+        self.report(targets, account, holdings, waiting + self.drafted(plan.orders), now)
+
+    def situation(self, found, account, orders, working, now):
+        """What the account can pay, has done, and must wait for."""
         blocked = self.steady.restless([item.code for item in found], now)
         blocked.update(self.ledger.blocked(now))
         reserved = self.ledger.reserved_cash(now)
-        situation = Situation(
-            phase=today,
+        return Situation(
+            phase=phase(now, self.settings.holidays, self.settings.start),
             today=now.strftime("%Y%m%d"),
             cash=account.cash - reserved,
             reserved=reserved > 0,
@@ -208,24 +226,8 @@ class Session(object):
             blocked=blocked,
             ages=self.ledger.ages(orders, now),
             patient=self.sales_since is None or seconds(now, self.sales_since) < PATIENCE_SECONDS,
-            selling=self.ledger.has_open_sales(),
+            selling=self.ledger.has_open_sales() or sales_in_flight(working),
         )
-        wanted = [item.code for item in found if item.code not in working and item.code not in blocked]
-        quotes = self.terminal.quotes(wanted) if wanted and today not in (PAUSE, NOON) else {}
-        plan = decide(found, quotes, situation, self.settings.limits)
-        waiting += plan.waiting
-        self.explain(waiting, found, targets, now)
-        selling = sales_in_flight(working) or any(order.side == SELL for order in plan.orders)
-        self.remember_sales(selling or situation.selling, now)
-        for order in plan.cancels:
-            self.cancel(order, now)
-        wanted = {item.code: item.wanted for item in found}
-        for order in plan.orders:
-            if self.settings.dry_run:
-                self.show(order, wanted[order.code], now)
-            else:
-                self.place(order, held_of(holdings, order.code), now)
-        self.report(targets, account, holdings, waiting + self.drafted(plan.orders), now)
 
     def drafted(self, orders):
         """[Waiting] of what has just been ordered, or would have been."""
@@ -261,11 +263,11 @@ class Session(object):
         shown = "[DRY_RUN] %s %s %d 股，限价 %s" % (SIDE_NAMES[order.side], order.code, order.volume, order.price)
         self.journal.say(("order", order.code), words, now, shown=shown)
 
-    def place(self, order, held, now):
+    def place(self, order, now):
         self.count += 1
         remark = "%s%s-%d" % (REMARK, now.strftime("%H%M%S"), self.count)
         # Noted before it is sent: a call that fails half-way may have placed it.
-        self.ledger.place(remark, order, held, now)
+        self.ledger.place(remark, order, now)
         text = "%s %s %d 股，限价 %s" % (SIDE_NAMES[order.side], order.code, order.volume, order.price)
         self.journal.line("%s（%s）" % (text, remark))
         self.terminal.place(order, remark)
