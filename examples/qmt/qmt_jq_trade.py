@@ -633,8 +633,6 @@ class Ledger(object):
             before = self.orders.get(key)
             self.first_seen.setdefault(key, now)
             self.unseen.pop(key, None)
-            if before is not None:
-                order = order._replace(traded=max(order.traded, before.traded))
             self.orders[key] = order
             if order.status in FINAL and (before is None or before.status not in FINAL):
                 self.note_end(order, now)

@@ -485,10 +485,11 @@ def test_protected_codes_that_are_not_held_stop_the_script(fake):
 
 def test_a_protected_holding_that_is_missing_for_a_while_stops_nobody(fake, monkeypatch):
     fake.hold(OTHER, 300)
+    fake.hold(ETF, 100)
     desk = Desk(fake, PROTECTED={OTHER: 300})
-    desk.trade({MAIN: 100}, 55)
+    desk.trade({MAIN: 100, ETF: 100}, 55)
     hide(fake, monkeypatch, "POSITION", 12, OTHER)
-    assert desk.trade({MAIN: 100}, 100) == {OTHER: 300, MAIN: 100}
+    assert desk.trade({MAIN: 100, ETF: 100}, 100) == {OTHER: 300, ETF: 100, MAIN: 100}
 
 
 def test_an_owner_who_sells_what_was_protected_stops_nobody(fake):
