@@ -178,6 +178,7 @@ def test_large_orders_come_in_parts(desk, fake):
     fake.cash = 1e9
     assert desk.trade({STAR: 250_000}, 300) == {STAR: 250_000}
     assert [order.volume for order in fake.placed] == [100_000, 100_000, 50_000]
+    assert "分批委托：交易所每笔至多 100000 股" in desk.output
 
 
 def test_a_negative_or_broken_target(desk, fake):

@@ -158,8 +158,10 @@ def sale(item, price, budget):
     volume = sale_slice(board, whole, item.sellable, price, budget.limits.max_order_value)
     if volume < whole:
         return volume, budget.sliced()
-    if volume in (excess, board.most):
+    if volume == excess:
         return volume, None
+    if volume == board.most:
+        return volume, because(ORDER_LIMIT, "分批委托：交易所每笔至多 %d 股", board.most)
     if item.sellable < excess:
         return volume, because(T_PLUS_1, "应卖 %d 股，今天可卖 %d 股", excess, item.sellable)
     return volume, because(BELOW_LOT, "应卖 %d 股，不足%s的交易单位", excess - volume, board.name)
@@ -189,8 +191,10 @@ def purchase(item, price, budget):
         )
     if volume < whole:
         return volume, budget.sliced()
-    if volume in (lacking, board.most):
+    if volume == lacking:
         return volume, None
+    if volume == board.most:
+        return volume, because(ORDER_LIMIT, "分批委托：交易所每笔至多 %d 股", board.most)
     return volume, because(BELOW_LOT, "应买 %d 股，其中 %d 股不足%s的交易单位", lacking, lacking - volume, board.name)
 
 
