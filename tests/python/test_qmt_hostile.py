@@ -3,9 +3,8 @@
 import pytest
 from fake_qmt import BUY, CANCELLED, FINAL, SELL
 from test_qmt_trading import BOND, ETF, MAIN, OTHER, SETTINGS, STAR, Desk
-
-MINUTES = 60
-pytest_plugins = ["test_qmt_trading"]
+from test_qmt_trading import desk as desk
+from test_qmt_trading import fake as fake
 
 
 @pytest.fixture
