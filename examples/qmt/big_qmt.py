@@ -13,30 +13,56 @@ SERVER = "http://127.0.0.1:5366"
 API_KEY = ""
 # 自签名证书的 CA 文件路径；None 表示用系统的。 A certificate authority of one's own, as a file.
 CA_FILE = None
-# 只跟随这些策略；空表示全部。名字写错时服务器拒绝，不交易。 Only these strategies; none named: all.
+# 服务器上账户的名称（推荐）：目标、缩放、持有人自己的股份都以服务器为准，只交易应答中列出且未暂停的证券。API_KEY 用
+# jq2qmt key add qmt --account 名称 生成。空表示跟随旧的合并持仓，账户中没有目标的证券会被卖出！
+# The account's name on the server (recommended): only what its target lists, and does not hold back, is traded. Empty:
+# the merged total as ever, and what has no target is sold!
+ACCOUNT_NAME = ""
+# 只跟随这些策略；空表示全部。名字写错时服务器拒绝，不交易。仅用于合并持仓。 Only these strategies; none named: all.
 STRATEGIES = []
-# 是否包含手工调整（ADJUSTMENT_*）。 Whether manual overlays count.
+# 是否包含手工调整（ADJUSTMENT_*）；指定了 STRATEGIES 时不起作用。 Whether manual overlays count; not with STRATEGIES.
 INCLUDE_ADJUSTMENTS = True
+# 服务器数据库的谱系号（lineage）：从备份恢复一次加一。与服务器不符时不交易，核对后按提示修改。
+# The lineage of the server's database, one more for each restored backup. Another one is not traded on until you
+# change this.
+LINEAGE = 1
 # True：只打印将要做什么，不下单。确认无误后改为 False。 Only print what would be done.
 DRY_RUN = True
-# 不属于策略的持仓，永不卖出：{代码: 股数}，None 表示该证券完全不动。账户中其余持仓都会被调整到目标！
-# Shares that are not the strategies' and are never sold; None: leave the instrument alone. All else in the account is
-# brought to its target, and what has no target is sold!
+# 是否把持仓、委托、成交报告给服务器（仅指定 ACCOUNT_NAME 时）。 Whether to report to the server what the account has.
+REPORT = True
+# 不属于策略的持仓，永不卖出：{代码: 股数}，None 表示该证券完全不动。不在账户里的代码会使脚本停止。
+# Shares that are not the strategies' and are never sold; None: leave the instrument alone. A code that is not held
+# stops the script.
 PROTECTED = {}
-# 单笔委托上限、每日成交与委托总额上限（元）；None 表示不限。 Limits in CNY.
+# 单笔委托上限（元）：更大的分批委托；None 表示不限。 An order's most in CNY: what is more goes in parts.
 MAX_ORDER_VALUE = 200000
+# 单笔委托下限（元），清仓除外。 An order's least in CNY, but for what ends a holding.
+MIN_ORDER_VALUE = 1000
+# 每日成交与委托总额上限（元），达到后不再买入；卖出另有上限，不受买入影响；None 表示不限。
+# A day's most in CNY: at the first nothing is bought any more; sales have one of their own, and no purchase holds
+# them up.
 MAX_DAILY_TURNOVER = 2000000
+MAX_DAILY_SALES = None
+# 委托价偏离最新价的上限，集合竞价也一样：0.015 表示 1.5%。
+# How far from the last price an order may go, in auctions too.
+MAX_DEVIATION = 0.015
 # 委托多久未成交就撤单（秒）。 Seconds that an order may rest.
 CANCEL_AFTER_SECONDS = 30
+# 目标多久不变才交易（秒）。 Seconds that a target must hold still before it is traded.
+STEADY_SECONDS = 15
 # 查询间隔（秒）。 Seconds between two looks.
 INTERVAL_SECONDS = 5
+# 每天从几点开始交易；"09:15" 表示参与开盘集合竞价。 When trading begins; "09:15" takes part in the opening auction.
+START = "09:30"
 # 交易所休市日，如 ["2027-01-01"]；没有当天行情时本来就不交易。 Exchange holidays; no quote of today, no trade anyway.
 HOLIDAYS = []
 # ---------------------------------------------------------------- 设置到此为止 end of settings
 
-from jq2qmt_sync.decide import BUY, SELL, Order, holdings_of
+import datetime
+
 from jq2qmt_sync.quotes import read_quote
 from jq2qmt_sync.session import make_session
+from jq2qmt_sync.terms import BUY, SELL, Account, Fill, Order, holdings_of
 
 # Big QMT's words: what to do, for one account in shares, at a limit price, at once.
 OPERATIONS = {BUY: 23, SELL: 24}
@@ -56,11 +82,13 @@ class BigQMT(object):
 
     def account(self):
         accounts = self.details("ACCOUNT")
-        return (accounts[0].m_dAvailable, accounts[0].m_dInstrumentValue) if accounts else None
+        if not accounts:
+            return None
+        return Account(accounts[0].m_dAvailable, accounts[0].m_dInstrumentValue, accounts[0].m_dBalance)
 
     def holdings(self):
         return holdings_of(
-            (terminal_name(position), position.m_nVolume, position.m_nCanUseVolume)
+            (terminal_name(position), position.m_nVolume, position.m_nCanUseVolume, position.m_dOpenPrice)
             for position in self.details("POSITION")
         )
 
@@ -77,6 +105,20 @@ class BigQMT(object):
                 order.m_strRemark,
             )
             for order in self.details("ORDER")
+        ]
+
+    def fills(self):
+        return [
+            Fill(
+                deal.m_strTradeID,
+                deal.m_strOrderSysID,
+                terminal_name(deal),
+                SIDES.get(deal.m_nOffsetFlag),
+                deal.m_nVolume,
+                deal.m_dPrice,
+                time_of(deal.m_strTradeDate, deal.m_strTradeTime),
+            )
+            for deal in self.details("DEAL")
         ]
 
     def quotes(self, codes):
@@ -98,6 +140,14 @@ class BigQMT(object):
 
 def terminal_name(item):
     return "%s.%s" % (item.m_strInstrumentID, item.m_strExchangeID)
+
+
+def time_of(day, time):
+    """When a deal was made, from 20261231 and 93005 or 09:30:05; None where it is spelled otherwise."""
+    try:
+        return datetime.datetime.strptime(str(day) + str(time).replace(":", "").zfill(6), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None
 
 
 TERMINAL = BigQMT()

@@ -12,7 +12,10 @@ import sys
 HERE = pathlib.Path(__file__).parent
 PACKAGE = "jq2qmt_sync"
 # In the order of what needs what.
-MODULES = ("rules", "decide", "quotes", "poll", "session")
+MODULES = (
+    "rules", "terms", "pricing", "decide", "ledger", "steady", "quotes",
+    "wire", "answer", "poll", "report", "settings", "journal", "session",
+)  # fmt: skip
 OUTPUT = HERE / "qmt_jq_trade.py"
 
 

@@ -4,12 +4,13 @@ Runs beside the terminal in a Python of its own that has xtquant; needs the fold
 `python miniqmt_sync.py`; Ctrl-C ends it, and leaves orders as they are.
 """
 
+import datetime
 import random
 import threading
 
-from jq2qmt_sync.decide import BUY, SELL, Order, holdings_of
 from jq2qmt_sync.quotes import read_quote
 from jq2qmt_sync.session import make_session
+from jq2qmt_sync.terms import BUY, SELL, Account, Fill, Order, holdings_of
 from xtquant import xtconstant, xtdata
 from xtquant.xttrader import XtQuantTrader
 from xtquant.xttype import StockAccount
@@ -23,19 +24,30 @@ ACCOUNT = ""
 SERVER = "http://127.0.0.1:5366"
 API_KEY = ""
 CA_FILE = None
+ACCOUNT_NAME = ""
 STRATEGIES = []
 INCLUDE_ADJUSTMENTS = True
+LINEAGE = 1
 DRY_RUN = True
+REPORT = True
 PROTECTED = {}
 MAX_ORDER_VALUE = 200000
+MIN_ORDER_VALUE = 1000
 MAX_DAILY_TURNOVER = 2000000
+MAX_DAILY_SALES = None
+MAX_DEVIATION = 0.015
 CANCEL_AFTER_SECONDS = 30
+STEADY_SECONDS = 15
 INTERVAL_SECONDS = 5
+START = "09:30"
 HOLIDAYS = []
 # ---------------------------------------------------------------- 设置到此为止 end of settings
 
 OPERATIONS = {BUY: xtconstant.STOCK_BUY, SELL: xtconstant.STOCK_SELL}
 SIDES = {operation: side for side, operation in OPERATIONS.items()}
+CHINA = datetime.timezone(datetime.timedelta(hours=8))
+# A miniQMT that is not there is called again after twice as long each time, this at the most.
+LONGEST_ABSENCE_SECONDS = 120
 
 
 class MiniQMT(object):
@@ -58,11 +70,11 @@ class MiniQMT(object):
 
     def account(self):
         asset = self.trader.query_stock_asset(self.account_of)
-        return None if asset is None else (asset.cash, asset.market_value)
+        return None if asset is None else Account(asset.cash, asset.market_value, getattr(asset, "total_asset", None))
 
     def holdings(self):
         return holdings_of(
-            (position.stock_code, position.volume, position.can_use_volume)
+            (position.stock_code, position.volume, position.can_use_volume, getattr(position, "open_price", None))
             for position in answered(self.trader.query_stock_positions(self.account_of))
         )
 
@@ -79,6 +91,20 @@ class MiniQMT(object):
                 order.order_remark or "",
             )
             for order in answered(self.trader.query_stock_orders(self.account_of))
+        ]
+
+    def fills(self):
+        return [
+            Fill(
+                str(trade.traded_id),
+                str(trade.order_id),
+                trade.stock_code,
+                SIDES.get(trade.order_type),
+                trade.traded_volume,
+                trade.traded_price,
+                datetime.datetime.fromtimestamp(trade.traded_time, CHINA) if trade.traded_time else None,
+            )
+            for trade in answered(self.trader.query_stock_trades(self.account_of))
         ]
 
     def quotes(self, codes):
@@ -108,16 +134,21 @@ def main(stop=None):
         raise SystemExit("请先在脚本开头填写资金账号 ACCOUNT")
     stop = stop or threading.Event()
     terminal = MiniQMT()
-    session = make_session(terminal, globals())
-    connected = False
-    while not stop.wait(INTERVAL_SECONDS):
+    try:
+        session = make_session(terminal, globals())
+    except ValueError as problems:
+        raise SystemExit(str(problems)) from None
+    connected, pause = False, INTERVAL_SECONDS
+    while not stop.wait(pause):
         before, connected = connected, terminal.connect()
-        if not connected:
-            print("jq2qmt 无法连接 miniQMT，稍后重试")
-        elif not before:
-            session.start()
         if connected:
+            pause = INTERVAL_SECONDS
+            if not before:
+                session.start()
             session.step()
+        else:
+            pause = min(LONGEST_ABSENCE_SECONDS, pause * 2)
+            print("jq2qmt 无法连接 miniQMT，%d 秒后重试" % pause)
 
 
 if __name__ == "__main__":

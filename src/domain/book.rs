@@ -197,7 +197,7 @@ pub struct Book {
     changed_at: Option<Moment>,
     settings: Settings,
     /// Accounts as their terminals have reported them.
-    reported: OrdMap<AccountName, Arc<Reported>>,
+    reported: OrdMap<AccountName, (Arc<Reported>, u64)>,
 }
 
 impl Book {
@@ -264,17 +264,23 @@ impl Book {
 
     /// An account as its terminal has reported it last; None before any report.
     pub fn reported(&self, account: &AccountName) -> Option<&Arc<Reported>> {
-        self.reported.get(account)
+        self.reported.get(account).map(|(reported, _)| reported)
+    }
+
+    /// Stands for what of an account's newest report decides about its target.
+    pub(super) fn reported_fingerprint(&self, account: &AccountName) -> u64 {
+        self.reported.get(account).map_or(0, |(_, fingerprint)| *fingerprint)
     }
 
     /// Every account as its terminal has reported it last, by name; also of accounts that are gone.
     pub fn reports(&self) -> impl Iterator<Item = (&AccountName, &Arc<Reported>)> {
-        self.reported.iter()
+        self.reported.iter().map(|(account, (reported, _))| (account, reported))
     }
 
     /// Puts an account's newest report in the place of the one before.
     pub fn report(&mut self, account: AccountName, reported: Arc<Reported>) {
-        self.reported.insert(account, reported);
+        let fingerprint = reported.fingerprint();
+        self.reported.insert(account, (reported, fingerprint));
     }
 
     /// The newest change of any strategy that is no adjustment, removals included.

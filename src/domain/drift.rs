@@ -1,13 +1,15 @@
 //! Drift: what is held and not wanted, or wanted and not held, explained to the share.
 
+use std::collections::HashMap;
+
 use smol_str::SmolStr;
 
 use super::board::Board;
 use super::calendar::{Day, is_trading_time};
-use super::code::Code;
+use super::code::{Code, Instrument};
 use super::decimal::Volume;
 use super::moment::Moment;
-use super::report::{Mode, Reason, Side};
+use super::report::{Mode, Reason, Side, Waiting};
 use super::reported::{Reported, SILENT_AFTER};
 use super::target::{Target, TargetLine};
 
@@ -53,6 +55,7 @@ impl DriftLine {
 
 /// Where what is held differs from what is wanted, in the order of the target.
 pub fn drift(target: &Target, reported: &Reported, now: Moment) -> Vec<DriftLine> {
+    let known = Known::new(target, reported, now);
     let line = |line: &TargetLine| {
         let instrument = line.code.instrument();
         let holding = Volume::from(reported.held(&instrument));
@@ -62,14 +65,38 @@ pub fn drift(target: &Target, reported: &Reported, now: Moment) -> Vec<DriftLine
             target: line.volume,
             holding,
             since: reported.differs.get(&instrument).copied().unwrap_or(target.mark.updated_at),
-            parts: Parts::of(line, holding).explain(target, reported, now),
+            parts: Difference::of(line, holding).explain(&known),
         })
     };
     target.lines.iter().filter_map(line).collect()
 }
 
+/// What is known when differences are explained.
+struct Known<'a> {
+    reported: &'a Reported,
+    in_flight: HashMap<(Instrument, Side), i64>,
+    waiting: HashMap<Instrument, Vec<&'a Waiting>>,
+    now: Moment,
+    /// Whether the exchanges take orders.
+    is_open: bool,
+    /// Whether the target changed a moment ago and has hardly reached the terminal.
+    is_new: bool,
+}
+
+impl<'a> Known<'a> {
+    fn new(target: &Target, reported: &'a Reported, now: Moment) -> Self {
+        let mut waiting: HashMap<Instrument, Vec<&Waiting>> = HashMap::new();
+        for one in &reported.waiting {
+            waiting.entry(one.code.instrument()).or_default().push(one);
+        }
+        let is_new =
+            reported.revision < Some(target.mark.revision) && now.since(target.mark.updated_at) <= SILENT_AFTER;
+        Self { reported, in_flight: reported.in_flight(), waiting, now, is_open: is_trading_time(now), is_new }
+    }
+}
+
 /// A difference while it is explained.
-struct Parts<'a> {
+struct Difference<'a> {
     line: &'a TargetLine,
     /// Which way a trade would have to go.
     side: Side,
@@ -79,7 +106,7 @@ struct Parts<'a> {
     parts: Vec<DriftPart>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> Difference<'a> {
     fn of(line: &'a TargetLine, holding: Volume) -> Self {
         let side = if holding > line.volume { Side::Sell } else { Side::Buy };
         Self { line, side, holding, rest: holding.distance(line.volume), parts: Vec::new() }
@@ -91,10 +118,10 @@ impl<'a> Parts<'a> {
         if taken <= Volume::default() {
             return;
         }
-        self.rest = self.rest - taken;
+        self.rest -= taken;
         let signed = if self.side == Side::Sell { taken } else { Volume::default() - taken };
         match self.parts.iter_mut().find(|part| part.reason == reason && part.words == words) {
-            Some(part) => part.shares = part.shares + signed,
+            Some(part) => part.shares += signed,
             None => self.parts.push(DriftPart { reason, shares: signed, words }),
         }
     }
@@ -107,24 +134,20 @@ impl<'a> Parts<'a> {
     }
 
     /// From what is known for certain to what only may be so.
-    fn explain(mut self, target: &Target, reported: &Reported, now: Moment) -> Vec<DriftPart> {
+    fn explain(mut self, known: &Known) -> Vec<DriftPart> {
         let instrument = self.line.code.instrument();
-        let is_open = is_trading_time(now);
+        let Known { reported, now, is_open, .. } = *known;
         if reported.is_silent(now) {
             self.all_because(if is_open { Reason::TerminalSilent } else { Reason::ClosedHours }, true);
             return self.parts;
         }
-        let ordered: i64 =
-            reported.in_flight(&instrument).filter(|order| order.side == self.side).map(|order| order.open()).sum();
+        let ordered = known.in_flight.get(&(instrument.clone(), self.side)).copied().unwrap_or_default();
         self.because(Reason::InFlight, ordered.into(), None);
         self.all_because(Reason::HeldLine, self.line.hold.is_some());
-        for waiting in reported.waiting.iter().filter(|waiting| waiting.code.instrument() == instrument) {
+        for waiting in known.waiting.get(&instrument).into_iter().flatten() {
             self.because(waiting.reason, waiting.shares.into(), waiting.text.clone());
         }
-        // What was wanted a moment ago has hardly reached the terminal.
-        let is_new =
-            reported.revision < Some(target.mark.revision) && now.since(target.mark.updated_at) <= SILENT_AFTER;
-        self.all_because(Reason::InFlight, is_new);
+        self.all_because(Reason::InFlight, known.is_new);
         self.all_because(Reason::DryRun, reported.mode == Mode::DryRun);
         if self.side == Side::Sell {
             let sellable = reported.holdings.get(&instrument).map_or(0, |holding| holding.sellable);
@@ -143,10 +166,9 @@ impl<'a> Parts<'a> {
         let odd = |volume: Volume| volume - volume.rounded_down(board.step);
         match self.side {
             Side::Buy if self.rest < Volume::whole(board.least) => self.rest,
-            Side::Buy => odd(self.rest),
             // What is odd of a holding is sold in one order.
             Side::Sell if odd(self.rest) == odd(self.holding) => Volume::default(),
-            Side::Sell => odd(self.rest),
+            Side::Buy | Side::Sell => odd(self.rest),
         }
     }
 }
@@ -159,7 +181,7 @@ mod tests {
 
     use super::super::book::Mark;
     use super::super::decimal::{Decimal, Scaled};
-    use super::super::report::{Holding, Order, OrderStatus, Report, Waiting};
+    use super::super::report::{Holding, Order, OrderStatus, Report};
     use super::super::revision::Revision;
     use super::super::target::{HoldReason, LineHold, Part};
     use super::*;
@@ -172,7 +194,7 @@ mod tests {
         Code::parse(text).unwrap()
     }
 
-    fn target(lines: BTreeMap<&'static str, (String, bool)>) -> Target {
+    fn target(lines: &BTreeMap<&'static str, (String, bool)>) -> Target {
         let mark = Mark { revision: Revision::new(7), chain: [0; 8], updated_at: NOW };
         let line = |(text, (volume, is_held)): (&&str, &(String, bool))| TargetLine {
             code: code(text),
@@ -191,7 +213,7 @@ mod tests {
         let volume =
             prop_oneof![Just("0".to_owned()), (0..3000_u32).prop_map(|n| n.to_string()), Just("17.25".to_owned())];
         let one = (prop::sample::select(CODES.to_vec()), (volume, prop::bool::weighted(0.2)));
-        prop::collection::vec(one, 0..5).prop_map(|lines| target(lines.into_iter().collect()))
+        prop::collection::vec(one, 0..5).prop_map(|lines| target(&lines.into_iter().collect()))
     }
 
     fn reports() -> impl Strategy<Value = Report> {

@@ -1,6 +1,6 @@
 //! An account as its terminal has reported it, and what leads from one report to the next.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::calendar::Day;
 use super::code::{Code, Instrument};
 use super::decimal::{Decimal, Volume};
 use super::moment::Moment;
-use super::report::{Fill, Holding, Mode, Order, OrderStatus, Report, Waiting};
+use super::report::{Fill, Holding, Mode, Order, OrderStatus, Report, Side, Waiting};
 use super::revision::Revision;
 use super::target::Target;
 
@@ -186,9 +186,13 @@ impl Reported {
         self.holdings.get(instrument).map_or(0, |holding| holding.volume)
     }
 
-    /// How much of an instrument orders of ours may still trade.
-    pub fn in_flight<'a>(&'a self, instrument: &'a Instrument) -> impl Iterator<Item = &'a Order> {
-        self.orders.iter().filter(|order| order.ours && order.open() > 0 && order.code.instrument() == *instrument)
+    /// How many shares orders of ours may still trade, by what and which way.
+    pub fn in_flight(&self) -> HashMap<(Instrument, Side), i64> {
+        let mut in_flight = HashMap::new();
+        for order in self.orders.iter().filter(|order| order.ours && order.open() > 0) {
+            *in_flight.entry((order.code.instrument(), order.side)).or_default() += order.open();
+        }
+        in_flight
     }
 
     /// Whether the terminal has not been heard of for a while.
@@ -220,6 +224,7 @@ impl Reported {
             return;
         };
         let seen = self.revision.map(|revision| revision.min(target.mark.revision));
+        let ordered: HashSet<Instrument> = self.in_flight().into_keys().map(|(instrument, _)| instrument).collect();
         for line in &target.lines {
             let instrument = line.code.instrument();
             let held = self.held(&instrument);
@@ -231,7 +236,7 @@ impl Reported {
                 self.gone.remove(&instrument);
                 continue;
             }
-            let is_settled = self.in_flight(&instrument).next().is_none() && !self.astray.contains_key(&instrument);
+            let is_settled = !ordered.contains(&instrument) && !self.astray.contains_key(&instrument);
             if let Some(seen) = seen.filter(|_| is_settled && Volume::from(held) <= line.protected.into()) {
                 self.gone.insert(instrument, seen);
             }
@@ -336,7 +341,6 @@ fn traded(before: Option<&Reported>, orders: &[Order], fills: &[&Fill], now: Mom
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::report::{OrderStatus, Side};
     use super::*;
 
     const NOW: Moment = Moment::from_micros(1_767_578_400_000_000);

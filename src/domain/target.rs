@@ -190,7 +190,7 @@ impl Book {
         let (locks, locked) = self.settings().locks(&settled.name).unzip();
         let mut mark = locked.map_or(settled.mark, |locked| settled.mark.newest(locked));
         let mut spoken = began.as_micros().unsigned_abs();
-        spoken ^= self.reported(&settled.name).map_or(0, |reported| reported.fingerprint());
+        spoken ^= self.reported_fingerprint(&settled.name);
         for (strategy, _) in followed.values() {
             mark = mark.newest(strategy.mark);
             // The golden ratio spreads small numbers over all bits.
@@ -303,7 +303,7 @@ impl Book {
         } else {
             self.unexplained(&line, &instrument, settled, began).or_else(|| {
                 let silent = self.silent(&line, settled, began);
-                (!silent.is_empty()).then(|| LineHold { reason: HoldReason::NotFresh(silent), since: began })
+                (!silent.is_empty()).then_some(LineHold { reason: HoldReason::NotFresh(silent), since: began })
             })
         };
         TargetLine {

@@ -44,7 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn fills(&self, account: &AccountName, span: Span, limit: i64) -> Result<Vec<Fill>, Unavailable> {
+    pub async fn fills(&self, account: &AccountName, span: Span, limit: u32) -> Result<Vec<Fill>, Unavailable> {
         let mut historian = self.historians.one().await?;
         Ok(fills::within(&mut historian, account, span, limit).await?)
     }
@@ -57,7 +57,7 @@ impl Store {
         &self,
         account: &AccountName,
         span: Span,
-        limit: i64,
+        limit: u32,
     ) -> Result<Vec<HeldThen>, Unavailable> {
         let mut historian = self.historians.one().await?;
         Ok(holding_changes::within(&mut historian, account, span, limit).await?)

@@ -18,6 +18,7 @@ UNREPORTED, WAITING, REPORTED, CANCELLING, PART_CANCELLING = 48, 49, 50, 51, 52
 PART_CANCELLED, CANCELLED, PART_FILLED, FILLED, REJECTED = 53, 54, 55, 56, 57
 FINAL = {PART_CANCELLED, CANCELLED, FILLED, REJECTED}
 FEE = 0.0005
+CHINA = datetime.timezone(datetime.timedelta(hours=8))
 TRADING = [("09:15", "09:25"), ("09:30", "11:30"), ("13:00", "15:00")]
 NO_CANCEL = [("09:20", "09:25"), ("14:57", "15:00")]
 
@@ -82,6 +83,15 @@ class Order:
         return self.volume - self.traded
 
 
+@dataclasses.dataclass
+class Deal:
+    number: int
+    order: Order
+    price: float
+    volume: int
+    at: datetime.datetime
+
+
 class FakeQMT:
     """One account. Change `lag`, `fill`, `refuse`, `lose`, `cancel_delay` and the rest to make it behave badly."""
 
@@ -93,6 +103,7 @@ class FakeQMT:
         self.orders = []
         self.refusals = []
         self.placed = []
+        self.deals = []
         self.timers = []
         self.logged_in = True
         self.lag = {"POSITION": 1.0, "ORDER": 0.5, "ACCOUNT": 1.0}
@@ -154,6 +165,7 @@ class FakeQMT:
         hour, minute = map(int, clock.split(":"))
         self.now = self.now.replace(hour=hour, minute=minute, second=0)
         self.orders.clear()
+        self.deals.clear()
         for code in [code for code, position in self.positions.items() if not position.volume]:
             del self.positions[code]
         for position in self.positions.values():
@@ -258,6 +270,7 @@ class FakeQMT:
         self.cash -= sign * volume * best + volume * best * FEE
         order.traded += volume
         order.value += volume * best
+        self.deals.append(Deal(len(self.deals) + 1, order, best, volume, self.now))
         if not order.rest:
             order.status = FILLED
         elif order.cancel_at is None:
@@ -299,6 +312,7 @@ class FakeQMT:
         state = {
             "POSITION": {code: copy.copy(position) for code, position in self.positions.items()},
             "ORDER": [copy.copy(order) for order in self.orders],
+            "DEAL": list(self.deals),
             "ACCOUNT": (self.cash, self.cash - self.frozen(), self.holdings_value()),
         }
         self.history.append((self.now, state))
@@ -310,7 +324,8 @@ class FakeQMT:
         """The newest state that is older than the lag; never an older one than was shown before."""
         if not self.history:
             self.remember()
-        border = max(self.now - datetime.timedelta(seconds=self.lag[kind]), self.shown.get(kind, self.history[0][0]))
+        lag = self.lag.get(kind, self.lag["ORDER"])
+        border = max(self.now - datetime.timedelta(seconds=lag), self.shown.get(kind, self.history[0][0]))
         at, state = next(((at, state) for at, state in reversed(self.history) if at <= border), self.history[0])
         self.shown[kind] = at
         return state[kind]
@@ -345,7 +360,7 @@ def fake_datetime(fake):
         @classmethod
         def now(cls, tz=None):
             # The fake's clock is China Standard Time.
-            moment = fake.now.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=8)))
+            moment = fake.now.replace(tzinfo=CHINA)
             return moment.astimezone(tz) if tz else fake.now
 
     return types.SimpleNamespace(
@@ -406,7 +421,7 @@ class BigQMT:
             return [types.SimpleNamespace(m_dAvailable=available, m_dBalance=balance + value, m_dInstrumentValue=value)]
         if what == "POSITION":
             return [self.position(code, position) for code, position in shown.items()]
-        return [self.order(order) for order in shown]
+        return [self.deal(deal) if what == "DEAL" else self.order(deal) for deal in shown]
 
     def position(self, code, position):
         symbol, exchange = code.split(".")
@@ -433,6 +448,23 @@ class BigQMT:
             m_dLimitPrice=order.price,
             m_nOrderStatus=order.status,
             m_strRemark=order.remark,
+        )
+
+    @staticmethod
+    def deal(deal):
+        symbol, exchange = deal.order.code.split(".")
+        return types.SimpleNamespace(
+            m_strTradeID=str(deal.number),
+            m_strOrderSysID=deal.order.id,
+            m_strInstrumentID=symbol,
+            m_strExchangeID=exchange,
+            m_nOffsetFlag=deal.order.side,
+            m_dPrice=deal.price,
+            m_nVolume=deal.volume,
+            m_dTradeAmount=deal.price * deal.volume,
+            m_strTradeDate=deal.at.strftime("%Y%m%d"),
+            m_strTradeTime=deal.at.strftime("%H%M%S").lstrip("0"),
+            m_strRemark=deal.order.remark,
         )
 
 
@@ -467,6 +499,7 @@ class MiniQMT:
             query_stock_asset=self.asset,
             query_stock_positions=self.positions,
             query_stock_orders=self.orders,
+            query_stock_trades=self.trades,
             order_stock=self.order_stock,
             cancel_order_stock=self.cancel_order_stock,
         )
@@ -474,14 +507,14 @@ class MiniQMT:
     def asset(self, _account):
         if not self.connected:
             return None
-        _, available, value = self.fake.show("ACCOUNT")
-        return types.SimpleNamespace(cash=available, market_value=value)
+        balance, available, value = self.fake.show("ACCOUNT")
+        return types.SimpleNamespace(cash=available, market_value=value, total_asset=balance + value)
 
     def positions(self, _account):
         if not self.connected:
             return None
         return [
-            types.SimpleNamespace(stock_code=code, volume=held.volume, can_use_volume=held.sellable)
+            types.SimpleNamespace(stock_code=code, volume=held.volume, can_use_volume=held.sellable, open_price=0.0)
             for code, held in self.fake.show("POSITION").items()
         ]
 
@@ -500,6 +533,22 @@ class MiniQMT:
                 order_remark=order.remark,
             )
             for order in self.fake.show("ORDER")
+        ]
+
+    def trades(self, _account):
+        if not self.connected:
+            return None
+        return [
+            types.SimpleNamespace(
+                traded_id=str(deal.number),
+                order_id=deal.order.number,
+                stock_code=deal.order.code,
+                order_type={BUY: 23, SELL: 24}[deal.order.side],
+                traded_volume=deal.volume,
+                traded_price=deal.price,
+                traded_time=int(deal.at.replace(tzinfo=CHINA).timestamp()),
+            )
+            for deal in self.fake.show("DEAL")
         ]
 
     def order_stock(self, _account, code, operation, volume, price_type, price, _strategy, remark):

@@ -24,7 +24,7 @@ def fake():
 class Desk:
     """The operator, the strategies on JoinQuant, and the terminal of the account "small"."""
 
-    def __init__(self, server, fake, joinquant):
+    def __init__(self, server, fake, joinquant, **settings):
         self.server, self.fake, self.joinquant = server, fake, joinquant
         for account in ACCOUNTS:
             self.set_account(account)
@@ -32,9 +32,8 @@ class Desk:
             account: server.run("key", "add", f"qmt-{account}", "--account", account).stdout.split()[-1]
             for account in ACCOUNTS
         }
-        self.script = BigQMT(
-            fake, SCRIPT, **{**SETTINGS, "SERVER": server.url, "API_KEY": self.keys["small"], "INTERVAL_SECONDS": 5}
-        )
+        self.settings = {**SETTINGS, "SERVER": server.url, "API_KEY": self.keys["small"], **settings}
+        self.script = BigQMT(fake, SCRIPT, **self.settings)
 
     def operate(self, method, path, body=None):
         answer = requests.request(

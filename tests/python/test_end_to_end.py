@@ -226,6 +226,7 @@ def mini(chain, fake, monkeypatch):
     for name, value in {**SETTINGS, "SERVER": chain.server.url}.items():
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(importlib.import_module("jq2qmt_sync.rules"), "datetime", fake_datetime(fake))
+    terminal.module = module
     terminal.run = lambda seconds, each=lambda: None: module.main(Clock(fake=fake, left=seconds, each=each))
     return terminal
 
@@ -242,14 +243,35 @@ def test_mini_qmt_with_the_same_engine(chain, mini, fake, capsys):
     assert "撤单 3：卖出 600000.SH 1000 股" in capsys.readouterr().out
 
 
+def test_mini_qmt_tells_what_was_traded(chain, mini, fake):
+    chain.strategy("alpha", **{"600000.XSHG": 1000})
+    mini.run(120)
+    terminal = mini.module.MiniQMT()
+    assert terminal.connect()
+    [fill] = terminal.fills()
+    assert (fill.code, fill.side, fill.volume, fill.price) == (MAIN, "buy", 1000, 10.01)
+    assert fill.order == terminal.orders()[0].id and fill.at.replace(tzinfo=None) == fake.deals[0].at
+    assert terminal.account().total == pytest.approx(2_000_000, abs=20)
+
+
+def test_mini_qmt_says_what_is_wrong_with_its_settings(mini, monkeypatch):
+    monkeypatch.setattr(mini.module, "SERVER", "127.0.0.1:5366")
+    with pytest.raises(SystemExit, match="SERVER 必须以 http"):
+        mini.run(10)
+
+
 def test_mini_qmt_that_loses_its_terminal(chain, mini, fake, capsys):
     chain.strategy("alpha", **{"600000.XSHG": 1000})
-    moments = iter([True] * 2 + [False] * 10)
+    moments = iter([True] * 2 + [False] * 6)
 
     def each():
         mini.connected = next(moments, True)
 
-    mini.run(300, each)
+    mini.run(900, each)
     assert fake.volumes() == {MAIN: 1000}
-    assert len(mini.traders) > 1 and "无法连接 miniQMT" in capsys.readouterr().out
-    assert len(fake.placed) == 1
+    assert len(mini.traders) > 1 and len(fake.placed) == 1
+    # Ever more seldom.
+    said = capsys.readouterr().out
+    assert [f"无法连接 miniQMT，{n} 秒后重试" in said for n in (5, 10, 20, 40, 80, 120, 160)] == [False] + [
+        True
+    ] * 5 + [False]

@@ -2,7 +2,7 @@
 
 import datetime
 
-from fake_qmt import SELL, FakeQMT, lots
+from fake_qmt import SELL, FakeQMT, Position, lots
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_qmt_trading import BEIJING, BOND, ETF, MAIN, OTHER, STAR, Desk
@@ -12,11 +12,11 @@ PROTECTED = {OTHER: 150}
 START = datetime.datetime(2026, 1, 5, 9, 31)
 
 targets = st.dictionaries(st.sampled_from(CODES), st.one_of(st.integers(-200, 2000), st.just(0), st.just(1000)))
-lag = st.sampled_from([0.0, 0.5, 2.0, 6.0])
+lag = st.sampled_from([0.0, 0.5, 2.0, 6.0, 40.0])
 # How the world behaves for a while: seconds, targets, what is the matter with the server and the terminal.
 spell = st.fixed_dictionaries(
     {
-        "seconds": st.integers(5, 90),
+        "seconds": st.integers(20, 300),
         "targets": targets,
         "server": st.sampled_from(["up", "up", "up", "gone", "404", "empty", "cut"]),
         "lag": st.fixed_dictionaries({"POSITION": lag, "ORDER": lag, "ACCOUNT": lag}),
@@ -26,6 +26,8 @@ spell = st.fixed_dictionaries(
         "cancel_fails": st.booleans(),
         "restart": st.sampled_from([None, None, "init", "script"]),
         "halted": st.sampled_from([None, None, MAIN, STAR]),
+        # What the terminal does not show for its first half minute: a whole list, or one holding.
+        "hidden": st.sampled_from([None, "ORDER", "ORDER", MAIN, OTHER, STAR]),
     }
 )
 ANSWERS = {
@@ -41,8 +43,9 @@ class World:
         for code, price in [(MAIN, 10.0), (OTHER, 20.0), (STAR, 50.0), (ETF, 4.0), (BOND, 120.0), (BEIJING, 15.0)]:
             self.fake.list(code, price)
         self.fake.instruments[BOND].same_day = True
-        for code, volume in holdings.items():
-            self.fake.hold(code, volume)
+        # What is protected and not held at all would stop the script.
+        for code, volume in {OTHER: 1, **holdings}.items():
+            self.fake.hold(code, volume or 1)
         self.answered = None
         self.restart()
         order = self.fake.order
@@ -53,10 +56,14 @@ class World:
             assert not in_flight, f"{code} is in flight already"
             assert self.answered == self.fake.now, "no fresh answer"
             assert not self.fake.instruments[code].suspended
+            # What is really held, whatever the terminal shows.
+            held = self.fake.positions.get(code, Position())
+            wanted = max(0, self.desk.targets.get(code, 0)) + PROTECTED.get(code, 0)
             if side == SELL:
-                held = self.fake.positions[code]
                 assert volume <= held.sellable
-                assert held.volume - volume >= PROTECTED.get(code, 0)
+                assert held.volume - volume >= wanted, f"{code} is sold twice"
+            else:
+                assert held.volume + volume <= wanted, f"{code} is bought twice"
             return order(side, code, volume, price, remark)
 
         self.fake.order = checked
@@ -84,8 +91,23 @@ class World:
 
         session.poll.ask = refuse_errors
 
+    def hide(self, what):
+        """Let the terminal not show something for a while."""
+        show, until = type(self.fake).show, self.fake.now + datetime.timedelta(seconds=30)
+
+        def shown(kind):
+            state = show(self.fake, kind)
+            if self.fake.now > until:
+                return state
+            if kind == "POSITION":
+                return {code: position for code, position in state.items() if code != what}
+            return type(state)() if kind == what else state
+
+        self.fake.show = shown
+
     def live(self, spell):
         fake = self.fake
+        self.hide(spell["hidden"])
         refusals = iter(range(spell["refuse"]))
         fake.lag = spell["lag"]
         fake.fill = lambda order: order.rest * spell["fill"]
@@ -108,7 +130,12 @@ class World:
     def calm_down(self, targets):
         """Everything works, and the days go by."""
         calm = {"targets": targets, "server": "up", "fill": 1.0, "refuse": 0, "cancel_delay": 1, "cancel_fails": False}
-        calm |= {"lag": {"POSITION": 1.0, "ORDER": 1.0, "ACCOUNT": 1.0}, "restart": None, "halted": None}
+        calm |= {
+            "lag": {"POSITION": 1.0, "ORDER": 1.0, "ACCOUNT": 1.0},
+            "restart": None,
+            "halted": None,
+            "hidden": None,
+        }
         self.fake.cash = 10_000_000.0
         self.live(calm | {"seconds": 1200})
         self.fake.next_day("09:30")
@@ -128,7 +155,7 @@ class World:
 
 # Without shrinking: an example takes half a second, and says enough as it is.
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import ROOT, held, running
+from test_serving import certificate
 
 
 @pytest.fixture
@@ -131,3 +132,36 @@ def test_the_real_server_with_a_reading_key(package, tmp_path):
         assert dict(poll().volumes) == {"000001.SZ": 300, "688001.SH": 200}
         with pytest.raises(package.PollError, match="应答 404，策略不存在"):
             package.Poll(server.url, key, ["alhpa"])()
+
+
+def test_a_wrong_protocol_and_a_certificate_that_nobody_knows(package, tmp_path):
+    certificate(tmp_path, "first")
+    with running(tmp_path, "--tls-cert", "cert.pem", "--tls-key", "key.pem") as server:
+        with pytest.raises(package.PollError, match="证书不受信任：自签名证书请在 CA_FILE 填写"):
+            package.Poll(server.url)()
+        with pytest.raises(package.PollError, match="若服务器启用了 TLS，SERVER 请写 https://"):
+            package.Poll(server.url.replace("https:", "http:"))()
+        with pytest.raises(package.PollError, match="还没有任何策略"):
+            package.Poll(server.url, ca_file=str(tmp_path / "cert.pem"))()
+    with running(tmp_path) as server, pytest.raises(package.PollError, match="服务器不使用 TLS：SERVER 请写 http://"):
+        package.Poll(server.url.replace("http:", "https:"))()
+
+
+def test_a_304_that_was_not_asked_for_says_nothing(package):
+    poll = package.Poll("http://127.0.0.1:1")
+    poll.ask = lambda: (200, GOOD)
+    assert poll().revision == 3
+    poll.ask = lambda: (304, b"")
+    with pytest.raises(package.PollError, match="应答 304"):
+        poll()
+
+
+def test_what_has_not_changed_is_not_sent_again(package, server):
+    server.push("alpha", [held("000001.XSHE", 300)])
+    poll = package.Poll(server.url)
+    exchange, found = poll.wire.exchange, []
+    poll.wire.exchange = lambda *rest, **headers: found.append(exchange(*rest, **headers)) or found[-1]
+    assert [dict(poll().volumes) for _ in range(3)] == [{"000001.SZ": 300}] * 3
+    server.push("alpha", [held("000001.XSHE", 400)])
+    assert [dict(poll().volumes) for _ in range(2)] == [{"000001.SZ": 400}] * 2
+    assert [status for status, _, _ in found] == [200, 304, 304, 200, 304]

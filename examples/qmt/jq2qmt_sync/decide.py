@@ -3,106 +3,133 @@
 
 import collections
 
-from .rules import CALL, CONTINUOUS, board_of, buy_volume, sell_volume, to_tick, why_left_alone
+from .pricing import affordable, cost, limit_price, purchase_slice, sale_slice
+from .rules import CALL, CONTINUOUS, NOON, PAUSE, board_of, buy_volume, sell_volume, why_left_alone
+from .terms import (
+    BELOW_LOT,
+    BUY,
+    CANCEL_PENDING,
+    CASH,
+    CLOSED_HOURS,
+    HELD_LINE,
+    IN_FLIGHT,
+    NO_QUOTE,
+    ORDER_LIMIT,
+    SELL,
+    SIDE_NAMES,
+    SUSPENDED,
+    T_PLUS_1,
+    Holding,
+    NewOrder,
+    Waiting,
+    because,
+)
 
-BUY, SELL = "buy", "sell"
-SIDE_NAMES = {BUY: "买入", SELL: "卖出"}
-
-# A terminal's own words for an order's life. Every other status, known or not, counts as in flight.
-REJECTED = 57
-FINAL = (53, 54, 56, REJECTED)
-CANCEL_PENDING = (51, 52)
-
-# Volumes in shares, prices in CNY per share, values in CNY.
-Holding = collections.namedtuple("Holding", "volume sellable")
-# `side` is None for what is neither a purchase nor a sale; `remark` tells our orders from those placed by hand.
-Order = collections.namedtuple("Order", "id code side volume traded price status remark")
-# asks, bids: prices from the best level on. up, down: the day's limits. day: of the quote, as 20261231.
-Quote = collections.namedtuple("Quote", "asks bids up down suspended day")
-# One instrument that is, or may be, away from its target.
-Difference = collections.namedtuple("Difference", "code board wanted held sellable")
-# What the account can pay and has done. working: {code: [Order]} in flight; blocked: {code: why} must wait; ages:
-# {order id: seconds} of our own orders; patient: whether a purchase that is short of cash waits for sales in flight.
-Situation = collections.namedtuple("Situation", "phase today cash turnover working blocked ages patient")
-# max_order_value, max_daily_turnover: CNY, None for no limit. cancel_after: seconds an order may rest.
-Limits = collections.namedtuple("Limits", "max_order_value max_daily_turnover cancel_after")
-NewOrder = collections.namedtuple("NewOrder", "code side volume price")
-# notes: {code: why it is not at its target}.
-Plan = collections.namedtuple("Plan", "orders cancels notes")
-
-# Fees that a broker sets aside with a purchase: a part of its value, and the commission's usual minimum in CNY.
-FEE_RATE, LEAST_FEE = 0.001, 5.0
-# Buying above 102 % of the best ask, or selling below 98 % of the best bid, is refused by the exchange.
-CAGE = 0.02
-
-
-def holdings_of(lines):
-    """{code: Holding} of a terminal's (code, volume, sellable), in which an instrument may stand more than once: once
-    for each of the account's shareholder numbers."""
-    holdings = {}
-    for code, volume, sellable in lines:
-        before = holdings.get(code, Holding(0, 0))
-        holdings[code] = Holding(before.volume + volume, before.sellable + sellable)
-    return holdings
+# asks, bids: prices from the best level on. up, down: the day's limits. day: of the quote, as 20261231. last: the last
+# price, before the first trade of a day yesterday's close; None where neither is known.
+Quote = collections.namedtuple("Quote", "asks bids up down suspended day last")
+Quote.__new__.__defaults__ = (None,)
+# One instrument that is away from its target. leaving: nobody wants any of it.
+Difference = collections.namedtuple("Difference", "code board wanted held sellable leaving")
+# What the account can pay and has done. reserved: whether the cash is less than the terminal shows, because of
+# purchases that it may not have counted; turnover, sold: CNY of today; working: {code: [Order]} in flight; blocked:
+# {code: Why} must wait; ages: {order id: seconds} of our own orders; patient: whether a purchase that is short of
+# cash waits for sales; selling: whether there are any.
+Situation = collections.namedtuple(
+    "Situation", "phase today cash reserved turnover sold working blocked ages patient selling"
+)
+# CNY, None for no limit; cancel_after: seconds an order may rest; max_deviation: a part of the last price.
+Limits = collections.namedtuple(
+    "Limits", "max_order_value min_order_value max_daily_turnover max_daily_sales max_deviation cancel_after"
+)
+# waiting: [Waiting], why instruments are not at their targets.
+Plan = collections.namedtuple("Plan", "orders cancels waiting")
 
 
 def differences(targets, holdings, protected):
-    """What is away from its target, and notes on what will never be traded.
+    """What is away from its target, and [Waiting] of what will not be traded at all.
 
     `protected`: {code: shares that are not the strategies', None for all}."""
-    found, notes = [], {}
-    codes = list(targets) + sorted(code for code in holdings if code not in targets)
+    found, waiting = [], []
+    codes = list(targets.volumes)
+    if not targets.listed:
+        codes += sorted(code for code in holdings if code not in targets.volumes)
     for code in codes:
-        holding = holdings.get(code, Holding(0, 0))
-        board = board_of(code)
-        wanted, kept = targets.get(code, 0), 0
-        if code in protected:
-            kept = holding.volume if protected[code] is None else protected[code]
-        if board is None:
-            if wanted or holding.volume:
-                notes[code] = why_left_alone(code)
-        elif protected.get(code, 0) is None:
-            if wanted:
-                notes[code] = "受保护的证券，不交易"
-        elif holding.volume < kept:
-            # Buying would make up for the lacking protected shares with the strategies' money.
-            if wanted or holding.volume:
-                notes[code] = "持有 %d 股，少于受保护的 %d 股：不交易，请更正 PROTECTED" % (holding.volume, kept)
-        elif holding.volume != wanted + kept:
-            found.append(Difference(code, board, wanted + kept, holding.volume, holding.sellable))
-    return found, notes
+        holding = holdings.get(code, Holding(0, 0, 0.0))
+        wanted = whole_target(targets, code, protected, holding)
+        if holding.volume == wanted:
+            continue
+        board, why = board_of(code), why_never(targets, code, protected, holding)
+        if why is None:
+            leaving = code in targets.leaving or code not in targets.volumes
+            found.append(Difference(code, board, wanted, holding.volume, holding.sellable, leaving))
+        else:
+            waiting.append(Waiting(code, abs(wanted - holding.volume), why))
+    return found, waiting
+
+
+def whole_target(targets, code, protected, holding):
+    """What the account is to hold of an instrument, the protected shares with it."""
+    wanted, kept = targets.volumes.get(code, 0), protected.get(code, 0)
+    if kept is None:
+        return wanted or holding.volume
+    # An account's target has the owner's shares in it already; what is protected here must stay all the same.
+    return max(wanted, kept) if targets.listed else wanted + kept
+
+
+def why_never(targets, code, protected, holding):
+    """What keeps an instrument from being traded, whatever the market does; or None."""
+    kept = protected.get(code, 0)
+    if code in targets.holds:
+        return because(HELD_LINE, "服务器暂停了这一行：" + targets.holds[code].replace("%", "%%"))
+    if board_of(code) is None:
+        return because(HELD_LINE, "%s", why_left_alone(code))
+    if kept is None:
+        return because(HELD_LINE, "受保护的证券，不交易")
+    if holding.volume < kept:
+        # Buying would make up for the lacking protected shares with the strategies' money.
+        return because(HELD_LINE, "持有 %d 股，少于受保护的 %d 股：不交易，请更正 PROTECTED", holding.volume, kept)
+    return None
 
 
 def decide(found, quotes, situation, limits):
     """The orders and cancels of this moment. At most one order is in flight for an instrument; sales come before
     purchases; purchases are paid from the cash there is."""
-    notes, orders = {}, []
-    cancels = unwanted_orders(found, situation, limits)
-    left = {"cash": situation.cash, "turnover": situation.turnover, "stopped": False}
-    selling = situation.patient and sales_in_flight(situation.working)
+    orders, waiting, budget = [], [], Budget(situation, limits)
     for side in (SELL, BUY):
         for item in found:
             if (item.held > item.wanted) != (side == SELL):
                 continue
-            why = why_not_now(item, quotes.get(item.code), situation)
-            if why is None:
-                order, why = draft(item, side, quotes[item.code], left["cash"])
-                if why is not None and side == BUY and selling:
-                    # One purchase with the money of the sales costs less than two.
-                    order, why = None, "等待卖出的资金"
-                if order is not None:
-                    refusal = over_limit(order, left, limits)
-                    if refusal is None:
-                        orders.append(order)
-                        selling = selling or (side == SELL and situation.patient)
-                    why = refusal or why
+            order, why = draft(item, side, quotes.get(item.code), situation, budget)
+            if order is not None:
+                orders.append(order)
             if why is not None:
-                notes[item.code] = why
-    return Plan(orders, cancels, notes)
+                lacking = abs(item.wanted - item.held) - (order.volume if order else 0)
+                waiting.append(Waiting(item.code, lacking, why))
+    return Plan(orders, unwanted_orders(found, situation, limits), waiting)
 
 
 def sales_in_flight(working):
     return any(order.side == SELL for orders in working.values() for order in orders)
+
+
+def draft(item, side, quote, situation, budget):
+    """The order that brings an instrument as near to its target as it can come now, and what keeps the rest."""
+    why = why_not_now(item, quote, situation)
+    if why is not None:
+        return None, why
+    price, why = limit_price(item.board, side, quote, budget.limits.max_deviation)
+    if price is None:
+        return None, why
+    volume, why = (sale if side == SELL else purchase)(item, price, budget)
+    if not volume:
+        return None, why
+    order = NewOrder(item.code, side, volume, price)
+    refusal = budget.refusal(order, item.leaving)
+    if refusal is not None:
+        return None, refusal
+    budget.book(order)
+    return order, why
 
 
 def why_not_now(item, quote, situation):
@@ -110,101 +137,111 @@ def why_not_now(item, quote, situation):
     if item.code in situation.working:
         order = situation.working[item.code][0]
         side = SIDE_NAMES.get(order.side, "其他")
-        return "等待委托 %s：%s %d 股，已成交 %d 股" % (order.id, side, order.volume, order.traded)
+        return because(IN_FLIGHT, "等待委托 %s：%s %d 股，已成交 %d 股", order.id, side, order.volume, order.traded)
     if item.code in situation.blocked:
         return situation.blocked[item.code]
+    if situation.phase in (PAUSE, NOON):
+        return because(CLOSED_HOURS, "现在不下单")
     if quote is None or quote.day is None:
-        return "没有行情"
+        return because(NO_QUOTE, "没有行情")
     if quote.suspended:
-        return "停牌"
+        return because(SUSPENDED, "停牌")
     if quote.day != situation.today:
-        return "没有今天的行情（最近 %s）" % quote.day
+        return because(NO_QUOTE, "没有今天的行情（最近 %s）", quote.day)
     return None
 
 
-def draft(item, side, quote, cash):
-    """The order that brings an instrument as near to its target as it can come now, and what it leaves undone."""
-    price, why = limit_price(item.board, side, quote)
-    if price is None:
-        return None, why
-    if side == SELL:
-        return draft_sale(item, price)
-    return draft_purchase(item, price, cash)
-
-
-def draft_sale(item, price):
-    excess = item.held - item.wanted
-    volume = sell_volume(item.board, excess, item.sellable)
-    order = NewOrder(item.code, SELL, volume, price) if volume else None
-    if volume in (excess, item.board.most):
-        return order, None
-    if item.sellable < excess:
-        return order, "应卖 %d 股，今天可卖 %d 股" % (excess, item.sellable)
-    return order, "应卖 %d 股，不足%s的交易单位" % (excess - volume, item.board.name)
-
-
-def draft_purchase(item, price, cash):
-    lacking = item.wanted - item.held
-    whole = buy_volume(item.board, lacking)
-    if not whole:
-        return None, "应买 %d 股，不足%s的交易单位" % (lacking, item.board.name)
-    affordable = int(max(0.0, cash - LEAST_FEE) / (price * (1 + FEE_RATE)))
-    volume = buy_volume(item.board, min(whole, affordable))
-    order = NewOrder(item.code, BUY, volume, price) if volume else None
+def sale(item, price, budget):
+    """How much to sell, and what keeps the rest."""
+    board, excess = item.board, item.held - item.wanted
+    whole = sell_volume(board, excess, item.sellable)
+    volume = sale_slice(board, whole, item.sellable, price, budget.limits.max_order_value)
     if volume < whole:
-        return order, "应买 %d 股需约 %.2f 元，可用 %.2f 元" % (whole, cost(whole, price), max(0.0, cash))
-    if volume in (lacking, item.board.most):
-        return order, None
-    return order, "应买 %d 股，其中 %d 股不足%s的交易单位" % (lacking, lacking - volume, item.board.name)
+        return volume, budget.sliced()
+    if volume == excess:
+        return volume, None
+    if volume == board.most:
+        return volume, because(ORDER_LIMIT, "分批委托：交易所每笔至多 %d 股", board.most)
+    if item.sellable < excess:
+        return volume, because(T_PLUS_1, "应卖 %d 股，今天可卖 %d 股", excess, item.sellable)
+    return volume, because(BELOW_LOT, "应卖 %d 股，不足%s的交易单位", excess - volume, board.name)
 
 
-def cost(volume, price):
-    """What a purchase takes from the cash, at the most."""
-    return volume * price * (1 + FEE_RATE) + LEAST_FEE
-
-
-def limit_price(board, side, quote):
-    """The second level of the other side's book (the first where there is no second), within the day's limits and what
-    the exchange takes; or None and why there is no price."""
-    prices = [price for price in (quote.asks if side == BUY else quote.bids)[:2] if price and price > 0]
-    if not prices:
-        return None, "涨停或无卖盘，无法买入" if side == BUY else "跌停或无买盘，无法卖出"
-    if not (quote.up > 0 and quote.down > 0):
-        return None, "没有涨跌停价"
-    if side == BUY:
-        price = min(prices[-1], max(prices[0], to_tick(board, prices[0] * (1 + CAGE), False)), quote.up)
-        return to_tick(board, price, True), None
-    price = max(prices[-1], min(prices[0], to_tick(board, prices[0] * (1 - CAGE), True)), quote.down)
-    return to_tick(board, price, False), None
-
-
-def over_limit(order, left, limits):
-    """Book an order against the cash and the limits that people set; why not, where one is reached."""
-    value = order.volume * order.price
-    if limits.max_order_value is not None and value > limits.max_order_value:
-        return "%s %d 股约 %.2f 元，超过 MAX_ORDER_VALUE（%.2f 元）：不下单" % (
-            SIDE_NAMES[order.side],
-            order.volume,
-            value,
-            limits.max_order_value,
+def purchase(item, price, budget):
+    """How much to buy, and what keeps the rest."""
+    board, lacking = item.board, item.wanted - item.held
+    whole = buy_volume(board, lacking)
+    if not whole:
+        return 0, because(BELOW_LOT, "应买 %d 股，不足%s的交易单位", lacking, board.name)
+    part = purchase_slice(board, whole, price, budget.limits.max_order_value)
+    if not part:
+        return 0, because(
+            ORDER_LIMIT, "一笔至少约 %.2f 元，超过 MAX_ORDER_VALUE（%.2f 元）：不买",
+            board.least * price, budget.limits.max_order_value,
+        )  # fmt: skip
+    volume = buy_volume(board, min(part, affordable(budget.cash, price)))
+    if volume < part:
+        if budget.reserved:
+            return 0, because(CASH, "等待终端的资金更新")
+        if budget.patient and budget.selling:
+            # One purchase with the money of the sales costs less than two.
+            return 0, because(CASH, "等待卖出的资金")
+        return volume, because(
+            CASH, "应买 %d 股需约 %.2f 元，可用 %.2f 元", whole, cost(whole, price), max(0.0, budget.cash)
         )
-    most = limits.max_daily_turnover
-    if left["stopped"] or (most is not None and left["turnover"] + value > most):
-        left["stopped"] = True
-        return "今天的成交与委托 %.2f 元，再加 %.2f 元超过 MAX_DAILY_TURNOVER（%.2f 元）：不再下单" % (
-            left["turnover"],
-            value,
-            most,
-        )
-    left["turnover"] += value
-    if order.side == BUY:
-        left["cash"] -= cost(order.volume, order.price)
-    return None
+    if volume < whole:
+        return volume, budget.sliced()
+    if volume == lacking:
+        return volume, None
+    if volume == board.most:
+        return volume, because(ORDER_LIMIT, "分批委托：交易所每笔至多 %d 股", board.most)
+    return volume, because(BELOW_LOT, "应买 %d 股，其中 %d 股不足%s的交易单位", lacking, lacking - volume, board.name)
+
+
+class Budget(object):
+    """The cash, and what the limits that people set leave of a day."""
+
+    def __init__(self, situation, limits):
+        self.limits, self.patient, self.reserved = limits, situation.patient, situation.reserved
+        self.cash, self.turnover, self.sold = situation.cash, situation.turnover, situation.sold
+        self.selling = situation.selling
+        self.ended = set()
+
+    def sliced(self):
+        return because(ORDER_LIMIT, "分批委托：每笔不超过 MAX_ORDER_VALUE（%.2f 元）", self.limits.max_order_value)
+
+    def refusal(self, order, leaving):
+        """Why an order is not placed; or None. A day's turnover ends purchases only: nothing bought keeps a sale in."""
+        value, side, least = order.volume * order.price, order.side, self.limits.min_order_value
+        if value < least and not (side == SELL and leaving):
+            words = "%s %d 股约 %.2f 元，低于 MIN_ORDER_VALUE（%.2f 元）：不值得手续费"
+            return because(ORDER_LIMIT, words, SIDE_NAMES[side], order.volume, value, least)
+        if side == SELL:
+            most, done, words = self.limits.max_daily_sales, self.sold, "今天的卖出"
+            end = "超过 MAX_DAILY_SALES（%.2f 元）：不再卖出"
+        else:
+            most, done, words = self.limits.max_daily_turnover, self.turnover, "今天的成交与委托"
+            end = "超过 MAX_DAILY_TURNOVER（%.2f 元）：不再买入"
+        if most is None or (side not in self.ended and done + value <= most):
+            return None
+        # A smaller one that would still fit must not go before those that come first.
+        self.ended.add(side)
+        return because(ORDER_LIMIT, words + " %.2f 元，再加 %.2f 元" + end, done, value, most)
+
+    def book(self, order):
+        value = order.volume * order.price
+        self.turnover += value
+        if order.side == BUY:
+            self.cash -= cost(order.volume, order.price)
+        else:
+            self.sold += value
+            self.selling = True
 
 
 def unwanted_orders(found, situation, limits):
-    """Those of our orders in flight that rest too long, or that the target no longer asks for."""
-    if situation.phase == CALL:
+    """Those of our orders in flight that rest too long, that the target no longer asks for, or that would rest over the
+    lunch break, to be filled after it whatever is wanted by then."""
+    if situation.phase in (CALL, PAUSE):
         return []
     wishes = {item.code: item.wanted - item.held for item in found}
     cancels = []
@@ -215,6 +252,6 @@ def unwanted_orders(found, situation, limits):
             rest = order.volume - order.traded
             wish = wishes.get(code, 0) * (1 if order.side == BUY else -1)
             stale = situation.phase == CONTINUOUS and situation.ages[order.id] >= limits.cancel_after
-            if stale or rest > max(wish, 0):
+            if stale or situation.phase == NOON or rest > max(wish, 0):
                 cancels.append(order)
     return cancels

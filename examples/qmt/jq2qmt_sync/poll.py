@@ -1,144 +1,106 @@
 # -*- coding: utf-8 -*-
-"""Ask the server for the merged targets. What is not one whole fresh answer is a PollError: nobody trades on it."""
+"""Ask the server for the targets, without holding the terminal up, and stop where the server is not what it was."""
 
-import collections
-import json
-import math
-import ssl
 import threading
-import urllib.error
 import urllib.parse
-import urllib.request
 
-from .rules import terminal_code
+from .answer import OtherTerminalError, PollError, read_answer
+from .wire import Wire, advice_on, is_timeout
 
-# volumes: {terminal code: target in shares}, in the order of the answer.
-Targets = collections.namedtuple("Targets", "volumes revision update_time ignored")
-
-POLL_PATH = "/api/v1/positions/total"
-MOST_BYTES = 16 * 1024 * 1024
+TOTAL_PATH = "/api/v1/positions/total"
 
 
-class PollError(Exception):
-    """There are no targets to trade on; the text says why."""
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect leads to a login page or to a stranger; the key is not to follow."""
-
-    def redirect_request(self, *_):
-        return None
+class NoAnswerError(PollError):
+    """The server says nothing, which takes the terminal's time each time it is asked."""
 
 
 class Poll(object):
-    """Asks one server. `timeout` (seconds) bounds everything, names and slow bodies included."""
+    """Asks one server, for an account's target or for the total of strategies. `timeout` (seconds) bounds everything,
+    names and slow bodies included. `lineage`: the one that a person has agreed to; None for whichever is met first."""
 
-    def __init__(self, server, api_key="", strategies=(), include_adjustments=True, ca_file=None, timeout=2.0):
+    def __init__(
+        self, server, api_key="", strategies=(), include_adjustments=True, ca_file=None, timeout=2.0,
+        account="", terminal="", lineage=None,
+    ):  # fmt: skip
+        # The total is asked for without a name: it is as it ever was.
+        self.wire = Wire(server, api_key, terminal if account else "", ca_file, min(timeout, 2.0))
+        self.timeout = self.wire.timeout
         query = [("strategy", name) for name in strategies]
         if not include_adjustments:
             query.append(("include_adjustments", "false"))
-        self.url = server.rstrip("/") + POLL_PATH + ("?" + urllib.parse.urlencode(query) if query else "")
-        self.headers = {"Accept": "application/json"}
-        if api_key:
-            self.headers["X-API-Key"] = api_key
-        self.timeout = min(timeout, 2.0)
-        self.opener = urllib.request.build_opener(
-            # A system-wide proxy is for browsers.
-            urllib.request.ProxyHandler({}),
-            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca_file)),
-            NoRedirect(),
-        )
+        self.path = TOTAL_PATH + ("?" + urllib.parse.urlencode(query) if query else "")
+        if account:
+            self.path = "/api/v1/accounts/%s/target?code_format=qmt" % urllib.parse.quote(account, safe="")
+        self.url = self.wire.server + self.path
+        self.account, self.lineage = account, lineage
         self.asking = None
         self.revision = -1
+        # The newest whole answer with its entity tag, and the tag of what was answered last.
+        self.kept, self.tag, self.answered_tag = None, None, None
+        # Why no answer counts any more until a person has started the script anew.
+        self.stopped = None
 
     def __call__(self):
         """The targets of now. Raises PollError."""
-        targets = read_answer(*self.ask())
+        if self.stopped is not None:
+            raise PollError(self.stopped)
+        asked_with, self.answered_tag = self.tag, None
+        status, body = self.ask()
+        if status == 304 and asked_with is not None:
+            return self.kept
+        try:
+            targets = read_answer(status, body, self.account)
+        except OtherTerminalError as refusal:
+            if self.account and self.kept is not None:
+                self.stop("%s；本终端已让出账户，确认只有一个终端后重新启动本脚本" % refusal)
+            raise
+        self.check(targets)
+        self.kept, self.tag = targets, self.answered_tag
+        return targets
+
+    def check(self, targets):
+        """Whether this is the server, and the database, that it was."""
+        if targets.lineage is not None:
+            if self.lineage is None:
+                self.lineage = targets.lineage
+            if targets.lineage != self.lineage:
+                self.stop(
+                    "服务器的数据库从备份恢复过（lineage %d，应为 %d）：不交易；"
+                    "核对服务器上的持仓后，把 LINEAGE 改为 %d 并重新启动本脚本"
+                    % (targets.lineage, self.lineage, targets.lineage)
+                )
         if targets.revision < self.revision:
-            raise PollError(
-                "服务器的版本号从 %d 退回到 %d：不交易；若服务器是有意从备份恢复的，请重启本脚本"
+            self.stop(
+                "服务器的版本号从 %d 退回到 %d：不交易；若服务器是有意从备份恢复的，核对服务器上的持仓后重启本脚本"
                 % (self.revision, targets.revision)
             )
         self.revision = targets.revision
-        return targets
+
+    def stop(self, text):
+        self.stopped = text
+        raise PollError(text)
 
     def ask(self):
         """Status and body. In a thread of its own, because neither the name's resolution nor a body that drips in
         heeds a socket's time-out, and everything in the terminal waits for this call."""
         if self.asking is not None and self.asking.is_alive():
-            raise PollError("上一次查询仍未返回：不交易")
+            raise NoAnswerError("上一次查询仍未返回：不交易")
         outcome = []
-        self.asking = threading.Thread(target=self.fetch, args=(outcome,))
+        self.asking = threading.Thread(target=self.fetch, args=(outcome, self.tag))
         self.asking.daemon = True
         self.asking.start()
         self.asking.join(self.timeout)
-        if not outcome:
-            raise PollError("服务器 %.0f 秒内没有应答：不交易" % self.timeout)
+        if not outcome or is_timeout(outcome[0]):
+            raise NoAnswerError("服务器 %.0f 秒内没有应答：不交易" % self.timeout)
         if isinstance(outcome[0], Exception):
-            raise PollError("连接服务器失败（%s）：不交易" % outcome[0])
-        return outcome[0]
+            advice = advice_on(outcome[0], self.wire.server)
+            raise PollError("连接服务器失败（%s）：不交易%s" % (outcome[0], advice))
+        status, body, self.answered_tag = outcome[0]
+        return status, body
 
-    def fetch(self, outcome):
+    def fetch(self, outcome, tag):
         try:
-            request = urllib.request.Request(self.url, headers=self.headers)
-            try:
-                answer = self.opener.open(request, timeout=self.timeout)
-            except urllib.error.HTTPError as refusal:
-                answer = refusal
-            with answer:
-                result = (answer.getcode(), answer.read(MOST_BYTES + 1))
-                # What is left of the announced length was cut off, or is more than any book.
-                if getattr(answer, "length", None) or len(result[1]) > MOST_BYTES:
-                    raise ValueError("应答不完整或过长")
+            result = self.wire.exchange(self.path, **({"If_None_Match": tag} if tag else {}))
         except Exception as error:
             result = error
         outcome.append(result)
-
-
-def read_answer(status, body):
-    """The targets of an answer, or PollError: a whole JSON answer with status 200 of a server that knows some book."""
-    try:
-        answer = json.loads(body.decode("utf-8"), parse_constant=not_a_number)
-    except ValueError:
-        answer = None
-    if status != 200:
-        words = answer.get("error") if isinstance(answer, dict) else None
-        raise PollError("服务器应答 %d%s：不交易" % (status, "，" + str(words) if words else ""))
-    if not isinstance(answer, dict) or not isinstance(answer.get("positions"), list):
-        raise PollError("服务器的应答不是持仓数据：不交易")
-    if not isinstance(answer.get("update_time"), str) or not answer["update_time"]:
-        raise PollError("服务器上还没有任何策略推送过持仓：不交易")
-    if answer.get("demo"):
-        raise PollError("服务器上有演示数据（DEMO_），没有人真要持有它们：不交易，请先删除")
-    revision = answer.get("revision", 0)
-    if isinstance(revision, bool) or not isinstance(revision, int):
-        raise PollError("服务器应答的版本号无效：不交易")
-    volumes, ignored = collections.OrderedDict(), []
-    for line in answer["positions"]:
-        code, volume = read_line(line)
-        if code is None:
-            ignored.append(line["code"])
-        elif code in volumes:
-            raise PollError("服务器的应答中 %s 出现两次：不交易" % code)
-        else:
-            volumes[code] = volume
-    return Targets(volumes, revision, answer["update_time"], ignored)
-
-
-def read_line(line):
-    """One line's code, None for other markets, and its target. A code that is not understood may mean a holding, which
-    would then look as if nobody wanted it: so it refuses the whole answer."""
-    if not isinstance(line, dict) or not isinstance(line.get("code"), str):
-        raise PollError("服务器的应答中有看不懂的持仓：不交易")
-    volume = line.get("total_volume")
-    if isinstance(volume, bool) or not isinstance(volume, (int, float)) or not math.isfinite(volume):
-        raise PollError("服务器的应答中 %s 的数量无效：不交易" % line["code"])
-    try:
-        # A short position cannot be held in a stock account; parts of a share cannot be traded.
-        return terminal_code(line["code"]), max(0, math.floor(volume))
-    except ValueError:
-        raise PollError("看不懂证券代码 %s（它可能是已持有的证券）：不交易，请先更正" % line["code"]) from None
-
-
-def not_a_number(text):
-    raise ValueError(text)

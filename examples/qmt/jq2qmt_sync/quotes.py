@@ -17,4 +17,5 @@ def read_quote(tick, detail):
         suspended=(detail.get("InstrumentStatus") or 0) > 0,
         # Without a date nobody knows of which day it is.
         day=stamp if len(stamp) == 8 and stamp.isdigit() else None,
+        last=tick.get("lastPrice") or tick.get("lastClose") or None,
     )

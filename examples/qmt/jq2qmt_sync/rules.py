@@ -95,24 +95,27 @@ def to_tick(board, price, up):
 
 
 # Phases of a trading day. Orders of the auctions rest until they end; from 09:20 and from 14:57 no cancel is taken.
-CLOSED, AUCTION, CALL, CONTINUOUS = "closed", "auction", "call", "continuous"
+# In a pause nothing is ordered or cancelled; from a minute before the lunch break on, what is in flight is cancelled.
+CLOSED, AUCTION, CALL, PAUSE, CONTINUOUS, NOON = "closed", "auction", "call", "pause", "continuous", "noon"
 PHASES = (
     ((9, 15), (9, 20), AUCTION),
     ((9, 20), (9, 25), CALL),
-    ((9, 30), (11, 30), CONTINUOUS),
+    ((9, 25), (9, 30), PAUSE),
+    ((9, 30), (11, 29), CONTINUOUS),
+    ((11, 29), (13, 0), NOON),
     ((13, 0), (14, 57), CONTINUOUS),
     ((14, 57), (15, 0), CALL),
 )
 
 
-def phase(moment, holidays=()):
-    """The phase of a moment in China Standard Time. `holidays`: dates as 2026-10-01."""
+def phase(moment, holidays=(), start=(9, 15)):
+    """The phase of a moment in China Standard Time. `holidays`: dates as 2026-10-01; before `start` it is a pause."""
     if moment.weekday() >= 5 or moment.strftime("%Y-%m-%d") in holidays:
         return CLOSED
     now = (moment.hour, moment.minute)
-    for start, end, name in PHASES:
-        if start <= now < end:
-            return name
+    for first, end, name in PHASES:
+        if first <= now < end:
+            return name if now >= start else PAUSE
     return CLOSED
 
 

@@ -2,208 +2,112 @@
 """One look after another: ask the server, read the terminal, decide, act, and say why an instrument is not there yet.
 
 A terminal is any object with these methods; what it raises ends the look, and nothing more is done in it:
-    account() -> (cash, value of all holdings) in CNY, or None while not logged in
+    account() -> Account, or None while not logged in
     holdings() -> {code: Holding}        orders() -> [Order] of today        quotes(codes) -> {code: Quote}
-    place(NewOrder, remark)              cancel(Order) -> whether the request was sent
+    fills() -> [Fill] of today           place(NewOrder, remark)
+    cancel(Order) -> whether the request was sent
 """
 
 import collections
 import datetime
 import traceback
+import uuid
 
-from .decide import (
+from .answer import PollError
+from .decide import Situation, decide, differences, sales_in_flight
+from .journal import Journal
+from .ledger import QUIET_SECONDS, Ledger
+from .poll import NoAnswerError, Poll
+from .report import Reports, report_body
+from .rules import CLOSED, NOON, PAUSE, china_time, phase
+from .settings import read_settings
+from .steady import Steady
+from .terms import (
     BUY,
     FINAL,
+    IN_FLIGHT,
+    ONLY_SHOWN,
     REJECTED,
+    REMARK,
+    SELL,
     SIDE_NAMES,
-    Holding,
-    Limits,
-    Situation,
-    cost,
-    decide,
-    differences,
-    sales_in_flight,
+    Waiting,
+    because,
+    held_of,
+    seconds,
+    text_of,
 )
-from .poll import Poll, PollError
-from .rules import CLOSED, china_time, phase, terminal_code
+from .wire import Wire
 
-# Terminals show positions, orders and cash with a delay of up to 6 s; this long after an event they can be trusted.
-SETTLE_SECONDS = 10
-# An order that the terminal has not shown after ten times its usual delay was never placed.
-UNSEEN_SECONDS = 60
-# A cancel that has not come through is sent again.
-CANCEL_AGAIN_SECONDS = 10
 # Purchases that are short of cash wait this long for sales; then they take what there is.
-PATIENCE_SECONDS = 60
-# After a rejection an instrument waits, twice as long each time.
-BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 30, 900
-# What has not changed is said again after this long.
-REPEAT_SECONDS = 600
-
-# Marks our orders; the terminal keeps 24 ASCII characters of a remark.
-REMARK = "jq2qmt-"
-
-Settings = collections.namedtuple("Settings", "protected limits dry_run holidays interval")
-Placed = collections.namedtuple("Placed", "order at held")
+PATIENCE_SECONDS = 90
+# A server that says nothing is asked again after twice as long each time, this at the most.
+LONGEST_SILENCE_SECONDS = 120
 
 
 def make_session(terminal, options, clock=china_time, out=print):
     """A session from the settings at the head of a script: a mapping of their names to what the user wrote."""
-    settings = Settings(
-        protected={account_code(code): volume for code, volume in options["PROTECTED"].items()},
-        limits=Limits(options["MAX_ORDER_VALUE"], options["MAX_DAILY_TURNOVER"], options["CANCEL_AFTER_SECONDS"]),
-        dry_run=options["DRY_RUN"],
-        holidays=tuple(options["HOLIDAYS"]),
-        interval=options["INTERVAL_SECONDS"],
-    )
+    settings = read_settings(options)
+    # Kept for the script's lifetime: by it the server knows one terminal from another.
+    name = "qmt-" + uuid.uuid4().hex[:16]
+    account = options["ACCOUNT_NAME"]
     poll = Poll(
         options["SERVER"],
         options["API_KEY"],
-        options["STRATEGIES"],
-        options["INCLUDE_ADJUSTMENTS"],
+        () if account else options["STRATEGIES"],
+        bool(account) or options["INCLUDE_ADJUSTMENTS"],
         options["CA_FILE"],
+        account=account,
+        terminal=name,
+        lineage=options["LINEAGE"],
     )
-    return Session(terminal, poll, settings, clock, out)
+    session = Session(terminal, poll, settings, clock, out)
+    if account and options["REPORT"]:
+        wire = Wire(options["SERVER"], options["API_KEY"], name, options["CA_FILE"])
+        session.reports = Reports(wire, account, session.journal)
+    session.remarks = remarks_on(options)
+    return session
 
 
-def account_code(code):
-    """A code that the user wrote, as the terminal writes it; what protects nothing must not look as if it did."""
-    try:
-        known = terminal_code(code)
-    except ValueError:
-        known = None
-    if known is None:
-        raise ValueError("PROTECTED 中的证券代码无效：%s" % code)
-    return known
-
-
-class Tracker(object):
-    """What happened to our orders, as far as the terminal's lagging lists do not tell it."""
-
-    def __init__(self):
-        self.day = None
-        self.clear()
-
-    def clear(self):
-        self.unseen = {}  # remark: Placed, not in the terminal's list yet
-        self.placed = {}  # remark: Placed, once in the list
-        self.first_seen = {}  # key of an order: when the list first had it
-        self.finished = {}  # key of an order: when the list first had its final state
-        self.cancelled = {}  # key of an order: when its cancel was last sent
-        self.failures = {}  # code: (how many in a row, when the last)
-
-    @staticmethod
-    def key(order):
-        # An order has no number of its own until the exchange has taken it.
-        return order.remark if order.remark.startswith(REMARK) else (order.id, order.code, order.side, order.volume)
-
-    def observe(self, orders, now):
-        """Take note of the terminal's list of today's orders."""
-        if now.date() != self.day:
-            self.day = now.date()
-            self.clear()
-        for order in orders:
-            key = self.key(order)
-            self.first_seen.setdefault(key, now)
-            if key in self.unseen:
-                self.placed[key] = self.unseen.pop(key)
-            if order.status in FINAL and key not in self.finished:
-                self.finished[key] = now
-                if order.status == REJECTED:
-                    self.fail(order.code, now)
-                elif order.traded:
-                    self.failures.pop(order.code, None)
-        lost = [remark for remark, placed in self.unseen.items() if seconds(now, placed.at) >= UNSEEN_SECONDS]
-        for remark in lost:
-            self.fail(self.unseen.pop(remark).order.code, now)
-        return lost
-
-    def fail(self, code, now):
-        self.failures[code] = (self.failures.get(code, (0,))[0] + 1, now)
-
-    def place(self, remark, order, held, now):
-        self.unseen[remark] = Placed(order, now, held)
-
-    def blocked(self, orders, holdings, now):
-        """{code: why it must wait}: the terminal's lists are behind what was ordered, or the order was refused."""
-        blocked = {}
-        for order in orders:
-            key = self.key(order)
-            if key in self.finished and not self.settled(order, key, holdings, now):
-                blocked[order.code] = "等待持仓更新（委托 %s 刚结束）" % order.id
-        for code, (count, at) in self.failures.items():
-            wait = min(LONGEST_BACK_OFF_SECONDS, BACK_OFF_SECONDS * 2 ** (count - 1))
-            if seconds(now, at) < wait:
-                again = (at + datetime.timedelta(seconds=wait)).strftime("%H:%M:%S")
-                blocked[code] = "委托被拒或未被执行（连续第 %d 次），%s 后再试" % (count, again)
-        for placed in self.unseen.values():
-            blocked[placed.order.code] = "等待终端显示刚下的委托"
-        return blocked
-
-    def settled(self, order, key, holdings, now):
-        """Whether the position shows what an order has done."""
-        if seconds(now, self.finished[key]) >= SETTLE_SECONDS:
-            return True
-        if key not in self.placed:
-            return False
-        change = order.traded if order.side == BUY else -order.traded
-        return holdings.get(order.code, Holding(0, 0)).volume == self.placed[key].held + change
-
-    def reserved_cash(self, orders, now):
-        """CNY of purchases that the terminal may not have set aside yet."""
-        fresh = [
-            cost(order.volume, order.price)
-            for order in orders
-            if order.side == BUY and seconds(now, self.first_seen[self.key(order)]) < SETTLE_SECONDS
-        ]
-        unseen = [cost(p.order.volume, p.order.price) for p in self.unseen.values() if p.order.side == BUY]
-        return sum(fresh) + sum(unseen)
-
-    def turnover(self, orders):
-        """CNY that our orders of today have traded or still may."""
-        listed = [
-            (order.traded if order.status in FINAL else order.volume) * order.price
-            for order in orders
-            if order.remark.startswith(REMARK)
-        ]
-        return sum(listed) + sum(p.order.volume * p.order.price for p in self.unseen.values())
-
-    def ages(self, orders, now):
-        """{order id: seconds since it was first seen}, of our orders that can be cancelled now."""
-        ages = {}
-        for order in orders:
-            key = self.key(order)
-            sent = self.cancelled.get(key)
-            again = sent is None or seconds(now, sent) >= CANCEL_AGAIN_SECONDS
-            if order.id and again and order.remark.startswith(REMARK):
-                ages[order.id] = seconds(now, self.first_seen[key])
-        return ages
+def remarks_on(options):
+    """What is to be said at the start about settings that do not count."""
+    if options["ACCOUNT_NAME"] and (options["STRATEGIES"] or not options["INCLUDE_ADJUSTMENTS"]):
+        return ["已指定 ACCOUNT_NAME：策略和手工调整以服务器上的账户为准，STRATEGIES 和 INCLUDE_ADJUSTMENTS 不起作用"]
+    if options["STRATEGIES"] and options["INCLUDE_ADJUSTMENTS"]:
+        return ["已指定 STRATEGIES：INCLUDE_ADJUSTMENTS 不起作用；需要手工调整时，把 ADJUSTMENT_… 也写进 STRATEGIES"]
+    return []
 
 
 class Session(object):
     """Brings one account to the server's targets. Call `start` at every start or reconnect, `step` on a timer."""
 
     def __init__(self, terminal, poll, settings, clock=china_time, out=print):
-        self.terminal, self.poll, self.settings, self.clock, self.out = terminal, poll, settings, clock, out
-        self.tracker = Tracker()
+        self.terminal, self.poll, self.settings, self.clock = terminal, poll, settings, clock
+        self.journal, self.ledger, self.steady = Journal(out), Ledger(), Steady(settings.steady)
+        self.reports, self.remarks = None, []
         self.quiet_since = None
         self.last_step = None
+        self.mutes, self.ask_again = 0, None
         self.sales_since = self.last_sale = None
         self.count = 0
-        self.said = {}
+        self.standing = "还没有数据"
+        # Whether the protected codes were looked for, and why nothing is done until the script is started anew.
+        self.checked, self.stopped = False, None
 
     def start(self):
         """Say what is going to happen. The terminal may still be loading: the first order waits."""
         now = self.clock()
         self.quiet_since = now
         mode = "DRY_RUN：只显示，不下单" if self.settings.dry_run else "实盘：将自动下单"
-        self.out("jq2qmt %s 启动，%s；服务器 %s" % (now.strftime("%Y-%m-%d %H:%M:%S"), mode, self.poll.url))
+        self.journal.line("%s 启动，%s；服务器 %s" % (now.strftime("%Y-%m-%d %H:%M:%S"), mode, self.poll.url))
+        for remark in self.remarks:
+            self.journal.line(remark)
         try:
             targets = self.poll()
         except PollError as refusal:
-            self.out("jq2qmt %s" % refusal)
+            self.journal.line(str(refusal))
         else:
-            self.out("jq2qmt 服务器正常：版本 %d，%d 个目标" % (targets.revision, len(targets.volumes)))
+            self.journal.line("服务器正常：版本 %d，%d 个目标" % (targets.revision, len(targets.volumes)))
 
     def step(self):
         """One look. Whatever goes wrong in it, nothing is traded, and the next look starts afresh."""
@@ -212,64 +116,123 @@ class Session(object):
         if self.last_step is not None and 0 <= seconds(now, self.last_step) < self.settings.interval / 2.0:
             return
         self.last_step = now
+        if phase(now, self.settings.holidays) == CLOSED:
+            self.journal.say("phase", "非交易时间", now)
+            return
+        self.journal.settle("phase")
         try:
             self.look(now)
         except PollError as refusal:
-            self.say("server", str(refusal), now)
+            self.standing = str(refusal)
+            self.journal.tell("server", self.standing, now)
         except Exception:
-            self.say("error", "出错，本次不再操作：\n" + traceback.format_exc(), now)
+            self.standing = "出错，本次不再操作"
+            self.journal.tell("error", "出错，本次不再操作：\n" + traceback.format_exc(), now)
+        self.journal.summary(self.standing, now)
 
     def look(self, now):
-        today = phase(now, self.settings.holidays)
-        if today == CLOSED:
-            return self.say("phase", "非交易时间", now)
-        self.said.pop("phase", None)
-        targets = self.poll()
+        if self.stopped is not None:
+            return self.idle(self.stopped, now)
+        if self.ask_again is not None and now < self.ask_again:
+            return None
+        targets = self.ask(now)
+        self.journal.settle("server")
+        self.steady.observe(targets, now)
         account = self.terminal.account()
         if account is None:
-            return self.say("account", "终端没有资金账号的数据（未登录？）：不交易", now)
-        cash, value = account
+            return self.idle("终端没有资金账号的数据（未登录？）：不交易", now)
         holdings, orders = self.terminal.holdings(), self.terminal.orders()
-        if value >= 1 and not any(holding.volume for holding in holdings.values()):
-            return self.say("account", "终端尚未载入持仓（持仓市值 %.2f 元，持仓为空）：不交易" % value, now)
-        for remark in self.tracker.observe(orders, now):
-            self.out("jq2qmt 委托 %s 一直没有出现在终端：模型是否处于模拟信号模式？" % remark)
-        if self.quiet_since is None or seconds(now, self.quiet_since) < SETTLE_SECONDS:
-            self.quiet_since = self.quiet_since or now
-            return self.say("account", "刚启动，等待终端数据稳定", now)
-        for topic in ("server", "error", "account"):
-            self.said.pop(topic, None)
-        return self.trade(targets, today, cash, holdings, orders, now)
+        if account.value >= 1 and not any(holding.volume for holding in holdings.values()):
+            return self.idle("终端尚未载入持仓（持仓市值 %.2f 元，持仓为空）：不交易", now, account.value)
+        for order in self.ledger.observe(orders, holdings, now):
+            self.tell_end(order)
+        for code, text in self.ledger.give_up(now):
+            self.journal.line("%s %s" % (code, text))
+        self.quiet_since = self.quiet_since or now
+        if seconds(now, max(self.quiet_since, self.ledger.began)) < QUIET_SECONDS:
+            return self.idle("刚启动、重连或新的交易日：等待终端数据稳定 %d 秒", now, QUIET_SECONDS)
+        if not self.checked and self.lacks_protected(holdings):
+            return self.idle(self.stopped, now)
+        self.journal.settle("error", "account")
+        return self.trade(targets, account, holdings, orders, now)
 
-    def trade(self, targets, today, cash, holdings, orders, now):
+    def idle(self, words, now, *numbers):
+        """Nothing is done in this look."""
+        self.standing = words % numbers
+        self.journal.say("account", words, now, numbers)
+
+    def ask(self, now):
+        """The targets of now. Who says nothing is asked less and less often: each time takes the terminal's only
+        thread."""
+        try:
+            targets = self.poll()
+        except NoAnswerError:
+            self.mutes += 1
+            silence = min(LONGEST_SILENCE_SECONDS, self.settings.interval * 2**self.mutes)
+            self.ask_again = now + datetime.timedelta(seconds=silence)
+            raise
+        except PollError:
+            self.mutes, self.ask_again = 0, None
+            raise
+        self.mutes, self.ask_again = 0, None
+        return targets
+
+    def lacks_protected(self, holdings):
+        """Whether there are protected codes that the account does not hold: they may be mistyped."""
+        absent = [code for code in self.settings.protected if not held_of(holdings, code)]
+        # What was there a moment ago, and is not in the list now, may well come back.
+        lacking = sorted(set(absent) - set(self.ledger.doubts()))
+        self.checked = not absent
+        if lacking:
+            self.stopped = "PROTECTED 中的证券不在账户里：%s；不交易，请更正后重新启动本脚本" % "、".join(lacking)
+        return bool(lacking)
+
+    def trade(self, targets, account, holdings, orders, now):
         working = collections.OrderedDict()
         for order in orders:
             if order.status not in FINAL:
                 working.setdefault(order.code, []).append(order)
-        found, notes = differences(targets.volumes, holdings, self.settings.protected)
-        blocked = self.tracker.blocked(orders, holdings, now)
-        situation = Situation(
-            phase=today,
-            today=now.strftime("%Y%m%d"),
-            cash=cash - self.tracker.reserved_cash(orders, now),
-            turnover=self.tracker.turnover(orders),
-            working=working,
-            blocked=blocked,
-            ages=self.tracker.ages(orders, now),
-            patient=self.sales_since is None or seconds(now, self.sales_since) < PATIENCE_SECONDS,
-        )
-        wanted = [item.code for item in found if item.code not in working and item.code not in blocked]
-        quotes = self.terminal.quotes(wanted) if wanted else {}
+        found, waiting = differences(targets, holdings, self.settings.protected)
+        situation = self.situation(found, account, orders, working, now)
+        wanted = [item.code for item in found if item.code not in working and item.code not in situation.blocked]
+        quotes = self.terminal.quotes(wanted) if wanted and situation.phase not in (PAUSE, NOON) else {}
         plan = decide(found, quotes, situation, self.settings.limits)
-        notes.update(plan.notes)
-        notes.update((code, "其他市场的证券，不参与同步") for code in targets.ignored)
-        self.explain(notes, found, now)
-        self.remember_sales(sales_in_flight(working) or any(order.side != BUY for order in plan.orders), now)
-        held = {item.code: item.held for item in found}
+        waiting += plan.waiting
+        self.explain(waiting, found, targets, now)
+        self.remember_sales(situation.selling or any(order.side == SELL for order in plan.orders), now)
         for order in plan.cancels:
             self.cancel(order, now)
+        aims = {item.code: item.wanted for item in found}
         for order in plan.orders:
-            self.place(order, held[order.code], now)
+            if self.settings.dry_run:
+                self.show(order, aims[order.code], now)
+            else:
+                self.place(order, now)
+        self.report(targets, account, holdings, waiting + self.drafted(plan.orders), now)
+
+    def situation(self, found, account, orders, working, now):
+        """What the account can pay, has done, and must wait for."""
+        blocked = self.steady.restless([item.code for item in found], now)
+        blocked.update(self.ledger.blocked(now))
+        reserved = self.ledger.reserved_cash(now)
+        return Situation(
+            phase=phase(now, self.settings.holidays, self.settings.start),
+            today=now.strftime("%Y%m%d"),
+            cash=account.cash - reserved,
+            reserved=reserved > 0,
+            turnover=self.ledger.turnover((BUY, SELL)),
+            sold=self.ledger.turnover((SELL,)),
+            working=working,
+            blocked=blocked,
+            ages=self.ledger.ages(orders, now),
+            patient=self.sales_since is None or seconds(now, self.sales_since) < PATIENCE_SECONDS,
+            selling=self.ledger.has_open_sales() or sales_in_flight(working),
+        )
+
+    def drafted(self, orders):
+        """[Waiting] of what has just been ordered, or would have been."""
+        why = because(ONLY_SHOWN, "DRY_RUN，不下单") if self.settings.dry_run else because(IN_FLIGHT, "刚刚下单")
+        return [Waiting(order.code, order.volume, why) for order in orders]
 
     def remember_sales(self, selling, now):
         """Keep when the current run of sales began: between a cancel and the next order none is in flight."""
@@ -288,37 +251,70 @@ class Session(object):
             order.traded,
         )
         if self.settings.dry_run:
-            return self.say(("cancel", order.id), "[DRY_RUN] " + text, now)
-        self.tracker.cancelled[self.tracker.key(order)] = now
+            return self.journal.say(("cancel", order.id), "[DRY_RUN] " + text, now)
+        self.ledger.cancelled[self.ledger.key(order)] = now
         sent = self.terminal.cancel(order)
-        return self.out("jq2qmt %s%s" % (text, "" if sent else "（撤单请求未发出，稍后再试）"))
+        words = text if sent else text + "（撤单请求未发出，稍后再试）"
+        return self.journal.say(("cancel", order.id), words, now)
 
-    def place(self, order, held, now):
-        text = "%s %s %d 股，限价 %s" % (SIDE_NAMES[order.side], order.code, order.volume, order.price)
-        if self.settings.dry_run:
-            return self.say(("order", order.code), "[DRY_RUN] " + text, now)
+    def show(self, order, wanted, now):
+        """Say what would be ordered: once for each target, at whatever price."""
+        words = "%s %s→%d" % (SIDE_NAMES[order.side], order.code, wanted)
+        shown = "[DRY_RUN] %s %s %d 股，限价 %s" % (SIDE_NAMES[order.side], order.code, order.volume, order.price)
+        self.journal.say(("order", order.code), words, now, shown=shown)
+
+    def place(self, order, now):
         self.count += 1
         remark = "%s%s-%d" % (REMARK, now.strftime("%H%M%S"), self.count)
         # Noted before it is sent: a call that fails half-way may have placed it.
-        self.tracker.place(remark, order, held, now)
-        self.out("jq2qmt %s（%s）" % (text, remark))
-        return self.terminal.place(order, remark)
+        self.ledger.place(remark, order, now)
+        text = "%s %s %d 股，限价 %s" % (SIDE_NAMES[order.side], order.code, order.volume, order.price)
+        self.journal.line("%s（%s）" % (text, remark))
+        self.terminal.place(order, remark)
 
-    def explain(self, notes, found, now):
+    def tell_end(self, order):
+        traded = "被拒绝" if order.status == REJECTED else "成交 %d 股" % order.traded
+        self.journal.line(
+            "委托 %s 结束：%s %s %d 股，%s" % (order.remark, SIDE_NAMES[order.side], order.code, order.volume, traded)
+        )
+
+    def explain(self, waiting, found, targets, now):
         """Say for each instrument why it is not at its target, once, and again when that changes."""
         aims = {item.code: "目标 %d，持有 %d：" % (item.wanted, item.held) for item in found}
-        for code, why in notes.items():
-            self.say(("note", code), "%s %s%s" % (code, aims.get(code, ""), why), now)
-        for topic in [topic for topic in self.said if topic[0] == "note" and topic[1] not in notes]:
-            del self.said[topic]
+        wanted = {item.code: item.wanted for item in found}
+        told = ["%s %s%s" % (one.code, aims.get(one.code, ""), text_of(one.why)) for one in waiting]
+        for one, text in zip(waiting, told):
+            # Another target is news, as another reason is; how much is held already is not.
+            self.journal.say(
+                ("note", one.code), "%s→%s %s" % (one.code, wanted.get(one.code), one.why.words), now, shown=text
+            )
+        for code in targets.ignored:
+            self.journal.say(("note", code), "%s 其他市场的证券，不参与同步" % code, now)
+        topics = {("note", code) for code in [one.code for one in waiting] + targets.ignored}
+        self.journal.keep_only("note", topics)
+        self.journal.keep_only("order", {("order", item.code) for item in found})
+        numbers = (targets.revision, len(targets.volumes), len(told))
+        self.standing = "版本 %d，目标 %d 个，未到位 %d 个" % numbers + ("：" + "；".join(told) if told else "")
 
-    def say(self, topic, text, now):
-        """Print what is new about a topic, and what is not every ten minutes."""
-        before, at = self.said.get(topic, (None, now))
-        if text != before or seconds(now, at) >= REPEAT_SECONDS:
-            self.said[topic] = (text, now)
-            self.out("jq2qmt %s" % text)
-
-
-def seconds(later, earlier):
-    return (later - earlier).total_seconds()
+    def report(self, targets, account, holdings, waiting, now):
+        """Tell the server, where it is to be told. Whatever goes wrong, it is no reason not to trade."""
+        if self.reports is None:
+            return
+        orders = [(order, self.ledger.known_since(order, now)) for order in self.ledger.orders.values()]
+        counts = (holdings, orders, [one[:2] + (one.why.reason,) for one in waiting], targets.revision)
+        try:
+            if self.reports.is_due(now, counts):
+                quotes = self.terminal.quotes(sorted(code for code in holdings if holdings[code].volume))
+                state = {
+                    "account": account,
+                    "prices": {code: quote.last for code, quote in quotes.items() if quote is not None},
+                    "dry_run": self.settings.dry_run,
+                    "revision": targets.revision,
+                    "holdings": holdings,
+                    "orders": orders,
+                    "fills": self.terminal.fills(),
+                    "waiting": waiting,
+                }
+                self.reports.send(report_body(now, state), now, counts)
+        except Exception as error:
+            self.journal.say("report", "报告未发出（%s）：不影响交易", now, (error,))

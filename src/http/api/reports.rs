@@ -28,7 +28,7 @@ use crate::domain::revision::Revision;
 use crate::store::reports::{HeldThen, Span};
 
 /// How many fills, and how many changes of holdings, are answered at most; those before them are asked for with `to`.
-const MOST: i64 = 10_000;
+const MOST: u32 = 10_000;
 
 /// Where nothing else is said, what was within so long.
 const USUAL: Duration = Duration::from_hours(24);
@@ -291,7 +291,7 @@ pub(crate) async fn fills(
     let name = account_name(&name)?;
     let fills = fills_of(&state, &name, &query).await?;
     let dtos: Vec<_> = fills.iter().map(|fill| FillDto::new(fill, &state.zone)).collect();
-    Ok(json(&json!({"account": name.as_str(), "fills": dtos, "is_cut": dtos.len() as i64 == MOST})))
+    Ok(json(&json!({"account": name.as_str(), "fills": dtos, "is_cut": dtos.len() >= MOST as usize})))
 }
 
 /// `GET /api/v1/accounts/{name}/fills.csv`
@@ -341,5 +341,5 @@ pub(crate) async fn changes(
         price: change.price,
     };
     let dtos: Vec<_> = changes.iter().map(dto).collect();
-    Ok(json(&json!({"account": name.as_str(), "changes": dtos, "is_cut": dtos.len() as i64 == MOST})))
+    Ok(json(&json!({"account": name.as_str(), "changes": dtos, "is_cut": dtos.len() >= MOST as usize})))
 }

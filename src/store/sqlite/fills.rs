@@ -93,7 +93,7 @@ pub(in crate::store) async fn within(
     connection: &mut SqliteConnection,
     account: &AccountName,
     span: Span,
-    limit: i64,
+    limit: u32,
 ) -> Result<Vec<Fill>, sqlx::Error> {
     let (account, from, to) = (account.as_str(), span.from.as_micros(), span.to.as_micros());
     let (first, last) = (json(&Day::of(span.from)), json(&Day::of(span.to)));
