@@ -13,6 +13,7 @@ use crate::domain::guard::{Finding, Intended};
 use crate::domain::moment::Moment;
 use crate::domain::position::Position;
 use crate::domain::report::Side;
+use crate::domain::reported::Reported;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
@@ -100,7 +101,7 @@ impl Desk {
             Supposed::List(name, positions) => {
                 let findings = findings(&book, &name, &positions, now);
                 let (after, _) = book.supposing(&name, Some(positions));
-                (after.target(settled, began), findings)
+                (after.supposing_said(&name, now).target(settled, began), findings)
             }
             Supposed::Account(account) => {
                 let mark = Mark { revision: book.revision(), ..settled.mark };
@@ -110,7 +111,7 @@ impl Desk {
                 (book.target(&supposed, began), Vec::new())
             }
         };
-        AccountPreview::new(before, after, findings)
+        AccountPreview::new(book.reported(&settled.name).map(|reported| &**reported), before, after, findings)
     }
 }
 
@@ -122,12 +123,18 @@ fn findings(book: &Book, strategy: &StrategyName, positions: &[Position], at: Mo
 
 impl AccountPreview {
     fn new(
+        reported: Option<&Reported>,
         before: Result<Option<Target>, Incomplete>,
         after: Result<Target, Incomplete>,
         findings: Vec<Finding>,
     ) -> Self {
-        let orders =
-            before.as_ref().ok().zip(after.as_ref().ok()).map(|(before, after)| orders(before.as_ref(), after));
+        // What the terminal has reported is what it holds, whatever was wanted.
+        let (before, present_unknown) = match before {
+            Ok(before) => (before, None),
+            Err(incomplete) => (None, reported.is_none().then_some(incomplete)),
+        };
+        let known = after.as_ref().ok().filter(|_| present_unknown.is_none());
+        let orders = known.map(|after| orders(reported, before.as_ref(), after));
         let signed = |order: &Order| {
             let value = order.volume.approximate() * order.price.unwrap_or_default();
             if order.side == Side::Sell { -value } else { value }
@@ -141,24 +148,30 @@ impl AccountPreview {
             rounded: lines.iter().filter(odd).map(|line| (line.code.clone(), line.exact, line.volume)).collect(),
             findings,
             incomplete: after.err(),
-            present_unknown: before.err(),
+            present_unknown,
         }
     }
 }
 
-/// What leads from one target, or from nothing, to another.
-fn orders(before: Option<&Target>, after: &Target) -> Vec<Order> {
+/// What leads to a target: from what was reported, or else from another target, or from nothing.
+fn orders(reported: Option<&Reported>, before: Option<&Target>, after: &Target) -> Vec<Order> {
     let held: HashMap<Instrument, &TargetLine> =
         before.into_iter().flat_map(|before| &before.lines).map(|line| (line.code.instrument(), line)).collect();
-    let order = |line: &TargetLine| order(held.get(&line.code.instrument()).copied(), line);
+    let order = |line: &TargetLine| {
+        let instrument = line.code.instrument();
+        let before = held.get(&instrument).copied();
+        // A line that was not there was not held by the account's strategies.
+        let by_target = || before.map_or_else(|| line.protected.into(), |line| line.volume);
+        let volume = reported.map_or_else(by_target, |reported| reported.held(&instrument).into());
+        order(volume, before, line)
+    };
     let mut orders: Vec<Order> = after.lines.iter().filter_map(order).collect();
     orders.sort_by_key(|order| order.side == Side::Buy);
     orders
 }
 
-/// What leads from one line to another. A line that was not there was not held by the account's strategies.
-fn order(before: Option<&TargetLine>, after: &TargetLine) -> Option<Order> {
-    let held = before.map_or_else(|| after.protected.into(), |line| line.volume);
+/// What leads from what is held to a line.
+fn order(held: Volume, before: Option<&TargetLine>, after: &TargetLine) -> Option<Order> {
     if held == after.volume {
         return None;
     }

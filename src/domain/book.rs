@@ -20,6 +20,7 @@ use super::reported::Reported;
 use super::revision::{Revision, Topic};
 use super::schedule::Met;
 use super::settings::Settings;
+use super::state::State;
 use super::strategy::{Kind, StrategyId, StrategyName};
 use super::total::TotalLine;
 
@@ -308,10 +309,11 @@ impl Book {
         self.past.entry(name.clone()).or_default().insert(instrument, Arc::new(past));
     }
 
-    /// Another strategy whose list holds the same; the oldest of them.
+    /// Another live strategy whose list holds the same; the oldest of them.
     pub fn twin(&self, name: &StrategyName, fingerprint: Fingerprint) -> Option<&StrategyName> {
         let alike = self.alike.get(&fingerprint)?.iter().filter_map(|id| self.by_id(*id));
-        alike.map(|strategy| &strategy.name).find(|other| *other != name)
+        let is_other = |other: &&StrategyName| *other != name && self.settings.state(other) == State::Live;
+        alike.map(|strategy| &strategy.name).find(is_other)
     }
 
     /// The removal of a strategy that is gone.
@@ -364,6 +366,17 @@ impl Book {
                 (book, changes)
             }
         }
+    }
+
+    /// The book as it would be if a strategy had said its list just now.
+    #[must_use]
+    pub fn supposing_said(&self, name: &StrategyName, now: Moment) -> Self {
+        let mut book = self.clone();
+        if let Some(strategy) = self.strategy(name) {
+            let told = Told { spoken_at: Some(now), ..strategy.told };
+            book.replace(&Arc::new(Strategy { told, last_push_at: Some(now), ..(**strategy).clone() }), &[]);
+        }
+        book
     }
 
     /// Adds a strategy that is new to the book.

@@ -1,6 +1,6 @@
 //! An account as its terminal has reported it, and what leads from one report to the next.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
@@ -14,13 +14,16 @@ use super::decimal::{Decimal, Volume};
 use super::moment::Moment;
 use super::report::{Fill, Holding, Mode, Order, OrderStatus, Report, Side, Waiting};
 use super::revision::Revision;
-use super::target::Target;
+use super::target::{HoldReason, Target};
 
 /// How long the lists of a terminal may be behind each other after a trade of ours: positions were seen to lag by 40 s.
 const LAG: Duration = Duration::from_mins(2);
 
 /// How long a change without a trade of ours waits for its explanation. Its line is not traded meanwhile.
 const GRACE: Duration = Duration::from_mins(1);
+
+/// How long lists that lag may keep a change from being unexplained, however long an order rests.
+const AT_MOST: Duration = Duration::from_mins(5);
 
 /// How long fills are remembered, to know them when they are reported again.
 const FILLS_KNOWN: Duration = Duration::from_hours(31 * 24);
@@ -114,6 +117,10 @@ struct Movement {
     before: i64,
     after: i64,
     filled: i64,
+    /// Whether an order that is known as ours brought shares.
+    is_bought: bool,
+    /// Whether somebody traded by hand.
+    is_foreign: bool,
 }
 
 impl Reported {
@@ -124,9 +131,11 @@ impl Reported {
             holdings.into_iter().filter(|one| one.volume != 0).map(|one| (one.code.instrument(), one)).collect();
         let mut known = before.map(|before| before.fills.clone()).unwrap_or_default();
         let (fills, contradicting) = new_fills(&mut known, fills, now);
-        let foreign: BTreeSet<&SmolStr> = orders.iter().filter(|order| !order.ours).map(|order| &order.id).collect();
-        let own: Vec<&Fill> =
-            fills.iter().filter(|fill| !fill.order.as_ref().is_some_and(|order| foreign.contains(order))).collect();
+        // A fill may come before its order is listed, or after the order has left the list.
+        let listed = before.into_iter().flat_map(|before| &before.orders).chain(&orders);
+        let ours: HashMap<&SmolStr, bool> = listed.map(|order| (&order.id, order.ours)).collect();
+        let is_ours = |fill: &Fill| fill.order.as_ref().and_then(|order| ours.get(order)).copied();
+        let (foreign, own): (Vec<&Fill>, Vec<&Fill>) = fills.iter().partition(|fill| is_ours(fill) == Some(false));
 
         let mut movements: BTreeMap<Instrument, Movement> = BTreeMap::new();
         for (instrument, holding) in &holdings {
@@ -142,7 +151,11 @@ impl Reported {
         for fill in &own {
             let movement = movements.entry(fill.code.instrument()).or_default();
             movement.filled += fill.side.signed(fill.volume);
+            movement.is_bought |= fill.side == Side::Buy && is_ours(fill) == Some(true);
             movement.code.get_or_insert_with(|| fill.code.clone());
+        }
+        for fill in &foreign {
+            movements.entry(fill.code.instrument()).or_default().is_foreign = true;
         }
         for instrument in before.iter().flat_map(|before| before.astray.keys()) {
             movements.entry(instrument.clone()).or_default();
@@ -172,12 +185,14 @@ impl Reported {
             contradicting,
         };
         // The first report says how things stand; nothing is known that it could contradict.
+        let lines = target.map(|target| target.lines.iter().map(|line| line.code.instrument()).collect());
         if let Some(before) = before {
             for (instrument, movement) in movements {
-                step.account_for(before, instrument, &movement, now, target);
+                step.account_for(before, instrument, &movement, now, lines.as_ref());
             }
         }
-        step.reported.compare(before, now, target);
+        let unexplained = step.unexplained.iter().map(|(code, _)| code.instrument()).collect();
+        step.reported.compare(before, now, target, &unexplained);
         step
     }
 
@@ -197,7 +212,8 @@ impl Reported {
 
     /// Whether the terminal has not been heard of for a while.
     pub fn is_silent(&self, now: Moment) -> bool {
-        now.since(self.heard_at) > SILENT_AFTER
+        // What was heard while the clock ran ahead says nothing about when.
+        now.since(self.heard_at) > SILENT_AFTER || self.heard_at.since(now) > SILENT_AFTER
     }
 
     /// Stands for what of it decides about the target: which lines are left out, and which must not be traded.
@@ -218,12 +234,19 @@ impl Reported {
     }
 
     /// Notes since when holdings differ from what is wanted, and what is nobody's concern any more.
-    fn compare(&mut self, before: Option<&Self>, now: Moment, target: Option<&Target>) {
+    fn compare(
+        &mut self,
+        before: Option<&Self>,
+        now: Moment,
+        target: Option<&Target>,
+        unexplained: &HashSet<Instrument>,
+    ) {
         let Some(target) = target else {
             self.differs = before.map(|before| before.differs.clone()).unwrap_or_default();
             return;
         };
-        let seen = self.revision.map(|revision| revision.min(target.mark.revision));
+        // Only a terminal that knows the target buys nothing more of what it does not want; and one glance alone may lag.
+        let seen = Some(target.mark.revision).filter(|newest| before.is_some() && self.revision >= Some(*newest));
         let ordered: HashSet<Instrument> = self.in_flight().into_keys().map(|(instrument, _)| instrument).collect();
         for line in &target.lines {
             let instrument = line.code.instrument();
@@ -236,7 +259,9 @@ impl Reported {
                 self.gone.remove(&instrument);
                 continue;
             }
-            let is_settled = !ordered.contains(&instrument) && !self.astray.contains_key(&instrument);
+            let is_doubted = unexplained.contains(&instrument)
+                || line.hold.as_ref().is_some_and(|hold| matches!(hold.reason, HoldReason::UnexplainedChange(_)));
+            let is_settled = !is_doubted && !ordered.contains(&instrument) && !self.astray.contains_key(&instrument);
             if let Some(seen) = seen.filter(|_| is_settled && Volume::from(held) <= line.protected.into()) {
                 self.gone.insert(instrument, seen);
             }
@@ -252,33 +277,32 @@ impl Step {
         instrument: Instrument,
         movement: &Movement,
         now: Moment,
-        target: Option<&Target>,
+        lines: Option<&HashSet<Instrument>>,
     ) {
-        let Movement { code, before: held, after, filled } = movement;
+        let Movement { code, before: held, after, filled, is_bought, is_foreign } = movement;
         let Some(code) = code.clone().or_else(|| Code::parse(&instrument.to_string()).ok()) else { return };
         if held != after || *filled != 0 {
             let price = self.reported.holdings.get(&instrument).and_then(|holding| holding.price);
             let (before, after, filled) = (*held, *after, *filled);
             self.changes.push(HoldingChange { code: code.clone(), before, after, filled, price });
         }
-        if *filled > 0 {
-            // What we bought is ours to sell.
+        if *is_bought {
+            // What we bought is ours to sell; what somebody bought by hand is not.
             self.reported.gone.remove(&instrument);
         }
         let earlier = before.astray.get(&instrument);
         let shares = earlier.map_or(0, |astray| astray.shares) + (after - held) - filled;
-        let is_listed = || {
-            target.is_none_or(|target| target.lines.iter().any(|line| line.code.instrument() == instrument))
-                || before.gone.contains_key(&instrument)
-        };
-        if shares == 0 || !is_listed() {
+        let is_listed = lines.is_none_or(|lines| lines.contains(&instrument)) || before.gone.contains_key(&instrument);
+        if shares == 0 || !is_listed {
             return;
         }
         let since = earlier.map_or(now, |astray| astray.since);
         let traded = self.reported.traded.get(&instrument).copied();
-        let until = traded.map_or_else(|| since.plus(GRACE), |at| at.plus(LAG).max(since.plus(GRACE)));
-        if now < until {
-            self.reported.astray.insert(instrument, Astray { shares, since, is_quiet: traded.is_none() });
+        let explained_by = traded.map_or(since, |at| at.plus(LAG).min(since.plus(AT_MOST)));
+        // While it is not known what is wanted, nothing is traded, and nothing need be locked.
+        if now < explained_by.max(since.plus(GRACE)) || lines.is_none() {
+            let is_quiet = traded.is_none() || *is_foreign || earlier.is_some_and(|astray| astray.is_quiet);
+            self.reported.astray.insert(instrument, Astray { shares, since, is_quiet });
         } else {
             self.unexplained.push((code, shares));
         }
@@ -322,8 +346,10 @@ pub fn fingerprint(fill: &Fill) -> u64 {
 /// When a trade of ours was last under way, instrument by instrument.
 fn traded(before: Option<&Reported>, orders: &[Order], fills: &[&Fill], now: Moment) -> BTreeMap<Instrument, Moment> {
     let earlier = before.into_iter().flat_map(|before| &before.traded);
-    let mut traded: BTreeMap<Instrument, Moment> =
-        earlier.filter(|(_, at)| now.since(**at) < LAG).map(|(instrument, at)| (instrument.clone(), *at)).collect();
+    let mut traded: BTreeMap<Instrument, Moment> = earlier
+        .filter(|(_, at)| **at <= now && now.since(**at) < LAG)
+        .map(|(instrument, at)| (instrument.clone(), *at))
+        .collect();
     let statuses: HashMap<&SmolStr, (OrderStatus, i64)> = before
         .map(|before| before.orders.iter().map(|order| (&order.id, (order.status, order.traded))).collect())
         .unwrap_or_default();
@@ -341,6 +367,9 @@ fn traded(before: Option<&Reported>, orders: &[Order], fills: &[&Fill], now: Mom
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::book::Mark;
+    use super::super::decimal::Scaled;
+    use super::super::target::TargetLine;
     use super::*;
 
     const NOW: Moment = Moment::from_micros(1_767_578_400_000_000);
@@ -369,6 +398,22 @@ mod tests {
             fills,
             waiting: Vec::new(),
         }
+    }
+
+    /// A target that lists every code, wanted.
+    fn target() -> Target {
+        let mark = Mark { revision: Revision::new(1), chain: [0; 8], updated_at: NOW };
+        let line = |text: &&str| TargetLine {
+            code: code(text),
+            name: None,
+            exact: Scaled::default(),
+            volume: Volume::whole(100_000),
+            protected: Decimal::ZERO,
+            average: None,
+            hold: None,
+            parts: Vec::new(),
+        };
+        Target { lines: CODES.iter().map(line).collect(), owned: Vec::new(), mark, is_demo: false }
     }
 
     fn fill(id: usize, text: &str, signed: i64) -> Fill {
@@ -421,7 +466,8 @@ mod tests {
                     *by_hand.entry(code(text).instrument()).or_default() += shares;
                 }
                 let told = if repeat { fills.clone() } else { fills[fills.len() - trades.len()..].to_vec() };
-                let step = Reported::follow(Some(&reported), report(now, &held, told), now, None);
+                let target = target();
+                let step = Reported::follow(Some(&reported), report(now, &held, told), now, Some(&target));
                 prop_assert_eq!(step.fills.len(), trades.len(), "each counts once");
                 for (code, shares) in &step.unexplained {
                     *unexplained.entry(code.instrument()).or_default() += shares;

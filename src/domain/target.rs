@@ -150,9 +150,11 @@ fn has_spoken(book: &Book, strategy: &Strategy, began: Moment) -> bool {
         || book.settings().state(&strategy.name) == State::Flat
 }
 
-/// Whether a strategy's own word is newer than a lock.
-fn has_spoken_since(strategy: &Strategy, lock: &Lock) -> bool {
-    strategy.told.spoken_at.is_some_and(|at| at > lock.at)
+/// Whether a strategy's own word is newer than a lock, and not one of the days to come. What the operator did to its list
+/// answers nothing, nor does a push that waits.
+fn has_spoken_since(strategy: &Strategy, lock: &Lock, began: Moment) -> bool {
+    let is_newer = |at: Moment| at > lock.at && trading_day_began(at) <= began;
+    strategy.told.spoken_at.is_some_and(is_newer) && strategy.last_push_at.is_some_and(is_newer)
 }
 
 impl Book {
@@ -198,7 +200,7 @@ impl Book {
             if account.fresh == Fresh::Today && has_spoken(self, strategy, began) {
                 spoken ^= number.rotate_left(17);
             }
-            let since = locks.unwrap_or_default().iter().filter(|lock| has_spoken_since(strategy, lock)).count();
+            let since = locks.unwrap_or_default().iter().filter(|lock| has_spoken_since(strategy, lock, began)).count();
             spoken ^= number.rotate_left(29).wrapping_mul(since as u64);
         }
         let overlays = match &account.adjustments {
@@ -325,7 +327,7 @@ impl Book {
         if let Some(lock) = locks.iter().find(|lock| lock.code.instrument() == *instrument) {
             let concerned = concerned(line, began);
             let answered =
-                concerned.iter().all(|name| self.strategy(name).is_some_and(|one| has_spoken_since(one, lock)));
+                concerned.iter().all(|name| self.strategy(name).is_some_and(|one| has_spoken_since(one, lock, began)));
             if concerned.is_empty() || !answered {
                 return Some(hold(lock.shares, lock.at));
             }

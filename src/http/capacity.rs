@@ -52,7 +52,7 @@ impl Room {
             Self::Readiness => Places::new("questions for readiness", 16, 16),
             Self::Polls => Places::new("polls", 512, 256),
             Self::Pushes => Places::new("pushes", 512, 512),
-            Self::Pages => Places::new("pages", 64, 64),
+            Self::Pages => Places::new("pages", 64, 32),
             // More than strangers and logins have together: those take a place here too, before it is known who they are.
             Self::Operators => Places::new("the operator", 128, 128),
             Self::History => Places::new("looks into the history", 8, 4),
@@ -60,9 +60,9 @@ impl Room {
         }
     }
 
-    /// Where a request of this room belongs: a poll of what was is none of what is.
+    /// Where a request of this room belongs: who asks what was, looks back, wherever it is asked.
     fn of(self, request: &Request) -> Self {
-        let query = request.uri().query().filter(|_| self == Self::Polls);
+        let query = request.uri().query().filter(|_| matches!(self, Self::Polls | Self::Pages));
         let mut parameters = query.into_iter().flat_map(|query| form_urlencoded::parse(query.as_bytes()));
         if parameters.any(|(name, _)| name == "as_of") { Self::History } else { self }
     }

@@ -3,8 +3,8 @@
 use super::document::write_hold;
 use super::draft::{Draft, Incoming, Origin};
 use super::{Receipt, Rejected};
-use crate::domain::book::Strategy;
-use crate::domain::guard::{Finding, Intended, Then, verdict};
+use crate::domain::book::{Strategy, Told};
+use crate::domain::guard::{Finding, Intended, RuleName, Then, verdict};
 use crate::domain::hold::{Hold, Reason};
 use crate::domain::position::PositionList;
 use crate::domain::revision::{Revision, RevisionKind, Topic};
@@ -18,8 +18,17 @@ impl Draft {
         let current = self.ledger.book.strategy(&push.name);
         // What is in force already needs nobody's leave. What is flat is another list than it seems.
         if state != State::Flat && current.is_some_and(|current| current.list.repeats(&push.positions)) {
+            // Its sequence may still keep all later ones out.
+            let leaps = if push.aside.sequence.is_some() { self.findings(&push) } else { Vec::new() };
+            let leaps: Vec<Finding> = leaps.into_iter().filter(|one| one.rule == RuleName::SequenceLeap).collect();
+            if verdict(&leaps) == Some(Then::Reject) {
+                return Err(Rejected::Guarded(leaps));
+            }
+            if verdict(&leaps) == Some(Then::Hold) {
+                return Ok(self.hold(push, leaps.into_iter().map(Reason::Guard).collect()));
+            }
             self.supersede(&push.name, &push.origin);
-            return Ok(self.replace(push));
+            return Ok(Receipt { warnings: leaps, ..self.replace(push) });
         }
         let findings = self.findings(&push);
         // One without a sequence takes none away.
@@ -46,12 +55,14 @@ impl Draft {
 
     /// Lets a push wait, in the place of one that waited before. The target in force stays as it is; the sequence is taken.
     fn hold(&mut self, push: Incoming, reasons: Vec<Reason>) -> Receipt {
-        let Incoming { name, positions, origin, aside } = push;
+        let Incoming { name, positions, origin, aside, .. } = push;
         let current = self.ledger.book.strategy(&name).cloned();
         let current = current.as_deref();
         if let Some(current) = current {
             // It is a sign of life, and says nothing about the list in force.
-            self.retell(Strategy { last_push_at: Some(self.now), sequence: aside.sequence, ..current.clone() }, false);
+            let told = Told { met: self.met(&name, Some(current)), ..current.told };
+            let (last_push_at, sequence) = (Some(self.now), aside.sequence.or(current.sequence));
+            self.retell(Strategy { last_push_at, sequence, told, ..current.clone() }, false);
         }
         let revision = current.map_or(Revision::NONE, |current| current.mark.revision);
         let count = current.map_or(0, |current| current.list.len());

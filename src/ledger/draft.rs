@@ -12,6 +12,7 @@ use crate::domain::guard::Previous;
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject};
+use crate::domain::schedule::Met;
 use crate::domain::state::State;
 use crate::domain::strategy::{StrategyId, StrategyName};
 
@@ -47,6 +48,8 @@ pub(super) struct Incoming {
     pub(super) positions: Vec<Position>,
     pub(super) origin: Origin,
     pub(super) aside: Aside,
+    /// When it was said, where that is not now.
+    pub(super) said_at: Option<Moment>,
 }
 
 /// The ledger as it will stand after a batch.
@@ -80,9 +83,9 @@ impl Draft {
         let receipt = match deed {
             Deed::Replace(positions) if origin.kind == RevisionKind::Push => {
                 let note = aside.decided_at.map(|at| at.as_micros().to_string());
-                self.push(Incoming { name, positions, origin: Origin { note, ..origin }, aside })
+                self.push(Incoming { name, positions, origin: Origin { note, ..origin }, aside, said_at: None })
             }
-            Deed::Replace(positions) => self.correct(Incoming { name, positions, origin, aside }),
+            Deed::Replace(positions) => self.correct(Incoming { name, positions, origin, aside, said_at: None }),
             Deed::Restore { to, positions, freeze } => {
                 let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
                 Ok(self.restore(&name, positions, freeze, &origin))
@@ -140,7 +143,7 @@ impl Draft {
 
     /// Puts a list in the place of the current one; a strategy that is new begins with it.
     pub(super) fn replace(&mut self, list: Incoming) -> Receipt {
-        let Incoming { name, positions, origin, aside } = list;
+        let Incoming { name, positions, origin, aside, said_at } = list;
         let current = self.ledger.book.strategy(&name).cloned();
         let current = current.as_deref();
         let empty = PositionList::default();
@@ -154,9 +157,10 @@ impl Draft {
             (before.clone(), Vec::new())
         };
         let id = current.map_or(self.ledger.next_strategy, |current| current.id);
-        let told = self.told(&list, current, differs, aside, &name);
         // What the operator does is no sign of life of the strategy itself.
         let by_operator = origin.actor == Actor::Operator;
+        let met = if by_operator { current.and_then(|current| current.told.met) } else { self.met(&name, current) };
+        let told = Told { spoken_at: said_at.or(Some(self.now)), met, ..self.told(&list, current, differs, aside) };
         let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
         let sequence = aside.sequence.or_else(|| self.last_sequence(&name));
         if current.is_none() {
@@ -188,25 +192,22 @@ impl Draft {
     }
 
     /// What is known of a strategy's pushes once a list is in force.
-    fn told(
-        &self,
-        list: &PositionList,
-        current: Option<&Strategy>,
-        differs: bool,
-        aside: Aside,
-        name: &StrategyName,
-    ) -> Told {
+    fn told(&self, list: &PositionList, current: Option<&Strategy>, differs: bool, aside: Aside) -> Told {
         let before = current.map(|current| current.told).unwrap_or_default();
         let replaced =
             current.filter(|_| differs).map(|_| Previous { fingerprint: before.fingerprint, replaced_at: self.now });
-        let schedule = self.ledger.book.settings().schedule(name);
         Told {
-            spoken_at: Some(self.now),
-            met: schedule.map(|schedule| schedule.note(before.met, self.now)),
             total_value: aside.total_value.or(before.total_value),
             fingerprint: if differs { Fingerprint::of(list.iter()) } else { before.fingerprint },
             previous: replaced.or(before.previous),
+            ..before
         }
+    }
+
+    /// Which of a day's times are met once a push is there, be it in force or wait.
+    pub(super) fn met(&self, name: &StrategyName, current: Option<&Strategy>) -> Option<Met> {
+        let schedule = self.ledger.book.settings().schedule(name)?;
+        Some(schedule.note(current.and_then(|current| current.told.met), self.now))
     }
 
     /// Takes a strategy out of lists and totals.

@@ -1,6 +1,7 @@
 //! Reports of terminals: they are no decisions and have no revision, but what they cannot explain is locked, which is one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::document::write;
 use super::draft::{Draft, Origin};
@@ -13,8 +14,7 @@ use crate::domain::lock::Lock;
 use crate::domain::report::Report;
 use crate::domain::reported::{Reported, Step};
 use crate::domain::revision::{Actor, Revision, RevisionKind, Topic};
-use crate::domain::target::{HoldReason, Target};
-use std::time::Duration;
+use crate::domain::target::{HoldReason, LineHold, Target};
 
 /// How far a terminal's clock may be ahead of the server's: a report from the future would keep all later ones out.
 const AHEAD: Duration = Duration::from_mins(1);
@@ -69,21 +69,25 @@ impl Draft {
         let Filing { account, report, actor, address } = filing;
         let book = &self.ledger.book;
         let settled = book.settings().account(&account).ok_or_else(|| Rejected::UnknownAccount(account.clone()))?;
-        if report.at > self.now.plus(AHEAD) {
+        let latest = self.now.plus(AHEAD);
+        if report.at > latest || report.fills.iter().any(|fill| fill.at > latest) {
             return Err(Rejected::ReportFromFuture { now: self.now });
         }
         let before = book.reported(&account);
-        if let Some(before) = before.filter(|before| report.at < before.at) {
+        // One that was taken while both clocks ran ahead keeps out none of those since they were put right.
+        if let Some(before) = before.filter(|before| report.at < before.at && before.at <= latest) {
             return Err(Rejected::StaleReport { last: before.at });
         }
-        let target = book.target(settled, trading_day_began(self.now)).ok();
+        let (settled, began) = (Arc::clone(settled), trading_day_began(self.now));
+        let target = book.target(&settled, began).ok();
         let step = Reported::follow(before.map(|before| &**before), report, self.now, target.as_ref());
         self.ledger.book.report(account.clone(), Arc::new(step.reported.clone()));
         let locked = step.unexplained.clone();
         let contradicting = step.contradicting.iter().map(ToString::to_string).collect();
         self.lock(&account, &locked, target.as_ref(), Origin { kind: RevisionKind::Lock, actor, address, note: None });
         self.appended.reports.push(FiledStep { account, step });
-        Ok(Filed { target: target.map(|target| target.mark.revision), locked, contradicting })
+        let mark = self.ledger.book.target_mark(&settled, began).ok();
+        Ok(Filed { target: mark.map(|mark| mark.mark.revision), locked, contradicting })
     }
 
     /// Locks what is not explained. What was locked before and answered since is not written again.
@@ -92,15 +96,16 @@ impl Draft {
             return;
         }
         let is_new = |instrument: &Instrument| unexplained.iter().any(|(code, _)| code.instrument() == *instrument);
-        let holds = |instrument: &Instrument| {
-            let line = target.map(|target| target.lines.iter().find(|line| line.code.instrument() == *instrument));
-            let hold = line.flatten().and_then(|line| line.hold.as_ref());
-            target.is_none() || hold.is_some_and(|hold| matches!(hold.reason, HoldReason::UnexplainedChange(_)))
+        let is_answered = |instrument: &Instrument| {
+            let mut lines = target.into_iter().flat_map(|target| &target.lines);
+            let hold = lines.find(|line| line.code.instrument() == *instrument).map(|line| &line.hold);
+            // What else holds the line may hide the lock.
+            matches!(hold, Some(None | Some(LineHold { reason: HoldReason::NotFresh(_), .. })))
         };
         let (before, _) = self.ledger.book.settings().locks(account).unzip();
         let kept = before.unwrap_or_default().iter().filter(|lock| {
             let instrument = lock.code.instrument();
-            !is_new(&instrument) && holds(&instrument)
+            !is_new(&instrument) && !is_answered(&instrument)
         });
         let new = unexplained.iter().map(|(code, shares)| Lock { code: code.clone(), shares: *shares, at: self.now });
         let locks: Vec<Lock> = kept.cloned().chain(new).collect();

@@ -109,6 +109,7 @@ impl Draft {
             State::Flat => return Err(Rejected::WrongState(State::Flat)),
             // Who writes a list for a strategy that is closed wants it back.
             State::Closed => {
+                self.supersede(&list.name, &list.origin);
                 self.stand(&list.name, &Standing::default(), &list.origin);
             }
             State::Live | State::Frozen => {}
@@ -125,6 +126,9 @@ impl Draft {
         origin: &Origin,
     ) -> Receipt {
         let state = if freeze { State::Frozen } else { State::Live };
+        if !freeze {
+            self.supersede(name, origin);
+        }
         let receipt = self.replace(untold(name, positions, origin.clone()));
         self.stand(name, &Standing { state, note: None, target: None }, origin);
         receipt
@@ -164,10 +168,20 @@ impl Draft {
             return Err(Rejected::HoldGone { hold, waiting });
         }
         match wish.state {
+            State::Flat | State::Closed if wish.waiting == Some(Waiting::Apply) => {
+                Err(Rejected::WrongState(wish.state))
+            }
             State::Closed => self.close(name, current, wish.note, State::Closed, origin),
             // Without a list there is none to keep.
             State::Frozen | State::Flat if current.is_none() => Err(Rejected::WrongState(before)),
-            State::Flat => Ok(self.flatten(name, current, wish.note, origin)),
+            State::Flat => {
+                let drops = wish.waiting.and(waiting).is_some();
+                if drops {
+                    self.drop_hold(name, RevisionKind::Discard, origin);
+                }
+                let receipt = self.flatten(name, current, wish.note, origin);
+                Ok(Receipt { changed: receipt.changed || drops, ..receipt })
+            }
             State::Live | State::Frozen => {
                 let standing = Standing { state: wish.state, note: wish.note, target: None };
                 let deed = match (waiting, wish.waiting) {
@@ -256,7 +270,8 @@ impl Draft {
         let sequence = hold.sequence.filter(|_| self.ledger.book.strategy(name).is_none());
         let aside = Aside { sequence, total_value: hold.total_value, ..Aside::default() };
         let positions = hold.list.iter().cloned().collect();
-        self.replace(Incoming { name: name.clone(), positions, origin, aside })
+        // It is as old as it is: what is approved on the day after is yesterday's word.
+        self.replace(Incoming { name: name.clone(), positions, origin, aside, said_at: Some(hold.at) })
     }
 
     /// Drops the push that waits.
@@ -335,7 +350,7 @@ impl Draft {
 
 /// A list with which nothing else was told.
 fn untold(name: &StrategyName, positions: Vec<Position>, origin: Origin) -> Incoming {
-    Incoming { name: name.clone(), positions, origin, aside: Aside::default() }
+    Incoming { name: name.clone(), positions, origin, aside: Aside::default(), said_at: None }
 }
 
 /// What an account followed once and does not follow any more: instrument by instrument, so that each stays in its target

@@ -96,9 +96,11 @@ async fn a_crowd_in_the_history_holds_up_no_poll_and_no_push() {
     for volume in 1..=20 {
         app.push(&ALICE, "alpha", json!([held("X", volume, 1.0)])).await.ok();
     }
-    let queries = ["?as_of=10", "?as_of=5&strategies=alpha", "?%61s_of=2"].map(|query| format!("{TOTAL}{query}"));
-    let looks = (0..600).map(|number| app.get(&queries[number % 3]));
-    let polls = (0..100).map(|_| app.get(TOTAL));
+    let totals = ["?as_of=10", "?as_of=5&strategies=alpha", "?%61s_of=2"].map(|query| format!("{TOTAL}{query}"));
+    let guards = "/api/v1/guards?as_of=0".to_owned();
+    let queries = [totals, [guards.clone(), guards.clone(), guards]].concat();
+    let looks = (0..600).map(|number| app.get(&queries[number % 6]));
+    let polls = (0..100).map(|_| app.get(TOTAL)).chain((0..20).map(|_| app.get("/api/v1/guards")));
     let push = app.push(&ALICE, "alpha", json!([]));
     let restore = app.operate("POST", "/api/v1/strategies/alpha/restore", &[], r#"{"revision":1}"#);
     let (looks, polls, pushed, restored) = tokio::join!(join_all(looks), join_all(polls), push, restore);

@@ -501,3 +501,95 @@ async fn a_preview_says_what_would_be_traded() {
     assert_eq!((&unknown["present_unknown"], &unknown["incomplete"]), (&json!(["beta"]), &json!([])));
     assert_eq!((&unknown["orders"], &unknown["cash_needed"]), (&json!([]), &Value::Null));
 }
+
+#[tokio::test]
+async fn a_push_that_is_approved_on_the_day_after_is_yesterdays_word() {
+    let app = desk().await;
+    guard(&app, json!([{"strategies": "alpha", "rules": {"grows": {"over": 3, "then": "hold"}}}])).await;
+    let waiting = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 90_000)])).await);
+    app.clock.advance(Duration::from_hours(24));
+    app.push(&ALICE, "beta", json!([held("000001.XSHE", 300)])).await.ok();
+    app.operate("POST", &format!("/api/v1/holds/{waiting}/approve"), &[], "").await.ok();
+    assert_eq!(total_of(&app, "000001.SZ").await, 90_300, "it is in force");
+    assert_eq!(lines(&app).await[0].3, json!("not_fresh"));
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 90_000)])).await.ok();
+    assert_eq!(lines(&app).await[0].3, Value::Null);
+}
+
+#[tokio::test]
+async fn a_list_that_repeats_takes_no_sequence_that_leaps() {
+    let app = desk().await;
+    guard(&app, json!([{"strategies": "alpha", "rules": {"sequence_leap": {"then": "reject"}}}])).await;
+    let list = json!([held("000001.SZ", 1000), held("600000.SH", 500)]);
+    let push = |sequence: i64| json!({"strategy_name": "alpha", "positions": list, "sequence": sequence}).to_string();
+    app.push_body(&ALICE, &push(7)).await.ok();
+    let leap = app.push_body(&ALICE, &push(i64::MAX)).await;
+    assert_eq!(leap.json()["reasons"][0]["rule"], "sequence_leap");
+    assert_eq!(leap.refusal(), (422, "guard".to_owned()));
+    app.push_body(&ALICE, &push(8)).await.ok();
+}
+
+#[tokio::test]
+async fn what_waits_goes_as_it_is_said_also_where_nothing_is_wanted_any_more() {
+    let app = desk().await;
+    set_state(&app, "alpha", json!({"state": "frozen"})).await.ok();
+    let first = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 9000)])).await);
+    for state in ["flat", "closed"] {
+        let applied = set_state(&app, "alpha", json!({"state": state, "waiting": "apply"})).await;
+        assert_eq!(applied.refusal(), (409, "wrong_state".to_owned()));
+    }
+    set_state(&app, "alpha", json!({"state": "flat", "waiting": "discard", "hold": first})).await.ok();
+    assert_eq!(app.get("/api/v1/holds").await.ok()["holds"], json!([]));
+    // A list that the operator chose gives way to nothing that waited before.
+    hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 9000)])).await);
+    app.operate("POST", "/api/v1/strategies/alpha/restore", &[], r#"{"revision": 1, "freeze": false}"#).await.ok();
+    assert_eq!(app.get("/api/v1/holds").await.ok()["holds"], json!([]));
+}
+
+#[tokio::test]
+async fn an_overlay_that_a_program_pushes_meets_the_guard_that_names_it() {
+    let app = desk().await;
+    let key = add_key(&app, "overlays", Scope::Write, &["ADJUSTMENT_*"]).await;
+    let push = async |volume: i64| {
+        let body = json!({"strategy_name": "ADJUSTMENT_A", "positions": [held("000001.SZ", volume)]});
+        app.post("/api/v1/positions/update", &[("x-api-key", &key)], body.to_string()).await
+    };
+    let limits = json!({"instrument_cost": {"over": 100_000, "then": "reject"}});
+    guard(&app, json!([{"strategies": "*", "rules": limits}])).await;
+    push(20_000).await.ok();
+    guard(&app, json!([{"strategies": "ADJUSTMENT_*", "rules": limits}])).await;
+    assert_eq!(push(30_000).await.refusal(), (422, "guard".to_owned()));
+}
+
+#[tokio::test]
+async fn a_preview_begins_with_what_the_terminal_holds_and_a_list_is_said_when_it_is_supposed() {
+    let app = desk().await;
+    let key = add_bound_key(&app, "qmt", "main").await;
+    app.clock.advance(Duration::from_hours(24));
+    let at = jiff::Timestamp::from_microsecond(app.clock.now().as_micros()).unwrap().to_string();
+    let report = json!({"at": at, "cash": "100", "holdings": [{"code": "000001.SZ", "volume": 700}]});
+    app.post("/api/v1/accounts/main/report", &[("x-api-key", &key)], report.to_string()).await.ok();
+    app.push(&ALICE, "beta", json!([held("000001.XSHE", 300)])).await.ok();
+    let supposed = json!({"strategy_name": "alpha", "positions": [held("000001.SZ", 1000)]});
+    let preview = app.operate("POST", "/api/v1/accounts/main/preview", &[], &supposed.to_string()).await.ok();
+    let order = &preview["orders"][0];
+    assert_eq!((&order["side"], &order["volume"], &order["held"]), (&json!("buy"), &json!(100), &json!(false)));
+    assert_eq!((&preview["cash_needed"], &preview["cash"]), (&json!(1000.0), &json!("100")));
+}
+
+#[tokio::test]
+async fn only_a_push_is_in_time_be_it_in_force_or_wait() {
+    let app = desk().await;
+    for strategy in ["alpha", "beta"] {
+        let schedule = format!("/api/v1/strategies/{strategy}/schedule");
+        app.operate("PUT", &schedule, &[], r#"{"by": ["14:55"], "days": "trading"}"#).await.ok();
+    }
+    app.edit("alpha", json!([held("000001.SZ", 1)])).await.ok();
+    set_state(&app, "beta", json!({"state": "frozen"})).await.ok();
+    hold(&app.push(&ALICE, "beta", json!([held("000001.SZ", 1)])).await);
+    app.clock.advance(Duration::from_mins(10));
+    for (strategy, told) in [("alpha", "silent"), ("beta", "on_time")] {
+        let state = app.get(&format!("/api/v1/strategies/{strategy}/state")).await.ok();
+        assert_eq!(state["punctuality"], told, "{strategy}");
+    }
+}

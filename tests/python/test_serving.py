@@ -98,6 +98,7 @@ def few_files():
 def test_silent_sockets_hold_nobody_up(tmp_path):
     """More connections that say nothing than the process may have files: who has something to say is answered."""
     with running(tmp_path, preexec=few_files) as server, contextlib.ExitStack() as silent:
+        assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (1024, 1024), "raised as far as it goes"
         key = server.key
         for _ in range(1100):
             silent.enter_context(connect(server))

@@ -12,7 +12,7 @@ use strum::{EnumString, IntoStaticStr};
 pub use self::judge::{Finding, Intended, Previous, Pushed, verdict};
 use super::calendar::{TimeError, TimeOfDay};
 use super::decimal::{Decimal, Volume, as_json_number};
-use super::strategy::{Kind, Pattern, StrategyName};
+use super::strategy::{Pattern, StrategyName};
 
 /// How many entries the document may have.
 pub const MAX_GUARDS: usize = 100;
@@ -338,10 +338,10 @@ impl Guards {
         &self.0
     }
 
-    /// The rules for a strategy. An overlay has none: it is the operator's own.
+    /// The rules for a strategy. An overlay has none but where an entry names it as one: `*` was written with strategies in
+    /// mind.
     pub fn rules_for(&self, name: &StrategyName) -> Option<&Rules> {
-        let is_guarded = name.kind() == Kind::Ordinary;
-        self.0.iter().find(|guard| is_guarded && guard.strategies.matches(name)).map(|guard| &guard.rules)
+        self.0.iter().find(|guard| guard.strategies.allows(name)).map(|guard| &guard.rules)
     }
 }
 

@@ -162,7 +162,8 @@ impl SettingsPage {
         let now = settled.as_ref().map_or(Revision::NONE, |settled| settled.mark.revision);
         let mut status = StatusCode::OK;
         if now != self.revision {
-            let then = state.store.document_as_of(&Topic::Account(self.name.clone()), self.revision).await?;
+            let then =
+                state.store.for_operators().document_as_of(&Topic::Account(self.name.clone()), self.revision).await?;
             let before = then.and_then(|then| then.body);
             self.their_changes = SettledLine::between(before.as_deref(), current.as_deref());
             self.notice = Some(Notice::Bad(self.v.t.account_moved));

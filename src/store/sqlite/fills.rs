@@ -29,7 +29,7 @@ pub(super) async fn append(connection: &mut SqliteConnection, filed: &[FiledStep
         "INSERT INTO fills (account, day, fill, order_id, code, side, volume, price, fee, at, heard_at)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
                 value ->> 8, value ->> 9, value ->> 10
-         FROM jsonb_each(?)",
+         FROM jsonb_each(?) WHERE true ON CONFLICT DO NOTHING",
         rows
     )
     .execute(connection)
