@@ -42,8 +42,8 @@ except ImportError:
     jq_config = None
 
 UPDATE_PATH = "/api/v1/positions/update"
-# No answer of the server's is longer.
-MOST_BYTES = 1024 * 1024
+# No answer of the server's is longer: an acknowledgement is short, a list may be long.
+MOST_BYTES = {"POST": 1 << 20, "GET": 64 << 20}
 # What may pass by itself: everything else is the caller's to correct.
 RETRY_STATUSES = (429, 502, 503, 504)
 # JoinQuant's clock has no zone, and this one.
@@ -253,6 +253,21 @@ class JQQMTAPI(object):
             decided_at=getattr(context, "current_dt", None),
         )
 
+    @_fails_as_jqqmt_error
+    def read(self, path, query=(), api_key=None):
+        """The JSON object that the server answers to a GET. JQQMTError for whatever else becomes of it, so that what is
+        not known is never taken for nothing."""
+        headers = {"X-API-Key": api_key} if api_key else {}
+        url = requests.Request("GET", self.api_url + path, params=query).prepare().url
+        trusted = self._trusted()
+        try:
+            answer = _in_time(self.timeout, _send, "GET", url, None, headers, trusted, self.timeout)
+        except Exception as error:
+            raise JQQMTError("无法连接 %s (cannot be reached): %s" % (self.api_url, error)) from error
+        if answer.status != 200 or not answer.body:
+            raise _refusal(answer)
+        return answer.body
+
     def _position(self, position):
         code = position["code"]
         sent = {
@@ -326,7 +341,7 @@ class JQQMTAPI(object):
             headers = self._headers(body)
             seconds = max(0.1, min(self.timeout, deadline - time.monotonic()))
             try:
-                answer = _in_time(seconds, _post, self.api_url + UPDATE_PATH, body, headers, trusted, seconds)
+                answer = _in_time(seconds, _send, "POST", self.api_url + UPDATE_PATH, body, headers, trusted, seconds)
             except Exception as error:  # requests lets through what it does not know
                 failure = JQQMTError("%s cannot be reached: %s" % (self.api_url, error))
                 # An address or a header that is none stays so.
@@ -401,17 +416,19 @@ class _TrustOnly(requests.adapters.HTTPAdapter):
         conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
 
 
-def _post(url, body, headers, trusted, seconds):
+def _send(method, url, body, headers, trusted, seconds):
     with requests.Session() as session:
         if trusted:
             session.mount("https://", _TrustOnly(trusted))
         # A redirect leads to a login page or to a stranger; key and list are not to follow.
-        answer = session.post(url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True)
+        answer = session.request(
+            method, url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True
+        )
         content = b""
         with contextlib.closing(answer):
             for chunk in answer.iter_content(65536):
                 content += chunk
-                if len(content) > MOST_BYTES:
+                if len(content) > MOST_BYTES[method]:
                     raise ValueError("its answer is longer than any of jq2qmt's")
     try:
         parsed = json.loads(content.decode("utf-8"))
@@ -446,6 +463,12 @@ def _outcome(answer):
     revision = body.get("revision")
     if answer.status == 200 and "message" in body and isinstance(revision, int) and not isinstance(revision, bool):
         return body
+    return _refusal(answer)
+
+
+def _refusal(answer):
+    """What the server says where it does not do as it is told."""
+    body = answer.body
     if 300 <= answer.status < 400:
         text = "redirected to %s, which is not followed: correct API_URL" % answer.headers.get("Location")
         return JQQMTError("HTTP %d: %s" % (answer.status, text), answer.status)

@@ -1,24 +1,38 @@
 """The EasyXT integration against the real server: converter, adapter, strategies, and the panel off-screen."""
 
+import datetime
 import importlib
 import json
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
 import requests
-from conftest import ROOT, held, private_pem, public_pem
+from conftest import PASSWORD, ROOT, held, private_pem, public_pem
 from hypothesis import given
 from hypothesis import strategies as st
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-for folder in ("examples/easyxt", "examples/joinquant"):
-    sys.path.append(str(ROOT / folder))
-adapter_module = importlib.import_module("jq2qmt_adapter")
-strategy_module = importlib.import_module("jq2qmt_strategy")
-settings_module = importlib.import_module("jq2qmt_settings")
+
+
+def install(folder):
+    """As the README says."""
+    shutil.copytree(ROOT / "examples/easyxt/jq2qmt_easyxt", folder / "jq2qmt_easyxt")
+    shutil.copy(ROOT / "examples/joinquant/jq_qmt_api.py", folder / "jq2qmt_easyxt")
+
+
+EASYXT = tempfile.TemporaryDirectory()
+install(pathlib.Path(EASYXT.name))
+sys.path.append(EASYXT.name)
+adapter_module = importlib.import_module("jq2qmt_easyxt.adapter")
+strategy_module = importlib.import_module("jq2qmt_easyxt.strategy")
+settings_module = importlib.import_module("jq2qmt_easyxt.settings")
+api_module = importlib.import_module("jq2qmt_easyxt.jq_qmt_api")
 DataConverter, JQQMTError = adapter_module.DataConverter, adapter_module.JQQMTError
 
 symbols = st.builds("{:06d}.{}".format, st.integers(0, 999_999), st.sampled_from(["SH", "SZ", "BJ"]))
@@ -124,15 +138,14 @@ def test_turned_off_it_pushes_nothing(config, server):
 def test_retry_times_bounds_the_attempts(config, monkeypatch):
     config["sync_settings"]["retry_times"] = 2
     adapter = adapter_module.EasyXTJQ2QMTAdapter(config)
-    api = importlib.import_module("jq_qmt_api")
     tried, pauses = [], []
 
     def refuse(*_, **__):
         tried.append(1)
         raise requests.ConnectionError("no route")
 
-    monkeypatch.setattr(api.requests.Session, "post", refuse)
-    monkeypatch.setattr(api.time, "sleep", pauses.append)
+    monkeypatch.setattr(api_module.requests.Session, "request", refuse)
+    monkeypatch.setattr(api_module.time, "sleep", pauses.append)
     with pytest.raises(JQQMTError, match="cannot be reached"):
         adapter.sync_positions_to_qmt("alpha", [])
     assert (len(tried), len(pauses)) == (3, 2)
@@ -249,7 +262,7 @@ def application():
 
 @pytest.fixture
 def panel(application, config):
-    from jq2qmt_panel import JQ2QMTPanel
+    from jq2qmt_easyxt.panel import JQ2QMTPanel
 
     config["sync_settings"]["auto_sync"] = False
     actual = [easyxt("000001.SZ", 500), easyxt("510300.SH", 1200), easyxt("600000.SH", 300)]
