@@ -57,7 +57,7 @@ class Scripted(http.server.ThreadingHTTPServer):
 
 class ScriptedHandler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append((dict(self.headers), body))
         step = self.server.script.pop(0) if len(self.server.script) > 1 else self.server.script[0]
         step = step(json.loads(body)) if callable(step) else step
@@ -83,6 +83,8 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
             return
         status, content, *headers = step if isinstance(step, tuple) else (step, b"<html>a proxy</html>")
         self.reply(status, content, *headers)
+
+    do_GET = do_POST  # noqa: N815
 
     def reply(self, status, content, headers=None):
         self.send_response(status)

@@ -391,18 +391,17 @@ class JQ2QMTPanel(QWidget):
         adapter, account = self.adapter, self.config["account"]
 
         def read():
-            views = [
-                (self.show_targets, attempt(adapter.get_merged_positions)),
-                (self.show_conflicts, attempt(adapter.get_conflicts)),
-            ]
+            conflicts = attempt(adapter.get_conflicts)
+            # A key that is bound to an account is refused this; the total or the target asked with it would take the
+            # place of the account's terminal.
+            refused = conflicts if getattr(conflicts[1], "code", None) == "bound_key" else None
+            target = refused or attempt(adapter.get_merged_positions)
+            views = [(self.show_targets, target), (self.show_conflicts, conflicts)]
             if self.actual_positions is not None:
-                views.append((self.show_comparison, (views[0][1], attempt(self.actual_positions))))
+                views.append((self.show_comparison, (target, attempt(self.actual_positions))))
             if account:
-                drift = attempt(adapter.get_drift, account)
-                # A key that is bound to the account is refused this; asking for the target with it would take the
-                # terminal's place.
-                target = attempt(adapter.get_account_target, account) if drift[1] is None else drift
-                views += [(self.show_drift, drift), (self.show_shares, target)]
+                views.append((self.show_drift, refused or attempt(adapter.get_drift, account)))
+                views.append((self.show_shares, refused or attempt(adapter.get_account_target, account)))
             return views
 
         self.pool.start(Task(read, self.show_tables))
