@@ -594,10 +594,20 @@ def test_the_panel_shows_what_the_server_says_of_an_account(panel, account, tmp_
     assert [bool(row[4]) for row in cells(panel.shares)] == [False, False, True]
     assert "3 个证券有份额，1 个暂停交易" in panel.table_message.text()
     panel.tabs.setCurrentWidget(panel.drift)
+    panel.application.processEvents()
     assert panel.grab().save(str(pathlib.Path(os.environ.get("SCREENSHOTS", tmp_path)) / "easyxt-account.png"))
-    # What nothing explains is no quiet row.
-    account(holdings=[{"code": "000001.SZ", "volume": 1300}], mode="dry_run")
-    assert "✗" not in refreshed(panel)
+
+
+def test_what_nothing_explains_is_an_alarm(panel):
+    parts = [{"reason": "unexplained", "shares": 5, "text": "原因不明", "message": "unexplained"}]
+    line = {"code": "600000.SH", "name": "浦发银行", "target": 100, "holding": 105, "difference": 5, "parts": parts}
+    drift = {"account": "main", "reported_at": datetime.datetime.now(datetime.UTC).isoformat(), "lines": [line]}
+    # In the order in which the panel asks.
+    bodies = [{"conflicts": [], "counts": {}}, {"positions": [], "update_time": "now"}, drift, {"lines": []}]
+    panel.url.setText(Scripted([(200, json.dumps(body).encode()) for body in bodies]).url)
+    set_account(panel, "main")
+    assert "1 个差额，其中有原因不明的" in refreshed(panel) and panel.table_message.text().startswith("✗")
+    assert cells(panel.drift) == [["600000.SH", "浦发银行", "100", "105", "5", "原因不明 5 股"]]
 
 
 def test_of_an_account_that_is_not_known_nothing_is_shown(panel, server, account):

@@ -81,18 +81,21 @@ def attempt(function, *arguments):
 
 
 class Table(QTableWidget):
-    """A read-only table; columns from `numbers` on stand at the right."""
+    """A read-only table; columns from `coloured` on take a row's colour. The last one gets what room is left where it
+    has sentences."""
 
-    def __init__(self, columns, numbers, name):
+    def __init__(self, columns, coloured, name, sentences=False):
         super().__init__(0, len(columns))
-        self.numbers = numbers
+        self.coloured = coloured
         self.setHorizontalHeaderLabels(columns)
         self.setAccessibleName(name)
         self.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectRows)
         self.setAlternatingRowColors(True)
         self.verticalHeader().hide()
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.Stretch)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeToContents if sentences else QHeaderView.Stretch)
+        header.setStretchLastSection(sentences)
 
     def show_rows(self, rows, colours=None):
         self.setRowCount(len(rows))
@@ -101,8 +104,10 @@ class Table(QTableWidget):
                 item = QTableWidgetItem(value if isinstance(value, str) else number(value))
                 if not isinstance(value, str):
                     item.setTextAlignment(int(Qt.AlignRight | Qt.AlignVCenter))
-                if colours and colours[at] is not None and column >= self.numbers:
+                if colours and colours[at] is not None and column >= self.coloured:
                     item.setForeground(colours[at])
+                # What does not fit can be read all the same.
+                item.setToolTip(item.text())
                 self.setItem(at, column, item)
 
 
@@ -201,9 +206,9 @@ class JQ2QMTPanel(QWidget):
     def tables(self):
         self.targets = Table(POSITION_COLUMNS, 2, "目标持仓")
         self.comparison = Table(COMPARISON_COLUMNS, 4, "目标与实际")
-        self.drift = Table(DRIFT_COLUMNS, 4, "账户差额")
-        self.shares = Table(SHARE_COLUMNS, 4, "策略份额")
-        self.conflicts = Table(CONFLICT_COLUMNS, 4, "冲突")
+        self.drift = Table(DRIFT_COLUMNS, 4, "账户差额", sentences=True)
+        self.shares = Table(SHARE_COLUMNS, 4, "策略份额", sentences=True)
+        self.conflicts = Table(CONFLICT_COLUMNS, 4, "冲突", sentences=True)
         tabs = QTabWidget()
         for table in (self.comparison, self.targets, self.drift, self.shares, self.conflicts):
             tabs.addTab(table, table.accessibleName())
@@ -414,7 +419,7 @@ class JQ2QMTPanel(QWidget):
         told = [self.shown(show, outcome) for show, outcome in views]
         goods = [good for _, good in told]
         good = False if False in goods else None if None in goods else True
-        say(self.table_message, "%s 读取：%s" % (time.strftime("%H:%M:%S"), "\n".join(text for text, _ in told)), good)
+        say(self.table_message, "%s 读取：%s" % (time.strftime("%H:%M:%S"), "；".join(text for text, _ in told)), good)
 
     def shown(self, show, outcome):
         """Its words; also where what came cannot be shown."""
