@@ -173,8 +173,10 @@ def test_what_is_not_known_is_never_an_empty_list(adapter, server):
 
 def test_turned_off_it_pushes_nothing(config, server):
     config["enabled"] = False
+    adapter = adapter_module.EasyXTJQ2QMTAdapter(config)
+    assert adapter.is_available() is False
     with pytest.raises(JQQMTError, match="未启用"):
-        adapter_module.EasyXTJQ2QMTAdapter(config).sync_positions_to_qmt("alpha", [])
+        adapter.sync_positions_to_qmt("alpha", [])
     assert server.total()["update_time"] is None
 
 
@@ -221,11 +223,11 @@ def test_what_easyxts_widget_and_example_ask_is_answered(adapter, server):
     assert adapter.is_available() is True and adapter.test_connection() is True
     assert (adapter.get_sync_status()["status"], adapter.get_sync_status()["last_sync_time"]) == ("idle", None)
     with pytest.raises(JQQMTError, match="还没有推送过持仓"):
-        adapter.get_strategy_positions("动量/一")
-    assert adapter.sync_positions_to_qmt("动量/一", [easyxt("000001", 500)])
-    assert adapter.get_strategy_positions("动量/一") == [easyxt("000001.SZ", 500)]
+        adapter.get_strategy_positions("动量?/一")
+    assert adapter.sync_positions_to_qmt("动量?/一", [easyxt("000001", 500)])
+    assert adapter.get_strategy_positions("动量?/一") == [easyxt("000001.SZ", 500)]
     (strategy,) = adapter.get_all_strategies()
-    assert (strategy["strategy_name"], strategy["positions"]) == ("动量/一", [easyxt("000001.SZ", 500)])
+    assert (strategy["strategy_name"], strategy["positions"]) == ("动量?/一", [easyxt("000001.SZ", 500)])
     assert strategy["update_time"]
     status = adapter.get_sync_status()
     assert {name: status[name] for name in ("status", "last_error", "auto_sync", "sync_interval", "is_available")} == {
@@ -237,7 +239,7 @@ def test_what_easyxts_widget_and_example_ask_is_answered(adapter, server):
     }
     assert datetime.datetime.fromisoformat(status["last_sync_time"])
     with pytest.raises(ValueError):
-        adapter.sync_positions_to_qmt("动量/一", [{"symbol": "600000.SH"}])
+        adapter.sync_positions_to_qmt("动量?/一", [{"symbol": "600000.SH"}])
     assert adapter.get_sync_status()["status"] == "error" and "quantity" in adapter.get_sync_status()["last_error"]
     server.stop()
     assert adapter.test_connection() is False and adapter.is_available() is True
@@ -256,7 +258,10 @@ def test_settings_as_easyxts_users_write_them_are_enough(server, tmp_path, monke
     adapter = adapter_module.EasyXTJQ2QMTAdapter({**config, "auto_sync": False, "sync_interval": 60})
     status = adapter.get_sync_status()
     assert (status["is_available"], status["auto_sync"], status["sync_interval"]) == (False, False, 60)
-    assert not adapter_module.EasyXTJQ2QMTAdapter({"enabled": False}).is_available()
+    # A strategy takes the same.
+    strategy = Strategy(enable_jq2qmt=True, jq2qmt_config={"server_url": server.url, "auto_sync": False})
+    assert strategy.enable_jq2qmt and not strategy.jq2qmt.running
+    strategy.stop()
 
 
 def test_it_lives_beside_the_files_of_the_newest_easyxt(tmp_path):

@@ -713,6 +713,14 @@ def test_a_certificate_that_signed_itself_is_trusted_when_it_is_named(
             push(ca_file=name)
 
 
+def test_reading_trusts_only_that_certificate_as_well(joinquant, signed_by_itself):
+    for ca_file, expected in (("ca.pem", contextlib.nullcontext()), ("other.pem", pytest.raises(Exception))):
+        api = joinquant.module.JQQMTAPI(api_url=signed_by_itself.tls_url, ca_file=ca_file)
+        with expected as raised:
+            assert api.read("/api/v1/positions/total") == STORED
+    assert raised.type is joinquant.module.JQQMTError and "CERTIFICATE_VERIFY_FAILED" in str(raised.value)
+
+
 def test_a_client_of_an_older_version_goes_on(alone):
     """JoinQuant keeps the client's data where a strategy's code is replaced, without what came to be since."""
     alone.api_url = Scripted([(200, json.dumps(STORED).encode())]).url

@@ -147,7 +147,8 @@ class JQ2QMTMixin:
                 self.jq2qmt.start()
 
     def update_positions(self, positions):
-        """What the strategy holds now, whole: EasyXT positions. Goes on whatever happens to the synchronisation."""
+        """What the strategy holds now, whole: EasyXT positions. Goes on whatever happens to the synchronisation; only
+        where it was stopped and another instance took its name since, that is a ValueError."""
         inherited = getattr(super(), "update_positions", None)
         if inherited is not None:
             inherited(positions)
