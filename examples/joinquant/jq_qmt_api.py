@@ -10,6 +10,7 @@ private key to the research root; see example_strategy.py for its use.
 import base64
 import collections
 import contextlib
+import datetime
 import functools
 import hashlib
 import io
@@ -41,10 +42,12 @@ except ImportError:
     jq_config = None
 
 UPDATE_PATH = "/api/v1/positions/update"
-# No answer of the server's is longer.
-MOST_BYTES = 1024 * 1024
+# No answer of the server's is longer: an acknowledgement is short, a list may be long.
+MOST_BYTES = {"POST": 1 << 20, "GET": 64 << 20}
 # What may pass by itself: everything else is the caller's to correct.
 RETRY_STATUSES = (429, 502, 503, 504)
+# JoinQuant's clock has no zone, and this one.
+CHINA = datetime.timezone(datetime.timedelta(hours=8))
 # The only kind of run whose positions are real.
 LIVE_RUN = "sim_trade"
 
@@ -116,6 +119,22 @@ def _number(value, what):
     return value
 
 
+def _amount(value):
+    """An amount of CNY above zero that the server takes, or None: what is only told beside the list stops no push."""
+    try:
+        value = round(float(value), 6)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return value if 0 < value < 1e12 else None
+
+
+def _moment(at):
+    """A datetime as RFC 3339, without a zone taken for JoinQuant's; None for what is none."""
+    if not isinstance(at, datetime.datetime):
+        return None
+    return (at.astimezone(CHINA) if at.tzinfo else at.replace(tzinfo=CHINA)).isoformat()
+
+
 class JQQMTAPI(object):
     """A client of one server. Settings that are not given come from jq_config.py."""
 
@@ -173,13 +192,17 @@ class JQQMTAPI(object):
         return self._names[code]
 
     @_fails_as_jqqmt_error
-    def update_positions(self, strategy_name, positions, on_held=None):
+    def update_positions(self, strategy_name, positions, on_held=None, total_value=None, decided_at=None):
         """Push the whole list of a strategy's positions: dicts with code, volume (shares), cost (CNY per share), and
-        optionally name and remark. Returns the server's answer; raises JQQMTError when it is not acknowledged, and
-        PushHeld when it is held, unless `on_held` (here or of the client) is "warn": then the answer has "held"."""
+        optionally name, remark and price (CNY per share, at which it was decided). Returns the server's answer; raises
+        JQQMTError when it is not acknowledged, and PushHeld when it is held, unless `on_held` (here or of the client)
+        is "warn": then the answer has "held". `total_value` is the equity that the list belongs to (CNY), `decided_at`
+        when it was decided (datetime); they and the prices are told only where they are known."""
         deadline = time.monotonic() + self.max_seconds
         on_held = _known_on_held(on_held or self.on_held)
         content = {"strategy_name": strategy_name, "positions": [self._position(position) for position in positions]}
+        told = {"total_value": _amount(total_value), "decided_at": _moment(decided_at)}
+        content.update((name, value) for name, value in told.items() if value is not None)
         answer = self._deliver(content, deadline)
         if answer.get("held"):
             reasons = _reasons(answer, "reasons")
@@ -200,8 +223,9 @@ class JQQMTAPI(object):
 
     @_fails_as_jqqmt_error
     def push_portfolio(self, context, strategy_name, scale=1.0, allow_empty=False, on_held=None):
-        """Push what the strategy's account holds, each volume times `scale`. Refuses to in a backtest, and without
-        `allow_empty` where that is nothing at all: it would tell the terminal to sell everything."""
+        """Push what the strategy's account holds, each volume times `scale`, and tell its equity (times `scale` as
+        well: that of the list), its prices and its clock. Refuses to in a backtest, and without `allow_empty` where
+        that is nothing at all: it would tell the terminal to sell everything."""
         if context.run_params.type != LIVE_RUN:
             raise JQQMTError("positions of a %s are not pushed, only those of a sim_trade" % context.run_params.type)
         positions = [
@@ -210,6 +234,7 @@ class JQQMTAPI(object):
                 # Down to whole shares: more than the strategy's share is never asked for.
                 "volume": math.floor(position.total_amount * scale + 1e-9),
                 "cost": position.avg_cost,
+                "price": getattr(position, "price", None),
             }
             for position in context.portfolio.positions.values()
             if position.total_amount > 0
@@ -219,7 +244,29 @@ class JQQMTAPI(object):
                 "账户没有持仓，未推送：若确实应当空仓，请用 allow_empty=True "
                 "(the account holds nothing: not pushed without allow_empty=True)"
             )
-        return self.update_positions(strategy_name, positions, on_held=on_held)
+        equity = _amount(getattr(context.portfolio, "total_value", None))
+        return self.update_positions(
+            strategy_name,
+            positions,
+            on_held=on_held,
+            total_value=equity and equity * scale,
+            decided_at=getattr(context, "current_dt", None),
+        )
+
+    @_fails_as_jqqmt_error
+    def read(self, path, query=(), api_key=None):
+        """The JSON object that the server answers to a GET. JQQMTError for whatever else becomes of it, so that what is
+        not known is never taken for nothing."""
+        headers = {"X-API-Key": api_key} if api_key else {}
+        url = requests.Request("GET", self.api_url + path, params=query).prepare().url
+        trusted = self._trusted()
+        try:
+            answer = _in_time(self.timeout, _send, "GET", url, None, headers, trusted, self.timeout)
+        except Exception as error:
+            raise JQQMTError("无法连接 %s (cannot be reached): %s" % (self.api_url, error)) from error
+        if answer.status != 200 or not answer.body:
+            raise _refusal(answer)
+        return answer.body
 
     def _position(self, position):
         code = position["code"]
@@ -233,6 +280,9 @@ class JQQMTAPI(object):
             sent["name"] = name
         if position.get("remark"):
             sent["remark"] = position["remark"]
+        price = _amount(position.get("price"))
+        if price is not None:
+            sent["price"] = price
         return sent
 
     def _headers(self, body):
@@ -291,7 +341,7 @@ class JQQMTAPI(object):
             headers = self._headers(body)
             seconds = max(0.1, min(self.timeout, deadline - time.monotonic()))
             try:
-                answer = _in_time(seconds, _post, self.api_url + UPDATE_PATH, body, headers, trusted, seconds)
+                answer = _in_time(seconds, _send, "POST", self.api_url + UPDATE_PATH, body, headers, trusted, seconds)
             except Exception as error:  # requests lets through what it does not know
                 failure = JQQMTError("%s cannot be reached: %s" % (self.api_url, error))
                 # An address or a header that is none stays so.
@@ -366,17 +416,19 @@ class _TrustOnly(requests.adapters.HTTPAdapter):
         conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
 
 
-def _post(url, body, headers, trusted, seconds):
+def _send(method, url, body, headers, trusted, seconds):
     with requests.Session() as session:
         if trusted:
             session.mount("https://", _TrustOnly(trusted))
         # A redirect leads to a login page or to a stranger; key and list are not to follow.
-        answer = session.post(url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True)
+        answer = session.request(
+            method, url, data=body, headers=headers, timeout=seconds, allow_redirects=False, stream=True
+        )
         content = b""
         with contextlib.closing(answer):
             for chunk in answer.iter_content(65536):
                 content += chunk
-                if len(content) > MOST_BYTES:
+                if len(content) > MOST_BYTES[method]:
                     raise ValueError("its answer is longer than any of jq2qmt's")
     try:
         parsed = json.loads(content.decode("utf-8"))
@@ -411,6 +463,12 @@ def _outcome(answer):
     revision = body.get("revision")
     if answer.status == 200 and "message" in body and isinstance(revision, int) and not isinstance(revision, bool):
         return body
+    return _refusal(answer)
+
+
+def _refusal(answer):
+    """What the server says where it does not do as it is told."""
+    body = answer.body
     if 300 <= answer.status < 400:
         text = "redirected to %s, which is not followed: correct API_URL" % answer.headers.get("Location")
         return JQQMTError("HTTP %d: %s" % (answer.status, text), answer.status)

@@ -1,5 +1,6 @@
 """JoinQuant's cloud, as far as its strategies and our client use it."""
 
+import datetime
 import importlib
 import sys
 import types
@@ -65,13 +66,15 @@ def joinquant(monkeypatch, quick_key):
 
 
 def context(run_type="sim_trade", **holdings):
-    position = types.SimpleNamespace
+    """The strategy's account: shares and cost of each code, and where it is not the cost, its price."""
+    positions = {
+        code: types.SimpleNamespace(security=code, total_amount=amount, avg_cost=cost, price=(price or [cost])[0])
+        for code, (amount, cost, *price) in holdings.items()
+    }
+    equity = 100_000.0 + sum(position.total_amount * position.price for position in positions.values())
+    beijing = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
     return types.SimpleNamespace(
         run_params=types.SimpleNamespace(type=run_type),
-        portfolio=types.SimpleNamespace(
-            positions={
-                code: position(security=code, total_amount=amount, avg_cost=cost)
-                for code, (amount, cost) in holdings.items()
-            }
-        ),
+        current_dt=beijing.replace(tzinfo=None, microsecond=0),
+        portfolio=types.SimpleNamespace(positions=positions, total_value=equity),
     )

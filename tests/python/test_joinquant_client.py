@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import http.server
 import importlib
 import json
@@ -16,7 +17,7 @@ import types
 
 import pytest
 import requests
-from conftest import held, private_pem, public_pem
+from conftest import PASSWORD, held, private_pem, public_pem
 from cryptography.hazmat.primitives.asymmetric import ec
 from fake_joinquant import JOINQUANT, context
 from test_serving import certificate
@@ -56,7 +57,7 @@ class Scripted(http.server.ThreadingHTTPServer):
 
 class ScriptedHandler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.seen.append((dict(self.headers), body))
         step = self.server.script.pop(0) if len(self.server.script) > 1 else self.server.script[0]
         step = step(json.loads(body)) if callable(step) else step
@@ -82,6 +83,8 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
             return
         status, content, *headers = step if isinstance(step, tuple) else (step, b"<html>a proxy</html>")
         self.reply(status, content, *headers)
+
+    do_GET = do_POST  # noqa: N815
 
     def reply(self, status, content, headers=None):
         self.send_response(status)
@@ -210,6 +213,54 @@ def test_the_portfolio_in_one_line(client, server):
     assert [line["code"] for line in listed] == ["000001.XSHE", "510300.XSHG"]
     client.push_portfolio(context(), "alpha", allow_empty=True)
     assert server.total()["positions"] == []
+
+
+def test_the_server_keeps_what_the_strategy_tells_beside_its_list(client, server):
+    """Its equity, the price of each line, and when it was decided, on a clock that has no zone."""
+    account = context(**{"000001.XSHE": (1000, 12.5, 13.25), "600000.XSHG": (200, 9.0)})
+    account.portfolio.total_value = 1e6
+    answer = client.push_portfolio(account, "alpha", scale=0.5)
+    listed = server.get("/api/v1/positions/strategy/alpha").json()["positions"]
+    assert [line["price"] for line in listed] == [13.25, 9]
+    decided_at = server.get(f"/api/v1/revisions/{answer['revision']}").json()["decided_at"]
+    beijing = datetime.timezone(datetime.timedelta(hours=8))
+    assert datetime.datetime.fromisoformat(decided_at) == account.current_dt.replace(tzinfo=beijing)
+    # Half of the account is pushed: what it is worth is half as well.
+    requests.put(
+        server.url + "/api/v1/accounts/main",
+        json={"strategies": [{"name": "alpha", "scale": "0.1"}]},
+        headers={"X-Internal-Password": PASSWORD},
+        timeout=10,
+    ).raise_for_status()
+    (capital,) = server.get("/api/v1/accounts/main").json()["capital"]
+    assert (capital["total_value"], capital["capital"]) == ("500000", 50_000)
+
+
+@pytest.mark.parametrize("unknown", [None, 0, -1.0, float("nan"), float("inf"), 1e-9, 1e12, "-", object()])
+def test_what_is_not_known_beside_the_list_is_left_out_and_stops_no_push(client, server, unknown):
+    account = context(**{"000001.XSHE": (100, 12.5)})
+    account.portfolio.total_value = account.portfolio.positions["000001.XSHE"].price = account.current_dt = unknown
+    revision = client.push_portfolio(account, "alpha")["revision"]
+    assert "decided_at" not in server.get(f"/api/v1/revisions/{revision}").json()
+    (line,) = server.get("/api/v1/positions/strategy/alpha").json()["positions"]
+    assert "price" not in line
+    # Nor does what JoinQuant does not have at all.
+    del account.current_dt, account.portfolio.total_value, account.portfolio.positions["000001.XSHE"].price
+    assert client.push_portfolio(account, "alpha")["changed"] is False
+
+
+def test_a_list_of_the_strategys_own_may_tell_the_same(alone):
+    server = Scripted([(200, json.dumps(STORED).encode())])
+    alone.api_url = server.url
+    moment = datetime.datetime.now(datetime.UTC)
+    position = {**held("000001.XSHE", 100), "price": 12.3456789}
+    assert alone.update_positions("alpha", [position], total_value=2e5, decided_at=moment) == STORED
+    sent = json.loads(server.seen[0][1])
+    assert (sent["total_value"], sent["positions"][0]["price"]) == (200_000, 12.345679)
+    assert datetime.datetime.fromisoformat(sent["decided_at"]) == moment and sent["decided_at"].endswith("+08:00")
+    alone.update_positions("alpha", [held("000001.XSHE", 100)])
+    sent = json.loads(server.seen[1][1])
+    assert sent.keys() == {"strategy_name", "positions", "sequence"} and "price" not in sent["positions"][0]
 
 
 @pytest.mark.parametrize(
@@ -660,6 +711,14 @@ def test_a_certificate_that_signed_itself_is_trusted_when_it_is_named(
     for name in ("missing.pem", "jq_private.pem"):
         with pytest.raises(joinquant.module.JQQMTError, match=f"no certificate in {name}"):
             push(ca_file=name)
+
+
+def test_reading_trusts_only_that_certificate_as_well(joinquant, signed_by_itself):
+    for ca_file, expected in (("ca.pem", contextlib.nullcontext()), ("other.pem", pytest.raises(Exception))):
+        api = joinquant.module.JQQMTAPI(api_url=signed_by_itself.tls_url, ca_file=ca_file)
+        with expected as raised:
+            assert api.read("/api/v1/positions/total") == STORED
+    assert raised.type is joinquant.module.JQQMTError and "CERTIFICATE_VERIFY_FAILED" in str(raised.value)
 
 
 def test_a_client_of_an_older_version_goes_on(alone):

@@ -1,16 +1,13 @@
-"""The panel of the EasyXT integration: settings, synchronisation, target against actual. EasyXT 的 jq2qmt 面板。
+"""The panel of the EasyXT integration: settings, synchronisation, and what the server says about target, holding,
+difference, conflicts and who gets what. EasyXT 的 jq2qmt 面板。
 
-Alone: `python jq2qmt_panel.py`. In EasyXT's window: `tabs.addTab(JQ2QMTPanel(load(), actual_positions=...), "jq2qmt")`.
+Alone: `python -m jq2qmt_easyxt.panel`. In EasyXT's window: `tabs.addTab(JQ2QMTPanel(load()), "jq2qmt")`.
 """
 
 import copy
 import sys
 import time
 
-import requests
-from jq2qmt_adapter import EasyXTJQ2QMTAdapter, compare
-from jq2qmt_settings import load, save
-from jq2qmt_strategy import AutoSync
 from PyQt5.QtCore import QObject, QRunnable, Qt, QThreadPool, QTimer, pyqtSignal
 from PyQt5.QtGui import QColor
 from PyQt5.QtWidgets import (
@@ -35,10 +32,20 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from .adapter import EasyXTJQ2QMTAdapter, compare
+from .jq_qmt_api import JQQMTAPI
+from .settings import completed, load, save
+from .strategy import AutoSync
+
 # In China red is up and buying, green is down and selling; the word beside it says the same.
 BUY_COLOUR, SELL_COLOUR = QColor("#c62828"), QColor("#2e7d32")
 POSITION_COLUMNS = ("代码", "名称", "数量（股）", "均价（元）")
 COMPARISON_COLUMNS = ("代码", "名称", "目标（股）", "实际（股）", "差额（股）", "操作")
+# The server's difference is what is held too much.
+DRIFT_COLUMNS = ("代码", "名称", "目标（股）", "持有（股）", "差额（持有−目标）", "原因")
+SHARE_COLUMNS = ("代码", "名称", "目标（股）", "各策略（股）", "暂停交易的原因")
+CONFLICT_COLUMNS = ("类型", "代码", "名称", "说明")
+CONFLICT_KINDS = {"crossing": "互相买卖", "negative": "总量为负", "adjustment": "调整过量", "shared": "共用券商账户"}
 
 
 class Task(QRunnable):
@@ -65,19 +72,30 @@ class Task(QRunnable):
             return
 
 
-class Table(QTableWidget):
-    """A read-only table; columns from `numbers` on stand at the right."""
+def attempt(function, *arguments):
+    """What comes of it, and the error: of several things that are asked, one may be known and another not."""
+    try:
+        return function(*arguments), None
+    except Exception as error:  # shown in its place
+        return None, error
 
-    def __init__(self, columns, numbers, name):
+
+class Table(QTableWidget):
+    """A read-only table; columns from `coloured` on take a row's colour. The last one gets what room is left where it
+    has sentences."""
+
+    def __init__(self, columns, coloured, name, sentences=False):
         super().__init__(0, len(columns))
-        self.numbers = numbers
+        self.coloured = coloured
         self.setHorizontalHeaderLabels(columns)
         self.setAccessibleName(name)
         self.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectRows)
         self.setAlternatingRowColors(True)
         self.verticalHeader().hide()
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.Stretch)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeToContents if sentences else QHeaderView.Stretch)
+        header.setStretchLastSection(sentences)
 
     def show_rows(self, rows, colours=None):
         self.setRowCount(len(rows))
@@ -86,8 +104,10 @@ class Table(QTableWidget):
                 item = QTableWidgetItem(value if isinstance(value, str) else number(value))
                 if not isinstance(value, str):
                     item.setTextAlignment(int(Qt.AlignRight | Qt.AlignVCenter))
-                if colours and colours[at] is not None and column >= self.numbers:
+                if colours and colours[at] is not None and column >= self.coloured:
                     item.setForeground(colours[at])
+                # What does not fit can be read all the same.
+                item.setToolTip(item.text())
                 self.setItem(at, column, item)
 
 
@@ -98,12 +118,12 @@ def number(value):
 
 
 class JQ2QMTPanel(QWidget):
-    """`config`: as jq2qmt_settings.load gives it. `actual_positions()`: what the account holds, as EasyXT positions;
+    """`config`: as settings.load gives it. `actual_positions()`: what the account holds, as EasyXT positions;
     `strategy_positions()`: {strategy name: its EasyXT positions}. Either may raise, and is called in the background."""
 
     def __init__(self, config, actual_positions=None, strategy_positions=None, saved=save, parent=None):
         super().__init__(parent)
-        self.config = copy.deepcopy(config)
+        self.config = completed(config)
         self.actual_positions, self.strategy_positions, self.saved = actual_positions, strategy_positions, saved
         self.pool = QThreadPool(self)
         self.sync = None
@@ -130,7 +150,8 @@ class JQ2QMTPanel(QWidget):
         self.auth = QComboBox()
         self.auth.addItems(["RSA 签名（推荐）", "API 密钥"])
         self.client_id, self.key_file = QLineEdit(), QLineEdit()
-        self.api_key, self.read_key = QLineEdit(), QLineEdit()
+        self.api_key, self.read_key, self.account = QLineEdit(), QLineEdit(), QLineEdit()
+        self.account.setPlaceholderText("服务器上的账户名，可不填")
         for secret in (self.api_key, self.read_key):
             secret.setEchoMode(QLineEdit.Password)
         self.browse = QPushButton("选择…")
@@ -145,6 +166,7 @@ class JQ2QMTPanel(QWidget):
         form.addRow("私钥文件", key_row)
         form.addRow("写入密钥", self.api_key)
         form.addRow("读取密钥", self.read_key)
+        form.addRow("交易账户", self.account)
         self.test, self.store = QPushButton("测试连接"), QPushButton("保存设置")
         self.test.clicked.connect(self.test_connection)
         self.store.clicked.connect(self.save_config)
@@ -184,9 +206,12 @@ class JQ2QMTPanel(QWidget):
     def tables(self):
         self.targets = Table(POSITION_COLUMNS, 2, "目标持仓")
         self.comparison = Table(COMPARISON_COLUMNS, 4, "目标与实际")
+        self.drift = Table(DRIFT_COLUMNS, 4, "账户差额", sentences=True)
+        self.shares = Table(SHARE_COLUMNS, 4, "策略份额", sentences=True)
+        self.conflicts = Table(CONFLICT_COLUMNS, 4, "冲突", sentences=True)
         tabs = QTabWidget()
-        tabs.addTab(self.comparison, "目标与实际")
-        tabs.addTab(self.targets, "目标持仓")
+        for table in (self.comparison, self.targets, self.drift, self.shares, self.conflicts):
+            tabs.addTab(table, table.accessibleName())
         self.refresh = QPushButton("刷新")
         self.refresh.clicked.connect(self.refresh_tables)
         self.table_message = message()
@@ -212,6 +237,7 @@ class JQ2QMTPanel(QWidget):
         self.key_file.setText(auth["private_key_file"])
         self.api_key.setText(auth.get("simple_api_key") or "")
         self.read_key.setText(auth.get("read_api_key") or "")
+        self.account.setText(self.config["account"] or "")
         self.auto.setChecked(sync["auto_sync"])
         self.interval.setValue(sync["sync_interval"])
         self.retries.setValue(sync["retry_times"])
@@ -228,6 +254,7 @@ class JQ2QMTPanel(QWidget):
         config = copy.deepcopy(self.config)
         config["enabled"] = self.enabled.isChecked()
         config["server_url"] = self.url.text().strip().rstrip("/")
+        config["account"] = self.account.text().strip() or None
         config["auth_config"].update(
             use_crypto_auth=self.auth.currentIndex() == 0,
             client_id=self.client_id.text().strip(),
@@ -288,9 +315,8 @@ class JQ2QMTPanel(QWidget):
         self.test.setEnabled(False)
 
         def ask():
-            answer = requests.get(url + "/api/v1/auth/info", timeout=4)
-            answer.raise_for_status()
-            return answer.json()["auth_type"]
+            api = JQQMTAPI(api_url=url, use_crypto_auth=True, ca_file=self.config["auth_config"]["ca_file"])
+            return api.read("/api/v1/auth/info")["auth_type"]
 
         def tell(_kind, error):
             self.test.setEnabled(True)
@@ -347,6 +373,10 @@ class JQ2QMTPanel(QWidget):
             if status.error:
                 lines.append("%s：连续失败 %d 次，%s" % (name, status.failures, status.error))
                 healthy = False
+            elif status.held:
+                # Neither good nor bad: the operator decides.
+                lines.append("%s：等待批准。%s" % (name, status.held))
+                healthy = healthy and None
             elif status.last_success is not None:
                 at = time.strftime("%H:%M:%S", time.localtime(status.last_success))
                 lines.append("%s：%s 已同步，版本 %s" % (name, at, status.revision))
@@ -363,38 +393,99 @@ class JQ2QMTPanel(QWidget):
             return
         self.refresh.setEnabled(False)
         say(self.table_message, "正在读取…", None)
+        adapter, account = self.adapter, self.config["account"]
 
         def read():
-            target = self.adapter.get_merged_positions()
-            actual = self.actual_positions() if self.actual_positions is not None else None
-            return target, actual
+            conflicts = attempt(adapter.get_conflicts)
+            # A key that is bound to an account is refused this; the total or the target asked with it would take the
+            # place of the account's terminal.
+            refused = conflicts if getattr(conflicts[1], "code", None) == "bound_key" else None
+            target = refused or attempt(adapter.get_merged_positions)
+            views = [(self.show_targets, target), (self.show_conflicts, conflicts)]
+            if self.actual_positions is not None:
+                views.append((self.show_comparison, (target, attempt(self.actual_positions))))
+            if account:
+                views.append((self.show_drift, refused or attempt(adapter.get_drift, account)))
+                views.append((self.show_shares, refused or attempt(adapter.get_account_target, account)))
+            return views
 
         self.pool.start(Task(read, self.show_tables))
 
-    def show_tables(self, result, error):
+    def show_tables(self, views, _):
         self.refresh.setEnabled(True)
+        for table in (self.comparison, self.targets, self.drift, self.shares, self.conflicts):
+            # What is not known must not look like what was known before.
+            table.setRowCount(0)
+        told = [self.shown(show, outcome) for show, outcome in views]
+        goods = [good for _, good in told]
+        good = False if False in goods else None if None in goods else True
+        say(self.table_message, "%s 读取：%s" % (time.strftime("%H:%M:%S"), "；".join(text for text, _ in told)), good)
+
+    def shown(self, show, outcome):
+        """Its words; also where what came cannot be shown."""
+        told, error = attempt(show, *outcome)
+        return told if error is None else ("无法显示：%r" % error, False)
+
+    def show_targets(self, target, error):
         if error is not None:
-            # What is not known must not look like an empty account.
-            self.targets.setRowCount(0)
-            self.comparison.setRowCount(0)
-            say(self.table_message, "目标未知：%s" % error, False)
-            return
-        target, actual = result
+            return "目标未知：%s" % error, False
         self.targets.show_rows([(row["symbol"], row["name"], row["quantity"], row["avg_price"]) for row in target])
-        at = time.strftime("%H:%M:%S")
-        if actual is None:
-            self.comparison.setRowCount(0)
-            say(self.table_message, "%s 读取了 %d 个目标；没有账户持仓可比较" % (at, len(target)), True)
-            return
+        return "%d 个目标" % len(target), True
+
+    def show_comparison(self, target, actual):
+        (target, no_target), (actual, no_actual) = target, actual
+        if no_target is not None or no_actual is not None:
+            return "目标与实际无法比较：%s" % (no_actual or "目标未知"), False
         rows, colours = [], []
         for row in compare(target, actual):
             difference = row["difference"]
             action = "买入" if difference > 0 else "卖出" if difference < 0 else "一致"
-            colours.append(BUY_COLOUR if difference > 0 else SELL_COLOUR if difference < 0 else None)
+            colours.append(colour_of(difference))
             rows.append((row["symbol"], row["name"], row["target"], row["actual"], difference, action))
         self.comparison.show_rows(rows, colours)
         open_rows = sum(colour is not None for colour in colours)
-        say(self.table_message, "%s 读取：%d 个证券，%d 个未到目标" % (at, len(rows), open_rows), not open_rows or None)
+        return "%d 个证券，%d 个未到目标" % (len(rows), open_rows), not open_rows or None
+
+    def show_drift(self, drift, error):
+        if error is not None:
+            return "账户差额未知：%s" % error, False
+        if drift["reported_at"] is None:
+            return "账户 %s：终端还没有报告过，差额未知" % drift["account"], False
+        lines = drift["lines"]
+        names = ("code", "name", "target", "holding", "difference")
+        rows = [tuple(line[name] for name in names) + (in_words(line["parts"]),) for line in lines]
+        self.drift.show_rows(rows, [colour_of(-line["difference"]) for line in lines])
+        reasons = [part["reason"] for line in lines for part in line["parts"]]
+        text = "账户 %s：%s 报告，%d 个差额" % (
+            drift["account"],
+            drift["reported_at"][:19].replace("T", " "),
+            len(lines),
+        )
+        if "unexplained" in reasons:
+            return text + "，其中有原因不明的", False
+        return text, not lines or None
+
+    def show_shares(self, target, error):
+        if error is not None:
+            return "策略份额未知：%s" % error, False
+        rows = []
+        for line in target["lines"]:
+            parts = " · ".join("%s %s" % (part["name"], part["volume"]) for part in line["strategies"])
+            rows.append(
+                (line["code"], line["name"], line["volume"], parts or "无", (line["hold"] or {}).get("text", ""))
+            )
+        self.shares.show_rows(rows)
+        on_hold = sum(line["hold"] is not None for line in target["lines"])
+        return "%d 个证券有份额，%d 个暂停交易" % (len(rows), on_hold), not on_hold or None
+
+    def show_conflicts(self, conflicts, error):
+        if error is not None:
+            return "冲突未知：%s" % error, False
+        found = conflicts["conflicts"]
+        self.conflicts.show_rows(
+            [(CONFLICT_KINDS.get(one["kind"], one["kind"]), one["code"], one["name"], one["text"]) for one in found]
+        )
+        return "%d 个冲突" % sum(conflicts["counts"].values()), not found or None
 
     def closeEvent(self, event):
         self.clock.stop()
@@ -402,6 +493,15 @@ class JQ2QMTPanel(QWidget):
             self.sync.stop()
         self.pool.waitForDone()
         super().closeEvent(event)
+
+
+def colour_of(difference):
+    """What is to be bought, above zero, and what is to be sold."""
+    return BUY_COLOUR if difference > 0 else SELL_COLOUR if difference < 0 else None
+
+
+def in_words(parts):
+    return "；".join("%s %s 股" % (part["text"], number(part["shares"])) for part in parts)
 
 
 def message():

@@ -14,14 +14,19 @@ JQ2QMT_CONFIG = {
     "enabled": False,
     # 服务器地址。 Where the server is.
     "server_url": "http://localhost:5366",
+    # 服务器上的交易账户名；填写后面板显示其差额与各策略份额。 An account on the server, whose drift the panel shows.
+    "account": None,
     "auth_config": {
         # True：用私钥签名（推荐）；False：发送 simple_api_key。 Sign each push, or send an API key that may write.
         "use_crypto_auth": True,
         "private_key_file": "keys/easyxt_private.pem",
         "client_id": "easyxt_client",
         "simple_api_key": None,
-        # 服务器以 --reads key 运行时，读取合并持仓需要。 For reading, where the server wants a key.
+        # 服务器以 --reads key 运行时，读取需要（只读密钥，不要用绑定账户的密钥）。
+        # For reading, where the server wants a key: one for reading, never one that is bound to an account.
         "read_api_key": None,
+        # 服务器使用自签名证书时：该证书（PEM）的文件。 The server's certificate (PEM), where nobody known signed it.
+        "ca_file": None,
     },
     "sync_settings": {
         # 持仓更新后自动同步，并每隔 sync_interval 秒重发一次。 Push at every update, and again every so many seconds.
@@ -41,6 +46,18 @@ def load(path=SAVED):
         with open(path, encoding="utf-8") as file:
             merge(config, json.load(file))
     return config
+
+
+def completed(config):
+    """Settings as EasyXT's users write them, with what they leave out. Who passes settings without `enabled` means them
+    to be used."""
+    whole = copy.deepcopy(JQ2QMT_CONFIG)
+    whole["enabled"] = True
+    merge(whole, config)
+    sync = whole["sync_settings"]
+    # Examples of EasyXT write these beside the groups as well.
+    sync.update((name, config[name]) for name in sync if name in config)
+    return whole
 
 
 def save(config, path=SAVED):
