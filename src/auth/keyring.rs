@@ -292,7 +292,7 @@ fn read(listing: &Listing, old_rules: ClientRules) -> (Clients, Vec<KeyringError
     for (path, stamp) in listing {
         let text = read_file(path, stamp.length);
         if path.ends_with(RULES_FILE) {
-            match text.and_then(|text| read_rules(path, &text, &clients.rules)) {
+            match text.and_then(|text| read_rules(path, &text)) {
                 Ok(rules) => clients.rules = rules,
                 Err(problem) => problems.push(problem),
             }
@@ -330,14 +330,13 @@ fn read(listing: &Listing, old_rules: ClientRules) -> (Clients, Vec<KeyringError
     (clients, problems)
 }
 
-/// The rules in a file. One that says nothing any more is being written, or was emptied by mistake.
-fn read_rules(path: &Path, text: &str, old: &ClientRules) -> Result<ClientRules, KeyringError> {
+/// The rules in a file. One that says nothing is being written, or was emptied by mistake: nobody makes it to narrow nobody.
+fn read_rules(path: &Path, text: &str) -> Result<ClientRules, KeyringError> {
     let rules: ClientRules = toml::from_str(text).map_err(|error| bad_file(path, &error.to_string()))?;
-    if rules.is_empty() && !old.is_empty() {
-        return Err(bad_file(
-            path,
-            "it narrows nobody any more, so the narrowing stays as it was; to end it, delete the file",
-        ));
+    if rules.is_empty() {
+        let reason =
+            "it narrows nobody. While the server runs, the narrowing stays as it was; to end it, delete the file";
+        return Err(bad_file(path, reason));
     }
     Ok(rules)
 }

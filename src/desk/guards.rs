@@ -15,6 +15,7 @@ use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
 use crate::domain::settings::Setting;
 use crate::domain::strategy::{StrategyId, StrategyName};
 use crate::ledger::{Document, DocumentState, Receipt};
+use crate::store::Store;
 use crate::store::history::{Filter, RevisionInfo};
 
 /// How far back a trial looks, and at how many revisions at most.
@@ -72,41 +73,49 @@ impl Desk {
         self.put(by, Document::Guards(guards), expected).await
     }
 
-    /// What guards would have done to the pushes of the last thirty days, from the history.
+    /// What guards would have done to the pushes of the last thirty days, looked up for the operator.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// As [`try_guards`].
     pub async fn try_guards(&self, guards: Guards, now: Moment) -> Result<Trial, NotDone> {
-        let filter = Filter { from: Some(now.minus(TRIED_FOR)), ..Filter::default() };
-        let mut revisions = self.store.revisions(&filter, None, TRIED_AT_MOST + 1).await?;
-        let is_cut = revisions.len() > usize::try_from(TRIED_AT_MOST).unwrap_or(usize::MAX);
-        if is_cut {
-            revisions.pop();
-        }
-        revisions.reverse();
-        let Some(first) = revisions.first() else { return Ok(Trial::default()) };
-        let mut past = Past { book: self.store.book_as_of(first.id.before()).await?, trial: Trial::default() };
-        for page in revisions.chunks(PAGE) {
-            let mut changes = self.store.changes(page, usize::MAX).await?;
-            let (guards, page) = (guards.clone(), page.to_vec());
-            // Lists are walked: on a thread that may be busy.
-            let walk = move || {
-                for revision in page {
-                    match changes.remove(&revision.id) {
-                        Some(Changes::List(changes)) => past.follow(&revision, &changes, &guards),
-                        Some(Changes::Document(change)) => past.try_waiting(&revision, change.after, &guards),
-                        None => {}
-                    }
-                }
-                past
-            };
-            past = tokio::task::spawn_blocking(walk).await.map_err(|error| NotDone::Fault(error.to_string()))?;
-        }
-        let mut trial = past.trial;
-        trial.is_cut = is_cut;
-        trial.lines.reverse();
-        Ok(trial)
+        try_guards(&self.store, guards, now).await
     }
+}
+
+/// What guards would have done to the pushes of the last thirty days, from the history.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn try_guards(store: &Store, guards: Guards, now: Moment) -> Result<Trial, NotDone> {
+    let filter = Filter { from: Some(now.minus(TRIED_FOR)), ..Filter::default() };
+    let mut revisions = store.revisions(&filter, None, TRIED_AT_MOST + 1).await?;
+    let is_cut = revisions.len() > usize::try_from(TRIED_AT_MOST).unwrap_or(usize::MAX);
+    if is_cut {
+        revisions.pop();
+    }
+    revisions.reverse();
+    let Some(first) = revisions.first() else { return Ok(Trial::default()) };
+    let mut past = Past { book: store.book_as_of(first.id.before()).await?, trial: Trial::default() };
+    for page in revisions.chunks(PAGE) {
+        let mut changes = store.changes(page, usize::MAX).await?;
+        let (guards, page) = (guards.clone(), page.to_vec());
+        // Lists are walked: on a thread that may be busy.
+        let walk = move || {
+            for revision in page {
+                match changes.remove(&revision.id) {
+                    Some(Changes::List(changes)) => past.follow(&revision, &changes, &guards),
+                    Some(Changes::Document(change)) => past.try_waiting(&revision, change.after, &guards),
+                    None => {}
+                }
+            }
+            past
+        };
+        past = tokio::task::spawn_blocking(walk).await.map_err(|error| NotDone::Fault(error.to_string()))?;
+    }
+    let mut trial = past.trial;
+    trial.is_cut = is_cut;
+    trial.lines.reverse();
+    Ok(trial)
 }
 
 /// The book on its way through the history, and what guards said of it.

@@ -13,7 +13,7 @@ pub mod terminals;
 
 pub use self::accounts::{AccountPreview, Order, Supposed};
 pub use self::conflicts::{Conflicts, conflicts};
-pub use self::guards::{Trial, TrialLine};
+pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
 pub use self::reports::{Drift, drift_of};
 pub use self::states::StateWish;

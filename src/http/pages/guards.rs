@@ -16,7 +16,7 @@ use super::form::{CheckedForm, Fields};
 use super::guard_entry::GuardEntry;
 use super::view::{Reading, View};
 use super::{html, see_other};
-use crate::desk::{Trial, TrialLine};
+use crate::desk::{Trial, TrialLine, try_guards};
 use crate::domain::guard::{Guards, MAX_GUARDS, RuleName, Then};
 use crate::domain::revision::{Revision, Topic};
 
@@ -104,7 +104,9 @@ pub(super) async fn page(
         notice,
         v,
     };
-    page.tried(&state, guards, StatusCode::OK).await
+    // Whoever may read looks over the connections that all readers share.
+    let trial = try_guards(&state.store, guards.clone(), page.v.now).await?;
+    Ok(page.with(&guards, trial).draw(StatusCode::OK))
 }
 
 /// `POST /guards`
@@ -182,10 +184,13 @@ impl GuardsPage {
     }
 
     /// The page with what the guards would have done.
-    async fn tried(mut self, state: &AppState, guards: Guards, status: StatusCode) -> Result<Response, AppError> {
-        self.digest = digest(&guards);
-        self.trial = Some(Tried::new(state.desk.try_guards(guards, self.v.now).await?));
-        Ok(self.draw(status))
+    async fn tried(self, state: &AppState, guards: Guards, status: StatusCode) -> Result<Response, AppError> {
+        let trial = state.desk.try_guards(guards.clone(), self.v.now).await?;
+        Ok(self.with(&guards, trial).draw(status))
+    }
+
+    fn with(self, guards: &Guards, trial: Trial) -> Self {
+        Self { digest: digest(guards), trial: Some(Tried::new(trial)), ..self }
     }
 
     fn draw(self, status: StatusCode) -> Response {
