@@ -48,10 +48,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def body(self):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def hear(self):
-        self.world.heard = time.monotonic()
-        self.world.advance()
-
 
 class Server(Handler):
     """jq2qmt, as far as a terminal sees it."""
@@ -59,7 +55,7 @@ class Server(Handler):
     def do_GET(self):
         path = urllib.parse.urlsplit(self.path)
         with self.world.lock:
-            self.hear()
+            self.world.advance()
             self.check_names()
             if path.path != TARGET:
                 self.world.wrong(f"it asks for {path.path}")
@@ -96,7 +92,7 @@ class Server(Handler):
         end = time.monotonic() + DRIP_SECONDS
         for at in range(len(answer.body) // 2):
             self.wfile.write(answer.body[at : at + 1])
-            time.sleep(0.05)
+            time.sleep(0.1)
             if self.world.phase.answer is not answer or self.world.is_over.is_set() or time.monotonic() > end:
                 break
         self.close_connection = True
@@ -124,7 +120,7 @@ class Server(Handler):
     def do_POST(self):
         raw = self.body()
         with self.world.lock:
-            self.hear()
+            self.world.advance()
             self.check_names()
             if urllib.parse.urlsplit(self.path).path != REPORT:
                 self.world.wrong(f"it posts to {self.path}")
@@ -184,7 +180,7 @@ class Broker(Handler):
     def do_GET(self):
         parts = urllib.parse.urlsplit(self.path)
         with self.world.lock:
-            self.hear()
+            self.world.advance()
             made = {
                 "/clock": lambda: {"now": self.world.clock()},
                 "/account": self.world.account,
@@ -197,11 +193,10 @@ class Broker(Handler):
 
     def do_POST(self):
         asked = json.loads(self.body())
+        if self.path == "/sleep":
+            return self.sleep(float(asked["seconds"]))
         with self.world.lock:
-            self.hear()
-            if self.path == "/sleep":
-                self.world.sleep(float(asked["seconds"]))
-                return self.answer(200, {"now": self.world.clock()})
+            self.world.advance()
             if self.path == "/cancel":
                 return self.answer(200, {"sent": self.world.cancel(str(asked["id"]))})
             if self.path != "/place":
@@ -211,6 +206,14 @@ class Broker(Handler):
             price, remark = float(asked["price"]), str(asked.get("remark", ""))
             order = self.world.accept(asked["code"], asked["side"], int(asked["volume"]), price, remark)
             return self.answer(200, {"id": order.id})
+
+    def sleep(self, seconds):
+        with self.world.lock:
+            self.world.sleep(seconds)
+        while self.world.restarts.is_set():
+            # Who is about to be ended does not see what comes after.
+            time.sleep(0.01)
+        return self.answer(200, {"now": self.world.clock()})
 
 
 def quotes(query):

@@ -19,7 +19,7 @@ from fakes import KEY, Broker, Server, Stranger, listening
 from scenes import ACCOUNT, LINEAGE, SCENES
 from world import World
 
-# A terminal that has slept by the broker's clock, and now asks for nothing in this time, hangs.
+# A terminal that sleeps by the broker's clock, and has not done so in this time, hangs.
 SILENCE_SECONDS = 10
 # How long it may take to end when it is told to, before it is killed.
 GRACE_SECONDS = 2
@@ -86,16 +86,16 @@ def watch(world, terminal):
         with world.lock:
             world.advance()
             if world.restarts.is_set():
-                world.restarts.clear()
                 terminal.kill()
                 terminal.start()
-                world.heard = time.monotonic()
+                world.slept_at = world.slept_at and time.monotonic()
+                world.restarts.clear()
             elif terminal.process.poll() is not None:
                 # To end is a way to stop. Whether it was one here, the rest of the scene tells.
                 world.exit_code = terminal.process.returncode
                 world.skip()
-            elif world.sleeps and time.monotonic() - world.heard > SILENCE_SECONDS:
-                world.wrong(f"it hangs: for {SILENCE_SECONDS} s it asks for nothing")
+            elif world.slept_at is not None and time.monotonic() - world.slept_at > SILENCE_SECONDS:
+                world.wrong(f"it hangs: for {SILENCE_SECONDS} s it has not come back to sleep")
                 world.is_over.set()
 
 

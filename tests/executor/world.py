@@ -52,7 +52,7 @@ class World:
     def __init__(self, scene, scale):
         self.scene, self.scale, self.lock = scene, scale, threading.RLock()
         self.began, self.slept, self.now = time.monotonic(), 0.0, 0.0
-        self.heard, self.sleeps = self.began, False
+        self.slept_at = None  # real time at which the terminal slept last by the broker's clock
         self.cash, self.held, self.sellable = scene.cash, dict(scene.held), {**scene.held, **scene.sellable}
         self.orders, self.fills, self.reports = [], [], []
         self.faults = collections.Counter()
@@ -75,8 +75,11 @@ class World:
         heapq.heappush(self.events, (at, next(self.numbers), call))
 
     def advance(self):
-        """Let everything happen that is due. The clock runs by itself, and further by what the terminal sleeps."""
-        until = (time.monotonic() - self.began + self.slept) / self.scale
+        """Let everything happen that is due. The clock runs by itself, until the terminal sleeps by it for the first
+        time: from then on it goes by what is slept alone, however busy the machine is."""
+        if self.slept_at is None:
+            self.slept = time.monotonic() - self.began
+        until = self.slept / self.scale
         while self.events and self.events[0][0] <= until and not self.is_over.is_set():
             at, _, call = heapq.heappop(self.events)
             self.now = max(self.now, at)
@@ -85,11 +88,12 @@ class World:
 
     def skip(self):
         """Go to the end of the phase: nobody is there who could do anything in it."""
-        self.slept += max(0.0, self.phase_began + self.phase.seconds - self.now) * self.scale
+        rest = max(0.0, self.phase_began + self.phase.seconds - self.now) * self.scale
+        self.began, self.slept = self.began - rest, self.slept + rest
         self.advance()
 
     def sleep(self, seconds):
-        self.sleeps = True
+        self.slept_at = time.monotonic()
         self.slept += seconds
         self.advance()
 

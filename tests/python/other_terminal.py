@@ -1,7 +1,8 @@
-"""A terminal as small as docs/terminals.md lets it be, apart from that of examples/qmt; and with a name of FAULTS as its
-argument, one that breaks that rule and no other."""
+"""A terminal as small as docs/terminals.md lets it be, made apart from that of examples/qmt; and with the name of a
+fault, one that breaks that rule and no other."""
 
 import collections
+import contextlib
 import http.client
 import json
 import math
@@ -13,17 +14,18 @@ import urllib.request
 import uuid
 
 FAULTS = (
-    "sells_unlisted", "trades_held", "503_is_flat", "failure_is_flat", "304_is_flat", "reads_any_status", "follows_redirects",
-    "ignores_lineage", "ignores_revision", "ignores_account", "ignores_demo", "hasty", "orders_twice", "believes_lists",
-    "never_cancels", "replaces_at_once", "eager_at_start", "sells_unsellable", "buys_without_cash", "cancels_by_hand", "silent",
-    "nameless", "other_key", "hangs", "stops_at_refusal", "reports_fail",
+    "sells_unlisted", "trades_held", "503_is_flat", "failure_is_flat", "304_is_flat", "reads_any_status",
+    "follows_redirects", "ignores_lineage", "ignores_revision", "ignores_account", "ignores_demo", "hasty",
+    "orders_twice", "believes_lists", "never_cancels", "replaces_at_once", "eager_at_start", "sells_unsellable",
+    "buys_without_cash", "cancels_by_hand", "silent", "nameless", "other_key", "hangs", "stops_at_refusal",
+    "reports_fail",
 )  # fmt: skip
 FAULT = (*sys.argv[1:], None)[0]
 assert FAULT in (None, *FAULTS)
 
 SERVER, KEY, ACCOUNT = (os.environ["JQ2QMT_" + name] for name in ("SERVER", "API_KEY", "ACCOUNT"))
 LINEAGE, TIMEOUT = int(os.environ["JQ2QMT_LINEAGE"]), float(os.environ["JQ2QMT_TIMEOUT"])
-STEP, WATCH, STEADY, PATIENCE = 3, 40, 12, 20
+STEP, WATCH, STEADY = 3, 40, 12
 Line = collections.namedtuple("Line", "volume is_held")
 
 
@@ -100,14 +102,14 @@ class Server:
             raise ValueError("not the server that it was")
         return lines
 
-    def report(self, now, positions, orders, held_lines):
+    def report(self, now, positions, orders, away):
         if FAULT == "silent":
             return
         body = {
             "at": now, "mode": "live", "revision": self.revision, "cash": str(broker("/account")["cash"]),
             "holdings": positions, "fills": broker("/fills"),
             "orders": [{**order, "ours": bool(order["remark"])} for order in orders],
-            "waiting": [{"code": code, "shares": lacks, "reason": "held_line", "text": ""} for code, lacks in held_lines],
+            "waiting": [{"code": code, "shares": shares, "reason": "held_line", "text": ""} for code, shares in away],
         }  # fmt: skip
         status, _, _ = call(f"{SERVER}/api/v1/accounts/{ACCOUNT}/report", body, TIMEOUT, **self.headers)
         assert status == 200 or FAULT != "reports_fail"
@@ -138,10 +140,8 @@ class Trader:
             sellable = {one["code"]: one["sellable"] for one in positions}
             self.trade(lines, held, sellable, orders)
         away = [(code, abs(line.volume - held.get(code, 0))) for code, line in lines.items() if line.is_held]
-        try:
+        with contextlib.suppress(OSError):
             self.server.report(broker("/clock")["now"], positions, orders, away)
-        except OSError:
-            pass
 
     def observe(self, lines, held, orders):
         """What the lists say, and since when; what they lack, and what they do not show yet."""
@@ -167,7 +167,7 @@ class Trader:
             lines = {**{code: Line(0, False) for code in held}, **lines}
         for code, line in sorted(lines.items(), key=lambda one: one[1].volume - held.get(one[0], 0)):
             lacking = line.volume - held.get(code, 0)
-            if self.tidy(code, line, lacking, working[code]) or line.is_held or not self.is_certain(code, held):
+            if self.must_wait(code, line, lacking, working[code]) or line.is_held or not self.is_certain(code, held):
                 continue
             if lacking < 0:
                 lacking = max(lacking, -sellable.get(code, 0)) if FAULT != "sells_unsellable" else lacking
@@ -177,9 +177,11 @@ class Trader:
                 cash -= max(0, lacking) * 10.01
                 self.place(code, lacking)
 
-    def tidy(self, code, line, lacking, working):
-        """Cancel what is not wanted so; whether the instrument must wait for what is in flight."""
+    def must_wait(self, code, line, lacking, working):
+        """Whether something is in flight for an instrument. What is not wanted so is cancelled."""
         for order in working:
+            if FAULT == "replaces_at_once" and self.time - self.since[code] < STEADY:
+                return True
             rest = (order["volume"] - order["traded"]) * (1 if order["side"] == "buy" else -1)
             mine = order["remark"] or FAULT == "cancels_by_hand"
             if mine and (line.is_held or rest != lacking) and FAULT != "never_cancels":
