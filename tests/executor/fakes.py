@@ -1,6 +1,7 @@
 """The three that listen on loopback: the server, the broker, and the stranger to whom a redirect leads."""
 
 import contextlib
+import datetime
 import hashlib
 import http.server
 import json
@@ -17,7 +18,7 @@ KEY = "executor-key"
 TARGET, REPORT = f"/api/v1/accounts/{ACCOUNT}/target", f"/api/v1/accounts/{ACCOUNT}/report"
 DRIP_SECONDS = 15.0
 ORDER_STATES = {"working", "filled", "cancelled", "rejected"}
-# Nothing may be asked for more often than this, by whoever waits for something new.
+# How long who waits for something new is kept, so that it does not ask without end.
 WAIT_SECONDS = 0.2
 
 
@@ -136,7 +137,8 @@ class Server(Handler):
             problems = list(wrong_in(report))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             report, problems = None, [f"it is not understood ({error!r})"]
-        if report is not None and self.world.reports and report.get("at", "") < self.world.reports[-1]["at"]:
+        last = self.world.reports[-1] if self.world.reports else None
+        if not problems and last is not None and moment(report) < moment(last):
             return self.answer(409, {"error": "stale_report", "code": "stale_report", "message": "older than the last"})
         for problem in problems:
             self.world.wrong(f"a report: {problem}")
@@ -148,8 +150,8 @@ class Server(Handler):
 
 def wrong_in(report):
     """What is wrong with the shape of a report."""
-    if not isinstance(report["at"], str) or report["at"][19:] in ("", "Z"):
-        yield "`at` is no time with its offset"
+    if moment(report).tzinfo is None:
+        yield "`at` has no offset"
     if report.get("mode", "live") != "live":
         yield "`mode` is not live"
     for one in report["holdings"]:
@@ -157,7 +159,9 @@ def wrong_in(report):
             yield f"a holding that cannot be: {one}"
     for one in report.get("orders", []):
         known = one["status"] in ORDER_STATES and one["side"] in ("buy", "sell")
-        if not (known and one["id"] and is_count(one["traded"]) and float(one["traded"]) <= float(one["volume"])):
+        if not (
+            known and is_id(one["id"]) and is_count(one["traded"]) and float(one["traded"]) <= float(one["volume"])
+        ):
             yield f"an order that cannot be: {one}"
     for one in report.get("fills", []):
         if not (
@@ -167,6 +171,14 @@ def wrong_in(report):
     for one in report.get("waiting", []):
         if one["reason"] not in REASONS or not is_count(one["shares"]):
             yield f"what waits, without a known reason: {one}"
+
+
+def moment(report):
+    return datetime.datetime.fromisoformat(report["at"])
+
+
+def is_id(text):
+    return isinstance(text, str) and 1 <= len(text) <= 64
 
 
 def is_count(number):
