@@ -1,11 +1,11 @@
 """The engine of examples/qmt as a terminal of the fake broker: an adapter, as another terminal would have one."""
 
 import datetime
+import http.client
 import json
 import os
 import pathlib
 import sys
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples/qmt"))
 
@@ -32,12 +32,11 @@ class Broker:
     """What a session wants of a terminal, by the broker's HTTP."""
 
     def __init__(self, address):
-        self.address = address
-        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self.wire = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
 
     def ask(self, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        with self.opener.open(self.address + path, data, timeout=10) as answer:
+        self.wire.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body))
+        with self.wire.getresponse() as answer:
             return json.load(answer)
 
     def now(self):

@@ -25,7 +25,7 @@ assert FAULT in (None, *FAULTS)
 
 SERVER, KEY, ACCOUNT = (os.environ["JQ2QMT_" + name] for name in ("SERVER", "API_KEY", "ACCOUNT"))
 LINEAGE, TIMEOUT = int(os.environ["JQ2QMT_LINEAGE"]), float(os.environ["JQ2QMT_TIMEOUT"])
-STEP, WATCH, STEADY = 3, 40, 12
+STEP, WATCH, STEADY = 5, 40, 12
 Line = collections.namedtuple("Line", "volume is_held")
 
 
@@ -37,7 +37,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
 
 
-def call(address, body=None, timeout=10.0, **headers):
+def call(address, body, timeout, **headers):
     """Status, body and entity tag; whatever is not a whole answer is an exception."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, data, {name.replace("_", "-"): text for name, text in headers.items()})
@@ -61,8 +61,13 @@ def read(answer, timeout):
     return b"".join(parts)
 
 
+BROKER = http.client.HTTPConnection(os.environ["JQ2QMT_BROKER"].removeprefix("http://"))
+
+
 def broker(path, body=None):
-    return json.loads(call(os.environ["JQ2QMT_BROKER"] + path, body)[1])
+    BROKER.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body))
+    with BROKER.getresponse() as answer:
+        return json.load(answer)
 
 
 class Server:
@@ -76,7 +81,7 @@ class Server:
         """{code: Line} of now, or None."""
         tag = {"If_None_Match": self.tag} if self.tag else {}
         timeout = None if FAULT == "hangs" else TIMEOUT
-        status, body, tag = call(f"{SERVER}/api/v1/accounts/{ACCOUNT}/target", timeout=timeout, **self.headers, **tag)
+        status, body, tag = call(f"{SERVER}/api/v1/accounts/{ACCOUNT}/target", None, timeout, **self.headers, **tag)
         if status == 304 and self.kept is not None:
             return {} if FAULT == "304_is_flat" else self.kept
         if status == 503 and FAULT == "503_is_flat":
