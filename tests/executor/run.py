@@ -10,6 +10,7 @@ import argparse
 import concurrent.futures
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -111,13 +112,14 @@ def tell(scene, faults, words):
 def read_arguments():
     known = {scene.name: scene for scene in SCENES}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--scene", action="append", choices=known, metavar="NAME", help="play only this one (again for more)"
-    )
+    only = f"play only this one, or again for more; one of: {', '.join(known)}."
+    parser.add_argument("--scene", action="append", choices=known, metavar="NAME", help=only)
     parser.add_argument("--scale", type=float, default=1.0, help="how long a second of the scenes is (1)")
     parser.add_argument("--jobs", type=int, default=4, help="how many scenes are played at a time (4)")
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="the terminal, after --")
     arguments = parser.parse_args()
+    if shutil.which(arguments.command[0]) is None:
+        parser.error(f"no such command: {arguments.command[0]}")
     arguments.scenes = [known[name] for name in arguments.scene] if arguments.scene else SCENES
     return arguments
 

@@ -232,7 +232,8 @@ SCENES = (
           nothing(no_target("a demo", document(FLAT, demo=True)), seconds=FIRST), HELD),
     Scene(
         "unchanged", "304: the last answer holds, and what is left of it is traded",
-        (Phase(target({A: 1000}), FIRST, settled=False, partly=(A,)), Phase(target({A: 1000}), NEXT, {A: 1000})),
+        (Phase(target({A: 1000, B: 500}), FIRST, settled=False, partly=(A,)),
+         Phase(target({A: 1000, B: 500}), NEXT, HELD)), {B: 500},
     ),
     Scene("unasked_304", "304 to who has no answer yet", nothing(Answer("an unasked 304", 304), seconds=FIRST), HELD),
     Scene(

@@ -113,6 +113,8 @@ class World:
 
     def end(self):
         self.check_phase()
+        if not self.given:
+            self.wrong("it never asks for the target")
         for check in self.scene.checks:
             for fault in check(self):
                 self.wrong(fault)
