@@ -96,8 +96,8 @@ def others(time):
     return refusal(409, "other_terminal", terminal={"name": "another", "since": f"2026-01-05T{time}+08:00"})
 
 
-# An answer that would sell everything, if it counted.
-FLAT = {A: 0, B: 0}
+# What most accounts hold, and what an answer says that would sell it all, if it counted.
+HELD, FLAT = {A: 1000, B: 500}, {A: 0, B: 0}
 NOT_FRESH = {
     "reason": "not_fresh",
     "text": "等待今天的推送",
@@ -121,12 +121,13 @@ def told_all(world):
     told = {one["code"]: float(one["volume"]) for one in last["holdings"] if float(one["volume"])}
     if told != held:
         yield f"the last report tells of {told}, held are {held}"
-    if {str(fill["id"]) for report in world.reports for fill in report.get("fills", [])} != {
-        f["id"] for f in world.fills
-    }:
+    fills = {fill["id"] for report in world.reports for fill in report.get("fills", [])}
+    if fills != {fill["id"] for fill in world.fills}:
         yield "the fills that were reported are not those that there were"
-    if any(order.get("status") == "working" for order in last.get("orders", [])):
+    if any(order["status"] == "working" for order in last.get("orders", [])):
         yield "the last report tells of an order at work, and none is"
+    if last.get("revision") != json.loads(world.phase.answer.body)["revision"]:
+        yield "the last report does not go by the target's revision"
 
 
 def told_of_hold(world):
@@ -135,17 +136,23 @@ def told_of_hold(world):
         yield f"no report says that {A} waits, with the reason held_line"
 
 
+def told_of_people(world):
+    orders = [order for report in world.reports for order in report.get("orders", [])]
+    by_hand = {order.id for order in world.orders if order.by_hand}
+    if any(order.get("ours", True) == (order["id"] in by_hand) for order in orders) or not orders:
+        yield "no report says of every order whether people placed it (`ours`)"
+
+
 def after(fault, *more):
     """A target that is reached, a fault in which nothing happens, and what comes then."""
-    return (Phase(target({A: 1000, B: 500}, "the target before"), FIRST, {A: 1000, B: 500}), *fault, *more)
+    return (Phase(target(HELD, "the target before"), FIRST, HELD), *fault, *more)
 
 
 def nothing(*answers, seconds=FAULT, **fields):
-    return tuple(Phase(answer, seconds, {A: 1000, B: 500}, **fields) for answer in answers)
+    return tuple(Phase(answer, seconds, HELD, **fields) for answer in answers)
 
 
 CHANGED = Phase(target({A: 500, B: 500}, "the target after", revision=20), NEXT, {A: 500, B: 500})
-HELD = {A: 1000, B: 500}
 
 SCENES = (
     Scene(
@@ -270,7 +277,8 @@ SCENES = (
     Scene("cash", "purchases are paid with what the sales have brought",
           (Phase(target({B: 1000, A: 0}), FIRST + NEXT, {A: 0, B: 1000}),), {A: 1500}, cash=100.0),
     Scene("by_hand", "what people order is not cancelled, and nothing is ordered beside it",
-          (Phase(target({A: 500, B: 500}), FIRST, {A: 0, B: 500}, by_hand=(A,)),)),
+          (Phase(target({A: 500, B: 500}), FIRST, {A: 0, B: 500}, by_hand=(A,)),),
+          checks=(told_of_people,)),
     Scene(
         "restart", "started anew while an order rests and the lists are empty for 30 s, it does not order again",
         (Phase(target({A: 1000, B: 500}), FIRST, {A: 0}, settled=False, rests=(A,)),

@@ -13,8 +13,9 @@ CHINA = datetime.timezone(datetime.timedelta(hours=8))
 BEGIN = datetime.datetime(2026, 1, 5, 10, 0, tzinfo=CHINA)
 LOT, PRICE, FEE = 100, 10.0, 0.001
 FILL_SECONDS, CANCEL_SECONDS = 1, 2
-# A terminal that asks in one thread and trades in another may act on an answer that was replaced this moment.
-OVERLAP = 0.1
+# A terminal that lives in real time, asks in one thread and trades in another, may act on an answer that was replaced
+# this moment.
+OVERLAP_SECONDS = 0.1
 
 
 @dataclasses.dataclass
@@ -143,12 +144,14 @@ class World:
             self.given.append((time.monotonic(), answer))
 
     def judge(self, order):
-        """An order is wrong when no answer allows it that may still be in the terminal's hands."""
+        """Take note of what is wrong with an order: when no answer allows it that may still be in the terminal's hands,
+        or when another is in flight."""
         if any(other.code == order.code for other in self.live()):
             self.wrong(f"{order} while another order for it was in flight")
-        now, complaints, replaced = time.monotonic(), [], None
+        complaints, replaced = [], None
+        oldest = time.monotonic() - (OVERLAP_SECONDS if self.slept_at is None else 0)
         for at, answer in reversed(self.given):
-            if replaced is not None and now - replaced > OVERLAP:
+            if replaced is not None and replaced < oldest:
                 break
             complaints.append(self.complaint(answer, order))
             replaced = at
@@ -206,12 +209,10 @@ class World:
             self.later(self.now + FILL_SECONDS, lambda: self.fill(order))
 
     def fill(self, order):
-        if order.status != "working" or order.code in self.phase.rests:
+        part = order.code in self.phase.partly
+        if order.status != "working" or order.code in self.phase.rests or (part and order.traded):
             return
-        part = order.code in self.phase.partly and not order.traded
         volume = order.volume // LOT // 2 * LOT if part else order.volume - order.traded
-        if order.code in self.phase.partly and order.traded:
-            return
         sign = 1 if order.side == "buy" else -1
         order.traded += volume
         order.status = "filled" if order.traded == order.volume else "working"

@@ -19,6 +19,7 @@ FAULTS = (
     "orders_twice", "believes_lists", "never_cancels", "replaces_at_once", "eager_at_start", "sells_unsellable",
     "buys_without_cash", "cancels_by_hand", "silent", "nameless", "other_key", "hangs", "stops_at_refusal",
     "reports_fail",
+    "owns_everything",
 )  # fmt: skip
 FAULT = (*sys.argv[1:], None)[0]
 assert FAULT in (None, *FAULTS)
@@ -118,7 +119,7 @@ class Server:
         body = {
             "at": now, "mode": "live", "revision": self.revision, "cash": str(broker("/account")["cash"]),
             "holdings": positions, "fills": broker("/fills"),
-            "orders": [{**order, "ours": bool(order["remark"])} for order in orders],
+            "orders": [{**order, "ours": bool(order["remark"]) or FAULT == "owns_everything"} for order in orders],
             "waiting": [{"code": code, "shares": shares, "reason": "held_line", "text": ""} for code, shares in away],
         }  # fmt: skip
         status, _, _ = call(f"{SERVER}/api/v1/accounts/{ACCOUNT}/report", body, TIMEOUT, **self.headers)

@@ -54,6 +54,7 @@ CAUGHT = {
     "buys_without_cash": {"cash": "the broker refuses it, there is not the cash for it"},
     "cancels_by_hand": {"by_hand": "it cancels an order that was placed by hand"},
     "silent": {"target": "nothing was reported"},
+    "owns_everything": {"by_hand": "no report says of every order whether people placed it"},
     "nameless": {"paused": "it does not name itself"},
     "other_key": {"paused": "it shows no X-API-Key, or another than it was given"},
     "hangs": {"slow": "it hangs"},
