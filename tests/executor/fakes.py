@@ -5,8 +5,6 @@ import datetime
 import hashlib
 import http.server
 import json
-import socket
-import struct
 import threading
 import time
 import urllib.parse
@@ -102,8 +100,6 @@ class Server(Handler):
         self.answer(302, Location=self.world.stranger + TARGET)
 
     def lost(self, _):
-        # A reset, as of a server that was killed.
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
 
     def check_names(self):
@@ -204,28 +200,32 @@ class Broker(Handler):
             return self.answer(404) if made is None else self.answer(200, made())
 
     def do_POST(self):
-        asked = json.loads(self.body())
-        if self.path == "/sleep":
-            return self.sleep(float(asked["seconds"]))
+        try:
+            asked = json.loads(self.body())
+            made = {"/sleep": self.sleep, "/cancel": self.cancel, "/place": self.place}.get(self.path)
+            return self.answer(404) if made is None else self.answer(200, made(asked))
+        except (ValueError, TypeError, KeyError) as error:
+            return self.answer(400, {"error": f"{self.path} is not understood: {error!r}"})
+
+    def place(self, asked):
+        code, side, remark = str(asked["code"]), {"buy": "buy", "sell": "sell"}[asked["side"]], asked.get("remark", "")
+        volume, price = int(asked["volume"]), float(asked["price"])
         with self.world.lock:
             self.world.advance()
-            if self.path == "/cancel":
-                return self.answer(200, {"sent": self.world.cancel(str(asked["id"]))})
-            if self.path != "/place":
-                return self.answer(404)
-            if asked["side"] not in ("buy", "sell"):
-                return self.answer(400)
-            price, remark = float(asked["price"]), str(asked.get("remark", ""))
-            order = self.world.accept(asked["code"], asked["side"], int(asked["volume"]), price, remark)
-            return self.answer(200, {"id": order.id})
+            return {"id": self.world.accept(code, side, volume, price, str(remark)).id}
 
-    def sleep(self, seconds):
+    def cancel(self, asked):
         with self.world.lock:
-            self.world.sleep(seconds)
+            self.world.advance()
+            return {"sent": self.world.cancel(str(asked["id"]))}
+
+    def sleep(self, asked):
+        with self.world.lock:
+            self.world.sleep(float(asked["seconds"]))
         while self.world.restarts.is_set():
             # Who is about to be ended does not see what comes after.
             time.sleep(0.01)
-        return self.answer(200, {"now": self.world.clock()})
+        return {"now": self.world.clock()}
 
 
 def quotes(query):

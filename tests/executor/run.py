@@ -67,6 +67,7 @@ def play(scene, command, scale):
         )
         environment = {
             **os.environ,
+            "PYTHONUNBUFFERED": "1",
             "JQ2QMT_SERVER": server, "JQ2QMT_API_KEY": KEY, "JQ2QMT_ACCOUNT": ACCOUNT, "JQ2QMT_LINEAGE": str(LINEAGE),
             "JQ2QMT_BROKER": broker, "JQ2QMT_TIMEOUT": str(TIMEOUT_SECONDS), "JQ2QMT_SCALE": str(scale),
         }  # fmt: skip
@@ -126,6 +127,7 @@ def read_arguments():
 
 def main():
     arguments = read_arguments()
+    sys.stdout.reconfigure(errors="replace")
     wrong = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         played = pool.map(lambda scene: play(scene, arguments.command, arguments.scale), arguments.scenes)
