@@ -1756,6 +1756,8 @@ class Session(object):
         counts = (holdings, orders, [one[:2] + (one.why.reason,) for one in waiting], targets.revision)
         try:
             if self.reports.is_due(now, counts):
+                # Whose trade one is, its order says: without that, one by hand would pass for ours.
+                listed = {order.id for order, _ in orders}
                 quotes = self.terminal.quotes(sorted(code for code in holdings if holdings[code].volume))
                 state = {
                     "account": account,
@@ -1764,7 +1766,7 @@ class Session(object):
                     "revision": targets.revision,
                     "holdings": holdings,
                     "orders": orders,
-                    "fills": self.terminal.fills(),
+                    "fills": [fill for fill in self.terminal.fills() if fill.order in listed],
                     "waiting": waiting,
                 }
                 self.reports.send(report_body(now, state), now, counts)

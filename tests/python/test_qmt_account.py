@@ -1,5 +1,6 @@
 """The QMT script on an account's target: what is listed and not held back is traded, by one terminal at a time."""
 
+import copy
 import http.server
 import json
 import threading
@@ -287,6 +288,18 @@ def test_a_report_says_what_there_is_and_what_is_waited_for(exchange):
     assert last["fills"][0]["at"] == "2026-01-05T09:31:08+08:00"
     [(name, key)] = receiver.names
     assert key == "key" and name == desk.script.names["SESSION"].poll.wire.headers["X-Terminal"]
+
+
+def test_a_trade_is_reported_once_its_order_says_whose_it_is(exchange):
+    desk, receiver = reporting(exchange)
+    desk.trade({MAIN: 1000}, 120)
+    deal = copy.copy(exchange.deals[-1])
+    deal.number, deal.order = 99, copy.copy(deal.order)
+    deal.order.id = "by hand"
+    exchange.deals.append(deal)
+    desk.trade(desk.targets, 40)
+    told = [fill["order"] for fill in receiver.reports[-1]["fills"]]
+    assert told and "by hand" not in told
 
 
 def test_what_is_waited_for_adds_up_to_the_difference(exchange):
