@@ -12,6 +12,8 @@ use super::super::board::Rounding;
 use super::super::book::{Strategy, Told};
 use super::super::calendar::trading_day_began;
 use super::super::position::{Position, PositionList};
+use super::super::report::{Holding, Mode, Report};
+use super::super::reported::Reported;
 use super::super::revision::{Revision, Topic};
 use super::super::settings::Setting;
 use super::super::state::Standing;
@@ -61,6 +63,11 @@ fn event() -> impl Generated<Value = Event> {
         3 => (ordinary(), state).prop_map(|(name, state)| Event::Settle(name, state)),
         3 => (0..4000_u64).prop_map(Event::Wait),
     ]
+}
+
+/// What a terminal may report: whole lots of some instruments, each once.
+fn holdings() -> impl Generated<Value = HashMap<&'static str, i64>> {
+    prop::collection::hash_map(prop::sample::select(vec!["000001.SZ", "600000.SH", "688981.SH"]), 0..3_i64, 0..4)
 }
 
 fn events() -> impl Generated<Value = Vec<Event>> {
@@ -179,6 +186,38 @@ impl World {
             Event::Repeat(of) => self.repeat(&name(of)),
             Event::Remove(of) => self.remove(&name(of)),
             Event::Settle(of, state) => self.settle(&name(of), *state),
+        }
+    }
+
+    /// The account's terminal, which knows its newest target, reports what it holds; what is unexplained is locked.
+    fn report(&mut self, settled: &Settled, held: &HashMap<&'static str, i64>) {
+        let target = self.book.target(settled, self.began()).ok();
+        let holding = |(code, volume): (&&str, &i64)| Holding {
+            code: code_of(code),
+            volume: *volume * 100,
+            sellable: *volume * 100,
+            cost: None,
+            price: None,
+        };
+        let report = Report {
+            at: self.now,
+            mode: Mode::Live,
+            revision: target.as_ref().map(|target| target.mark.revision),
+            cash: None,
+            total_asset: None,
+            holdings: held.iter().map(holding).collect(),
+            orders: Vec::new(),
+            fills: Vec::new(),
+            waiting: Vec::new(),
+        };
+        let before = self.book.reported(&settled.name).cloned();
+        let step = Reported::follow(before.as_deref(), report, self.now, target.as_ref());
+        self.book.report(settled.name.clone(), Arc::new(step.reported));
+        if !step.unexplained.is_empty() {
+            let locks =
+                step.unexplained.into_iter().map(|(code, shares)| Lock { code, shares, at: self.now }).collect();
+            let mark = self.mark();
+            self.book.settings_mut().settle(Topic::Locks(settled.name.clone()), Setting::Locks(locks), mark);
         }
     }
 
@@ -398,12 +437,18 @@ proptest! {
     }
 
     #[test]
-    fn targets_of_one_mark_are_equal_and_marks_do_not_go_back(events in events(), account in account()) {
+    fn targets_of_one_mark_are_equal_and_marks_do_not_go_back(
+        events in prop::collection::vec((event(), prop::option::of(holdings())), 0..40),
+        account in account(),
+    ) {
         let settled = settled(account);
         let mut world = World::new();
         let mut seen: Vec<(TargetMark, Target)> = Vec::new();
-        for event in &events {
+        for (event, held) in &events {
             world.take(event);
+            if let Some(held) = held {
+                world.report(&settled, held);
+            }
             let Ok(target) = world.book.target(&settled, world.began()) else { continue };
             let mark = world.book.target_mark(&settled, world.began()).unwrap();
             prop_assert_eq!(target.mark, mark.mark);
