@@ -51,7 +51,8 @@ impl Room {
             Self::Health => Places::new("questions for health", 64, 64),
             Self::Readiness => Places::new("questions for readiness", 16, 16),
             Self::Polls => Places::new("polls", 512, 256),
-            Self::Pushes => Places::new("pushes", 512, 512),
+            // Fewer than one address has connections: those that wait for the disk leave seats for its polls.
+            Self::Pushes => Places::new("pushes", 512, 384),
             Self::Pages => Places::new("pages", 64, 32),
             // More than strangers and logins have together: those take a place here too, before it is known who they are.
             Self::Operators => Places::new("the operator", 128, 128),

@@ -87,7 +87,7 @@ async fn pushes_that_wait_for_the_disk_hold_up_nobody_else() {
     assert_eq!(app.get("/").await.status, 200);
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     let answers = pushes.join_all().await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 512);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 384);
 }
 
 #[tokio::test]
