@@ -46,11 +46,6 @@ impl DriftLine {
     pub fn difference(&self) -> Volume {
         self.holding - self.target
     }
-
-    /// Whether something of it is not explained.
-    pub fn is_unexplained(&self) -> bool {
-        self.parts.iter().any(|part| part.reason == Reason::Unexplained)
-    }
 }
 
 /// Where what is held differs from what is wanted, in the order of the target.

@@ -7,7 +7,7 @@ use crate::domain::guard::{Finding, Guards};
 use crate::domain::hold::Reason;
 use crate::domain::moment::Moment;
 use crate::domain::position::Position;
-use crate::domain::revision::{Actor, Revision, Topic};
+use crate::domain::revision::{Actor, Revision, RevisionKind, Topic};
 use crate::domain::schedule::Schedule;
 use crate::domain::state::{Pause, State};
 use crate::domain::strategy::StrategyName;
@@ -144,9 +144,13 @@ impl Document {
         }
     }
 
-    /// Whether it is taken away.
-    pub const fn is_withdrawn(&self) -> bool {
-        matches!(self, Self::Account(_, None) | Self::Schedule(_, None))
+    /// How the history calls it when it is written.
+    pub(super) const fn revision_kind(&self) -> RevisionKind {
+        match self {
+            Self::Account(_, None) | Self::Schedule(_, None) => RevisionKind::Withdraw,
+            Self::Released(..) => RevisionKind::Release,
+            Self::Account(..) | Self::Guards(_) | Self::Pause(..) | Self::Schedule(..) => RevisionKind::Set,
+        }
     }
 }
 

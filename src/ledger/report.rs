@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Rejected;
 use super::document::write;
 use super::draft::{Draft, Origin};
 use super::fields::Fields;
-use super::{Receipt, Rejected};
 use crate::domain::account::AccountName;
 use crate::domain::calendar::trading_day_began;
 use crate::domain::code::{Code, Instrument};
@@ -112,26 +112,13 @@ impl Draft {
         self.write(Topic::Locks(account.clone()), Some(write(&locks)), origin);
     }
 
-    /// Releases what is locked of an account: one instrument, or all.
-    pub(super) fn release(
-        &mut self,
-        account: &AccountName,
-        code: Option<&Code>,
-        origin: Origin,
-    ) -> Result<Receipt, Rejected> {
+    /// What stays locked of an account once one instrument is released, or all are.
+    pub(super) fn locked_without(&self, account: &AccountName, code: Option<&Code>) -> Result<Vec<Lock>, Rejected> {
         let settings = self.ledger.book.settings();
         settings.account(account).ok_or_else(|| Rejected::UnknownAccount(account.clone()))?;
-        let (before, mark) = settings.locks(account).unzip();
-        let before = before.unwrap_or_default();
+        let (locked, _) = settings.locks(account).unzip();
         let is_meant = |lock: &&Lock| code.is_none_or(|code| code.instrument() == lock.code.instrument());
-        if !before.iter().any(|lock| is_meant(&lock)) {
-            return Err(Rejected::NotLocked);
-        }
-        let rest: Vec<Lock> = before.iter().filter(|lock| !is_meant(lock)).cloned().collect();
-        let count = rest.len();
-        let origin = Origin { kind: RevisionKind::Release, ..origin };
-        let written = self.write(Topic::Locks(account.clone()), Some(write(&rest)), origin);
-        let current = mark.map_or(Revision::NONE, |mark| mark.revision);
-        Ok(Receipt::plain(written.unwrap_or(current), written.is_some(), count))
+        let (released, rest): (Vec<&Lock>, Vec<&Lock>) = locked.unwrap_or_default().iter().partition(is_meant);
+        if released.is_empty() { Err(Rejected::NotLocked) } else { Ok(rest.into_iter().cloned().collect()) }
     }
 }

@@ -29,12 +29,8 @@ impl Draft {
         if expected_revision.is_some_and(|expected| expected != current) {
             return Err(Rejected::RevisionMoved { current });
         }
-        if let Document::Released(account, code) = &document {
-            let origin = Origin { kind: RevisionKind::Release, actor, address, note: None };
-            return self.release(account, code.as_ref(), origin);
-        }
         let (body, count) = self.body_of(&document)?;
-        let kind = if document.is_withdrawn() { RevisionKind::Withdraw } else { RevisionKind::Set };
+        let kind = document.revision_kind();
         if let Document::Schedule(strategy, _) = &document {
             self.forget_met(strategy);
         }
@@ -67,7 +63,11 @@ impl Draft {
             Document::Guards(guards) => (Some(write(guards)), guards.entries().len()),
             Document::Pause(_, pause) => (Some(write(pause)), 0),
             Document::Schedule(_, Some(schedule)) => (Some(write(schedule)), schedule.by().len()),
-            Document::Schedule(_, None) | Document::Released(..) => (None, 0),
+            Document::Schedule(_, None) => (None, 0),
+            Document::Released(account, code) => {
+                let rest = self.locked_without(account, code.as_ref())?;
+                (Some(write(&rest)), rest.len())
+            }
         })
     }
 

@@ -1,5 +1,7 @@
 //! Drift: what is held and not wanted, or wanted and not held, with the reasons; and what is locked because nothing explains it.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
@@ -13,12 +15,12 @@ use super::super::reason_text::drift_texts;
 use super::accounts::settled;
 use super::json;
 use super::positions::Number;
-use super::reports::file;
+use super::reports::{file, spelled};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::{Drift, drift_of};
 use crate::domain::account::AccountName;
-use crate::domain::code::{Code, Notation};
+use crate::domain::code::Code;
 use crate::domain::decimal::Volume;
 use crate::domain::drift::{DriftLine, DriftPart};
 use crate::domain::lock::Lock;
@@ -65,7 +67,7 @@ impl DriftPartDto {
 
 impl DriftLineDto {
     fn new(line: &DriftLine, zone: &Zone) -> Self {
-        let code = line.code.to(Notation::Qmt).to_string();
+        let code = spelled(&line.code);
         Self {
             name: line.name.as_deref().map_or_else(|| code.clone(), str::to_owned),
             code,
@@ -80,7 +82,7 @@ impl DriftLineDto {
 
 async fn drift_now(state: &AppState, name: &AccountName) -> Result<Drift, AppError> {
     let (book, now) = (state.store.book(), state.clock.now());
-    let settled = std::sync::Arc::clone(settled(&book, name)?);
+    let settled = Arc::clone(settled(&book, name)?);
     state.workshop.make(move || Ok(drift_of(&book, &settled, now)?)).await
 }
 
@@ -138,11 +140,7 @@ pub(crate) async fn locks(
     let (name, book) = (account_name(&name)?, state.store.book());
     settled(&book, &name)?;
     let (locks, _) = book.settings().locks(&name).unzip();
-    let dto = |lock: &Lock| LockDto {
-        code: lock.code.to(Notation::Qmt).to_string(),
-        shares: lock.shares,
-        at: state.zone.rfc3339(lock.at),
-    };
+    let dto = |lock: &Lock| LockDto { code: spelled(&lock.code), shares: lock.shares, at: state.zone.rfc3339(lock.at) };
     let locks: Vec<_> = locks.unwrap_or_default().iter().map(dto).collect();
     Ok(json(&json!({"account": name.as_str(), "locks": locks})))
 }

@@ -1,5 +1,6 @@
 //! What terminals report of their accounts: taken, and looked at.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -150,7 +151,7 @@ struct WaitingDto<'a> {
 }
 
 /// A code as terminals spell it.
-fn spelled(code: &Code) -> String {
+pub(super) fn spelled(code: &Code) -> String {
     code.to(Notation::Qmt).to_string()
 }
 
@@ -189,16 +190,21 @@ impl<'a> ReportAnswer<'a> {
     }
 }
 
+fn reported(state: &AppState, name: &AccountName) -> Result<Arc<Reported>, AppError> {
+    let book = state.store.book();
+    settled(&book, name)?;
+    book.reported(name).cloned().ok_or_else(|| AppError::NothingReported(name.clone()))
+}
+
 /// `GET /api/v1/accounts/{name}/report`: what the terminal reported last.
 pub(crate) async fn last(
     State(state): State<AppState>,
     _: Reader,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    let (name, book) = (account_name(&name)?, state.store.book());
-    settled(&book, &name)?;
-    let reported = book.reported(&name).ok_or_else(|| AppError::NothingReported(name.clone()))?;
-    Ok(json(&ReportAnswer::new(&name, reported, state.clock.now(), &state.zone)))
+    let name = account_name(&name)?;
+    let reported = reported(&state, &name)?;
+    Ok(json(&ReportAnswer::new(&name, &reported, state.clock.now(), &state.zone)))
 }
 
 /// `GET /api/v1/accounts/{name}/holdings.csv`
@@ -207,9 +213,8 @@ pub(crate) async fn holdings_csv(
     _: Reader,
     PathText(name): PathText,
 ) -> Result<Response, AppError> {
-    let (name, book) = (account_name(&name)?, state.store.book());
-    settled(&book, &name)?;
-    let reported = book.reported(&name).ok_or_else(|| AppError::NothingReported(name.clone()))?;
+    let name = account_name(&name)?;
+    let reported = reported(&state, &name)?;
     let mut rows = Rows::headed(&["code", "volume", "sellable", "cost", "price"]);
     for holding in reported.holdings.values() {
         let [volume, sellable] = [holding.volume, holding.sellable].map(|shares| shares.to_string());
