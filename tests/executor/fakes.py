@@ -222,6 +222,8 @@ class Broker(Handler):
     def sleep(self, asked):
         with self.world.lock:
             self.world.sleep(float(asked["seconds"]))
+            pause = self.world.phase.pause
+        time.sleep(pause)
         while self.world.restarts.is_set():
             # Who is about to be ended does not see what comes after.
             time.sleep(0.01)

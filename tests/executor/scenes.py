@@ -42,6 +42,7 @@ class Phase:
     order_lag: float = 0.5
     blind: float = 0.0  # how long all lists are empty at first
     restart: bool = False  # whether the terminal is ended and started anew
+    pause: float = 0.0  # real time that a sleep takes at least, where something real has to end meanwhile
 
     @property
     def name(self):
@@ -222,7 +223,7 @@ SCENES = (
           after(nothing(no_target("a redirect", document(FLAT, 11), 302, "away")), CHANGED), HELD),
     Scene("slow", "an answer that drips in counts for nothing, and holds nobody up for good",
           after(nothing(no_target("an answer that drips in", document(FLAT, 11), way="drip")),
-                dataclasses.replace(CHANGED, seconds=250)), HELD),
+                dataclasses.replace(CHANGED, seconds=250, pause=0.05)), HELD),
     Scene(
         "older_revision", "a revision that goes back is not traded on, nor what comes after it",
         after(nothing(no_target("a revision that went back", document(FLAT, 9)),
