@@ -2,6 +2,7 @@
 //! [`auth::rights`](crate::auth::rights), and is named in the history.
 
 mod accounts;
+mod attribution;
 mod conflicts;
 mod credentials;
 mod guards;
@@ -12,6 +13,7 @@ mod states;
 pub mod terminals;
 
 pub use self::accounts::{AccountPreview, Order, Supposed};
+pub use self::attribution::{AccountDay, is_of};
 pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};

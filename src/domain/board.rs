@@ -144,6 +144,11 @@ impl Board {
         newest(&BOARDS, instrument, |board| board.from <= day)
     }
 
+    /// Whether it trades shares, which are priced in whole cents, and not funds or bonds.
+    pub fn is_of_shares(&self) -> bool {
+        self.tick == CENT
+    }
+
     /// Whether so much can be bought to the share.
     pub fn takes(&self, volume: Volume) -> bool {
         volume >= Volume::whole(self.least) && volume.is_multiple_of(self.step)

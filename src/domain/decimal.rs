@@ -286,6 +286,11 @@ impl Scaled {
         Volume(self.0.div_euclid(unit))
     }
 
+    /// What it weighs where shares are divided: in 10^-12 shares, nothing where it is below zero.
+    pub fn weight(self) -> u128 {
+        u128::try_from(self.0 / I256::from(POWERS[2 * MAX_DECIMALS as usize - 12])).unwrap_or(0)
+    }
+
     /// Whether it is zero.
     pub fn is_zero(self) -> bool {
         self.0 == I256::ZERO
@@ -332,6 +337,12 @@ impl Volume {
     /// So many whole shares.
     pub fn whole(shares: u32) -> Self {
         i64::from(shares).into()
+    }
+
+    /// The whole shares in it, towards minus infinity; at the end of the type where it is beyond.
+    pub fn shares(self) -> i64 {
+        let whole = self.0.div_euclid(I256::from(POWERS[MAX_DECIMALS as usize]));
+        i64::try_from(whole).unwrap_or(if whole.is_negative() { i64::MIN } else { i64::MAX })
     }
 
     /// Whether the sum is a whole number of so many shares, of which there must be one at least.

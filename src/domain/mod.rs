@@ -1,6 +1,7 @@
 //! Pure rules: what an instrument, a position, a strategy, a revision and a total are. No I/O, no clock, no SQL, no HTTP.
 
 pub mod account;
+pub mod attribution;
 pub mod board;
 pub mod book;
 pub mod calendar;
@@ -15,6 +16,7 @@ pub mod guard;
 pub mod hold;
 pub mod lock;
 pub mod moment;
+pub mod money;
 pub mod position;
 pub mod report;
 pub mod reported;

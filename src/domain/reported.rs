@@ -106,6 +106,8 @@ pub struct Step {
     pub changes: Vec<HoldingChange>,
     /// Holdings that changed, and no trade explains it: by how many shares.
     pub unexplained: Vec<(Code, i64)>,
+    /// Which of the trades somebody ordered by hand.
+    pub by_hand: HashSet<(Day, SmolStr)>,
     /// Fills that were reported before, and said something else then.
     pub contradicting: Vec<SmolStr>,
 }
@@ -162,6 +164,7 @@ impl Reported {
         }
 
         let traded = traded(before, &orders, &own, now);
+        let by_hand = foreign.iter().map(|fill| (Day::of(fill.at), fill.id.clone())).collect();
         let mut step = Step {
             reported: Self {
                 at,
@@ -182,6 +185,7 @@ impl Reported {
             fills,
             changes: Vec::new(),
             unexplained: Vec::new(),
+            by_hand,
             contradicting,
         };
         // The first report says how things stand; nothing is known that it could contradict.

@@ -64,7 +64,8 @@ pub enum NameError {
 }
 
 /// A strategy's name: 1 to 100 characters, none of them a control character.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct StrategyName(Arc<str>);
 
 impl StrategyName {
@@ -98,6 +99,20 @@ impl StrategyName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for StrategyName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<StrategyName> for String {
+    fn from(name: StrategyName) -> Self {
+        name.to_string()
     }
 }
 

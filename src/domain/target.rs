@@ -62,6 +62,8 @@ pub struct Part {
     pub strategy: StrategyName,
     /// At the account's scale: shares.
     pub volume: Scaled,
+    /// The price that it was decided at, where that was told: CNY per share.
+    pub price: Option<Decimal>,
 }
 
 /// One instrument of a target.
@@ -388,7 +390,7 @@ impl Sheet {
             line.weighed.1 += position.volume().approximate() * weight;
             match line.parts.last_mut().filter(|part| part.strategy == strategy.name) {
                 Some(part) => part.volume += volume,
-                None => line.parts.push(Part { strategy: strategy.name.clone(), volume }),
+                None => line.parts.push(Part { strategy: strategy.name.clone(), volume, price: position.price() }),
             }
             if strategy.name.kind() == Kind::Ordinary && line.wanters.last() != Some(&strategy.name) {
                 line.wanters.push(strategy.name.clone());

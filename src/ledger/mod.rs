@@ -4,6 +4,7 @@
 //! [append](Appended), and puts the ledger of the draft in the place of the old one once that is on disk.
 
 mod admit;
+mod attributed;
 pub mod chain;
 mod change;
 mod document;
@@ -19,6 +20,7 @@ mod tests;
 mod unfold;
 mod written;
 
+pub use self::attributed::Attributed;
 pub use self::change::{Aside, Change, Deed, Document, Put, Receipt, Rejected, SetState, UsedToken, Waiting};
 pub use self::document::DocumentState;
 pub use self::draft::{Appended, Draft, KEPT_EVERY};
@@ -30,6 +32,8 @@ pub use self::unfold::Unfolded;
 pub use self::written::{read_changes, read_list, write_changes, write_list};
 use std::sync::Arc;
 
+use crate::domain::account::AccountName;
+use crate::domain::attribution::Attribution;
 use crate::domain::book::Book;
 use crate::domain::revision::Topic;
 use crate::domain::strategy::StrategyId;
@@ -49,6 +53,8 @@ pub struct Ledger {
     pub documents: OrdMap<Topic, Arc<DocumentState>>,
     /// The number that the next document gets.
     pub next_document: i64,
+    /// What accounts hold, divided among those who want it.
+    pub attributions: OrdMap<AccountName, Arc<Attribution>>,
     /// Of which tokens it is no longer known whether they were used.
     pub forgotten: Forgotten,
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attributed::Attributed;
 use super::Rejected;
 use super::document::write;
 use super::draft::{Draft, Origin};
@@ -50,6 +51,8 @@ pub struct FiledStep {
     pub account: AccountName,
     /// What it leads to.
     pub step: Step,
+    /// How what is held is divided after it.
+    pub attributed: Attributed,
 }
 
 /// SHA-256 over what is kept of an account's report: a turned bit would hide a line, or bring one back.
@@ -73,19 +76,20 @@ impl Draft {
         if report.at > latest || report.fills.iter().any(|fill| fill.at > latest) {
             return Err(Rejected::ReportFromFuture { now: self.now });
         }
-        let before = book.reported(&account);
+        let before = book.reported(&account).cloned();
         // One that was taken while both clocks ran ahead keeps out none of those since they were put right.
-        if let Some(before) = before.filter(|before| report.at < before.at && before.at <= latest) {
+        if let Some(before) = before.as_ref().filter(|before| report.at < before.at && before.at <= latest) {
             return Err(Rejected::StaleReport { last: before.at });
         }
         let (settled, began) = (Arc::clone(settled), trading_day_began(self.now));
         let target = book.target(&settled, began).ok();
-        let step = Reported::follow(before.map(|before| &**before), report, self.now, target.as_ref());
+        let step = Reported::follow(before.as_deref(), report, self.now, target.as_ref());
         self.ledger.book.report(account.clone(), Arc::new(step.reported.clone()));
         let locked = step.unexplained.clone();
         let contradicting = step.contradicting.iter().map(ToString::to_string).collect();
         self.lock(&account, &locked, target.as_ref(), Origin { kind: RevisionKind::Lock, actor, address, note: None });
-        self.appended.reports.push(FiledStep { account, step });
+        let attributed = self.attribute(&account, before.as_deref(), &step, target.as_ref(), &settled);
+        self.appended.reports.push(FiledStep { account, step, attributed });
         let mark = self.ledger.book.target_mark(&settled, began).ok();
         Ok(Filed { target: mark.map(|mark| mark.mark.revision), locked, contradicting })
     }

@@ -105,6 +105,7 @@ impl World {
             next_strategy: StrategyId::FIRST,
             documents: OrdMap::new(),
             next_document: 1,
+            attributions: OrdMap::new(),
             forgotten: Forgotten::default(),
         };
         Self { ledger, used: HashSet::new(), chain: Vec::new() }

@@ -4,6 +4,7 @@
 //! this room knows what the database is.
 
 pub mod api_keys;
+pub mod attributed;
 mod beside;
 mod error;
 mod historians;

@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod app;
+mod attribution;
 mod clients;
 mod conflicts;
 mod connections;

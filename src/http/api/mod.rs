@@ -2,6 +2,7 @@
 
 pub(super) mod accounts;
 mod as_of;
+pub(super) mod attribution;
 pub(super) mod auth;
 pub(super) mod boards;
 pub(super) mod conflicts;

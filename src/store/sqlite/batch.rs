@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{
-    documents, fills, holding_changes, item_blocks, kept_lists, past_instruments, reports, revisions, strategies,
+    attributed, attribution_events, documents, fills, holding_changes, item_blocks, kept_lists, past_instruments, reports, revisions, strategies,
     used_tokens,
 };
 use crate::domain::moment::Moment;
-use crate::ledger::{Appended, UsedToken};
+use crate::ledger::{Appended, FiledStep, UsedToken};
 
 /// A plain BEGIN that reads and then writes could find that the command line has written in between.
 static BEGIN: LazyLock<String> = LazyLock::new(|| ["BEGIN IMMEDIATE;\n", used_tokens::TAKE].concat());
@@ -83,14 +83,15 @@ pub(in crate::store) async fn commit(
         reports::write(connection, &appended.reports).await?;
         holding_changes::append(connection, &appended.reports).await?;
         fills::append(connection, &appended.reports).await?;
+        attributed::write(connection, &appended.reports).await?;
+        attribution_events::append(connection, &appended.reports).await?;
     }
     let mut bytes = Bytes::default();
     let strategies = strategies::rows(appended.strategies.values(), &mut bytes);
     let revisions = revisions::rows(&appended.entries, &mut bytes);
     let kept = kept_lists::rows(appended.strategies.values().filter(|state| state.is_kept), &mut bytes);
     let documents = documents::rows(appended.documents.values(), &mut bytes);
-    let entries: usize =
-        appended.reports.iter().map(|filed| 2 + filed.step.changes.len() + filed.step.fills.len()).sum();
+    let entries: usize = appended.reports.iter().map(rows_of).sum();
     let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len() + entries);
     sqlx::query(COMMIT.as_str())
         .bind(bytes.into_inner())
@@ -104,6 +105,11 @@ pub(in crate::store) async fn commit(
         .execute(connection)
         .await?;
     Ok(u64::try_from(about).unwrap_or(u64::MAX))
+}
+
+/// About how many rows a report writes.
+fn rows_of(filed: &FiledStep) -> usize {
+    4 + filed.step.changes.len() + filed.step.fills.len() + filed.attributed.event.touches.len()
 }
 
 /// Whether a COMMIT that failed may have reached the disk all the same: when the failure came after the log was written (in

@@ -13,6 +13,8 @@ macro_rules! statement {
 }
 
 pub(super) mod api_keys;
+pub(super) mod attributed;
+mod attribution_events;
 pub(super) mod batch;
 pub(super) mod documents;
 pub(super) mod fills;
@@ -144,6 +146,7 @@ async fn read(connection: &mut SqliteConnection) -> Result<(Ledger, u64), OpenEr
         next_strategy: next,
         documents: OrdMap::new(),
         next_document: 1,
+        attributions: OrdMap::new(),
         forgotten: Forgotten::default(),
     };
     if upkeep::is_guarded(connection).await? {
@@ -153,6 +156,7 @@ async fn read(connection: &mut SqliteConnection) -> Result<(Ledger, u64), OpenEr
     let of_documents = documents::load(connection, &mut ledger).await?;
     reports::load(connection, &mut ledger.book).await?;
     fills::load(connection, &mut ledger.book).await?;
+    attributed::load(connection, &mut ledger).await?;
     Ok((ledger, revisions + of_documents))
 }
 

@@ -14,7 +14,7 @@ use crate::store::error::OpenError;
 
 /// Writes what accounts' terminals reported, in their order: the last of an account's stays.
 pub(super) async fn write(connection: &mut SqliteConnection, filed: &[FiledStep]) -> Result<(), sqlx::Error> {
-    for FiledStep { account, step } in filed {
+    for FiledStep { account, step, .. } in filed {
         let body = json(&step.reported);
         let seal = seal_reported(account, &body);
         let (account, seal) = (account.as_str(), seal.as_slice());

@@ -1,11 +1,14 @@
 //! The table `revisions`: append-only, each chained to the one before it by its hash.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::batch::Bytes;
 use super::{json, parsed};
 use crate::domain::changes::Changes;
+use crate::domain::moment::Moment;
 use crate::domain::revision::{Actor, ActorKind, Revision, Subject, Topic};
 use crate::domain::strategy::StrategyName;
 use crate::ledger::chain::{ChainHash, Entry, Head};
@@ -59,6 +62,23 @@ pub(in crate::store) async fn hash(
     let hash =
         sqlx::query_scalar!("SELECT hash FROM revisions WHERE id = ?", number).fetch_optional(connection).await?;
     hash.map(|hash| chain_hash(&hash)).transpose()
+}
+
+/// When programs say that they decided on the pushes of some revisions, where they say it.
+pub(in crate::store) async fn decided_at(
+    connection: &mut SqliteConnection,
+    revisions: &[Revision],
+) -> Result<BTreeMap<Revision, Moment>, sqlx::Error> {
+    let revisions = json(&revisions);
+    let rows = sqlx::query!(
+        r#"SELECT id, note AS "note!" FROM revisions
+           WHERE id IN (SELECT value FROM json_each(?)) AND kind = 'push' AND note IS NOT NULL"#,
+        revisions
+    )
+    .fetch_all(connection)
+    .await?;
+    let decided = rows.into_iter().filter_map(|row| Some((Revision::new(row.id), row.note.parse().ok()?)));
+    Ok(decided.map(|(revision, micros)| (revision, Moment::from_micros(micros))).collect())
 }
 
 /// A hash as it is written.

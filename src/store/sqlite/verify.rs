@@ -3,7 +3,7 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::revisions::{actor, chain_hash, changes, subject};
-use super::{MIGRATIONS, item_blocks, kept_lists, parsed, upkeep};
+use super::{MIGRATIONS, attribution_events, item_blocks, kept_lists, parsed, upkeep};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::ledger::chain::{Entry, Head, Record};
@@ -62,6 +62,9 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
         return Ok(Verdict::Misremembered(format!(
             "the list kept as of revision {at} is not the one that it leads to"
         )));
+    }
+    if let Some(account) = attribution_events::astray(&mut snapshot, &ledger).await? {
+        return Ok(Verdict::Misremembered(format!("how account {account} is divided is not what its events lead to")));
     }
     Ok(match item_blocks::missing(&mut snapshot).await? {
         Some((at, item)) => Verdict::Misremembered(format!("nothing says that revision {at} changed {item}")),

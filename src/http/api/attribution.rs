@@ -1,0 +1,426 @@
+//! What became of an account's and a strategy's days, as JSON and as files for spreadsheets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::AppState;
+use super::super::csv::Rows;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{Last, PathText, Query, account_name, strategy_name};
+use super::accounts::settled;
+use super::json;
+use super::reports::file;
+use crate::auth::rights::Reader;
+use crate::clock::Zone;
+use crate::desk::{AccountDay, is_of};
+use crate::domain::account::AccountName;
+use crate::domain::attribution::{DayResult, Intent, LineDay, OwnerDay};
+use crate::domain::book::Book;
+use crate::domain::calendar::Day;
+use crate::domain::decimal::Decimal;
+use crate::domain::moment::Moment;
+use crate::domain::money::Money;
+use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyName;
+
+/// The most days that are answered at a time: ten years.
+const MOST_DAYS: u64 = 3_660;
+
+/// Where nothing else is said, what became of so long.
+const USUAL: Duration = Duration::from_hours(30 * 24);
+
+/// CNY as a decimal string.
+struct Cny(Money);
+
+impl Serialize for Cny {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// What stands and was counted; amounts in CNY.
+#[derive(Serialize)]
+struct ResultDto {
+    value: Cny,
+    unrealized: Cny,
+    realized: Cny,
+    /// Realized and the day's change of unrealized, less fees.
+    profit: Cny,
+    bought: Cny,
+    sold: Cny,
+    turnover: Cny,
+    fees: Cny,
+    /// How much of the fees was computed at the account's rates.
+    fees_estimated: Cny,
+    /// What came without a trade, less what went.
+    entered: Cny,
+    /// What came from others inside the account, less what went to others.
+    transferred: Cny,
+    /// The turnover that crossing inside spared.
+    crossed: Cny,
+    /// What that would have cost.
+    saved: Cny,
+    shortfall: ShortfallDto,
+}
+
+/// Above zero where trading was dearer than the prices of the decisions.
+#[derive(Serialize)]
+struct ShortfallDto {
+    total: Cny,
+    delay: Cny,
+    execution: Cny,
+    unfilled: Cny,
+}
+
+impl ResultDto {
+    fn new(result: &DayResult) -> Self {
+        let figures = &result.figures;
+        Self {
+            value: Cny(result.value),
+            unrealized: Cny(result.unrealized),
+            realized: Cny(figures.realized),
+            profit: Cny(result.profit),
+            bought: Cny(figures.bought),
+            sold: Cny(figures.sold),
+            turnover: Cny(figures.turnover()),
+            fees: Cny(figures.fees),
+            fees_estimated: Cny(figures.estimated),
+            entered: Cny(figures.entered),
+            transferred: Cny(figures.transferred),
+            crossed: Cny(figures.crossed),
+            saved: Cny(figures.saved),
+            shortfall: ShortfallDto {
+                total: Cny(result.shortfall()),
+                delay: Cny(figures.delay),
+                execution: Cny(figures.execution),
+                unfilled: Cny(result.unfilled),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OwnerDto<'a> {
+    /// Null for what is nobody's: protected, by hand, not ours.
+    strategy: Option<&'a str>,
+    #[serde(flatten)]
+    result: ResultDto,
+    latency: LatencyDto,
+    lines: Vec<LineDto>,
+}
+
+/// Between the steps of the day's decisions: seconds, the middle one of all; null where none came so far.
+#[derive(Serialize)]
+struct LatencyDto {
+    /// From the push to the terminal's first report that knows it.
+    seen: Option<f64>,
+    /// From there to the first order.
+    ordered: Option<f64>,
+    /// From there to the last trade.
+    filled: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct LineDto {
+    code: String,
+    name: String,
+    /// What is held: shares.
+    volume: i64,
+    wanted: i64,
+    /// What is reported and not divided yet, because the terminal's lists may lag; in `volume`.
+    unsettled: i64,
+    /// On average: CNY per share.
+    cost: Option<Cny>,
+    price: Option<Decimal>,
+    bought_shares: i64,
+    sold_shares: i64,
+    #[serde(flatten)]
+    result: ResultDto,
+    decision: Option<DecisionDto>,
+}
+
+/// What became of the last decision about it, where that is of the day.
+#[derive(Serialize)]
+struct DecisionDto {
+    revision: Revision,
+    /// When the program says that it decided.
+    decided_at: Option<String>,
+    pushed_at: String,
+    seen_at: Option<String>,
+    ordered_at: Option<String>,
+    filled_at: Option<String>,
+    /// CNY per share.
+    price: Option<Decimal>,
+    /// The price when the terminal had seen it.
+    arrival: Option<Decimal>,
+}
+
+impl DecisionDto {
+    fn new(intent: &Intent, decided: &BTreeMap<Revision, Moment>, zone: &Zone) -> Self {
+        let time = |at: Option<Moment>| at.map(|at| zone.rfc3339(at));
+        Self {
+            revision: intent.revision,
+            decided_at: time(decided.get(&intent.revision).copied()),
+            pushed_at: zone.rfc3339(intent.pushed_at),
+            seen_at: time(intent.seen_at),
+            ordered_at: time(intent.ordered_at),
+            filled_at: time(intent.filled_at),
+            price: intent.decided,
+            arrival: intent.arrival,
+        }
+    }
+}
+
+/// The middle one of some durations: seconds.
+fn middle(mut durations: Vec<Duration>) -> Option<f64> {
+    durations.sort_unstable();
+    durations.get(durations.len() / 2).map(Duration::as_secs_f64)
+}
+
+impl LatencyDto {
+    fn new(owner: &OwnerDay, day: Day) -> Self {
+        let intents = || {
+            let intents = owner.lines.iter().filter_map(|line| line.part.intent.as_ref());
+            intents.filter(|intent| is_of(intent, day))
+        };
+        let between = |step: fn(&Intent) -> Option<(Moment, Moment)>| {
+            middle(intents().filter_map(step).map(|(from, to)| to.since(from)).collect())
+        };
+        Self {
+            seen: between(|intent| Some((intent.pushed_at, intent.seen_at?))),
+            ordered: between(|intent| Some((intent.seen_at?, intent.ordered_at?))),
+            filled: between(|intent| Some((intent.ordered_at?, intent.filled_at?))),
+        }
+    }
+}
+
+impl LineDto {
+    fn new(line: &LineDay, day: &AccountDay, on: Day, names: &Names<'_>, zone: &Zone) -> Self {
+        let LineDay { instrument, price, loose, part, result } = line;
+        let intent = part.intent.as_ref().filter(|intent| is_of(intent, on));
+        Self {
+            code: instrument.to_string(),
+            name: names.of(line),
+            volume: part.volume + loose,
+            wanted: part.wanted,
+            unsettled: *loose,
+            cost: part.cost.per(part.volume).map(Cny),
+            price: *price,
+            bought_shares: result.figures.bought_shares,
+            sold_shares: result.figures.sold_shares,
+            result: ResultDto::new(result),
+            decision: intent.map(|intent| DecisionDto::new(intent, &day.decided, zone)),
+        }
+    }
+}
+
+/// How strategies call instruments.
+struct Names<'a>(&'a Book);
+
+impl Names<'_> {
+    /// The name that the first who holds it in a list gives; the code where nobody names it.
+    fn of(&self, line: &LineDay) -> String {
+        let holders = self.0.holders(&line.instrument);
+        let positions = holders.iter().flat_map(|strategy| strategy.list.iter());
+        let mut named = positions.filter(|position| position.code().instrument() == line.instrument);
+        named.find_map(|position| position.name()).map_or_else(|| line.instrument.to_string(), str::to_owned)
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DayQuery {
+    day: Last<String>,
+}
+
+fn read_day(name: &'static str, text: Option<&str>) -> Result<Option<Day>, Invalid> {
+    text.map(|text| text.parse().map_err(|_| Invalid::Query(name.into()))).transpose()
+}
+
+async fn day_of(state: &AppState, name: &AccountName, query: &DayQuery) -> Result<(Day, AccountDay), AppError> {
+    settled(&state.store.book(), name)?;
+    let day = read_day("day", query.day.0.as_deref())?.unwrap_or_else(|| Day::of(state.clock.now()));
+    let known = state.desk.account_day(name, day).await?;
+    Ok((day, known.ok_or_else(|| AppError::NothingReported(name.clone()))?))
+}
+
+/// `GET /api/v1/accounts/{name}/attribution?day=`: without a day, of today.
+pub(crate) async fn attribution(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    Query(query): Query<DayQuery>,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    let (on, day) = day_of(&state, &name, &query).await?;
+    let book = state.store.book();
+    let shared = state.clone();
+    let answer = move || {
+        let names = Names(&book);
+        let owner = |owner: &OwnerDay| {
+            let lines = owner.lines.iter().map(|line| LineDto::new(line, &day, on, &names, &shared.zone)).collect();
+            json!(OwnerDto {
+                strategy: owner.owner.as_ref().map(StrategyName::as_str),
+                result: ResultDto::new(&owner.result),
+                latency: LatencyDto::new(owner, on),
+                lines,
+            })
+        };
+        let owners: Vec<_> = day.owners.iter().map(owner).collect();
+        let totals = ResultDto::new(&day.total());
+        Ok::<_, AppError>(json(&json!({
+            "account": name.as_str(), "day": on.to_string(), "known": day.known.to_string(), "totals": totals,
+            "strategies": owners,
+        })))
+    };
+    state.workshop.make(answer).await
+}
+
+/// The columns that each result fills.
+const RESULT_COLUMNS: [&str; 17] = [
+    "value", "unrealized", "realized", "profit", "bought", "sold", "turnover", "fees", "fees_estimated", "entered",
+    "transferred", "crossed", "saved", "shortfall", "delay", "execution", "unfilled",
+];
+
+fn result_fields(result: &DayResult) -> [String; 17] {
+    let figures = &result.figures;
+    [
+        result.value, result.unrealized, figures.realized, result.profit, figures.bought, figures.sold,
+        figures.turnover(), figures.fees, figures.estimated, figures.entered, figures.transferred, figures.crossed,
+        figures.saved, result.shortfall(), figures.delay, figures.execution, result.unfilled,
+    ]
+    .map(|amount| amount.to_string())
+}
+
+fn headed(first: &[&str]) -> Rows {
+    Rows::headed(&first.iter().copied().chain(RESULT_COLUMNS).collect::<Vec<_>>())
+}
+
+fn add(rows: &mut Rows, first: &[&str], result: &DayResult) {
+    let fields = result_fields(result);
+    rows.add(&first.iter().copied().chain(fields.iter().map(String::as_str)).collect::<Vec<_>>());
+}
+
+/// `GET /api/v1/accounts/{name}/attribution.csv?day=`: a line for each owner's part of an instrument.
+pub(crate) async fn attribution_csv(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    Query(query): Query<DayQuery>,
+) -> Result<Response, AppError> {
+    let (_, day) = day_of(&state, &account_name(&name)?, &query).await?;
+    let book = state.store.book();
+    let make = move || {
+        let names = Names(&book);
+        let mut rows = headed(&["strategy", "code", "name", "volume", "wanted", "cost", "price"]);
+        for owner in &day.owners {
+            let strategy = owner.owner.as_ref().map(StrategyName::as_str).unwrap_or_default();
+            for line in &owner.lines {
+                let [volume, wanted] = [line.part.volume + line.loose, line.part.wanted].map(|shares| shares.to_string());
+                let cost = line.part.cost.per(line.part.volume).map(|cost| cost.to_string()).unwrap_or_default();
+                let price = line.price.map(|price| price.to_string()).unwrap_or_default();
+                let (code, name) = (line.instrument.to_string(), names.of(line));
+                add(&mut rows, &[strategy, &code, &name, &volume, &wanted, &cost, &price], &line.result);
+            }
+        }
+        Ok::<_, AppError>(file("attribution.csv", rows))
+    };
+    state.workshop.make(make).await
+}
+
+/// From which day to which, of which account.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct PerformanceQuery {
+    from: Last<String>,
+    to: Last<String>,
+    account: Last<String>,
+}
+
+/// A strategy's day in an account.
+struct Performed {
+    account: AccountName,
+    day: Day,
+    result: DayResult,
+}
+
+async fn performed(
+    state: &AppState,
+    strategy: &StrategyName,
+    query: &PerformanceQuery,
+) -> Result<(Day, Day, Vec<Performed>), AppError> {
+    let to = read_day("to", query.to.0.as_deref())?.unwrap_or_else(|| Day::of(state.clock.now()));
+    let from = read_day("from", query.from.0.as_deref())?
+        .unwrap_or_else(|| Day::of(to.begins_at().minus(USUAL)));
+    if to < from || to.begins_at().since(from.begins_at()) > Duration::from_hours(24 * MOST_DAYS) {
+        return Err(Invalid::Query("from".into()).into());
+    }
+    let book = state.store.book();
+    let only = query.account.0.as_deref().map(account_name).transpose()?;
+    let accounts: Vec<AccountName> = match only {
+        Some(name) => vec![settled(&book, &name)?.name.clone()],
+        None => book.reports().map(|(name, _)| name.clone()).collect(),
+    };
+    let mut days = Vec::new();
+    for account in accounts {
+        let performed = state.desk.performance(&account, &Some(strategy.clone()), from, to).await?;
+        days.extend(performed.into_iter().map(|(day, owner)| Performed { account: account.clone(), day, result: owner.result }));
+    }
+    days.sort_by(|one, two| (one.day, &one.account).cmp(&(two.day, &two.account)));
+    Ok((from, to, days))
+}
+
+#[derive(Serialize)]
+struct PerformedDto<'a> {
+    day: String,
+    account: &'a str,
+    #[serde(flatten)]
+    result: ResultDto,
+}
+
+/// `GET /api/v1/strategies/{name}/performance?from=&to=&account=`: both days included; without them, the last 30.
+pub(crate) async fn performance(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    Query(query): Query<PerformanceQuery>,
+) -> Result<Response, AppError> {
+    let name = strategy_name(&name)?;
+    let (from, to, days) = performed(&state, &name, &query).await?;
+    let mut totals = days.iter().fold(DayResult::default(), |total, day| total.with(&day.result));
+    // What stands at the end is no sum over days.
+    let standing = |of: fn(&DayResult) -> Money| -> Money {
+        let mut last: BTreeMap<&AccountName, &DayResult> = BTreeMap::new();
+        last.extend(days.iter().map(|day| (&day.account, &day.result)));
+        last.into_values().map(of).sum()
+    };
+    (totals.value, totals.unrealized) = (standing(|day| day.value), standing(|day| day.unrealized));
+    let dto = |one: &Performed| {
+        json!(PerformedDto { day: one.day.to_string(), account: one.account.as_str(), result: ResultDto::new(&one.result) })
+    };
+    let dtos: Vec<_> = days.iter().map(dto).collect();
+    Ok(json(&json!({
+        "strategy": name.as_str(), "from": from.to_string(), "to": to.to_string(), "totals": ResultDto::new(&totals),
+        "days": dtos,
+    })))
+}
+
+/// `GET /api/v1/strategies/{name}/performance.csv?from=&to=&account=`
+pub(crate) async fn performance_csv(
+    State(state): State<AppState>,
+    _: Reader,
+    PathText(name): PathText,
+    Query(query): Query<PerformanceQuery>,
+) -> Result<Response, AppError> {
+    let (_, _, days) = performed(&state, &strategy_name(&name)?, &query).await?;
+    let mut rows = headed(&["day", "account"]);
+    for Performed { account, day, result } in &days {
+        add(&mut rows, &[&day.to_string(), account.as_str()], result);
+    }
+    Ok(file("performance.csv", rows))
+}
