@@ -37,6 +37,7 @@ impl Money {
     }
 
     /// A part of the amount, to the nearest 10^-8 CNY.
+    #[must_use]
     pub fn times(self, rate: Decimal) -> Self {
         Self(rounded(I256::from(self.0) * I256::from(rate.units()), DECIMAL_UNITS))
     }
@@ -46,6 +47,13 @@ impl Money {
     pub fn share(self, part: i64, whole: i64) -> Self {
         let shared = I256::from(self.0) * I256::from(part) / I256::from(whole.max(1));
         Self(shared.as_i128())
+    }
+
+    /// To the fen, half of one away from zero.
+    #[must_use]
+    pub fn to_the_fen(self) -> Self {
+        const FEN: i128 = UNITS / 100;
+        Self(rounded(I256::from(self.0), FEN).saturating_mul(FEN))
     }
 
     /// Whether it is nothing.
@@ -160,6 +168,7 @@ mod tests {
         assert_eq!(money("-10").share(2, 3).to_string(), "-6.66666666");
         assert_eq!(money("10").per(-3).unwrap().to_string(), "-3.33333333");
         assert_eq!(money("10").per(0), None);
+        assert_eq!((money("0.005").to_the_fen(), money("-2.5049").to_the_fen()), (money("0.01"), money("-2.5")));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attributed::Attributed;
 use super::Rejected;
+use super::attributed::Attributed;
 use super::document::write;
 use super::draft::{Draft, Origin};
 use super::fields::Fields;

@@ -30,42 +30,38 @@ impl Rates {
         Self { commission, least, duty: of_shares(duty), transfer: of_shares(transfer) }
     }
 
-    /// What a value costs to trade, without the least that an order costs: CNY.
+    /// What a value costs to trade, without the least that an order costs, and not rounded: CNY.
     pub(super) fn apply(&self, side: Side, value: Money) -> Money {
-        value.times(self.commission) + self.public(side, value)
+        value.times(self.commission) + value.times(self.transfer) + self.duty(side, value)
     }
 
-    /// What of it does not go to the broker.
-    fn public(&self, side: Side, value: Money) -> Money {
-        let duty = if side == Side::Sell { value.times(self.duty) } else { Money::ZERO };
-        value.times(self.transfer) + duty
+    fn duty(&self, side: Side, value: Money) -> Money {
+        if side == Side::Sell { value.times(self.duty) } else { Money::ZERO }
+    }
+
+    /// What an order costs that has traded so much.
+    fn charge(&self, side: Side, value: Money) -> Money {
+        let commission = value.times(self.commission).max(Money::told(self.least));
+        let kinds = [commission, value.times(self.transfer), self.duty(side, value)];
+        kinds.into_iter().map(Money::to_the_fen).sum()
     }
 }
 
-/// What the orders of a day were charged so far, by the broker's number.
+/// What the orders of a day have traded so far, by the broker's number: CNY.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Charged(OrdMap<SmolStr, Charge>);
-
-/// What an order has traded, and what was charged for it: CNY.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Charge {
-    value: Money,
-    commission: Money,
-}
+pub struct Charged(OrdMap<SmolStr, Money>);
 
 impl Charged {
-    /// What another trade of an order costs. The commission is for the whole order, and the least of it falls due with its
-    /// first trade. A trade without an order is one of its own.
+    /// What another trade of an order costs. Brokers charge the whole order, each kind to the fen, and at least so much of
+    /// commission, which falls due with its first trade. A trade without an order is one of its own.
     pub(super) fn charge(&mut self, order: Option<&SmolStr>, rates: &Rates, side: Side, value: Money) -> Money {
-        let before = order.and_then(|order| self.0.get(order)).copied().unwrap_or_default();
-        let traded = before.value + value;
-        let commission = traded.times(rates.commission).max(Money::told(rates.least));
+        let before = order.and_then(|order| self.0.get(order)).copied();
+        let traded = before.unwrap_or_default() + value;
         if let Some(order) = order {
-            self.0.insert(order.clone(), Charge { value: traded, commission });
+            self.0.insert(order.clone(), traded);
         }
-        commission - before.commission + rates.public(side, value)
+        rates.charge(side, traded) - before.map_or(Money::ZERO, |before| rates.charge(side, before))
     }
 }
 

@@ -54,6 +54,7 @@ pub struct Figures {
     pub missed: Money,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_zero(shares: &i64) -> bool {
     *shares == 0
 }
@@ -67,8 +68,21 @@ macro_rules! every_field {
     ($one:ident, $two:ident, $join:expr, $join_shares:expr) => {
         each!($one, $two, $join_shares, bought_shares, sold_shares);
         each!(
-            $one, $two, $join, bought, sold, fees, estimated, realized, entered, transferred, crossed, saved, delay,
-            execution, missed
+            $one,
+            $two,
+            $join,
+            bought,
+            sold,
+            fees,
+            estimated,
+            realized,
+            entered,
+            transferred,
+            crossed,
+            saved,
+            delay,
+            execution,
+            missed
         );
     };
 }

@@ -151,8 +151,7 @@ impl Item {
     /// The instrument after a report, and what that counts.
     pub fn follow(&self, touch: &Touch, look: Look) -> (Self, Counted) {
         let before = self.parts.iter().map(|part| part.wanted).collect();
-        let mut following =
-            Following { parts: self.parts.clone(), before, touch, look, counted: Counted::default() };
+        let mut following = Following { parts: self.parts.clone(), before, touch, look, counted: Counted::default() };
         following.want();
         following.see();
         for trade in &touch.trades {
@@ -236,8 +235,15 @@ impl Following<'_> {
                 let decided = wish.price.filter(|_| !part.intent.as_ref().is_some_and(is_same_list));
                 let (revision, pushed_at) = (wish.revision, wish.pushed_at);
                 let (arrival, seen_at, ordered_at, filled_at) = (None, None, None, None);
-                part.intent = (!self.look.is_first)
-                    .then_some(Intent { revision, pushed_at, decided, arrival, seen_at, ordered_at, filled_at });
+                part.intent = (!self.look.is_first).then_some(Intent {
+                    revision,
+                    pushed_at,
+                    decided,
+                    arrival,
+                    seen_at,
+                    ordered_at,
+                    filled_at,
+                });
             }
         }
         let kept = self.touch.kept;
@@ -276,9 +282,8 @@ impl Following<'_> {
             let now: Vec<u128> = self.parts.iter().map(|part| is_due(part.lack())).collect();
             deal(&mut left, &now, &mut given);
             let then = self.parts.iter().zip(&self.before).zip(&given);
-            let then: Vec<u128> = then
-                .map(|((part, wanted), given)| is_due(wanted - part.volume - trade.side.signed(*given)))
-                .collect();
+            let then: Vec<u128> =
+                then.map(|((part, wanted), given)| is_due(wanted - part.volume - trade.side.signed(*given))).collect();
             deal(&mut left, &then, &mut given);
         }
         if left > 0 {
@@ -355,7 +360,9 @@ impl Following<'_> {
         let (Some(before), Some(after), Some(price)) = (before, self.touch.basis, self.price()) else { return false };
         let is_held = self.parts.iter().any(|part| part.volume > 0);
         let differs = (after - before).magnitude();
-        is_held && self.touch.trades.is_empty() && differs.times(Decimal::whole(10)) < Money::of(price, astray).magnitude()
+        is_held
+            && self.touch.trades.is_empty()
+            && differs.times(Decimal::whole(10)) < Money::of(price, astray).magnitude()
     }
 
     /// Where one has too much and another lacks, shares change hands inside, at the last price; but for what is on its way to
@@ -364,7 +371,8 @@ impl Following<'_> {
         let Some(price) = self.touch.price else { return };
         let sum = |lacks: &[u128]| i64::try_from(lacks.iter().sum::<u128>()).unwrap_or(i64::MAX);
         let lack: Vec<u128> = self.parts.iter().map(|part| u128::from(part.lack().max(0).unsigned_abs())).collect();
-        let excess: Vec<u128> = self.parts.iter().map(|part| u128::from((-part.lack()).max(0).unsigned_abs())).collect();
+        let excess: Vec<u128> =
+            self.parts.iter().map(|part| u128::from((-part.lack()).max(0).unsigned_abs())).collect();
         let wanted = sum(&lack) - self.touch.buying.open;
         let shares = wanted.min(sum(&excess) - self.touch.selling.open);
         if shares <= 0 {
@@ -409,7 +417,9 @@ impl Following<'_> {
     /// After the first report, who still lacks something begins with the list that is in force.
     fn decide_anew(&mut self) {
         for wish in &self.touch.wishes {
-            let Some(part) = self.parts.iter_mut().find(|part| part.owner.as_ref() == Some(&wish.owner)) else { continue };
+            let Some(part) = self.parts.iter_mut().find(|part| part.owner.as_ref() == Some(&wish.owner)) else {
+                continue;
+            };
             if part.lack() != 0 {
                 part.intent = Some(Intent {
                     revision: wish.revision,

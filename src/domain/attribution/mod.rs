@@ -18,8 +18,8 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use self::apportion::apportion;
-use self::fees::{Charged, Rates};
 pub use self::day::{DayResult, LineDay, OwnerDay, Standing};
+use self::fees::{Charged, Rates};
 pub use self::figures::Figures;
 pub use self::item::{Item, Look, Ordered, Touch, Traded, Wish};
 pub use self::part::{Intent, Owner, Part};
@@ -124,7 +124,7 @@ impl Attribution {
     /// The account as it was kept at the end of a day.
     pub fn resume(day: Day, close: Close, shares: impl IntoIterator<Item = Share>) -> Self {
         let Close { prices, loose, charged, mut bases } = close;
-        let mut resumed = Self { prices, loose, charged, ..Self::beginning(day) };
+        let mut resumed = Self { prices, charged, loose, ..Self::beginning(day) };
         let mut items: BTreeMap<Instrument, Item> = BTreeMap::new();
         for Share { owner, totals, parts } in shares {
             for (instrument, part) in parts.into_iter().filter(|(_, part)| !part.is_over(day)) {
@@ -150,7 +150,8 @@ impl Attribution {
     /// What else is to be kept.
     pub fn close(&self) -> Close {
         let (prices, loose, charged) = (self.prices.clone(), self.loose.clone(), self.charged.clone());
-        let bases = self.items.iter().filter_map(|(instrument, item)| Some((instrument.clone(), item.basis?))).collect();
+        let bases =
+            self.items.iter().filter_map(|(instrument, item)| Some((instrument.clone(), item.basis?))).collect();
         Close { prices, loose, charged, bases }
     }
 
@@ -178,7 +179,7 @@ impl Attribution {
     }
 
     /// An owner's parts, by instrument.
-    fn parts_of<'a>(&'a self, owner: &'a Owner) -> impl Iterator<Item = (&'a Instrument, &'a Part)> {
+    pub fn parts_of<'a>(&'a self, owner: &'a Owner) -> impl Iterator<Item = (&'a Instrument, &'a Part)> {
         self.items.iter().flat_map(move |(instrument, item)| {
             item.parts.iter().filter(move |part| part.owner == *owner).map(move |part| (instrument, part))
         })
@@ -248,14 +249,10 @@ impl Attribution {
             account.protected.iter().map(|own| (own.code.instrument(), own.volume)).collect();
         let known = before.map(|before| before.orders.as_slice()).unwrap_or_default();
         let orders = ordered(known, &step.reported.orders, step.reported.at);
-        let standing = |instrument: &Instrument, side| orders.get(&(instrument.clone(), side)).copied().unwrap_or_default();
-        let instruments: BTreeSet<&Instrument> = self
-            .items
-            .keys()
-            .chain(lines.keys())
-            .chain(step.reported.holdings.keys())
-            .chain(trades.keys())
-            .collect();
+        let standing =
+            |instrument: &Instrument, side| orders.get(&(instrument.clone(), side)).copied().unwrap_or_default();
+        let instruments: BTreeSet<&Instrument> =
+            self.items.keys().chain(lines.keys()).chain(step.reported.holdings.keys()).chain(trades.keys()).collect();
         let instruments: Vec<Instrument> = instruments.into_iter().cloned().collect();
         let touch = |instrument: Instrument| {
             let holding = step.reported.holdings.get(&instrument);

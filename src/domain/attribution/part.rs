@@ -107,8 +107,8 @@ impl Part {
 
     /// Moves shares at a price: what leaves does so at the average cost. Returns what was gained by it.
     pub(super) fn take(&mut self, Move { shares, price }: Move) -> Money {
-        let closes = self.volume.signum() == -shares.signum();
-        let closed = if closes { shares.abs().min(self.volume.abs()) * shares.signum() } else { 0 };
+        let is_other_way = self.volume.signum() == -shares.signum();
+        let closed = if is_other_way { shares.abs().min(self.volume.abs()) * shares.signum() } else { 0 };
         let out = if closed == 0 { Money::ZERO } else { self.cost.share(closed.abs(), self.volume.abs()) };
         let opened = shares - closed;
         self.volume += shares;

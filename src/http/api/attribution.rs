@@ -283,16 +283,45 @@ pub(crate) async fn attribution(
 
 /// The columns that each result fills.
 const RESULT_COLUMNS: [&str; 17] = [
-    "value", "unrealized", "realized", "profit", "bought", "sold", "turnover", "fees", "fees_estimated", "entered",
-    "transferred", "crossed", "saved", "shortfall", "delay", "execution", "unfilled",
+    "value",
+    "unrealized",
+    "realized",
+    "profit",
+    "bought",
+    "sold",
+    "turnover",
+    "fees",
+    "fees_estimated",
+    "entered",
+    "transferred",
+    "crossed",
+    "saved",
+    "shortfall",
+    "delay",
+    "execution",
+    "unfilled",
 ];
 
 fn result_fields(result: &DayResult) -> [String; 17] {
     let figures = &result.figures;
     [
-        result.value, result.unrealized, figures.realized, result.profit, figures.bought, figures.sold,
-        figures.turnover(), figures.fees, figures.estimated, figures.entered, figures.transferred, figures.crossed,
-        figures.saved, result.shortfall(), figures.delay, figures.execution, result.unfilled,
+        result.value,
+        result.unrealized,
+        figures.realized,
+        result.profit,
+        figures.bought,
+        figures.sold,
+        figures.turnover(),
+        figures.fees,
+        figures.estimated,
+        figures.entered,
+        figures.transferred,
+        figures.crossed,
+        figures.saved,
+        result.shortfall(),
+        figures.delay,
+        figures.execution,
+        result.unfilled,
     ]
     .map(|amount| amount.to_string())
 }
@@ -321,7 +350,8 @@ pub(crate) async fn attribution_csv(
         for owner in &day.owners {
             let strategy = owner.owner.as_ref().map(StrategyName::as_str).unwrap_or_default();
             for line in &owner.lines {
-                let [volume, wanted] = [line.part.volume + line.loose, line.part.wanted].map(|shares| shares.to_string());
+                let [volume, wanted] =
+                    [line.part.volume + line.loose, line.part.wanted].map(|shares| shares.to_string());
                 let cost = line.part.cost.per(line.part.volume).map(|cost| cost.to_string()).unwrap_or_default();
                 let price = line.price.map(|price| price.to_string()).unwrap_or_default();
                 let (code, name) = (line.instrument.to_string(), names.of(line));
@@ -355,8 +385,7 @@ async fn performed(
     query: &PerformanceQuery,
 ) -> Result<(Day, Day, Vec<Performed>), AppError> {
     let to = read_day("to", query.to.0.as_deref())?.unwrap_or_else(|| Day::of(state.clock.now()));
-    let from = read_day("from", query.from.0.as_deref())?
-        .unwrap_or_else(|| Day::of(to.begins_at().minus(USUAL)));
+    let from = read_day("from", query.from.0.as_deref())?.unwrap_or_else(|| Day::of(to.begins_at().minus(USUAL)));
     if to < from || to.begins_at().since(from.begins_at()) > Duration::from_hours(24 * MOST_DAYS) {
         return Err(Invalid::Query("from".into()).into());
     }
@@ -369,7 +398,11 @@ async fn performed(
     let mut days = Vec::new();
     for account in accounts {
         let performed = state.desk.performance(&account, &Some(strategy.clone()), from, to).await?;
-        days.extend(performed.into_iter().map(|(day, owner)| Performed { account: account.clone(), day, result: owner.result }));
+        days.extend(performed.into_iter().map(|(day, owner)| Performed {
+            account: account.clone(),
+            day,
+            result: owner.result,
+        }));
     }
     days.sort_by(|one, two| (one.day, &one.account).cmp(&(two.day, &two.account)));
     Ok((from, to, days))
@@ -401,7 +434,11 @@ pub(crate) async fn performance(
     };
     (totals.value, totals.unrealized) = (standing(|day| day.value), standing(|day| day.unrealized));
     let dto = |one: &Performed| {
-        json!(PerformedDto { day: one.day.to_string(), account: one.account.as_str(), result: ResultDto::new(&one.result) })
+        json!(PerformedDto {
+            day: one.day.to_string(),
+            account: one.account.as_str(),
+            result: ResultDto::new(&one.result)
+        })
     };
     let dtos: Vec<_> = days.iter().map(dto).collect();
     Ok(json(&json!({

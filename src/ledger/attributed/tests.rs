@@ -195,13 +195,13 @@ impl World {
             volume: shares.abs() + 100,
             traded: shares.abs(),
             price: None,
-            status: if self.fills.len() % 3 == 0 { OrderStatus::Working } else { OrderStatus::Cancelled },
+            status: if self.fills.len().is_multiple_of(3) { OrderStatus::Working } else { OrderStatus::Cancelled },
             placed_at: Some(self.now),
             ours,
         };
         self.orders.push(order);
         // The terminal names some fees.
-        let fee = (self.fills.len() % 2 == 0).then(|| decimal("5.37"));
+        let fee = self.fills.len().is_multiple_of(2).then(|| decimal("5.37"));
         let (at, volume) = (self.now, shares.abs());
         let order = Some(id.as_str().into());
         self.fills.push(Fill { id: id.as_str().into(), order, code: code(text), side, volume, price, at, fee });
@@ -211,7 +211,11 @@ impl World {
     fn move_basis(&mut self, text: &'static str, shares: i64) {
         let basis = self.basis.entry(text).or_default();
         let before = self.held[text];
-        *basis = if shares > 0 || before == 0 { *basis + shares * self.prices[text] } else { *basis + *basis / before * shares };
+        *basis = if shares > 0 || before == 0 {
+            *basis + shares * self.prices[text]
+        } else {
+            *basis + *basis / before * shares
+        };
         *self.held.get_mut(text).unwrap() += shares;
     }
 

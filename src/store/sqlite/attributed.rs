@@ -174,9 +174,10 @@ pub(super) async fn load(connection: &mut SqliteConnection, ledger: &mut Ledger)
     let accounts: Vec<AccountName> = ledger.book.reports().map(|(account, _)| account.clone()).collect();
     for account in accounts {
         let kept = until(connection, &account, last).await.map_err(|error| match error {
-            sqlx::Error::Decode(reason) => {
-                OpenError::from(Astray { strategy: format!("how account {account} is divided"), reason: reason.to_string() })
-            }
+            sqlx::Error::Decode(reason) => OpenError::from(Astray {
+                strategy: format!("how account {account} is divided"),
+                reason: reason.to_string(),
+            }),
             other => other.into(),
         })?;
         if let Some(DayKept { day, close, shares }) = kept {

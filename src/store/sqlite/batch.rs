@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{
-    attributed, attribution_events, documents, fills, holding_changes, item_blocks, kept_lists, past_instruments, reports, revisions, strategies,
-    used_tokens,
+    attributed, attribution_events, documents, fills, holding_changes, item_blocks, kept_lists, past_instruments,
+    reports, revisions, strategies, used_tokens,
 };
 use crate::domain::moment::Moment;
 use crate::ledger::{Appended, FiledStep, UsedToken};
