@@ -2,13 +2,11 @@
 
 import collections
 import datetime
-import pathlib
-import subprocess
 import sys
 from decimal import Decimal
 
 import pytest
-from conftest import public_pem, running
+from conftest import compiled, public_pem, running
 from fake_qmt import BUY, SELL
 from two_accounts import Clock, World
 
@@ -21,18 +19,10 @@ PRICES = {BANK: 10.0, SZ: 12.0, STAR: 50.0, ETF: 4.0, BOND: 120.0, CHINEXT: 200.
 SIDES = {BUY: "buy", SELL: "sell"}
 
 
-@pytest.fixture(scope="session")
-def simulated_clock(tmp_path_factory):
-    library = tmp_path_factory.mktemp("clock") / "simulated_clock.so"
-    source = pathlib.Path(__file__).with_name("simulated_clock.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
-
-
 @pytest.fixture
-def world(tmp_path, simulated_clock, joinquant, quick_key):
+def world(tmp_path, joinquant, quick_key):
     clock = Clock(tmp_path / "clock")
-    preload = {"LD_PRELOAD": str(simulated_clock), "SIMULATED_CLOCK": str(tmp_path / "clock")}
+    preload = {"LD_PRELOAD": compiled("simulated_clock.c", tmp_path), "SIMULATED_CLOCK": str(tmp_path / "clock")}
     with running(tmp_path, **preload) as server:
         (server.folder / "keys/jq.pem").write_bytes(public_pem(quick_key))
         server.listen = server.url.removeprefix("http://")
