@@ -212,7 +212,9 @@ def an_ex_date(world):
     before = placed(world)
     world.morning({})
     world.until("09:34")
-    assert (locks(world, "main")[BANK], locks(world, "small")[BANK]) == (900, 390)
+    for account, bonus in {"main": 900, "small": 390}.items():
+        assert locks(world, account)[BANK] == bonus
+        check_drift(world, account, {BANK: ["held_line"]})
     world.push("alpha", {BANK: 520, STAR: 500, CHINEXT: 200})
     world.push("beta", {BANK: 3380, SZ: 3000})
     world.leap("14:52")
