@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from conftest import compiled, public_pem, running
 from fake_qmt import BUY, SELL
-from two_accounts import Clock, World
+from two_accounts import ACCOUNTS, Clock, World
 
 if sys.platform != "linux":
     pytest.skip("the server's clock is put before Linux's C library", allow_module_level=True)
@@ -42,6 +42,7 @@ def check_day(world, drift=None, unfilled=None):
         check_fills(world, account, terminal.fake.deals)
         check_unfilled(world, account, (unfilled or {}).get(account, {}))
         check_drift(world, account, (drift or {}).get(account, {}))
+        check_attribution(world, account, world.now.date())
 
 
 def check_report(report, terminal):
@@ -82,6 +83,24 @@ def check_drift(world, account, told):
     assert {line["code"]: [part["reason"] for part in line["parts"]] for line in lines} == told
     for line in lines:
         assert sum(part["shares"] for part in line["parts"]) == line["difference"] == line["holding"] - line["target"]
+
+
+def check_attribution(world, account, day):
+    """Every share that is held, and every fen of the day's trades, is a strategy's of the account or unassigned."""
+    told, terminal = world.get(account, f"/attribution?day={day}"), world.terminals[account]
+    assert (told["account"], told["day"]) == (account, str(day))
+    strategies = told["strategies"]
+    names = [one["strategy"] for one in strategies]
+    assert len(names) == len(set(names)) and set(names) <= {one["name"] for one in ACCOUNTS[account]} | {None}
+    shares = collections.Counter()
+    for line in (line for one in strategies for line in one["lines"]):
+        shares[line["code"]] += line["volume"]
+    holdings, _, _ = terminal.known()
+    assert {code: volume for code, volume in shares.items() if volume} == {
+        code: one[0] for code, one in holdings.items()
+    }
+    sums = {what: sum(Decimal(one[what]) for one in strategies) for what in ("bought", "sold", "fees")}
+    assert sums == terminal.traded()
 
 
 def main(world):

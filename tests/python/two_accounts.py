@@ -13,7 +13,7 @@ import struct
 import requests
 from conftest import PASSWORD
 from fake_joinquant import context
-from fake_qmt import CHINA, SELL, BigQMT, FakeQMT
+from fake_qmt import BUY, CHINA, SELL, BigQMT, FakeQMT
 from test_qmt_trading import SCRIPT, SETTINGS
 
 # A Monday, before trading begins.
@@ -95,6 +95,14 @@ class Terminal:
             fen(fake.cash),
             fen(fake.cash + fake.holdings_value()),
         )
+
+    def traded(self):
+        """What was bought and sold today, and what that cost besides: CNY."""
+        deals = self.fake.deals
+        bought, sold = (
+            sum(deal.volume * deal.price for deal in deals if deal.order.side == side) for side in (BUY, SELL)
+        )
+        return {"bought": fen(bought), "sold": fen(sold), "fees": fen(sum(deal.fee for deal in deals))}
 
 
 class World:
