@@ -29,6 +29,14 @@ def clean_environment(**extra):
     return {name: value for name, value in os.environ.items() if not name.startswith("JQ2QMT_")} | extra
 
 
+def compiled(source, folder):
+    """A C file from beside the tests as a library that can stand before the C library: LD_PRELOAD takes its path."""
+    library = folder / pathlib.Path(source).with_suffix(".so")
+    file = pathlib.Path(__file__).with_name(source)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, file, "-ldl"], check=True)
+    return str(library)
+
+
 def sign(key, auth_data, salt=padding.PSS.MAX_LENGTH):
     """The X-Auth-Token over some auth_data, made as existing clients make it."""
     message = json.dumps(auth_data, sort_keys=True).encode()

@@ -65,14 +65,14 @@ def joinquant(monkeypatch, quick_key):
     return types.SimpleNamespace(module=module, api=kuanke.user_space_api, clock=clock)
 
 
-def context(run_type="sim_trade", **holdings):
+def context(run_type="sim_trade", now=None, **holdings):
     """The strategy's account: shares and cost of each code, and where it is not the cost, its price."""
     positions = {
         code: types.SimpleNamespace(security=code, total_amount=amount, avg_cost=cost, price=(price or [cost])[0])
         for code, (amount, cost, *price) in holdings.items()
     }
     equity = 100_000.0 + sum(position.total_amount * position.price for position in positions.values())
-    beijing = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
+    beijing = now or datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=8)))
     return types.SimpleNamespace(
         run_params=types.SimpleNamespace(type=run_type),
         current_dt=beijing.replace(tzinfo=None, microsecond=0),

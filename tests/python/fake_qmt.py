@@ -56,6 +56,12 @@ class Instrument:
 class Position:
     volume: int = 0
     sellable: int = 0
+    cost: float = 0.0
+
+    def add(self, volume, price):
+        """What comes in; the cost of a share is what was paid on average, as brokers show it."""
+        self.cost = (self.cost * self.volume + price * volume) / (self.volume + volume)
+        self.volume += volume
 
 
 @dataclasses.dataclass
@@ -90,6 +96,7 @@ class Deal:
     price: float
     volume: int
     at: datetime.datetime
+    fee: float
 
 
 class FakeQMT:
@@ -110,6 +117,8 @@ class FakeQMT:
         self.report_delay = 1.0
         self.cancel_delay = 2.0
         self.fill = lambda order: order.rest
+        # CNY that an order has cost once so much of its value is traded.
+        self.fees = lambda _order, value: value * FEE
         self.refuse = lambda _order: None
         self.lose = lambda _order: False
         self.cancel_fails = lambda _order: False
@@ -125,6 +134,19 @@ class FakeQMT:
 
     def hold(self, code, volume, sellable=None):
         self.positions[code] = Position(volume, volume if sellable is None else sellable)
+
+    def bonus(self, code, per_ten):
+        """The holding on the morning of an ex-date: so many shares more for ten, which cost what the fewer did."""
+        position = self.positions[code]
+        before = position.volume
+        position.volume += before * per_ten // 10
+        position.sellable = position.volume
+        position.cost *= before / position.volume
+
+    def allot(self, code, volume, price):
+        """An IPO's allotment is paid and arrives: no order, no trade, and nothing to be sold on that day."""
+        self.positions.setdefault(code, Position()).add(volume, price)
+        self.cash -= volume * price
 
     def volumes(self):
         return {code: position.volume for code, position in sorted(self.positions.items()) if position.volume}
@@ -155,6 +177,15 @@ class FakeQMT:
         target = self.now.replace(hour=hour, minute=minute, second=0)
         assert target >= self.now
         self.advance((target - self.now).total_seconds())
+
+    def leap(self, clock):
+        """Hours in which nobody looks pass at once."""
+        hour, minute = map(int, clock.split(":"))
+        target = self.now.replace(hour=hour, minute=minute, second=0)
+        assert target > self.now
+        self.now = target
+        self.live()
+        self.remember()
 
     def next_day(self, clock="09:14"):
         """The next weekday: what was bought may be sold, orders are gone, limits are new."""
@@ -263,14 +294,18 @@ class FakeQMT:
         if volume <= 0:
             return
         position = self.positions.setdefault(order.code, Position())
-        sign = 1 if order.side == BUY else -1
-        position.volume += sign * volume
+        if order.side == BUY:
+            position.add(volume, best)
+        else:
+            position.volume -= volume
         if order.side == BUY and self.instruments[order.code].same_day:
             position.sellable += volume
-        self.cash -= sign * volume * best + volume * best * FEE
+        value = volume * best
+        fee = self.fees(order, order.value + value) - self.fees(order, order.value)
+        self.cash -= (value if order.side == BUY else -value) + fee
         order.traded += volume
-        order.value += volume * best
-        self.deals.append(Deal(len(self.deals) + 1, order, best, volume, self.now))
+        order.value += value
+        self.deals.append(Deal(len(self.deals) + 1, order, best, volume, self.now, fee))
         if not order.rest:
             order.status = FILLED
         elif order.cancel_at is None:
@@ -432,7 +467,7 @@ class BigQMT:
             m_strInstrumentName=instrument.name if instrument else "",
             m_nVolume=position.volume,
             m_nCanUseVolume=position.sellable,
-            m_dOpenPrice=0.0,
+            m_dOpenPrice=position.cost,
         )
 
     @staticmethod
@@ -514,7 +549,9 @@ class MiniQMT:
         if not self.connected:
             return None
         return [
-            types.SimpleNamespace(stock_code=code, volume=held.volume, can_use_volume=held.sellable, open_price=0.0)
+            types.SimpleNamespace(
+                stock_code=code, volume=held.volume, can_use_volume=held.sellable, open_price=held.cost
+            )
             for code, held in self.fake.show("POSITION").items()
         ]
 

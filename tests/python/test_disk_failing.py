@@ -1,12 +1,10 @@
 """A disk that fails while a change is made durable: nobody is told what is not known, and nothing is half there."""
 
-import pathlib
-import subprocess
 import sys
 
 import pytest
 import requests
-from conftest import PASSWORD, held, running
+from conftest import PASSWORD, compiled, held, running
 
 if sys.platform != "linux":
     pytest.skip("the failing sync is put before Linux's C library", allow_module_level=True)
@@ -14,10 +12,7 @@ if sys.platform != "linux":
 
 @pytest.fixture(scope="session")
 def failing_sync(tmp_path_factory):
-    library = tmp_path_factory.mktemp("failing") / "failing_sync.so"
-    source = pathlib.Path(__file__).with_name("failing_sync.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return library
+    return compiled("failing_sync.c", tmp_path_factory.mktemp("failing"))
 
 
 @pytest.fixture
@@ -26,7 +21,7 @@ def disk(request, tmp_path, failing_sync):
     fault = tmp_path / "fault"
     fault.write_bytes(b"")
     file = getattr(request, "param", "jq2qmt.db-wal")
-    preload = {"LD_PRELOAD": str(failing_sync), "SYNC_FAULT": str(fault), "SYNC_FAULT_ON": file}
+    preload = {"LD_PRELOAD": failing_sync, "SYNC_FAULT": str(fault), "SYNC_FAULT_ON": file}
     with running(tmp_path, **preload) as server:
         assert server.push("alpha", [held("000001.XSHE", 100)], server.key).status_code == 200
         yield server, fault
