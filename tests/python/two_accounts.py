@@ -31,12 +31,13 @@ def fen(amount):
 
 
 def fees(order, value):
-    """What an order has cost so far, each part of it to the fen."""
+    """What an order has cost so far, each part of it to the fen; funds and bonds bear the commission alone."""
     if not value:
         return 0.0
     rates = {name: float(rate) for name, rate in COSTS.items()}
-    duty = rates["duty"] if order.side == SELL else 0.0
-    parts = [max(rates["least"], value * rates["commission"]), value * rates["transfer"], value * duty]
+    parts = [max(rates["least"], value * rates["commission"])]
+    if not order.code.startswith(("11", "12", "15", "16", "18", "5")):
+        parts += [value * rates["transfer"], value * rates["duty"] if order.side == SELL else 0.0]
     return float(sum(map(fen, parts)))
 
 
