@@ -8,8 +8,8 @@ use sqlx::{Executor as _, Row as _};
 
 use crate::{open, raw};
 
-/// Tables of one row, or of so many as there are keys and people logged in.
-const SHORT: [&str; 4] = ["upkeep", "operator", "api_keys", "sessions"];
+/// Tables of one row, or of so many as there are keys, people logged in, and strategies of an account.
+const SHORT: [&str; 5] = ["upkeep", "operator", "api_keys", "sessions", "owners"];
 
 /// Every query of the program, with the steps that SQLite takes for it.
 async fn plans(path: &Path) -> Vec<(String, Vec<String>)> {
@@ -74,6 +74,14 @@ async fn who_looks_back_goes_by_what_is_asked_for() {
         ("FROM item_blocks AS b CROSS JOIN", "SEARCH b USING PRIMARY KEY (item=? AND block>? AND block<?)"),
         ("FROM item_blocks AS b CROSS JOIN", "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         ("FROM revisions WHERE at <= ?", "SEARCH revisions USING COVERING INDEX sqlite_autoindex_revisions_1 (at<?)"),
+        (
+            "SELECT min(owner) FROM attributed WHERE account = ?1 AND owner > owners.owner",
+            "SEARCH attributed USING COVERING INDEX sqlite_autoindex_attributed_1 (account=? AND owner>?)",
+        ),
+        (
+            "FROM owners JOIN attributed AS kept",
+            "SEARCH attributed USING COVERING INDEX sqlite_autoindex_attributed_1 (account=? AND owner=? AND day<?)",
+        ),
         (
             "FROM holding_changes WHERE account = ?",
             "SEARCH holding_changes USING INDEX holding_changes_by_account (account=? AND at>? AND at<?)",
