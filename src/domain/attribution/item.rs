@@ -455,3 +455,6 @@ fn deal(left: &mut i64, due: &[u128], given: &mut [i64]) {
     }
     *left -= dealt.max(0);
 }
+
+#[cfg(test)]
+mod tests;
