@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Desk;
 use crate::domain::account::AccountName;
-use crate::domain::attribution::{DayResult, Intent, Owner, OwnerDay, Standing};
+use crate::domain::attribution::{DayEnd, DayResult, Intent, Owner, OwnerDay};
 use crate::domain::calendar::Day;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
@@ -57,16 +57,12 @@ impl Desk {
         from: Day,
         to: Day,
     ) -> Result<Vec<(Day, OwnerDay)>, Unavailable> {
-        let OwnerDays { closes, shares } = self.store.owner_days(account, owner, from, to).await?;
-        let mut days = Vec::new();
-        let mut before: Option<Standing<'_>> = None;
-        for (day, close) in &closes {
-            let Some((changed, share)) = shares.range(..=*day).next_back() else { continue };
-            let now = Standing { share, changed: *changed, close };
-            if *day >= from {
-                days.push((*day, OwnerDay::of(*day, now, before)));
-            }
-            before = Some(now);
+        let (mut days, mut begin) = (Vec::new(), from);
+        while begin <= to {
+            // Some days at a time: those of ten years do not stand in memory at once.
+            let end = (0..DAYS_AT_A_TIME).fold(begin, |day, _| day.next()).min(to);
+            days.extend(days_from(begin, &self.store.owner_days(account, owner, begin, end).await?));
+            begin = end.next();
         }
         Ok(days)
     }
@@ -77,12 +73,29 @@ pub fn is_of(intent: &Intent, day: Day) -> bool {
     Day::of(intent.pushed_at) == day
 }
 
-fn owners_on(day: Day, now: &DayKept, before: Option<&DayKept>) -> Vec<OwnerDay> {
-    let earlier: BTreeMap<&Owner, Standing<'_>> =
-        before.into_iter().flat_map(standings).map(|standing| (&standing.share.owner, standing)).collect();
-    standings(now).map(|now| OwnerDay::of(day, now, earlier.get(&now.share.owner).copied())).collect()
+/// How many days are read at a time.
+const DAYS_AT_A_TIME: u32 = 60;
+
+/// The days from one on.
+fn days_from(from: Day, OwnerDays { closes, shares }: &OwnerDays) -> Vec<(Day, OwnerDay)> {
+    let (mut days, mut before) = (Vec::new(), None);
+    for (day, close) in closes {
+        let Some((changed, share)) = shares.range(..=*day).next_back() else { continue };
+        let now = DayEnd { share, changed: *changed, close };
+        if *day >= from {
+            days.push((*day, OwnerDay::of(*day, now, before)));
+        }
+        before = Some(now);
+    }
+    days
 }
 
-fn standings(kept: &DayKept) -> impl Iterator<Item = Standing<'_>> {
-    kept.shares.iter().map(|(changed, share)| Standing { share, changed: *changed, close: &kept.close })
+fn owners_on(day: Day, now: &DayKept, before: Option<&DayKept>) -> Vec<OwnerDay> {
+    let earlier: BTreeMap<&Owner, DayEnd<'_>> =
+        before.into_iter().flat_map(day_ends).map(|end| (&end.share.owner, end)).collect();
+    day_ends(now).map(|now| OwnerDay::of(day, now, earlier.get(&now.share.owner).copied())).collect()
+}
+
+fn day_ends(kept: &DayKept) -> impl Iterator<Item = DayEnd<'_>> {
+    kept.shares.iter().map(|(changed, share)| DayEnd { share, changed: *changed, close: &kept.close })
 }

@@ -74,12 +74,6 @@ impl Money {
             Self(rounded(I256::from(self.0.saturating_mul(sign)), i128::from(shares.unsigned_abs())))
         })
     }
-
-    /// The nearest double: for charts, never for sums.
-    #[expect(clippy::cast_precision_loss, reason = "for charts")]
-    pub fn approximate(self) -> f64 {
-        self.0 as f64 / UNITS as f64
-    }
 }
 
 /// A quotient, half away from zero, and at the end of the type where it is beyond.

@@ -25,7 +25,7 @@ pub struct Report {
     pub cash: Option<Decimal>,
     /// Cash and holdings at their prices: CNY.
     pub total_asset: Option<Decimal>,
-    /// All that is held, each instrument once.
+    /// All that is held, each instrument once; of others a volume of zero, where their prices are told.
     pub holdings: Vec<Holding>,
     /// The orders of the day, each id once.
     pub orders: Vec<Order>,

@@ -106,6 +106,8 @@ pub struct Step {
     pub changes: Vec<HoldingChange>,
     /// Holdings that changed, and no trade explains it: by how many shares.
     pub unexplained: Vec<(Code, i64)>,
+    /// The last prices that were told, also of what is not held: CNY per share.
+    pub prices: BTreeMap<Instrument, Decimal>,
     /// Which of the trades somebody ordered by hand.
     pub by_hand: HashSet<(Day, SmolStr)>,
     /// Fills that were reported before, and said something else then.
@@ -129,6 +131,7 @@ impl Reported {
     /// What a report leads to. `target` is what the account is to hold; None while that is not known.
     pub fn follow(before: Option<&Self>, report: Report, now: Moment, target: Option<&Target>) -> Step {
         let Report { at, mode, revision, cash, total_asset, holdings, orders, fills, waiting } = report;
+        let prices = holdings.iter().filter_map(|one| Some((one.code.instrument(), one.price?))).collect();
         let holdings: BTreeMap<Instrument, Holding> =
             holdings.into_iter().filter(|one| one.volume != 0).map(|one| (one.code.instrument(), one)).collect();
         let mut known = before.map(|before| before.fills.clone()).unwrap_or_default();
@@ -185,6 +188,7 @@ impl Reported {
             fills,
             changes: Vec::new(),
             unexplained: Vec::new(),
+            prices,
             by_hand,
             contradicting,
         };

@@ -161,6 +161,10 @@ async fn what_is_not_got_counts_at_the_last_price_and_the_day_after_from_there()
     assert_eq!(figure(&day["strategies"][0], "lines/0/volume"), "0", "they may be a trade that is not reported yet");
     desk.at("09:40:00");
     desk.report(holding(100, "10.10")).await;
+    assert_eq!(figure(&desk.day().await["strategies"][0], "lines/0/volume"), "0", "the line is locked");
+    desk.push("alpha", decided(1000, "10.00")).await;
+    desk.at("09:41:00");
+    desk.report(holding(100, "10.10")).await;
     let day = desk.day().await;
     assert_eq!(figure(&day["strategies"][0], "lines/0/volume"), "100");
     // They are alpha's now; 900 are missing.
@@ -207,12 +211,12 @@ async fn files_have_a_line_for_each_part_and_each_day() {
     let text = String::from_utf8_lossy(&csv.bytes).into_owned();
     assert_eq!(text.lines().count(), 3);
     assert!(
-        text.lines().nth(2).unwrap().starts_with("beta,000001.SZ,平安银行,900,900,10.23,10.3,9270,63,0,57.97,3075,"),
+        text.lines().nth(2).unwrap().starts_with("beta,000001.SZ,平安银行,900,900,10.23,10.3,2026-01-05 13:00:00.000001,"),
         "{text}"
     );
     let csv = desk.app.get("/api/v1/strategies/beta/performance.csv?from=2026-01-01&to=2026-01-31").await;
     let text = String::from_utf8_lossy(&csv.bytes).into_owned();
-    assert!(text.lines().nth(1).unwrap().starts_with("2026-01-05,main,9270,63,0,57.97,3075,"), "{text}");
+    assert!(text.lines().nth(1).unwrap().starts_with("2026-01-05,main,29.999999,10,0,9270,63,0,57.97,3075,"), "{text}");
 }
 
 #[tokio::test]

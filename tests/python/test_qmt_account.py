@@ -258,7 +258,12 @@ def test_a_report_says_what_there_is_and_what_is_waited_for(exchange):
         "revision": 1,
         "cash": "12345.67",
         "total_asset": "22345.67",
-        "holdings": [{"code": OTHER, "volume": 500, "sellable": 200, "cost": "0.00", "price": "20.00"}],
+        "holdings": [
+            {"code": OTHER, "volume": 500, "sellable": 200, "cost": "0.00", "price": "20.00"},
+            {"code": ETF, "volume": 0, "price": "4.00"},
+            {"code": MAIN, "volume": 0, "price": "10.00"},
+            {"code": STAR, "volume": 0, "price": "50.00"},
+        ],
         "orders": [],
         "fills": [],
         "waiting": [

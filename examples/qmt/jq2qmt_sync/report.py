@@ -7,7 +7,7 @@ import threading
 import urllib.parse
 
 from .answer import read_json
-from .terms import BUY, CANCELLED, FILLED, PART_CANCELLED, REJECTED, SELL, is_ours, seconds, text_of
+from .terms import BUY, CANCELLED, FILLED, PART_CANCELLED, REJECTED, SELL, held_of, is_ours, seconds, text_of
 
 # What has not changed is told again after this long.
 REPORT_SECONDS = 30
@@ -36,6 +36,11 @@ def report_body(now, state):
             }
             for code, holding in sorted(state["holdings"].items())
             if holding.volume
+        ]
+        + [
+            {"code": code, "volume": 0, "price": decimal(price, 4)}
+            for code, price in sorted(prices.items())
+            if price and not held_of(state["holdings"], code)
         ],
         "orders": [
             {

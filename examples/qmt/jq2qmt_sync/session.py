@@ -306,7 +306,10 @@ class Session(object):
             if self.reports.is_due(now, counts):
                 # Whose trade one is, its order says: without that, one by hand would pass for ours.
                 listed = {order.id for order, _ in orders}
-                quotes = self.terminal.quotes(sorted(code for code in holdings if holdings[code].volume))
+                # What a purchase cost beyond its decision is told by the prices before it.
+                held = {code for code in holdings if holdings[code].volume}
+                wanted = {code for code, volume in targets.volumes.items() if volume > 0}
+                quotes = self.terminal.quotes(sorted(held | wanted))
                 state = {
                     "account": account,
                     "prices": {code: quote.last for code, quote in quotes.items() if quote is not None},

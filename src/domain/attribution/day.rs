@@ -10,7 +10,7 @@ use super::{Close, Share};
 
 /// An owner's part at the end of a day, with the last prices of that day.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'a> {
+pub struct DayEnd<'a> {
     /// What it has.
     pub share: &'a Share,
     /// On which day that changed last.
@@ -98,8 +98,8 @@ fn result(figures: Figures, now: (Money, Money, Money), before: (Money, Money, M
 
 impl OwnerDay {
     /// An owner's day, from how it stands at its end and how it stood at the end of the one before.
-    pub fn of(day: Day, now: Standing<'_>, before: Option<Standing<'_>>) -> Self {
-        let Standing { share, changed, close } = now;
+    pub fn of(day: Day, now: DayEnd<'_>, before: Option<DayEnd<'_>>) -> Self {
+        let DayEnd { share, changed, close } = now;
         let price_before = |instrument| before.and_then(|before| before.close.prices.get(instrument)).copied();
         let part_before = |instrument| before.and_then(|before| before.share.parts.get(instrument));
         let mut whole = DayResult::default();

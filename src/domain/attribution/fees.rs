@@ -9,9 +9,9 @@ use super::super::board::Board;
 use super::super::code::Instrument;
 use super::super::decimal::Decimal;
 use super::super::money::Money;
-use super::super::report::Side;
+use super::super::report::{Fill, Order, Side};
 
-/// An account's rates for one instrument.
+/// An account's rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rates {
@@ -21,13 +21,18 @@ pub struct Rates {
     transfer: Decimal,
 }
 
-impl Rates {
-    /// Of an instrument: funds and bonds bear neither stamp duty nor transfer fee.
-    pub(super) fn of(costs: &Costs, instrument: &Instrument) -> Self {
+impl From<&Costs> for Rates {
+    fn from(costs: &Costs) -> Self {
         let Costs { commission, least, duty, transfer } = *costs;
+        Self { commission, least, duty, transfer }
+    }
+}
+
+impl Rates {
+    /// Those of an instrument: funds and bonds bear neither stamp duty nor transfer fee.
+    pub(super) fn of(self, instrument: &Instrument) -> Self {
         let is_of_shares = Board::of(instrument).is_none_or(Board::is_of_shares);
-        let of_shares = |rate| if is_of_shares { rate } else { Decimal::ZERO };
-        Self { commission, least, duty: of_shares(duty), transfer: of_shares(transfer) }
+        if is_of_shares { self } else { Self { duty: Decimal::ZERO, transfer: Decimal::ZERO, ..self } }
     }
 
     /// What a value costs to trade, without the least that an order costs, and not rounded: CNY.
@@ -47,46 +52,74 @@ impl Rates {
     }
 }
 
-/// What the orders of a day have traded so far, by the broker's number: CNY.
+/// What the orders of a day have traded so far, by the broker's number.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Charged(OrdMap<SmolStr, Money>);
+pub struct Executed(OrdMap<SmolStr, Execution>);
 
-impl Charged {
-    /// What another trade of an order costs. Brokers charge the whole order, each kind to the fen, and at least so much of
-    /// commission, which falls due with its first trade. A trade without an order is one of its own.
-    pub(super) fn charge(&mut self, order: Option<&SmolStr>, rates: &Rates, side: Side, value: Money) -> Money {
-        let before = order.and_then(|order| self.0.get(order)).copied();
-        let traded = before.unwrap_or_default() + value;
-        if let Some(order) = order {
-            self.0.insert(order.clone(), traded);
+/// What an order has traded: shares, and CNY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Execution {
+    shares: i64,
+    value: Money,
+}
+
+impl Executed {
+    /// Notes another trade, and says what it costs at some rates. Brokers charge the whole order, each kind to the fen, and at
+    /// least so much of commission, which falls due with its first trade. A trade without an order is one of its own.
+    pub(super) fn note(&mut self, fill: &Fill, rates: Option<Rates>) -> Option<Money> {
+        let before = fill.order.as_ref().and_then(|order| self.0.get(order)).copied();
+        let Execution { shares, value } = before.unwrap_or_default();
+        let after = Execution { shares: shares + fill.volume, value: value + Money::of(fill.price, fill.volume) };
+        if let Some(order) = &fill.order {
+            self.0.insert(order.clone(), after);
         }
-        rates.charge(side, traded) - before.map_or(Money::ZERO, |before| rates.charge(side, before))
+        let rates = rates?;
+        Some(
+            rates.charge(fill.side, after.value) - before.map_or(Money::ZERO, |one| rates.charge(fill.side, one.value)),
+        )
+    }
+
+    /// How many shares of an order are said to be traded, and their trades were not reported yet.
+    pub(super) fn untold(&self, order: &Order) -> i64 {
+        (order.traded - self.0.get(&order.id).map_or(0, |one| one.shares)).max(0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::code::Code;
+    use super::super::super::moment::Moment;
     use super::*;
 
     fn rates(code: &str) -> Rates {
         let number = |text| Decimal::parse(text).unwrap();
         let (commission, least) = (number("0.00025"), number("5"));
         let costs = Costs { commission, least, duty: number("0.0005"), transfer: number("0.00001") };
-        Rates::of(&costs, &Code::parse(code).unwrap().instrument())
+        Rates::from(&costs).of(&Code::parse(code).unwrap().instrument())
     }
 
-    fn cny(amount: u32) -> Money {
-        Money::told(Decimal::whole(amount))
+    /// A sale of so many shares at 1 CNY.
+    fn sale(order: Option<&str>, volume: i64) -> Fill {
+        Fill {
+            id: "1".into(),
+            order: order.map(SmolStr::from),
+            code: Code::parse("600000.SH").unwrap(),
+            side: Side::Sell,
+            volume,
+            price: Decimal::ONE,
+            at: Moment::from_micros(0),
+            fee: None,
+        }
     }
 
     #[test]
     fn an_order_in_pieces_costs_what_it_costs_at_once() {
-        let (order, rates) = (SmolStr::from("7"), rates("600000.SH"));
-        let mut charged = Charged::default();
-        let pieces = [2_000, 10_000, 30_000].map(|value| charged.charge(Some(&order), &rates, Side::Sell, cny(value)));
-        let whole = Charged::default().charge(Some(&order), &rates, Side::Sell, cny(42_000));
+        let rates = Some(rates("600000.SH"));
+        let mut executed = Executed::default();
+        let pieces = [2_000, 10_000, 30_000].map(|volume| executed.note(&sale(Some("7"), volume), rates).unwrap());
+        let whole = Executed::default().note(&sale(Some("7"), 42_000), rates).unwrap();
         assert_eq!(pieces.into_iter().sum::<Money>(), whole);
         // 10.50 commission, 21 duty, 0.42 transfer.
         assert_eq!(whole.to_string(), "31.92");
@@ -95,7 +128,7 @@ mod tests {
 
     #[test]
     fn funds_bear_no_duty() {
-        let fee = Charged::default().charge(None, &rates("510300.SH"), Side::Sell, cny(42_000));
+        let fee = Executed::default().note(&sale(None, 42_000), Some(rates("510300.SH"))).unwrap();
         assert_eq!(fee.to_string(), "10.5");
     }
 }

@@ -55,7 +55,7 @@ pub struct Figures {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(shares: &i64) -> bool {
+pub(super) fn is_zero(shares: &i64) -> bool {
     *shares == 0
 }
 
@@ -106,11 +106,6 @@ impl Figures {
     /// What was traded on the market, both ways: CNY.
     pub fn turnover(&self) -> Money {
         self.bought + self.sold
-    }
-
-    /// Decision prices against what was paid: what trading cost beside fees, above zero where it was dearer than decided.
-    pub fn shortfall(&self) -> Money {
-        self.delay + self.execution + self.missed
     }
 
     /// Whether nothing was counted.

@@ -13,7 +13,7 @@ use super::super::revision::Revision;
 use super::super::strategy::StrategyName;
 use super::apportion::apportion;
 use super::fees::Rates;
-use super::figures::Figures;
+use super::figures::{Figures, is_zero};
 use super::part::{Intent, Move, Owner, Part};
 
 /// Where nobody stands among the owners: last.
@@ -40,11 +40,11 @@ pub struct Wish {
     pub shares: i64,
     /// What stands for its own number before it was divided and rounded.
     pub weight: u128,
-    /// The revision of its list.
+    /// The revision that says so: of its list, or where that said the same before, of the target.
     pub revision: Revision,
     /// When that was made.
     pub pushed_at: Moment,
-    /// The price that it was decided at, where it was told: CNY per share.
+    /// The price that it was decided at, where that was told since the report before: CNY per share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Decimal>,
 }
@@ -75,7 +75,7 @@ pub struct Traded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ordered {
-    /// What may still be traded of them: shares.
+    /// What may still be traded of them, or was and is not reported yet: shares.
     pub open: i64,
     /// When the first of those was placed that were not reported before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,8 +89,12 @@ pub struct Touch {
     /// Whose wishes are not as before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wishes: Vec<Wish>,
-    /// How much of it is the owner's own, to be kept: shares. None where it is never to be traded.
-    pub kept: Option<i64>,
+    /// How much of it is the owner's own, to be kept: shares.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub kept: i64,
+    /// Whether it must not be traded: it is the owner's whole, or its line is held. Then nothing crosses either.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_held: bool,
     /// What is held: shares. None while lists that lag may still explain what is known of it.
     pub held: Option<i64>,
     /// What that cost, as the broker counts: CNY.
@@ -105,9 +109,6 @@ pub struct Touch {
     /// Trades, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trades: Vec<Traded>,
-    /// What the account's trades of it cost; None where nobody said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rates: Option<Rates>,
     /// Orders to buy.
     #[serde(skip_serializing_if = "Ordered::is_nothing")]
     pub buying: Ordered,
@@ -130,8 +131,12 @@ impl Ordered {
 pub struct Look {
     /// When the server heard of it.
     pub at: Moment,
+    /// The day that it counts for.
+    pub day: Day,
     /// Whether it is the first of its account: who finds there what it wants did not decide on it today.
     pub is_first: bool,
+    /// What trades of the instrument cost; None where nobody said.
+    pub rates: Option<Rates>,
 }
 
 /// What a report counts for each owner.
@@ -140,8 +145,6 @@ pub(super) type Counted = BTreeMap<Owner, Figures>;
 /// An instrument while a report is followed.
 struct Following<'a> {
     parts: Vec<Part>,
-    /// What each part wanted before, beside the parts.
-    before: Vec<i64>,
     touch: &'a Touch,
     look: Look,
     counted: Counted,
@@ -150,8 +153,7 @@ struct Following<'a> {
 impl Item {
     /// The instrument after a report, and what that counts.
     pub fn follow(&self, touch: &Touch, look: Look) -> (Self, Counted) {
-        let before = self.parts.iter().map(|part| part.wanted).collect();
-        let mut following = Following { parts: self.parts.clone(), before, touch, look, counted: Counted::default() };
+        let mut following = Following { parts: self.parts.clone(), touch, look, counted: Counted::default() };
         following.want();
         following.see();
         for trade in &touch.trades {
@@ -174,6 +176,14 @@ impl Item {
         self.parts.iter().map(|part| part.volume).sum()
     }
 
+    /// Whether a report that says this changes nothing.
+    pub(super) fn is_quiet(&self, touch: &Touch) -> bool {
+        touch.wishes.is_empty()
+            && touch.trades.is_empty()
+            && touch.held.is_none_or(|held| held == self.volume() && touch.basis == self.basis)
+            && self.parts.iter().all(|part| part.is_quiet() && (part.owner.is_some() || part.wanted == touch.kept))
+    }
+
     /// Leaves out what is over before a day.
     pub(super) fn prune(&mut self, day: Day) {
         self.parts.retain(|part| !part.is_over(day));
@@ -181,18 +191,13 @@ impl Item {
 }
 
 impl Following<'_> {
-    fn day(&self) -> Day {
-        Day::of(self.look.at)
-    }
-
     /// Where an owner stands; one that is new comes in its place.
     fn place_of(&mut self, owner: &Owner, place: i64) -> usize {
         if let Some(at) = self.parts.iter().position(|part| part.owner == *owner) {
             return at;
         }
         let at = self.parts.partition_point(|part| part.place <= place);
-        self.parts.insert(at, Part::new(owner.clone(), place, self.day()));
-        self.before.insert(at, 0);
+        self.parts.insert(at, Part::new(owner.clone(), place, self.look.day));
         at
     }
 
@@ -204,52 +209,44 @@ impl Following<'_> {
         self.touch.price.or(self.touch.price_before)
     }
 
+    /// A part that something changes of, today.
+    fn part(&mut self, at: usize) -> &mut Part {
+        self.parts[at].on(self.look.day)
+    }
+
     /// Counts for an owner.
     fn count(&mut self, at: usize, figures: Figures) {
         if figures.is_nothing() {
             return;
         }
-        let day = self.day();
-        let part = &mut self.parts[at];
-        if part.day != day {
-            (part.day, part.today) = (day, Figures::default());
-        }
+        let part = self.part(at);
         part.today += figures;
-        *self.counted.entry(part.owner.clone()).or_default() += figures;
+        let owner = part.owner.clone();
+        *self.counted.entry(owner).or_default() += figures;
     }
 
     /// Takes over what is wanted. Who decided otherwise than before begins anew, and what was not traded is missed.
     fn want(&mut self) {
+        let Look { at: now, is_first, .. } = self.look;
         for wish in &self.touch.wishes {
             let at = self.place_of(&Some(wish.owner.clone()), wish.id);
-            let is_decided = self.parts[at].weight != wish.weight;
-            if is_decided {
-                let missed = self.parts[at].missed(self.price());
-                self.count(at, Figures { missed, ..Figures::default() });
+            let price = self.price();
+            let part = self.part(at);
+            if part.weight == wish.weight {
+                part.want_besides(wish.shares, Intent::new(wish.revision, now, None));
+                (part.was_wanted, part.wanted) = (part.wanted, wish.shares);
+                continue;
             }
-            let is_same_list = |intent: &Intent| intent.revision == wish.revision;
-            let part = &mut self.parts[at];
-            (part.wanted, part.weight, part.place) = (wish.shares, wish.weight, wish.id);
-            if is_decided {
-                // The same list at another scale was decided by the operator, at no price that was told.
-                let decided = wish.price.filter(|_| !part.intent.as_ref().is_some_and(is_same_list));
-                let (revision, pushed_at) = (wish.revision, wish.pushed_at);
-                let (arrival, seen_at, ordered_at, filled_at) = (None, None, None, None);
-                part.intent = (!self.look.is_first).then_some(Intent {
-                    revision,
-                    pushed_at,
-                    decided,
-                    arrival,
-                    seen_at,
-                    ordered_at,
-                    filled_at,
-                });
-            }
+            let missed = part.missed(price);
+            (part.was_wanted, part.wanted, part.weight) = (part.wanted, wish.shares, wish.weight);
+            part.intent = (!is_first).then(|| Intent::new(wish.revision, wish.pushed_at, wish.price));
+            self.count(at, Figures { missed, ..Figures::default() });
         }
-        let kept = self.touch.kept;
-        if kept.is_some_and(|kept| kept > 0) || self.parts.iter().any(|part| part.owner.is_none()) {
+        if self.touch.kept > 0 || self.parts.iter().any(|part| part.owner.is_none()) {
             let nobody = self.nobody();
-            self.parts[nobody].wanted = kept.unwrap_or(self.parts[nobody].volume);
+            if self.parts[nobody].wanted != self.touch.kept {
+                self.part(nobody).wanted = self.touch.kept;
+            }
         }
     }
 
@@ -262,7 +259,9 @@ impl Following<'_> {
             let ordered = if part.lack() > 0 { buying } else { selling };
             let Some(intent) = part.intent.as_mut().filter(|intent| intent.filled_at.is_none()) else { continue };
             if intent.seen_at.is_none() && *seen >= Some(intent.revision) {
-                intent.seen_at = Some(self.look.at);
+                // Terminals report what they have ordered, so they saw it before.
+                let at = self.look.at;
+                intent.seen_at = Some(ordered.first_at.map_or(at, |first| first.max(intent.pushed_at).min(at)));
                 intent.arrival = intent.arrival.or(arrival);
             }
             if intent.ordered_at.is_none() && intent.seen_at.is_some() && part.wanted != part.volume {
@@ -281,9 +280,9 @@ impl Following<'_> {
             let is_due = |lack: i64| u128::from(trade.side.signed(lack).max(0).unsigned_abs());
             let now: Vec<u128> = self.parts.iter().map(|part| is_due(part.lack())).collect();
             deal(&mut left, &now, &mut given);
-            let then = self.parts.iter().zip(&self.before).zip(&given);
+            let then = self.parts.iter().zip(&given);
             let then: Vec<u128> =
-                then.map(|((part, wanted), given)| is_due(wanted - part.volume - trade.side.signed(*given))).collect();
+                then.map(|(part, given)| is_due(part.was_wanted - part.volume - trade.side.signed(*given))).collect();
             deal(&mut left, &then, &mut given);
         }
         if left > 0 {
@@ -304,7 +303,7 @@ impl Following<'_> {
             paid += fees;
             let value = Money::of(price, shares);
             let moved = Move { shares: side.signed(shares), price };
-            let part = &mut self.parts[at];
+            let part = self.part(at);
             let mut figures = part.fall_short(moved);
             figures.realized = part.take(moved);
             match side {
@@ -338,7 +337,10 @@ impl Following<'_> {
             let weights: Vec<u128> =
                 self.parts.iter().map(|part| u128::from(part.volume.max(0).unsigned_abs())).collect();
             for (at, shares) in apportion(astray.abs(), &weights).into_iter().enumerate() {
-                let realized = self.parts[at].take_free(shares * astray.signum());
+                if shares == 0 {
+                    continue;
+                }
+                let realized = self.part(at).take_free(shares * astray.signum());
                 self.count(at, Figures { realized, ..Figures::default() });
             }
             return;
@@ -347,11 +349,7 @@ impl Following<'_> {
         // Where no price is known, what the broker counts is the next best.
         let average = self.touch.basis.and_then(|basis| basis.per(held)).and_then(|cost| cost.to_string().parse().ok());
         let price = self.price().or(average).unwrap_or_default();
-        let part = &mut self.parts[nobody];
-        let realized = part.take(Move { shares: astray, price });
-        if self.touch.kept.is_none() {
-            part.wanted = part.volume;
-        }
+        let realized = self.part(nobody).take(Move { shares: astray, price });
         self.count(nobody, Figures { realized, entered: Money::of(price, astray), ..Figures::default() });
     }
 
@@ -368,7 +366,7 @@ impl Following<'_> {
     /// Where one has too much and another lacks, shares change hands inside, at the last price; but for what is on its way to
     /// the market.
     fn cross(&mut self) {
-        let Some(price) = self.touch.price else { return };
+        let Some(price) = self.price().filter(|_| self.touch.held.is_some() && !self.touch.is_held) else { return };
         let sum = |lacks: &[u128]| i64::try_from(lacks.iter().sum::<u128>()).unwrap_or(i64::MAX);
         let lack: Vec<u128> = self.parts.iter().map(|part| u128::from(part.lack().max(0).unsigned_abs())).collect();
         let excess: Vec<u128> =
@@ -398,7 +396,7 @@ impl Following<'_> {
         let spared = apportion(spared, &of_strategies);
         for (at, shares) in shares.iter().copied().enumerate().filter(|(_, shares)| *shares > 0) {
             let moved = Move { shares: side.signed(shares), price };
-            let part = &mut self.parts[at];
+            let part = self.part(at);
             let mut figures = Figures::default();
             if let Some(intent) = &mut part.intent {
                 // Nothing was ordered: all of it is what happened since the decision.
@@ -408,7 +406,7 @@ impl Following<'_> {
             figures.realized = part.take(moved);
             figures.transferred = Money::of(price, moved.shares);
             figures.crossed = Money::of(price, spared[at]);
-            figures.saved = self.touch.rates.map_or(Money::ZERO, |rates| rates.apply(side, figures.crossed));
+            figures.saved = self.look.rates.map_or(Money::ZERO, |rates| rates.apply(side, figures.crossed));
             self.note_filled(at, self.look.at);
             self.count(at, figures);
         }
@@ -421,15 +419,7 @@ impl Following<'_> {
                 continue;
             };
             if part.lack() != 0 {
-                part.intent = Some(Intent {
-                    revision: wish.revision,
-                    pushed_at: wish.pushed_at,
-                    decided: wish.price,
-                    arrival: None,
-                    seen_at: None,
-                    ordered_at: None,
-                    filled_at: None,
-                });
+                part.intent = Some(Intent::new(wish.revision, wish.pushed_at, wish.price));
             }
         }
         self.see();

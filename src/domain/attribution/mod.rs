@@ -18,13 +18,13 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use self::apportion::apportion;
-pub use self::day::{DayResult, LineDay, OwnerDay, Standing};
-use self::fees::{Charged, Rates};
+pub use self::day::{DayEnd, DayResult, LineDay, OwnerDay};
+use self::fees::{Executed, Rates};
 pub use self::figures::Figures;
 pub use self::item::{Item, Look, Ordered, Touch, Traded, Wish};
 pub use self::part::{Intent, Owner, Part};
 use super::account::Account;
-use super::book::Book;
+use super::book::{Book, Mark};
 use super::calendar::Day;
 use super::code::Instrument;
 use super::decimal::{Decimal, Volume};
@@ -32,12 +32,13 @@ use super::moment::Moment;
 use super::money::Money;
 use super::report::{Fill, Order, Side};
 use super::reported::{Reported, Step};
+use super::strategy::StrategyName;
 use super::target::{Target, TargetLine};
 
 /// An account's holdings, divided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribution {
-    /// The day of the newest report.
+    /// The day that the newest report counts for. It never goes back, whatever the clock does: what comes after is counted for it.
     pub day: Day,
     /// Every instrument that somebody has a part of, or wants.
     pub items: OrdMap<Instrument, Arc<Item>>,
@@ -45,11 +46,13 @@ pub struct Attribution {
     pub totals: OrdMap<Owner, Figures>,
     /// The last price of each instrument: CNY per share.
     pub prices: OrdMap<Instrument, Decimal>,
-    /// What the day's orders were charged so far.
-    pub charged: Charged,
+    /// What the day's orders have traded so far.
+    pub executed: Executed,
     /// What more is reported of an instrument than is divided (below zero: less), while lists that lag may still explain it:
     /// shares.
     pub loose: OrdMap<Instrument, i64>,
+    /// When it was kept last: prices alone need not be kept with every report. None before.
+    pub kept_at: Option<Moment>,
 }
 
 /// What an owner has of an account at the end of a day.
@@ -72,9 +75,9 @@ pub struct Close {
     /// See [`Attribution::loose`].
     #[serde(default, skip_serializing_if = "OrdMap::is_empty")]
     pub loose: OrdMap<Instrument, i64>,
-    /// What the day's orders were charged so far.
+    /// What the day's orders have traded so far.
     #[serde(default)]
-    charged: Charged,
+    executed: Executed,
     /// What the broker said last that holdings cost: CNY.
     #[serde(default)]
     bases: BTreeMap<Instrument, Money>,
@@ -86,6 +89,11 @@ pub struct Close {
 pub struct Event {
     /// When the server heard of it.
     pub at: Moment,
+    /// The day that it counts for.
+    pub day: Day,
+    /// What trades cost in the account; None where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Rates>,
     /// Whether it is the first of its account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_first: bool,
@@ -116,15 +124,16 @@ impl Attribution {
             items: OrdMap::new(),
             totals: OrdMap::new(),
             prices: OrdMap::new(),
-            charged: Charged::default(),
+            executed: Executed::default(),
             loose: OrdMap::new(),
+            kept_at: None,
         }
     }
 
     /// The account as it was kept at the end of a day.
     pub fn resume(day: Day, close: Close, shares: impl IntoIterator<Item = Share>) -> Self {
-        let Close { prices, loose, charged, mut bases } = close;
-        let mut resumed = Self { prices, charged, loose, ..Self::beginning(day) };
+        let Close { prices, loose, executed, mut bases } = close;
+        let mut resumed = Self { prices, executed, loose, ..Self::beginning(day) };
         let mut items: BTreeMap<Instrument, Item> = BTreeMap::new();
         for Share { owner, totals, parts } in shares {
             for (instrument, part) in parts.into_iter().filter(|(_, part)| !part.is_over(day)) {
@@ -149,32 +158,35 @@ impl Attribution {
 
     /// What else is to be kept.
     pub fn close(&self) -> Close {
-        let (prices, loose, charged) = (self.prices.clone(), self.loose.clone(), self.charged.clone());
+        let (prices, loose, executed) = (self.prices.clone(), self.loose.clone(), self.executed.clone());
         let bases =
             self.items.iter().filter_map(|(instrument, item)| Some((instrument.clone(), item.basis?))).collect();
-        Close { prices, loose, charged, bases }
+        Close { prices, loose, executed, bases }
     }
 
     /// The account after a report, and what of it changed something.
     pub fn follow(before: Option<&Self>, situation: &Situation<'_>) -> (Self, Event) {
-        let reported = &situation.step.reported;
-        let (at, day) = (reported.heard_at, Day::of(reported.heard_at));
-        let mut next = before.cloned().unwrap_or_else(|| Self::beginning(day));
-        next.begin_day(day);
-        let touches = next.touches(situation);
-        let look = Look { at, is_first: before.is_none() };
-        let touches: BTreeMap<_, _> =
-            touches.into_iter().filter(|(instrument, touch)| next.touch(instrument, touch, look)).collect();
-        next.note_prices(reported);
+        let Step { reported, prices, .. } = situation.step;
+        let at = reported.heard_at;
+        let mut next = before.cloned().unwrap_or_else(|| Self::beginning(Day::of(at)));
+        next.begin_day(Day::of(at));
+        let rates = situation.account.costs.as_ref().map(Rates::from);
+        let mut event = Event { at, day: next.day, rates, is_first: before.is_none(), touches: BTreeMap::new() };
+        for (instrument, touch) in next.touches(situation, rates) {
+            if next.touch(&instrument, &touch, &event) {
+                event.touches.insert(instrument, touch);
+            }
+        }
+        next.note_prices(prices);
         next.note_loose(reported);
-        (next, Event { at, is_first: look.is_first, touches })
+        (next, event)
     }
 
     /// Follows an event that was kept.
     pub fn repeat(&mut self, event: &Event) {
-        self.begin_day(Day::of(event.at));
+        self.begin_day(event.day);
         for (instrument, touch) in &event.touches {
-            self.touch(instrument, touch, Look { at: event.at, is_first: event.is_first });
+            self.touch(instrument, touch, event);
         }
     }
 
@@ -187,10 +199,10 @@ impl Attribution {
 
     /// What yesterday left that is over leaves the books; orders are the day's.
     pub fn begin_day(&mut self, day: Day) {
-        if day == self.day {
+        if day <= self.day {
             return;
         }
-        (self.day, self.charged) = (day, Charged::default());
+        (self.day, self.executed) = (day, Executed::default());
         let pruned = self.items.iter().map(|(instrument, item)| {
             let mut item = (**item).clone();
             item.prune(day);
@@ -200,8 +212,13 @@ impl Attribution {
     }
 
     /// Follows what a report says about an instrument; false where that changes nothing.
-    fn touch(&mut self, instrument: &Instrument, touch: &Touch, look: Look) -> bool {
+    fn touch(&mut self, instrument: &Instrument, touch: &Touch, event: &Event) -> bool {
         let before = self.items.get(instrument).cloned().unwrap_or_default();
+        if before.is_quiet(touch) {
+            return false;
+        }
+        let Event { at, day, is_first, rates, .. } = *event;
+        let look = Look { at, day, is_first, rates: rates.map(|rates| rates.of(instrument)) };
         let (after, counted) = before.follow(touch, look);
         if after == *before {
             return false;
@@ -217,10 +234,10 @@ impl Attribution {
         true
     }
 
-    fn note_prices(&mut self, reported: &Reported) {
-        for (instrument, holding) in &reported.holdings {
-            if let Some(price) = holding.price.filter(|price| self.prices.get(instrument) != Some(price)) {
-                self.prices.insert(instrument.clone(), price);
+    fn note_prices(&mut self, prices: &BTreeMap<Instrument, Decimal>) {
+        for (instrument, price) in prices.iter().filter(|(instrument, _)| self.items.contains_key(*instrument)) {
+            if self.prices.get(instrument) != Some(price) {
+                self.prices.insert(instrument.clone(), *price);
             }
         }
         let items = &self.items;
@@ -240,15 +257,15 @@ impl Attribution {
     }
 
     /// What a report says about every instrument that anybody has a part of, wants or traded.
-    fn touches(&mut self, situation: &Situation<'_>) -> BTreeMap<Instrument, Touch> {
+    fn touches(&mut self, situation: &Situation<'_>, rates: Option<Rates>) -> BTreeMap<Instrument, Touch> {
         let Situation { before, step, target, account, .. } = *situation;
         let lines: BTreeMap<Instrument, &TargetLine> =
             target.into_iter().flat_map(|target| &target.lines).map(|line| (line.code.instrument(), line)).collect();
-        let mut trades = self.trades(situation);
+        let mut trades = self.trades(situation, rates);
         let owned: HashMap<Instrument, Option<Decimal>> =
             account.protected.iter().map(|own| (own.code.instrument(), own.volume)).collect();
         let known = before.map(|before| before.orders.as_slice()).unwrap_or_default();
-        let orders = ordered(known, &step.reported.orders, step.reported.at);
+        let orders = ordered(known, &step.reported.orders, step.reported.at, &self.executed);
         let standing =
             |instrument: &Instrument, side| orders.get(&(instrument.clone(), side)).copied().unwrap_or_default();
         let instruments: BTreeSet<&Instrument> =
@@ -260,16 +277,14 @@ impl Attribution {
             let volume = holding.map_or(0, |holding| holding.volume);
             let touch = Touch {
                 wishes: self.wishes(&instrument, lines.get(&instrument).copied(), situation),
-                kept: match owned.get(&instrument) {
-                    Some(own) => own.map(|own| Volume::from(own).shares()),
-                    None => Some(0),
-                },
+                kept: owned.get(&instrument).copied().flatten().map_or(0, |own| Volume::from(own).shares()),
+                is_held: owned.get(&instrument) == Some(&None)
+                    || lines.get(&instrument).is_some_and(|line| line.hold.is_some()),
                 held: (!is_astray).then_some(volume),
                 basis: holding.filter(|_| !is_astray).and_then(|one| Some(Money::of(one.cost?, one.volume))),
-                price: holding.and_then(|holding| holding.price),
+                price: step.prices.get(&instrument).copied(),
                 price_before: self.prices.get(&instrument).copied(),
                 trades: trades.remove(&instrument).unwrap_or_default(),
-                rates: account.costs.as_ref().map(|costs| Rates::of(costs, &instrument)),
                 buying: standing(&instrument, Side::Buy),
                 selling: standing(&instrument, Side::Sell),
                 seen: step.reported.revision,
@@ -280,24 +295,21 @@ impl Attribution {
     }
 
     /// The report's new trades, by instrument, each with what it cost.
-    fn trades(&mut self, situation: &Situation<'_>) -> BTreeMap<Instrument, Vec<Traded>> {
-        let Situation { step, account, .. } = *situation;
+    fn trades(&mut self, situation: &Situation<'_>, rates: Option<Rates>) -> BTreeMap<Instrument, Vec<Traded>> {
+        let step = situation.step;
         let mut fills: Vec<&Fill> = step.fills.iter().collect();
         fills.sort_by(|one, two| (one.at, &one.id).cmp(&(two.at, &two.id)));
         let mut trades: BTreeMap<Instrument, Vec<Traded>> = BTreeMap::new();
         for fill in fills {
             let instrument = fill.code.instrument();
-            let told = fill.fee.map(Money::told);
-            let estimated = account.costs.as_ref().filter(|_| told.is_none()).map(|costs| {
-                let (rates, value) = (Rates::of(costs, &instrument), Money::of(fill.price, fill.volume));
-                self.charged.charge(fill.order.as_ref(), &rates, fill.side, value)
-            });
+            let (told, estimated) =
+                (fill.fee.map(Money::told), self.executed.note(fill, rates.map(|rates| rates.of(&instrument))));
             trades.entry(instrument).or_default().push(Traded {
                 side: fill.side,
                 shares: fill.volume,
                 price: fill.price,
                 fee: told.or(estimated).unwrap_or_default(),
-                is_estimated: estimated.is_some(),
+                is_estimated: told.is_none() && estimated.is_some(),
                 by_hand: step.by_hand.contains(&(Day::of(fill.at), fill.id.clone())),
                 at: fill.at,
             });
@@ -307,43 +319,59 @@ impl Attribution {
 
     /// Whose wishes of an instrument are not as they were. While nothing is known of what is wanted, all are.
     fn wishes(&self, instrument: &Instrument, line: Option<&TargetLine>, situation: &Situation<'_>) -> Vec<Wish> {
-        if situation.target.is_none() {
-            return Vec::new();
-        }
-        let wanted = line.map(|line| wanted(line, situation.book)).unwrap_or_default();
+        let Some(target) = situation.target else { return Vec::new() };
+        let wanted = line.map(|line| wanted(line, target, situation)).unwrap_or_default();
         let parts = self.items.get(instrument).map(|item| item.parts.as_slice()).unwrap_or_default();
-        let part_of = |wish: &Wish| parts.iter().find(|part| part.owner.as_ref() == Some(&wish.owner));
         let gone = parts.iter().filter(|part| part.wanted != 0 || part.weight != 0).filter_map(|part| {
-            let owner = part.owner.clone()?;
-            if wanted.iter().any(|wish| wish.owner == owner) {
-                return None;
-            }
-            let strategy = situation.book.strategy(&owner);
-            let mark = strategy.map(|strategy| strategy.mark).or_else(|| situation.book.removal(&owner));
-            Some(Wish {
-                id: part.place,
-                shares: 0,
-                weight: 0,
-                revision: mark.map(|mark| mark.revision).unwrap_or_default(),
-                pushed_at: mark.map_or(situation.step.reported.heard_at, |mark| mark.updated_at),
-                price: None,
-                owner,
-            })
+            let owner = part.owner.as_ref().filter(|owner| wanted.iter().all(|wish| wish.owner != **owner))?;
+            let strategy = situation.book.strategy(owner);
+            let mark = strategy.map(|strategy| strategy.mark).or_else(|| situation.book.removal(owner));
+            Some(situation.wish(owner, part.place, 0, mark.unwrap_or(target.mark), target, None))
         });
         let gone: Vec<Wish> = gone.collect();
-        let is_as_before =
-            |wish: &Wish| part_of(wish).is_some_and(|part| (part.wanted, part.weight) == (wish.shares, wish.weight));
+        let is_as_before = |wish: &Wish| {
+            let part = parts.iter().find(|part| part.owner.as_ref() == Some(&wish.owner));
+            part.is_some_and(|part| (part.wanted, part.weight) == (wish.shares, wish.weight))
+        };
         wanted.into_iter().filter(|wish| !is_as_before(wish)).chain(gone).collect()
     }
 }
 
+impl Situation<'_> {
+    /// A wish for nothing yet, with the decision behind it: the list's, where that was made since the report before, or on the
+    /// day of the first; else the target's, which somebody made so at a price that nobody told.
+    fn wish(
+        &self,
+        owner: &StrategyName,
+        id: i64,
+        weight: u128,
+        list: Mark,
+        target: &Target,
+        price: Option<Decimal>,
+    ) -> Wish {
+        let now = self.step.reported.heard_at;
+        let is_decided = match self.before {
+            Some(before) => list.updated_at > before.heard_at,
+            None => Day::of(list.updated_at) == Day::of(now),
+        };
+        let Mark { revision, updated_at, .. } = if is_decided { list } else { target.mark };
+        let price = price.filter(|_| is_decided);
+        Wish { owner: owner.clone(), id, shares: 0, weight, revision, pushed_at: updated_at, price }
+    }
+}
+
 /// What stands of our orders, and since when those stand that are new, by what and which way.
-fn ordered(before: &[Order], orders: &[Order], at: Moment) -> HashMap<(Instrument, Side), Ordered> {
+fn ordered(
+    before: &[Order],
+    orders: &[Order],
+    at: Moment,
+    executed: &Executed,
+) -> HashMap<(Instrument, Side), Ordered> {
     let known: HashSet<_> = before.iter().map(|order| &order.id).collect();
     let mut ordered: HashMap<_, Ordered> = HashMap::new();
     for order in orders.iter().filter(|order| order.ours) {
         let one = ordered.entry((order.code.instrument(), order.side)).or_default();
-        one.open += order.open();
+        one.open += order.open() + executed.untold(order);
         if !known.contains(&order.id) {
             let placed_at = order.placed_at.unwrap_or(at);
             one.first_at = Some(one.first_at.map_or(placed_at, |first| first.min(placed_at)));
@@ -353,20 +381,14 @@ fn ordered(before: &[Order], orders: &[Order], at: Moment) -> HashMap<(Instrumen
 }
 
 /// How a target's line is divided among those who want it.
-fn wanted(line: &TargetLine, book: &Book) -> Vec<Wish> {
+fn wanted(line: &TargetLine, target: &Target, situation: &Situation<'_>) -> Vec<Wish> {
     let wanting = line.parts.iter().filter_map(|part| {
-        let strategy = book.strategy(&part.strategy)?;
-        Some(Wish {
-            owner: part.strategy.clone(),
-            id: strategy.id.get(),
-            shares: 0,
-            weight: part.volume.weight(),
-            revision: strategy.mark.revision,
-            pushed_at: strategy.mark.updated_at,
-            price: part.price,
-        })
+        let strategy = situation.book.strategy(&part.strategy)?;
+        let weight = part.volume.weight();
+        let wish = situation.wish(&part.strategy, strategy.id.get(), weight, strategy.mark, target, part.price);
+        (weight > 0).then_some(wish)
     });
-    let mut wishes: Vec<Wish> = wanting.filter(|wish| wish.weight > 0).collect();
+    let mut wishes: Vec<Wish> = wanting.collect();
     wishes.sort_by_key(|wish| wish.id);
     let weights: Vec<u128> = wishes.iter().map(|wish| wish.weight).collect();
     let shares = (line.volume - line.protected.into()).shares();

@@ -28,6 +28,8 @@ pub struct Part {
     pub cost: Money,
     /// How much is wanted.
     pub wanted: i64,
+    /// How much was wanted before that changed last on this day.
+    pub was_wanted: i64,
     /// What stands for the owner's own number before it was divided and rounded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub weight: u128,
@@ -70,6 +72,13 @@ pub struct Intent {
     pub filled_at: Option<Moment>,
 }
 
+impl Intent {
+    /// A decision that nobody has seen yet.
+    pub(super) const fn new(revision: Revision, pushed_at: Moment, decided: Option<Decimal>) -> Self {
+        Self { revision, pushed_at, decided, arrival: None, seen_at: None, ordered_at: None, filled_at: None }
+    }
+}
+
 /// By how many shares, and at what price.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Move {
@@ -88,6 +97,7 @@ impl Part {
             volume: 0,
             cost: Money::ZERO,
             wanted: 0,
+            was_wanted: 0,
             weight: 0,
             intent: None,
             day,
@@ -98,6 +108,32 @@ impl Part {
     /// How many shares it lacks; below zero: how many it has too many.
     pub fn lack(&self) -> i64 {
         self.wanted - self.volume
+    }
+
+    /// Begins with a day, where it is a new one.
+    pub(super) fn on(&mut self, day: Day) -> &mut Self {
+        if self.day != day {
+            (self.day, self.today, self.was_wanted) = (day, Figures::default(), self.wanted);
+        }
+        self
+    }
+
+    /// Whether the last decision about it is carried out, or there is none.
+    fn is_settled(&self) -> bool {
+        self.intent.as_ref().is_none_or(|intent| intent.filled_at.is_some())
+    }
+
+    /// Whether a report that says what the one before said changes nothing of it.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.lack() == 0 && self.is_settled()
+    }
+
+    /// Wants another number of shares though its owner decided on nothing. What comes of that is no matter of its last decision,
+    /// where that was carried out.
+    pub(super) fn want_besides(&mut self, wanted: i64, intent: Intent) {
+        if wanted != self.wanted && self.is_settled() {
+            self.intent = Some(intent);
+        }
     }
 
     /// Whether nothing of it matters from a day on.
@@ -116,9 +152,11 @@ impl Part {
         if closed == 0 { Money::ZERO } else { -Money::of(price, closed) - out }
     }
 
-    /// Shares that come, or go, at no cost, as bonus shares and splits do. Returns what was gained by it.
+    /// Shares that come, or go, at no cost, as bonus shares and splits do: a decision was made on other shares. Returns what was
+    /// gained by it.
     pub(super) fn take_free(&mut self, shares: i64) -> Money {
         self.volume += shares;
+        self.intent = None;
         if self.volume == 0 { -std::mem::take(&mut self.cost) } else { Money::ZERO }
     }
 

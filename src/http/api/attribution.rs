@@ -1,10 +1,11 @@
 //! What became of an account's and a strategy's days, as JSON and as files for spreadsheets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -22,6 +23,7 @@ use crate::domain::account::AccountName;
 use crate::domain::attribution::{DayResult, Intent, LineDay, OwnerDay};
 use crate::domain::book::Book;
 use crate::domain::calendar::Day;
+use crate::domain::code::Instrument;
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
 use crate::domain::money::Money;
@@ -43,64 +45,53 @@ impl Serialize for Cny {
     }
 }
 
-/// What stands and was counted; amounts in CNY.
-#[derive(Serialize)]
-struct ResultDto {
-    value: Cny,
-    unrealized: Cny,
-    realized: Cny,
-    /// Realized and the day's change of unrealized, less fees.
-    profit: Cny,
-    bought: Cny,
-    sold: Cny,
-    turnover: Cny,
-    fees: Cny,
-    /// How much of the fees was computed at the account's rates.
-    fees_estimated: Cny,
-    /// What came without a trade, less what went.
-    entered: Cny,
-    /// What came from others inside the account, less what went to others.
-    transferred: Cny,
-    /// The turnover that crossing inside spared.
-    crossed: Cny,
-    /// What that would have cost.
-    saved: Cny,
-    shortfall: ShortfallDto,
-}
+/// What stands and was counted, by its name in answers and files: CNY.
+type Figure = (&'static str, fn(&DayResult) -> Money);
+
+const FIGURES: [Figure; 13] = [
+    ("value", |day| day.value),
+    ("unrealized", |day| day.unrealized),
+    ("realized", |day| day.figures.realized),
+    ("profit", |day| day.profit),
+    ("bought", |day| day.figures.bought),
+    ("sold", |day| day.figures.sold),
+    ("turnover", |day| day.figures.turnover()),
+    ("fees", |day| day.figures.fees),
+    ("fees_estimated", |day| day.figures.estimated),
+    ("entered", |day| day.figures.entered),
+    ("transferred", |day| day.figures.transferred),
+    ("crossed", |day| day.figures.crossed),
+    ("saved", |day| day.figures.saved),
+];
 
 /// Above zero where trading was dearer than the prices of the decisions.
-#[derive(Serialize)]
-struct ShortfallDto {
-    total: Cny,
-    delay: Cny,
-    execution: Cny,
-    unfilled: Cny,
+const SHORTFALL: [Figure; 4] = [
+    ("total", DayResult::shortfall),
+    ("delay", |day| day.figures.delay),
+    ("execution", |day| day.figures.execution),
+    ("unfilled", |day| day.unfilled),
+];
+
+/// All figures of something.
+struct ResultDto<'a>(&'a DayResult);
+
+/// Figures by their names.
+struct Named<'a>(&'a DayResult, &'a [Figure]);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.1.iter().map(|(name, of)| (name, Cny(of(self.0)))))
+    }
 }
 
-impl ResultDto {
-    fn new(result: &DayResult) -> Self {
-        let figures = &result.figures;
-        Self {
-            value: Cny(result.value),
-            unrealized: Cny(result.unrealized),
-            realized: Cny(figures.realized),
-            profit: Cny(result.profit),
-            bought: Cny(figures.bought),
-            sold: Cny(figures.sold),
-            turnover: Cny(figures.turnover()),
-            fees: Cny(figures.fees),
-            fees_estimated: Cny(figures.estimated),
-            entered: Cny(figures.entered),
-            transferred: Cny(figures.transferred),
-            crossed: Cny(figures.crossed),
-            saved: Cny(figures.saved),
-            shortfall: ShortfallDto {
-                total: Cny(result.shortfall()),
-                delay: Cny(figures.delay),
-                execution: Cny(figures.execution),
-                unfilled: Cny(result.unfilled),
-            },
+impl Serialize for ResultDto<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_map(None)?;
+        for (name, of) in FIGURES {
+            all.serialize_entry(name, &Cny(of(self.0)))?;
         }
+        all.serialize_entry("shortfall", &Named(self.0, &SHORTFALL))?;
+        all.end()
     }
 }
 
@@ -109,9 +100,9 @@ struct OwnerDto<'a> {
     /// Null for what is nobody's: protected, by hand, not ours.
     strategy: Option<&'a str>,
     #[serde(flatten)]
-    result: ResultDto,
+    result: ResultDto<'a>,
     latency: LatencyDto,
-    lines: Vec<LineDto>,
+    lines: Vec<LineDto<'a>>,
 }
 
 /// Between the steps of the day's decisions: seconds, the middle one of all; null where none came so far.
@@ -126,7 +117,7 @@ struct LatencyDto {
 }
 
 #[derive(Serialize)]
-struct LineDto {
+struct LineDto<'a> {
     code: String,
     name: String,
     /// What is held: shares.
@@ -140,7 +131,7 @@ struct LineDto {
     bought_shares: i64,
     sold_shares: i64,
     #[serde(flatten)]
-    result: ResultDto,
+    result: ResultDto<'a>,
     decision: Option<DecisionDto>,
 }
 
@@ -199,8 +190,8 @@ impl LatencyDto {
     }
 }
 
-impl LineDto {
-    fn new(line: &LineDay, day: &AccountDay, on: Day, names: &Names<'_>, zone: &Zone) -> Self {
+impl<'a> LineDto<'a> {
+    fn new(line: &'a LineDay, day: &AccountDay, on: Day, names: &Names<'_>, zone: &Zone) -> Self {
         let LineDay { instrument, price, loose, part, result } = line;
         let intent = part.intent.as_ref().filter(|intent| is_of(intent, on));
         Self {
@@ -213,22 +204,29 @@ impl LineDto {
             price: *price,
             bought_shares: result.figures.bought_shares,
             sold_shares: result.figures.sold_shares,
-            result: ResultDto::new(result),
+            result: ResultDto(result),
             decision: intent.map(|intent| DecisionDto::new(intent, &day.decided, zone)),
         }
     }
 }
 
-/// How strategies call instruments.
-struct Names<'a>(&'a Book);
+/// How strategies call instruments: the oldest that names one.
+struct Names<'a>(HashMap<Instrument, &'a str>);
 
-impl Names<'_> {
-    /// The name that the first who holds it in a list gives; the code where nobody names it.
+impl<'a> Names<'a> {
+    fn new(book: &'a Book) -> Self {
+        let mut names = HashMap::new();
+        for position in book.strategies().flat_map(|strategy| strategy.list.iter()) {
+            if let Some(name) = position.name() {
+                names.entry(position.code().instrument()).or_insert(name);
+            }
+        }
+        Self(names)
+    }
+
+    /// The name; the code where nobody names it.
     fn of(&self, line: &LineDay) -> String {
-        let holders = self.0.holders(&line.instrument);
-        let positions = holders.iter().flat_map(|strategy| strategy.list.iter());
-        let mut named = positions.filter(|position| position.code().instrument() == line.instrument);
-        named.find_map(|position| position.name()).map_or_else(|| line.instrument.to_string(), str::to_owned)
+        self.0.get(&line.instrument).map_or_else(|| line.instrument.to_string(), |name| (*name).to_owned())
     }
 }
 
@@ -261,18 +259,18 @@ pub(crate) async fn attribution(
     let book = state.store.book();
     let shared = state.clone();
     let answer = move || {
-        let names = Names(&book);
+        let names = Names::new(&book);
         let owner = |owner: &OwnerDay| {
             let lines = owner.lines.iter().map(|line| LineDto::new(line, &day, on, &names, &shared.zone)).collect();
             json!(OwnerDto {
                 strategy: owner.owner.as_ref().map(StrategyName::as_str),
-                result: ResultDto::new(&owner.result),
+                result: ResultDto(&owner.result),
                 latency: LatencyDto::new(owner, on),
                 lines,
             })
         };
         let owners: Vec<_> = day.owners.iter().map(owner).collect();
-        let totals = ResultDto::new(&day.total());
+        let totals = ResultDto(&day.total());
         Ok::<_, AppError>(json(&json!({
             "account": name.as_str(), "day": on.to_string(), "known": day.known.to_string(), "totals": totals,
             "strategies": owners,
@@ -281,58 +279,28 @@ pub(crate) async fn attribution(
     state.workshop.make(answer).await
 }
 
-/// The columns that each result fills.
-const RESULT_COLUMNS: [&str; 17] = [
-    "value",
-    "unrealized",
-    "realized",
-    "profit",
-    "bought",
-    "sold",
-    "turnover",
-    "fees",
-    "fees_estimated",
-    "entered",
-    "transferred",
-    "crossed",
-    "saved",
-    "shortfall",
-    "delay",
-    "execution",
-    "unfilled",
-];
-
-fn result_fields(result: &DayResult) -> [String; 17] {
-    let figures = &result.figures;
-    [
-        result.value,
-        result.unrealized,
-        figures.realized,
-        result.profit,
-        figures.bought,
-        figures.sold,
-        figures.turnover(),
-        figures.fees,
-        figures.estimated,
-        figures.entered,
-        figures.transferred,
-        figures.crossed,
-        figures.saved,
-        result.shortfall(),
-        figures.delay,
-        figures.execution,
-        result.unfilled,
-    ]
-    .map(|amount| amount.to_string())
-}
-
+/// The beginning of a file whose rows end with every figure.
 fn headed(first: &[&str]) -> Rows {
-    Rows::headed(&first.iter().copied().chain(RESULT_COLUMNS).collect::<Vec<_>>())
+    let names = FIGURES.iter().map(|(name, _)| *name);
+    let parts = SHORTFALL.iter().map(|(name, _)| if *name == "total" { "shortfall" } else { *name });
+    Rows::headed(&first.iter().copied().chain(names).chain(parts).collect::<Vec<_>>())
 }
 
 fn add(rows: &mut Rows, first: &[&str], result: &DayResult) {
-    let fields = result_fields(result);
-    rows.add(&first.iter().copied().chain(fields.iter().map(String::as_str)).collect::<Vec<_>>());
+    let figures: Vec<String> = FIGURES.iter().chain(&SHORTFALL).map(|(_, of)| of(result).to_string()).collect();
+    rows.add(&first.iter().copied().chain(figures.iter().map(String::as_str)).collect::<Vec<_>>());
+}
+
+/// The times of a line's decision as people read them.
+fn times(line: &LineDay, on: Day, zone: &Zone) -> [String; 4] {
+    let intent = line.part.intent.as_ref().filter(|intent| is_of(intent, on));
+    let time = |of: fn(&Intent) -> Option<Moment>| intent.and_then(of).map(|at| zone.local(at)).unwrap_or_default();
+    [
+        time(|intent| Some(intent.pushed_at)),
+        time(|intent| intent.seen_at),
+        time(|intent| intent.ordered_at),
+        time(|intent| intent.filled_at),
+    ]
 }
 
 /// `GET /api/v1/accounts/{name}/attribution.csv?day=`: a line for each owner's part of an instrument.
@@ -342,11 +310,23 @@ pub(crate) async fn attribution_csv(
     PathText(name): PathText,
     Query(query): Query<DayQuery>,
 ) -> Result<Response, AppError> {
-    let (_, day) = day_of(&state, &account_name(&name)?, &query).await?;
-    let book = state.store.book();
+    let (on, day) = day_of(&state, &account_name(&name)?, &query).await?;
+    let (book, shared) = (state.store.book(), state.clone());
     let make = move || {
-        let names = Names(&book);
-        let mut rows = headed(&["strategy", "code", "name", "volume", "wanted", "cost", "price"]);
+        let names = Names::new(&book);
+        let mut rows = headed(&[
+            "strategy",
+            "code",
+            "name",
+            "volume",
+            "wanted",
+            "cost",
+            "price",
+            "pushed_at",
+            "seen_at",
+            "ordered_at",
+            "filled_at",
+        ]);
         for owner in &day.owners {
             let strategy = owner.owner.as_ref().map(StrategyName::as_str).unwrap_or_default();
             for line in &owner.lines {
@@ -355,7 +335,10 @@ pub(crate) async fn attribution_csv(
                 let cost = line.part.cost.per(line.part.volume).map(|cost| cost.to_string()).unwrap_or_default();
                 let price = line.price.map(|price| price.to_string()).unwrap_or_default();
                 let (code, name) = (line.instrument.to_string(), names.of(line));
-                add(&mut rows, &[strategy, &code, &name, &volume, &wanted, &cost, &price], &line.result);
+                let [pushed, seen, ordered, filled] = times(line, on, &shared.zone);
+                let first =
+                    [strategy, &code, &name, &volume, &wanted, &cost, &price, &pushed, &seen, &ordered, &filled];
+                add(&mut rows, &first, &line.result);
             }
         }
         Ok::<_, AppError>(file("attribution.csv", rows))
@@ -377,6 +360,7 @@ struct Performed {
     account: AccountName,
     day: Day,
     result: DayResult,
+    latency: LatencyDto,
 }
 
 async fn performed(
@@ -402,6 +386,7 @@ async fn performed(
             account: account.clone(),
             day,
             result: owner.result,
+            latency: LatencyDto::new(&owner, day),
         }));
     }
     days.sort_by(|one, two| (one.day, &one.account).cmp(&(two.day, &two.account)));
@@ -413,7 +398,8 @@ struct PerformedDto<'a> {
     day: String,
     account: &'a str,
     #[serde(flatten)]
-    result: ResultDto,
+    result: ResultDto<'a>,
+    latency: &'a LatencyDto,
 }
 
 /// `GET /api/v1/strategies/{name}/performance?from=&to=&account=`: both days included; without them, the last 30.
@@ -437,12 +423,13 @@ pub(crate) async fn performance(
         json!(PerformedDto {
             day: one.day.to_string(),
             account: one.account.as_str(),
-            result: ResultDto::new(&one.result)
+            result: ResultDto(&one.result),
+            latency: &one.latency
         })
     };
     let dtos: Vec<_> = days.iter().map(dto).collect();
     Ok(json(&json!({
-        "strategy": name.as_str(), "from": from.to_string(), "to": to.to_string(), "totals": ResultDto::new(&totals),
+        "strategy": name.as_str(), "from": from.to_string(), "to": to.to_string(), "totals": ResultDto(&totals),
         "days": dtos,
     })))
 }
@@ -455,9 +442,11 @@ pub(crate) async fn performance_csv(
     Query(query): Query<PerformanceQuery>,
 ) -> Result<Response, AppError> {
     let (_, _, days) = performed(&state, &strategy_name(&name)?, &query).await?;
-    let mut rows = headed(&["day", "account"]);
-    for Performed { account, day, result } in &days {
-        add(&mut rows, &[&day.to_string(), account.as_str()], result);
+    let mut rows = headed(&["day", "account", "seen", "ordered", "filled"]);
+    for Performed { account, day, result, latency } in &days {
+        let [seen, ordered, filled] = [latency.seen, latency.ordered, latency.filled]
+            .map(|seconds| seconds.map(|seconds| seconds.to_string()).unwrap_or_default());
+        add(&mut rows, &[&day.to_string(), account.as_str(), &seen, &ordered, &filled], result);
     }
     Ok(file("performance.csv", rows))
 }

@@ -33,9 +33,9 @@ impl<'de> Deserialize<'de> for Shares {
 
 /// CNY, or CNY per share, from 0 on.
 #[derive(Debug, Clone, Copy)]
-struct Money(Decimal);
+struct NotNegative(Decimal);
 
-impl<'de> Deserialize<'de> for Money {
+impl<'de> Deserialize<'de> for NotNegative {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = Decimal::deserialize(deserializer)?;
         if number.is_negative() { Err(D::Error::custom(format!("{number} is below 0"))) } else { Ok(Self(number)) }
@@ -64,8 +64,8 @@ struct RawReport {
     #[serde(default = "live")]
     mode: Mode,
     revision: Option<Revision>,
-    cash: Option<Money>,
-    total_asset: Option<Money>,
+    cash: Option<NotNegative>,
+    total_asset: Option<NotNegative>,
     // What is missing is not flat: a report that says nothing of holdings is none.
     holdings: Vec<RawHolding>,
     #[serde(default)]
@@ -86,7 +86,7 @@ struct RawHolding {
     volume: Shares,
     sellable: Option<Shares>,
     cost: Option<Decimal>,
-    price: Option<Money>,
+    price: Option<NotNegative>,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +96,7 @@ struct RawOrder {
     side: Side,
     volume: Shares,
     traded: Shares,
-    price: Option<Money>,
+    price: Option<NotNegative>,
     status: OrderStatus,
     placed_at: Option<String>,
     #[serde(default = "yes")]
@@ -114,7 +114,7 @@ struct RawFill {
     code: Code,
     side: Side,
     volume: Shares,
-    price: Money,
+    price: NotNegative,
     at: String,
     fee: Option<Decimal>,
 }
@@ -178,7 +178,9 @@ fn holdings(raw: Vec<RawHolding>) -> Result<Vec<Holding>, Invalid> {
             return Err(wrong(format!("holdings[{index}].code"), format!("{code} stands twice")));
         }
         let sellable = sellable.map_or(volume, |sellable| sellable.0.min(volume));
-        Ok(Holding { code, volume, sellable, cost, price: price.map(|price| price.0) })
+        // Some terminals say 0 before they know a price.
+        let price = price.map(|price| price.0).filter(|price| *price != Decimal::ZERO);
+        Ok(Holding { code, volume, sellable, cost, price })
     };
     raw.into_iter().enumerate().map(holding).collect()
 }
@@ -193,7 +195,7 @@ fn order(index: usize, raw: RawOrder, zone: &Zone) -> Result<Order, Invalid> {
 }
 
 fn fill(index: usize, raw: RawFill, zone: &Zone) -> Result<Fill, Invalid> {
-    let RawFill { id: Id(id), order, code, side, volume: Shares(volume), price: Money(price), at, fee } = raw;
+    let RawFill { id: Id(id), order, code, side, volume: Shares(volume), price: NotNegative(price), at, fee } = raw;
     if volume == 0 {
         return Err(wrong(format!("fills[{index}].volume"), "nothing was traded"));
     }

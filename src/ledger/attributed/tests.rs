@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use imbl::OrdMap;
 use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::super::chain::Head;
 use super::super::{Change, Deed, Document, Filing, Forgotten, Ledger, Put};
 use super::*;
 use crate::domain::account::{Account, Adjustments, Costs, Fresh, Protected, Share};
-use crate::domain::attribution::Figures;
+use crate::domain::attribution::{Close, Figures, Share as Owned};
 use crate::domain::board::Rounding;
 use crate::domain::book::Book;
-use crate::domain::calendar::trading_day_began;
+use crate::domain::calendar::{Day, trading_day_began};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
@@ -43,6 +45,12 @@ enum Happening {
     Bonus(usize),
     /// So many seconds pass, and prices move by so many cents.
     Wait(u64, i64),
+    /// The server's clock goes so many hours ahead of the terminal's.
+    Ahead(u64),
+    /// A strategy is gone; it comes anew with its next push.
+    Remove(&'static str),
+    /// The server is started anew.
+    Restart,
 }
 
 #[derive(Debug, Clone)]
@@ -67,7 +75,10 @@ fn round() -> impl Strategy<Value = Round> {
         5 => (1..5_usize).prop_map(Happening::Trade),
         1 => (code.clone(), -3..4_i64, any::<bool>()).prop_map(|(code, lots, told)| Happening::ByHand(code, lots, told)),
         1 => code.prop_map(Happening::Bonus),
-        2 => (1..40_000_u64, -50..50_i64).prop_map(|(seconds, cents)| Happening::Wait(seconds, cents)),
+        3 => (1..60_000_u64, -50..50_i64).prop_map(|(seconds, cents)| Happening::Wait(seconds, cents)),
+        1 => prop::sample::select(vec![0, 0, 7, 30]).prop_map(Happening::Ahead),
+        1 => prop::sample::select(STRATEGIES.to_vec()).prop_map(Happening::Remove),
+        2 => Just(Happening::Restart),
     ];
     let happenings = prop::collection::vec(happening, 0..4);
     (happenings, prop::bool::weighted(0.15), prop::bool::weighted(0.3), any::<bool>())
@@ -100,6 +111,8 @@ fn account(one: &str, two: &str) -> Account {
 struct World {
     ledger: Ledger,
     now: Moment,
+    /// By how much the server's clock is ahead.
+    ahead: Duration,
     name: AccountName,
     held: BTreeMap<&'static str, i64>,
     /// What the broker says that it cost: cents.
@@ -112,6 +125,38 @@ struct World {
     /// The list of positions that was reported last.
     listed: Vec<Holding>,
     events: Vec<Event>,
+    kept: Kept,
+}
+
+/// What a store keeps of how an account is divided: the last row of each owner, and the last close.
+#[derive(Debug, Default)]
+struct Kept {
+    close: Option<(Day, Close)>,
+    rows: BTreeMap<Owner, Owned>,
+}
+
+impl Kept {
+    fn note(&mut self, attributed: &Attributed) {
+        if !attributed.is_kept {
+            return;
+        }
+        let attribution = &attributed.attribution;
+        self.close = Some((attribution.day, read(&attribution.close())));
+        for owner in &attributed.owners {
+            let Owned { totals, parts, .. } = attribution.share_of(owner);
+            self.rows.insert(owner.clone(), Owned { owner: owner.clone(), totals: read(&totals), parts: read(&parts) });
+        }
+    }
+
+    fn attribution(&self) -> Option<Attribution> {
+        let (day, close) = self.close.clone()?;
+        Some(Attribution::resume(day, close, self.rows.values().cloned()))
+    }
+}
+
+/// Something as it is once it was written and read.
+fn read<T: Serialize + DeserializeOwned>(one: &T) -> T {
+    serde_json::from_str(&serde_json::to_string(one).unwrap()).unwrap()
 }
 
 impl World {
@@ -128,6 +173,7 @@ impl World {
         let mut world = Self {
             ledger,
             now: START,
+            ahead: Duration::ZERO,
             name: AccountName::parse("main").unwrap(),
             held: BTreeMap::from([(CODES[0], 500), (CODES[1], 0), (CODES[2], 0)]),
             basis: HashMap::from([(CODES[0], 450_000)]),
@@ -137,6 +183,7 @@ impl World {
             told: 0,
             listed: Vec::new(),
             events: Vec::new(),
+            kept: Kept::default(),
         };
         for name in ["alpha", "beta"] {
             world.push(name, &[3, 2, 0]);
@@ -147,11 +194,14 @@ impl World {
 
     fn write<T>(&mut self, with: impl FnOnce(&mut Draft) -> T) -> T {
         self.now = self.now.plus(Duration::from_secs(1));
-        let mut draft = self.ledger.draft(self.now, HashSet::new());
+        let mut draft = self.ledger.draft(self.now.plus(self.ahead), HashSet::new());
         let done = with(&mut draft);
         let (ledger, appended, _) = draft.finish();
         self.ledger = ledger;
-        self.events.extend(appended.reports.into_iter().map(|filed| filed.attributed.event));
+        for filed in appended.reports {
+            self.kept.note(&filed.attributed);
+            self.events.push(filed.attributed.event);
+        }
         done
     }
 
@@ -178,7 +228,8 @@ impl World {
     fn wanted(&self, text: &str) -> i64 {
         let book = &self.ledger.book;
         let settled = book.settings().account(&self.name).unwrap();
-        let target = book.target(settled, trading_day_began(self.now)).unwrap();
+        let target = book.target(settled, trading_day_began(self.now));
+        let Ok(target) = target else { return self.held[text] };
         let line = target.lines.iter().find(|line| line.code.instrument() == code(text).instrument());
         line.map_or(0, |line| line.volume.shares())
     }
@@ -240,6 +291,17 @@ impl World {
                     (_, true) => self.deal(text, shares, false),
                     (_, false) => self.move_basis(text, shares),
                 }
+            }
+            Happening::Ahead(hours) => self.ahead = Duration::from_hours(*hours),
+            Happening::Remove(name) => {
+                let strategy = StrategyName::parse(name).unwrap();
+                let change = Change::new(strategy, Deed::Remove { revive: true }, Actor::Operator, None);
+                // Whoever is gone is gone.
+                drop(self.write(|draft| draft.take(change)));
+            }
+            Happening::Restart => {
+                let kept = self.kept.attribution().into_iter().map(|kept| (self.name.clone(), Arc::new(kept)));
+                self.ledger.attributions = kept.collect();
             }
             Happening::Bonus(place) => {
                 let text = CODES[*place];
@@ -365,7 +427,7 @@ proptest! {
     #[test]
     fn events_lead_to_the_same_books_again(rounds in prop::collection::vec(round(), 1..14)) {
         let world = World::after(&rounds);
-        let mut again = Attribution::beginning(world.attribution().day);
+        let mut again = Attribution::beginning(world.events[0].day);
         for event in &world.events {
             let text = serde_json::to_string(event).unwrap();
             let read: Event = serde_json::from_str(&text).unwrap();

@@ -29,7 +29,7 @@ pub struct DayKept {
 
 /// Writes how holdings are divided, where that is not as it was.
 pub(super) async fn write(connection: &mut SqliteConnection, filed: &[FiledStep]) -> Result<(), sqlx::Error> {
-    for FiledStep { account, attributed, .. } in filed.iter().filter(|filed| filed.attributed.has_moved) {
+    for FiledStep { account, attributed, .. } in filed.iter().filter(|filed| filed.attributed.is_kept) {
         let Attributed { attribution, .. } = attributed;
         let (account, day, body) = (account.as_str(), json(&attribution.day), json(&attribution.close()));
         sqlx::query!(
@@ -42,8 +42,8 @@ pub(super) async fn write(connection: &mut SqliteConnection, filed: &[FiledStep]
         .execute(&mut *connection)
         .await?;
         let rows: Vec<_> = attributed
-            .owners()
-            .into_iter()
+            .owners
+            .iter()
             .map(|owner| {
                 let Share { owner, totals, parts } = attribution.share_of(owner);
                 (owner.map(String::from).unwrap_or_default(), json(&totals), json(&parts))

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::attributed::understood;
 use super::json;
 use crate::domain::account::AccountName;
-use crate::domain::attribution::Attribution;
+use crate::domain::attribution::{Attribution, Event};
 use crate::ledger::{FiledStep, Ledger};
 
 /// Appends what of reports changed something.
@@ -62,8 +62,8 @@ async fn leads_to(
         let Some(last) = page.last() else { break };
         after = last.id;
         for row in &page {
-            let Ok(event) = understood(&row.body) else { return Ok(false) };
-            repeated.get_or_insert_with(|| Attribution::beginning(kept.day)).repeat(&event);
+            let Ok(event) = understood::<Event>(&row.body) else { return Ok(false) };
+            repeated.get_or_insert_with(|| Attribution::beginning(event.day)).repeat(&event);
         }
     }
     let mut repeated = repeated.unwrap_or_else(|| Attribution::beginning(kept.day));

@@ -4,6 +4,9 @@ use super::*;
 
 const NOW: Moment = Moment::from_micros(1_767_578_400_000_000);
 
+/// A report that is not the first.
+const LOOK: Look = Look { at: NOW, day: Day::of(NOW), is_first: false, rates: None };
+
 fn decimal(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
 }
@@ -23,7 +26,7 @@ fn wish(owner: &str, id: i64, shares: i64) -> Wish {
 /// What a report says that holds so many at a cost each, and at 10 CNY a share.
 fn held(shares: i64, cost: &str) -> Touch {
     Touch {
-        kept: Some(0),
+        kept: 0,
         held: Some(shares),
         basis: (shares > 0).then(|| Money::of(decimal(cost), shares)),
         price: Some(decimal("10")),
@@ -41,13 +44,13 @@ fn traded(side: Side, shares: i64) -> Traded {
 fn settled() -> Item {
     let wishes = vec![wish("alpha", 1, 600), wish("beta", 2, 300)];
     let touch = Touch { wishes, trades: vec![traded(Side::Buy, 900)], ..held(900, "10") };
-    let (item, _) = Item::default().follow(&touch, Look { at: NOW, is_first: false });
+    let (item, _) = Item::default().follow(&touch, LOOK);
     assert_eq!(volumes(&item), [("alpha", 600), ("beta", 300)]);
     item
 }
 
 fn follow(item: &Item, touch: &Touch) -> (Item, Counted) {
-    item.follow(touch, Look { at: NOW, is_first: false })
+    item.follow(touch, LOOK)
 }
 
 /// Who has how much, without who has nothing; nobody is called so.
@@ -117,8 +120,34 @@ fn shares_cross_but_for_those_on_their_way_to_the_market() {
         let spared: Money = counted.values().map(|one| one.crossed).sum();
         assert_eq!(spared, Money::of(decimal("20"), crossed));
     }
-    let unpriced = Touch { wishes, price: None, ..held(900, "10") };
+    let unpriced = Touch { wishes: wishes.clone(), price: None, price_before: None, ..held(900, "10") };
     assert_eq!(volumes(&follow(&settled(), &unpriced).0), [("alpha", 600), ("beta", 300)]);
+    // What is not traded now is not taken over either.
+    let line_held = Touch { wishes, is_held: true, ..held(900, "10") };
+    assert_eq!(volumes(&follow(&settled(), &line_held).0), [("alpha", 600), ("beta", 300)]);
+}
+
+#[test]
+fn what_is_gone_and_dropped_leaves_nothing_behind() {
+    let gone = Touch { price: None, ..held(0, "0") };
+    let (item, _) = follow(&settled(), &gone);
+    assert_eq!(volumes(&item), [("alpha", 600), ("beta", 300), ("nobody", -900)]);
+    let (item, counted) = follow(&item, &Touch { wishes: vec![wish("alpha", 3, 0), wish("beta", 4, 0)], ..gone });
+    assert_eq!(volumes(&item), []);
+    assert_eq!(counted.values().map(|one| one.crossed).sum::<Money>(), Money::ZERO, "no trade was spared");
+}
+
+#[test]
+fn what_others_move_is_no_shortfall_of_a_decision_that_is_carried_out() {
+    // An overlay takes 100 of alpha's away, at a price far from that of its decision.
+    let other = Wish { shares: 500, ..wish("alpha", 1, 600) };
+    let sold = Traded { price: decimal("15"), ..traded(Side::Sell, 100) };
+    let (item, counted) = follow(&settled(), &Touch { wishes: vec![other], trades: vec![sold], ..held(800, "10") });
+    assert_eq!(volumes(&item), [("alpha", 500), ("beta", 300)]);
+    let all: Money = counted.values().map(|one| one.delay + one.execution).sum();
+    assert_eq!(all.to_string(), "-500", "against the last price before the trade");
+    let (_, counted) = follow(&settled(), &held(1170, "7.6923"));
+    assert!(counted.is_empty());
 }
 
 #[test]
@@ -126,11 +155,12 @@ fn a_trade_goes_to_who_lacks_it_then_to_who_lacked_it() {
     // Alpha wanted 1,000 and wants 600 again; of 500 that came, beta lacks 100.
     let (item, _) = follow(&settled(), &Touch { wishes: vec![wish("alpha", 1, 1000)], ..held(900, "10") });
     let wishes = vec![wish("alpha", 1, 600), wish("beta", 2, 400)];
-    let touch = Touch { wishes, trades: vec![traded(Side::Buy, 500)], price: None, ..held(1400, "10") };
+    let (price, price_before) = (None, None);
+    let touch = Touch { wishes, trades: vec![traded(Side::Buy, 500)], price, price_before, ..held(1400, "10") };
     assert_eq!(volumes(&follow(&item, &touch).0), [("alpha", 1000), ("beta", 400)]);
     // By hand it is nobody's, whoever lacks it.
     let by_hand = Traded { by_hand: true, ..traded(Side::Buy, 100) };
-    let touch = Touch { trades: vec![by_hand], price: None, ..held(1000, "10") };
+    let touch = Touch { trades: vec![by_hand], price: None, price_before: None, ..held(1000, "10") };
     assert_eq!(volumes(&follow(&item, &touch).0), [("alpha", 600), ("beta", 300), ("nobody", 100)]);
 }
 
@@ -144,11 +174,11 @@ fn who_decides_anew_has_missed_what_was_not_traded() {
 
 #[test]
 fn what_is_the_owners_own_is_not_given_away() {
-    let touch = Touch { kept: Some(200), ..held(1100, "10") };
+    let touch = Touch { kept: 200, ..held(1100, "10") };
     let (item, _) = follow(&settled(), &touch);
     assert_eq!(volumes(&item), [("alpha", 600), ("beta", 300), ("nobody", 200)]);
     let (item, _) = follow(&item, &Touch { wishes: vec![wish("alpha", 3, 700)], ..touch });
     assert_eq!(volumes(&item), [("alpha", 600), ("beta", 300), ("nobody", 200)]);
-    let (item, _) = follow(&item, &Touch { kept: Some(150), ..held(1100, "10") });
+    let (item, _) = follow(&item, &Touch { kept: 150, ..held(1100, "10") });
     assert_eq!(volumes(&item), [("alpha", 650), ("beta", 300), ("nobody", 150)]);
 }
