@@ -2,6 +2,7 @@
 //! [`auth::rights`](crate::auth::rights), and is named in the history.
 
 mod accounts;
+mod calendar;
 mod conflicts;
 mod credentials;
 mod guards;

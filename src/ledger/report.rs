@@ -8,7 +8,6 @@ use super::document::write;
 use super::draft::{Draft, Origin};
 use super::fields::Fields;
 use crate::domain::account::AccountName;
-use crate::domain::calendar::trading_day_began;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::lock::Lock;
 use crate::domain::report::Report;
@@ -78,15 +77,15 @@ impl Draft {
         if let Some(before) = before.filter(|before| report.at < before.at && before.at <= latest) {
             return Err(Rejected::StaleReport { last: before.at });
         }
-        let (settled, began) = (Arc::clone(settled), trading_day_began(self.now));
-        let target = book.target(&settled, began).ok();
+        let settled = Arc::clone(settled);
+        let target = book.target(&settled, self.now).ok();
         let step = Reported::follow(before.map(|before| &**before), report, self.now, target.as_ref());
         self.ledger.book.report(account.clone(), Arc::new(step.reported.clone()));
         let locked = step.unexplained.clone();
         let contradicting = step.contradicting.iter().map(ToString::to_string).collect();
         self.lock(&account, &locked, target.as_ref(), Origin { kind: RevisionKind::Lock, actor, address, note: None });
         self.appended.reports.push(FiledStep { account, step });
-        let mark = self.ledger.book.target_mark(&settled, began).ok();
+        let mark = self.ledger.book.target_mark(&settled, self.now).ok();
         Ok(Filed { target: mark.map(|mark| mark.mark.revision), locked, contradicting })
     }
 

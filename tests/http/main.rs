@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod app;
+mod calendar;
 mod clients;
 mod conflicts;
 mod connections;

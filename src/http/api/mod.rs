@@ -4,6 +4,7 @@ pub(super) mod accounts;
 mod as_of;
 pub(super) mod auth;
 pub(super) mod boards;
+pub(super) mod calendar;
 pub(super) mod conflicts;
 pub(super) mod drift;
 pub(super) mod guards;
