@@ -57,6 +57,9 @@ def loop(server, fake, joinquant, quick_key):
     (server.folder / "keys/jq.pem").write_bytes(public_pem(quick_key))
     server.listen = server.url.removeprefix("http://")
     loop = Loop(server, fake, joinquant, ACCOUNT_NAME="small")
+    # Among the last weeks may be a holiday.
+    days = [fake.now.date() + datetime.timedelta(days=n) for n in range(14)]
+    loop.operate("PUT", "/api/v1/calendar", {"open": [str(day) for day in days if day.weekday() < 5], "closed": []})
     loop.everybody()
     yield loop
     assert fake.refusals == []
