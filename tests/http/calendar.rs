@@ -301,8 +301,15 @@ async fn a_year_is_looked_at_and_its_days_are_settled_on_the_page() {
     let app = App::start().await;
     let mut reader = Browser::new(&app);
     let page = reader.page("/calendar").await;
-    for words in ["交易日历 2026", "交易日数 <b>242</b>", "10-01 – 10-07", "02-16 – 02-23", "year=2027", "year=2025"]
-    {
+    for words in [
+        "交易日历 2026",
+        "交易日数 <b>242</b>",
+        ">2026-10</th>",
+        "10-01 – 10-07",
+        "02-16 – 02-23",
+        "year=2027",
+        "year=2025",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!page.contains("<form method=\"post\" action=\"/calendar\""), "only the operator settles days");

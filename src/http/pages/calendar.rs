@@ -87,7 +87,7 @@ impl TypedDays {
 
 /// A month of the year: what of it is not an ordinary weekday.
 struct Month {
-    number: i64,
+    name: String,
     trading_days: usize,
     /// Closures of the data; what the operator calls closed, and open; what is unknown.
     closed: Vec<Span>,
@@ -122,17 +122,22 @@ impl Span {
 }
 
 impl Month {
-    fn all(calendar: &Calendar, year: i64) -> Vec<Self> {
-        let days: Vec<Day> = Day::last_of(year - 1).next().through(Day::last_of(year)).collect();
-        (1..=12).map(|number| Self::new(calendar, number, &days)).collect()
+    /// Whether the operator says something of it.
+    const fn is_settled(&self) -> bool {
+        !self.operator_closed.is_empty() || !self.operator_open.is_empty()
     }
 
-    fn new(calendar: &Calendar, number: i64, year: &[Day]) -> Self {
-        let of_month = || year.iter().copied().filter(|day| day.month() == number);
+    fn all(calendar: &Calendar, year: i64) -> Vec<Self> {
+        let days: Vec<Day> = Day::last_of(year - 1).next().through(Day::last_of(year)).collect();
+        (1..=12).map(|month| Self::new(calendar, (year, month), &days)).collect()
+    }
+
+    fn new(calendar: &Calendar, (year, month): (i64, i64), days: &[Day]) -> Self {
+        let of_month = || days.iter().copied().filter(|day| day.month() == month);
         let spans = |openness, source| Span::all(of_month().filter(|day| calendar.answer(*day) == (openness, source)));
         let operator_open = |day: &Day| calendar.open().contains(day);
         Self {
-            number,
+            name: format!("{year}-{month:02}"),
             trading_days: of_month().filter(|day| calendar.openness(*day) == Openness::Open).count(),
             closed: spans(Openness::Closed, Some(Source::Data)),
             operator_closed: spans(Openness::Closed, Some(Source::Operator)),
