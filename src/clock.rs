@@ -112,21 +112,6 @@ impl Zone {
         self.format("%Y-%m-%d %H:%M:%S", moment)
     }
 
-    /// The beginning of the last weekday before the day of a moment: what was not heard of since then was silent for a
-    /// whole trading day, holidays apart.
-    pub fn last_weekday_before(&self, moment: Moment) -> Moment {
-        use jiff::civil::Weekday;
-        let timestamp = Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default();
-        let today = timestamp.to_zoned(self.0.clone()).date();
-        let back = match today.weekday() {
-            Weekday::Monday => 3,
-            Weekday::Sunday => 2,
-            _ => 1,
-        };
-        let day = today.checked_sub(jiff::Span::new().days(back)).unwrap_or(today);
-        day.to_zoned(self.0.clone()).map_or(moment, |start| Moment::from_micros(start.timestamp().as_microsecond()))
-    }
-
     /// The zone's IANA name.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
@@ -168,20 +153,6 @@ mod tests {
         assert_eq!(zone.local(moment), "2026-01-05 14:50:00.000007");
         assert_eq!(zone.rfc3339(moment), "2026-01-05T14:50:00.000007+08:00");
         assert!(Zone::named("Asia/Shenyang-West").is_err());
-    }
-
-    #[test]
-    fn a_weekend_is_no_silence() {
-        let zone = Zone::named("Asia/Shanghai").unwrap();
-        for (day, before) in [
-            ("2026-01-05 09:00", "2026-01-02 00:00:00"), // a Monday
-            ("2026-01-06 00:00", "2026-01-05 00:00:00"),
-            ("2026-01-10 23:59", "2026-01-09 00:00:00"), // a Saturday
-            ("2026-01-11 12:00", "2026-01-09 00:00:00"),
-        ] {
-            let moment = zone.parse(day).unwrap();
-            assert_eq!(zone.seconds(zone.last_weekday_before(moment)), before, "{day}");
-        }
     }
 
     #[test]

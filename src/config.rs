@@ -130,7 +130,7 @@ pub enum KeyCommand {
         /// What it allows: read or write
         #[arg(long, value_parser = scope, required_unless_present = "account", conflicts_with = "account")]
         scope: Option<Scope>,
-        /// Instead of a scope: the account whose target it reads and for which it reports, and nothing else
+        /// Instead of a scope: the account whose target it reads, with the calendar, and for which it reports, and nothing else
         #[arg(long, value_name = "ACCOUNT", conflicts_with = "strategy")]
         account: Option<String>,
         /// A strategy it may push to, * for any run of characters; again for more [default: all but ADJUSTMENT_*]

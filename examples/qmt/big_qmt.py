@@ -54,7 +54,8 @@ STEADY_SECONDS = 15
 INTERVAL_SECONDS = 5
 # 每天从几点开始交易；"09:15" 表示参与开盘集合竞价。 When trading begins; "09:15" takes part in the opening auction.
 START = "09:30"
-# 交易所休市日，如 ["2027-01-01"]；没有当天行情时本来就不交易。 Exchange holidays; no quote of today, no trade anyway.
+# 交易所休市日，如 ["2027-01-01"]；服务器的交易日历说休市时、没有当天行情时，本来就不交易。
+# Exchange holidays; when the server's calendar says closed, or without a quote of today, nothing is traded anyway.
 HOLIDAYS = []
 # ---------------------------------------------------------------- 设置到此为止 end of settings
 

@@ -14,7 +14,7 @@ PACKAGE = "jq2qmt_sync"
 # In the order of what needs what.
 MODULES = (
     "rules", "terms", "pricing", "decide", "ledger", "steady", "quotes",
-    "wire", "answer", "poll", "report", "settings", "journal", "session",
+    "wire", "answer", "trading_days", "poll", "report", "settings", "journal", "session",
 )  # fmt: skip
 OUTPUT = HERE / "qmt_jq_trade.py"
 

@@ -55,7 +55,8 @@ STEADY_SECONDS = 15
 INTERVAL_SECONDS = 5
 # 每天从几点开始交易；"09:15" 表示参与开盘集合竞价。 When trading begins; "09:15" takes part in the opening auction.
 START = "09:30"
-# 交易所休市日，如 ["2027-01-01"]；没有当天行情时本来就不交易。 Exchange holidays; no quote of today, no trade anyway.
+# 交易所休市日，如 ["2027-01-01"]；服务器的交易日历说休市时、没有当天行情时，本来就不交易。
+# Exchange holidays; when the server's calendar says closed, or without a quote of today, nothing is traded anyway.
 HOLIDAYS = []
 # ---------------------------------------------------------------- 设置到此为止 end of settings
 
@@ -1020,6 +1021,53 @@ def not_a_number(text):
     raise ValueError(text)
 
 
+# ---------------------------------------------------------------- jq2qmt_sync/trading_days.py
+"""Ask the server whether the exchanges trade today, without holding the terminal up. Only a clear no counts."""
+
+
+CALENDAR_PATH = "/api/v1/calendar?from=%s&to=%s"
+# Once it says that they trade, it is not asked again on that day; a day that is closed may have been mistyped.
+ASK_AGAIN_SECONDS = 600
+
+
+class TradingDays(object):
+    """The server's calendar, of which one day is looked at."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        # The last day that was answered, with the answer.
+        self.answered = (None, None)
+        self.asking, self.asked_at = None, None
+
+    def are_closed(self, now):
+        """Whether the server has said that the exchanges are closed today. Never waits for it."""
+        day = now.strftime("%Y-%m-%d")
+        known, answer = self.answered
+        if known != day or answer != "open":
+            self.ask(day, now)
+        return known == day and answer == CLOSED
+
+    def ask(self, day, now):
+        is_recent = self.asked_at is not None and 0 <= seconds(now, self.asked_at) < ASK_AGAIN_SECONDS
+        if is_recent or (self.asking is not None and self.asking.is_alive()):
+            return
+        self.asked_at = now
+        self.asking = threading.Thread(target=self.fetch, args=(day,))
+        self.asking.daemon = True
+        self.asking.start()
+
+    def fetch(self, day):
+        """Keeps what is answered. What is no answer, or says that it is not known, leaves everything as it was."""
+        try:
+            status, body, _ = self.wire.exchange(CALENDAR_PATH % (day, day))
+            days = (read_json(body) or {}).get("days") if status == 200 else None
+            answers = [one["answer"] for one in days or [] if one["day"] == day]
+        except Exception:
+            return
+        if answers:
+            self.answered = (day, answers[0])
+
+
 # ---------------------------------------------------------------- jq2qmt_sync/poll.py
 """Ask the server for the targets, without holding the terminal up, and stop where the server is not what it was."""
 
@@ -1519,8 +1567,9 @@ def make_session(terminal, options, clock=china_time, out=print):
         lineage=options["LINEAGE"],
     )
     session = Session(terminal, poll, settings, clock, out)
+    wire = Wire(options["SERVER"], options["API_KEY"], name, options["CA_FILE"])
+    session.trading_days = TradingDays(wire)
     if account and options["REPORT"]:
-        wire = Wire(options["SERVER"], options["API_KEY"], name, options["CA_FILE"])
         session.reports = Reports(wire, account, session.journal)
     session.remarks = remarks_on(options)
     return session
@@ -1541,7 +1590,7 @@ class Session(object):
     def __init__(self, terminal, poll, settings, clock=china_time, out=print):
         self.terminal, self.poll, self.settings, self.clock = terminal, poll, settings, clock
         self.journal, self.ledger, self.steady = Journal(out), Ledger(), Steady(settings.steady)
-        self.reports, self.remarks = None, []
+        self.reports, self.trading_days, self.remarks = None, None, []
         self.quiet_since = None
         self.last_step = None
         self.mutes, self.ask_again = 0, None
@@ -1576,8 +1625,11 @@ class Session(object):
         if phase(now, self.settings.holidays) == CLOSED:
             self.journal.say("phase", "非交易时间", now)
             return
-        self.journal.settle("phase")
         try:
+            if self.trading_days is not None and self.trading_days.are_closed(now):
+                self.journal.say("phase", "服务器的交易日历：今天休市，不交易", now)
+                return
+            self.journal.settle("phase")
             self.look(now)
         except PollError as refusal:
             self.standing = str(refusal)

@@ -101,7 +101,7 @@ pub enum Denied {
     WrongScope(&'static str),
     /// The API key is bound to an account, and this is something else.
     #[error(
-        "this API key is bound to account {0:?}: it reads that account's target, reports for it, and does nothing else"
+        "this API key is bound to account {0:?}: it reads that account's target and the calendar, reports for it, and does nothing else"
     )]
     BoundKey(String),
     /// Whether they may cannot be found out now.

@@ -56,6 +56,10 @@ impl AccountReader {
     }
 }
 
+/// May read on which days the exchanges trade: whoever may read anything, a terminal whose key is bound to an account as well.
+#[derive(Debug)]
+pub struct CalendarReader(());
+
 /// May report for an account: whoever shows a key that is bound to it.
 #[derive(Debug)]
 pub struct Reporter {
@@ -377,6 +381,17 @@ impl Gate {
             Some(bound) if bound == *account => Ok(AccountReader { is_bound: true }),
             Some(other) => Err(Denied::BoundKey(other.to_string())),
             None => self.free_reader(sender).await.map(|Reader(())| AccountReader { is_bound: false }),
+        }
+    }
+
+    /// Whether somebody may read on which days the exchanges trade.
+    ///
+    /// # Errors
+    /// When reading needs a credential and this is none.
+    pub async fn calendar_reader(&self, sender: Sender<'_>) -> Result<CalendarReader, Denied> {
+        match self.bound_account(sender).await? {
+            Some(_) => Ok(CalendarReader(())),
+            None => self.free_reader(sender).await.map(|Reader(())| CalendarReader(())),
         }
     }
 

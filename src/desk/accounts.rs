@@ -6,7 +6,6 @@ use super::{Desk, NotDone};
 use crate::auth::rights::Operator;
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::{Scaled, Volume};
 use crate::domain::guard::{Finding, Intended};
@@ -94,21 +93,20 @@ impl Desk {
     /// What something supposed would make an account's terminal trade; nothing is stored.
     pub fn preview_account(&self, settled: &Settled, supposed: Supposed, now: Moment) -> AccountPreview {
         let book = self.store.book();
-        let began = trading_day_began(now);
         // An account that is not there yet holds nothing.
-        let before = (settled.mark.revision != Revision::NONE).then(|| book.target(settled, began)).transpose();
+        let before = (settled.mark.revision != Revision::NONE).then(|| book.target(settled, now)).transpose();
         let (after, findings) = match supposed {
             Supposed::List(name, positions) => {
                 let findings = findings(&book, &name, &positions, now);
                 let (after, _) = book.supposing(&name, Some(positions));
-                (after.supposing_said(&name, now).target(settled, began), findings)
+                (after.supposing_said(&name, now).target(settled, now), findings)
             }
             Supposed::Account(account) => {
                 let mark = Mark { revision: book.revision(), ..settled.mark };
                 let before = Some(&settled.account);
                 let former = former(&book, &settled.former, before, Some(&account));
                 let supposed = Settled { name: settled.name.clone(), account, former, mark };
-                (book.target(&supposed, began), Vec::new())
+                (book.target(&supposed, now), Vec::new())
             }
         };
         AccountPreview::new(book.reported(&settled.name).map(|reported| &**reported), before, after, findings)

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::NotDone;
-use crate::domain::calendar::trading_day_began;
 use crate::domain::changes::Changes;
 use crate::domain::conflict::{Conflict, Moves};
 use crate::domain::moment::Moment;
@@ -47,7 +46,7 @@ pub async fn conflicts(store: &Store, window: Duration, now: Moment) -> Result<C
     }
     let book = store.book();
     // Every account's target is added up: on a thread that may be busy.
-    let find = move || book.conflicts(&moves, trading_day_began(now));
+    let find = move || book.conflicts(&moves, now);
     let found = tokio::task::spawn_blocking(find).await;
     let conflicts = found.map_err(|error| NotDone::Fault(error.to_string()))?;
     Ok(Conflicts { conflicts, is_cut })

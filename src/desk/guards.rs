@@ -95,7 +95,11 @@ pub async fn try_guards(store: &Store, guards: Guards, now: Moment) -> Result<Tr
     }
     revisions.reverse();
     let Some(first) = revisions.first() else { return Ok(Trial::default()) };
-    let mut past = Past { book: store.book_as_of(first.id.before()).await?, trial: Trial::default() };
+    let mut book = store.book_as_of(first.id.before()).await?;
+    // What days were is known by now.
+    let calendar = store.book().settings().calendar().clone();
+    book.settings_mut().settle(Topic::Calendar, Setting::Calendar(calendar), Mark::START);
+    let mut past = Past { book, trial: Trial::default() };
     for page in revisions.chunks(PAGE) {
         let mut changes = store.changes(page, usize::MAX).await?;
         let (guards, page) = (guards.clone(), page.to_vec());

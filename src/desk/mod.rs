@@ -3,6 +3,7 @@
 
 mod accounts;
 mod attribution;
+mod calendar;
 mod conflicts;
 mod credentials;
 mod guards;

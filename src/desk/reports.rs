@@ -4,7 +4,6 @@ use super::{Desk, NotDone};
 use crate::auth::rights::{Operator, Reporter};
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
-use crate::domain::calendar::trading_day_began;
 use crate::domain::code::Code;
 use crate::domain::drift::{DriftLine, drift};
 use crate::domain::moment::Moment;
@@ -50,11 +49,11 @@ impl Desk {
 /// # Errors
 /// When nothing is known of what one of its strategies wants.
 pub fn drift_of(book: &Book, settled: &Settled, now: Moment) -> Result<Drift, Incomplete> {
-    let target = book.target(settled, trading_day_began(now))?;
+    let target = book.target(settled, now)?;
     let reported = book.reported(&settled.name);
     Ok(Drift {
         revision: target.mark.revision,
         reported_at: reported.map(|reported| reported.at),
-        lines: reported.map(|reported| drift(&target, reported, now)).unwrap_or_default(),
+        lines: reported.map(|reported| drift(&target, reported, book.settings().calendar(), now)).unwrap_or_default(),
     })
 }

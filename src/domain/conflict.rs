@@ -131,13 +131,13 @@ fn sum(parts: &[(StrategyName, Volume)]) -> Volume {
 
 impl Book {
     /// Everything that contradicts something else: kind by kind, instrument by instrument. `moves` are what strategies
-    /// bought and sold lately, `began` is when the trading day began.
-    pub fn conflicts(&self, moves: &Moves, began: Moment) -> Vec<Conflict> {
+    /// bought and sold lately, at `now`.
+    pub fn conflicts(&self, moves: &Moves, now: Moment) -> Vec<Conflict> {
         let accounts = self.settings().accounts();
         // Of an account whose strategies are not all known, nothing is traded.
         let targets: Vec<(&AccountName, Option<&str>, Target)> = accounts
             .filter_map(|(name, settled)| {
-                let target = self.target(settled, began).ok()?;
+                let target = self.target(settled, now).ok()?;
                 Some((name, settled.account.broker.as_deref(), target))
             })
             .collect();

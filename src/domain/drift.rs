@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use smol_str::SmolStr;
 
 use super::board::Board;
-use super::calendar::{Day, is_trading_time};
+use super::calendar::{Calendar, Day};
 use super::code::{Code, Instrument};
 use super::decimal::Volume;
 use super::moment::Moment;
@@ -49,8 +49,8 @@ impl DriftLine {
 }
 
 /// Where what is held differs from what is wanted, in the order of the target.
-pub fn drift(target: &Target, reported: &Reported, now: Moment) -> Vec<DriftLine> {
-    let known = Known::new(target, reported, now);
+pub fn drift(target: &Target, reported: &Reported, calendar: &Calendar, now: Moment) -> Vec<DriftLine> {
+    let known = Known::new(target, reported, calendar, now);
     let line = |line: &TargetLine| {
         let instrument = line.code.instrument();
         let holding = Volume::from(reported.held(&instrument));
@@ -79,14 +79,14 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn new(target: &Target, reported: &'a Reported, now: Moment) -> Self {
+    fn new(target: &Target, reported: &'a Reported, calendar: &Calendar, now: Moment) -> Self {
         let mut waiting: HashMap<Instrument, Vec<&Waiting>> = HashMap::new();
         for one in &reported.waiting {
             waiting.entry(one.code.instrument()).or_default().push(one);
         }
         let is_new =
             reported.revision < Some(target.mark.revision) && now.since(target.mark.updated_at) <= SILENT_AFTER;
-        Self { reported, in_flight: reported.in_flight(), waiting, now, is_open: is_trading_time(now), is_new }
+        Self { reported, in_flight: reported.in_flight(), waiting, now, is_open: calendar.is_trading_time(now), is_new }
     }
 }
 
@@ -274,7 +274,7 @@ mod tests {
         fn the_parts_add_up_to_the_difference(target in targets(), report in reports(), minutes in 0..2000_u64) {
             let reported = Reported::follow(None, report, NOW, Some(&target)).reported;
             let now = NOW.plus(std::time::Duration::from_mins(minutes));
-            let lines = drift(&target, &reported, now);
+            let lines = drift(&target, &reported, &Calendar::default(), now);
             for line in &lines {
                 let sum = line.parts.iter().fold(Volume::default(), |sum, part| sum + part.shares);
                 prop_assert_eq!(sum, line.difference());

@@ -80,7 +80,7 @@ pub enum RevisionKind {
     Flat,
     /// The operator set back the last sequence that was accepted.
     Sequence,
-    /// The operator settled something: an account, a guard, a state, a schedule, a pause.
+    /// The operator settled something: an account, a guard, a state, a schedule, a pause, the calendar.
     Set,
     /// The operator took back what was settled.
     Withdraw,
@@ -208,7 +208,9 @@ impl Subject {
             Self::Strategy(name) | Self::Document(Topic::State(name) | Topic::Hold(name) | Topic::Schedule(name)) => {
                 Some(name)
             }
-            Self::Document(Topic::Account(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_)) => None,
+            Self::Document(Topic::Account(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_) | Topic::Calendar) => {
+                None
+            }
         }
     }
 }
@@ -231,6 +233,8 @@ pub enum Topic {
     Guards,
     /// Instruments of an account whose holdings changed by other than trades.
     Locks(AccountName),
+    /// On which days the exchanges trade.
+    Calendar,
 }
 
 /// Why a document's kind and name are not understood.
@@ -259,6 +263,7 @@ impl Topic {
             "pause" => account().map(|account| Self::Pause(Some(account))),
             "guards" if name.is_empty() => Ok(Self::Guards),
             "locks" => account().map(Self::Locks),
+            "calendar" if name.is_empty() => Ok(Self::Calendar),
             _ => Err(unknown()),
         }
     }
@@ -273,6 +278,7 @@ impl Topic {
             Self::Pause(_) => "pause",
             Self::Guards => "guards",
             Self::Locks(_) => "locks",
+            Self::Calendar => "calendar",
         }
     }
 
@@ -281,7 +287,7 @@ impl Topic {
         match self {
             Self::State(strategy) | Self::Hold(strategy) | Self::Schedule(strategy) => strategy.as_str(),
             Self::Account(account) | Self::Pause(Some(account)) | Self::Locks(account) => account.as_str(),
-            Self::Pause(None) | Self::Guards => "",
+            Self::Pause(None) | Self::Guards | Self::Calendar => "",
         }
     }
 }
@@ -332,10 +338,13 @@ mod tests {
             Topic::Pause(None),
             Topic::Guards,
             Topic::Locks(main),
+            Topic::Calendar,
         ] {
             assert_eq!(Topic::parse(topic.kind(), topic.name()), Ok(topic));
         }
-        for (kind, name) in [("account", ""), ("guards", "x"), ("state", "\u{1}"), ("lock", "alpha"), ("", "")] {
+        for (kind, name) in
+            [("account", ""), ("guards", "x"), ("calendar", "x"), ("state", "\u{1}"), ("lock", "alpha"), ("", "")]
+        {
             assert!(Topic::parse(kind, name).is_err(), "{kind} {name}");
         }
     }

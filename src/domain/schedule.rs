@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use super::calendar::{Day, TimeOfDay};
+use super::calendar::{Calendar, Day, Openness, TimeOfDay};
 use super::moment::Moment;
 
 /// How many due times a day may have: their slots fit into one number.
@@ -34,10 +34,11 @@ impl Days {
         self.into()
     }
 
-    fn count(self, day: Day) -> bool {
+    /// Whether something is due on a day.
+    fn count(self, day: Day, calendar: &Calendar) -> Openness {
         match self {
-            Self::Trading => day.is_trading_day(),
-            Self::All => true,
+            Self::Trading => calendar.openness(day),
+            Self::All => Openness::Open,
         }
     }
 }
@@ -55,6 +56,8 @@ pub enum Punctuality {
     Silent,
     /// Nothing has been due today: it is no day for it, or too early. What was due yesterday is yesterday's matter.
     NotDue,
+    /// It has not pushed since that slot began, and nothing is known of whether today is a day for it.
+    Unknown,
 }
 
 impl Punctuality {
@@ -159,34 +162,46 @@ impl Schedule {
     }
 
     /// How the strategy keeps the schedule, by what its pushes met and when the last of them came.
-    pub fn status(&self, met: Option<Met>, last_push_at: Option<Moment>, now: Moment) -> Punctuality {
+    pub fn status(
+        &self,
+        met: Option<Met>,
+        last_push_at: Option<Moment>,
+        calendar: &Calendar,
+        now: Moment,
+    ) -> Punctuality {
         let today = Day::of(now);
-        let due = self.due_times(today).enumerate().take_while(|(_, due)| *due <= now).last();
+        let due = self.due_times(today, calendar).enumerate().take_while(|(_, due)| *due <= now).last();
         let Some((slot, due)) = due else { return Punctuality::NotDue };
         if met.is_some_and(|met| met.day == today && met.slots & bit(slot) != 0) {
             Punctuality::OnTime
         } else if last_push_at.is_some_and(|at| at > due && at <= now) {
             Punctuality::Late
+        } else if self.days.count(today, calendar) == Openness::Unknown {
+            Punctuality::Unknown
         } else {
             Punctuality::Silent
         }
     }
 
-    /// The first due time after `now`; None when there is none for a month.
-    pub fn next_due(&self, now: Moment) -> Option<Moment> {
+    /// The first due time after `now`, also on a day of which nothing is known; None when there is none for a month.
+    pub fn next_due(&self, calendar: &Calendar, now: Moment) -> Option<Moment> {
         let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.next())).take(FARTHEST);
-        days.flat_map(|day| self.due_times(day)).find(|due| *due > now)
+        days.flat_map(|day| self.due_times(day, calendar)).find(|due| *due > now)
     }
 
-    /// The last due time up to `now`; None when there was none for a month.
-    pub fn last_due(&self, now: Moment) -> Option<Moment> {
+    /// The last due time up to `now`, also on a day of which nothing is known; None when there was none for a month.
+    pub fn last_due(&self, calendar: &Calendar, now: Moment) -> Option<Moment> {
         let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.before())).take(FARTHEST);
-        days.flat_map(|day| self.due_times(day).rev()).find(|due| *due <= now)
+        days.flat_map(|day| self.due_times(day, calendar).rev()).find(|due| *due <= now)
     }
 
-    /// When something is due on a day, in order.
-    fn due_times(&self, day: Day) -> impl DoubleEndedIterator<Item = Moment> + ExactSizeIterator {
-        let by = if self.days.count(day) { &*self.by } else { &[] };
+    /// When something is due on a day, for all that is known, in order.
+    fn due_times(
+        &self,
+        day: Day,
+        calendar: &Calendar,
+    ) -> impl DoubleEndedIterator<Item = Moment> + ExactSizeIterator + use<'_> {
+        let by = if self.days.count(day, calendar) == Openness::Closed { &[] } else { &*self.by };
         by.iter().map(move |due| day.at(*due))
     }
 }
@@ -235,7 +250,7 @@ mod tests {
             let at = moment(*day, time);
             (met, last) = (Some(schedule.note(met, at)), Some(at));
         }
-        schedule.status(met, last, moment(5, now)).as_str()
+        schedule.status(met, last, &Calendar::default(), moment(5, now)).as_str()
     }
 
     #[test]
@@ -276,28 +291,52 @@ mod tests {
         assert_eq!(status(&[(2, "09:30")], "09:34"), "not_due");
         let (trading, all) = (schedule(DAY), schedule(r#"{"by": ["09:35"], "days": "all"}"#));
         let sunday = moment(4, "10:00");
-        assert_eq!(trading.status(None, None, sunday), Punctuality::NotDue);
-        assert_eq!(all.status(None, None, sunday), Punctuality::Silent);
-        assert_eq!(all.status(Some(all.note(None, moment(4, "09:00"))), None, sunday), Punctuality::OnTime);
+        let status = |schedule: &Schedule, met, now| schedule.status(met, None, &Calendar::default(), now);
+        assert_eq!(status(&trading, None, sunday), Punctuality::NotDue);
+        assert_eq!(status(&trading, None, moment(2, "10:00")), Punctuality::NotDue, "a holiday");
+        assert_eq!(status(&all, None, sunday), Punctuality::Silent);
+        assert_eq!(status(&all, Some(all.note(None, moment(4, "09:00"))), sunday), Punctuality::OnTime);
+    }
+
+    #[test]
+    fn on_a_day_of_which_nothing_is_known_a_push_is_what_it_is_and_silence_is_neither() {
+        let (trading, all, calendar) =
+            (schedule(DAY), schedule(r#"{"by": ["09:35"], "days": "all"}"#), Calendar::default());
+        let at = |time: &str| "2027-01-04".parse::<Day>().unwrap().at(time.parse().unwrap());
+        for (pushed, now, told) in [
+            (None, "09:34", "not_due"),
+            (None, "09:35", "unknown"),
+            (Some("09:30"), "09:35", "on_time"),
+            (Some("09:40"), "10:00", "late"),
+            (Some("09:30"), "14:55", "unknown"),
+        ] {
+            let met = pushed.map(|time| trading.note(None, at(time)));
+            let status = trading.status(met, pushed.map(at), &calendar, at(now));
+            assert_eq!(status.as_str(), told, "{pushed:?} {now}");
+        }
+        assert_eq!(all.status(None, None, &calendar, at("09:35")), Punctuality::Silent);
+        assert_eq!(trading.next_due(&calendar, at("00:00")), Some(at("09:35")));
     }
 
     #[test]
     fn due_times_are_found_over_days_without_any() {
         let (trading, all) = (schedule(DAY), schedule(r#"{"by": ["09:35", "14:55"], "days": "all"}"#));
+        let calendar = Calendar::default();
         for (now, next, last) in [
-            ((5, "00:00"), (5, "09:35"), (2, "14:55")),
-            ((5, "09:34"), (5, "09:35"), (2, "14:55")),
             ((5, "09:35"), (5, "14:55"), (5, "09:35")),
+            ((6, "00:00"), (6, "09:35"), (5, "14:55")),
+            ((6, "09:34"), (6, "09:35"), (5, "14:55")),
             ((5, "14:55"), (6, "09:35"), (5, "14:55")),
             ((9, "23:59"), (12, "09:35"), (9, "14:55")),
             ((11, "12:00"), (12, "09:35"), (9, "14:55")),
         ] {
             let at = moment(now.0, now.1);
-            assert_eq!(trading.next_due(at), Some(moment(next.0, next.1)), "{now:?}");
-            assert_eq!(trading.last_due(at), Some(moment(last.0, last.1)), "{now:?}");
+            assert_eq!(trading.next_due(&calendar, at), Some(moment(next.0, next.1)), "{now:?}");
+            assert_eq!(trading.last_due(&calendar, at), Some(moment(last.0, last.1)), "{now:?}");
         }
-        assert_eq!(all.next_due(moment(9, "23:59")), Some(moment(10, "09:35")));
-        assert_eq!(all.last_due(moment(5, "00:00")), Some(moment(4, "14:55")));
+        assert_eq!(trading.last_due(&calendar, moment(5, "00:00")), trading.last_due(&calendar, moment(1, "00:00")));
+        assert_eq!(all.next_due(&calendar, moment(9, "23:59")), Some(moment(10, "09:35")));
+        assert_eq!(all.last_due(&calendar, moment(5, "00:00")), Some(moment(4, "14:55")));
     }
 
     #[test]
@@ -343,7 +382,7 @@ mod tests {
                 let at = monday.at(time(*push));
                 (met, last) = (Some(schedule.note(met, at)), Some(at));
             }
-            let told = schedule.status(met, last, monday.at(time(now)));
+            let told = schedule.status(met, last, &Calendar::default(), monday.at(time(now)));
             // The due time that each push is for, in order: nobody is met twice by one, nor late by two.
             let mut expected_of: BTreeMap<u16, u16> = BTreeMap::new();
             for push in pushes.range(..=now) {
@@ -375,11 +414,12 @@ mod tests {
             let by = by.into_iter().map(|minutes| TimeOfDay::of(0, minutes)).collect();
             let schedule = Schedule::new(by, Days::Trading).unwrap();
             let now = Moment::from_micros(moment(5, "00:00").as_micros() + minutes * 60_000_000);
-            let (last, next) = (schedule.last_due(now).unwrap(), schedule.next_due(now).unwrap());
+            let calendar = Calendar::default();
+            let (last, next) = (schedule.last_due(&calendar, now).unwrap(), schedule.next_due(&calendar, now).unwrap());
             prop_assert!(last <= now && now < next);
             // Nothing is due between the two.
-            prop_assert_eq!(schedule.next_due(last), Some(next));
-            prop_assert!(Day::of(last).is_trading_day() && Day::of(next).is_trading_day());
+            prop_assert_eq!(schedule.next_due(&calendar, last), Some(next));
+            prop_assert!([last, next].iter().all(|due| calendar.openness(Day::of(*due)) == Openness::Open));
         }
     }
 }

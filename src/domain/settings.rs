@@ -1,4 +1,5 @@
-//! What the operator has settled around the lists: states, guards, schedules, accounts, pauses; and the pushes that wait.
+//! What the operator has settled around the lists: states, guards, schedules, accounts, pauses, the calendar; and the pushes
+//! that wait.
 //!
 //! The maps are persistent, as the book's are: a clone costs nothing and shares what did not change.
 
@@ -8,6 +9,7 @@ use imbl::OrdMap;
 
 use super::account::{Account, AccountName};
 use super::book::Mark;
+use super::calendar::Calendar;
 use super::code::Code;
 use super::guard::Guards;
 use super::hold::Hold;
@@ -60,6 +62,8 @@ pub enum Setting {
     Guards(Guards),
     /// What of an account is not traded, because its holding changed by other than trades.
     Locks(Vec<Lock>),
+    /// On which days the exchanges trade.
+    Calendar(Calendar),
 }
 
 /// All that is settled.
@@ -75,6 +79,7 @@ pub struct Settings {
     pauses: OrdMap<Option<AccountName>, Arc<(Pause, Mark)>>,
     guards: Option<Arc<Guards>>,
     locks: OrdMap<AccountName, Arc<(Vec<Lock>, Mark)>>,
+    calendar: Arc<Calendar>,
     marks: OrdMap<Topic, Mark>,
     newest: Option<Mark>,
 }
@@ -119,8 +124,17 @@ impl Settings {
             (Topic::Locks(account), Setting::Locks(locks)) => {
                 self.locks.insert(account.clone(), Arc::new((locks, mark)));
             }
+            (Topic::Calendar, Setting::Calendar(calendar)) => self.calendar = Arc::new(calendar),
             // A reader of documents gives each topic a setting of its own.
-            (Topic::State(_) | Topic::Account(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_), _) => return,
+            (
+                Topic::State(_)
+                | Topic::Account(_)
+                | Topic::Pause(_)
+                | Topic::Guards
+                | Topic::Locks(_)
+                | Topic::Calendar,
+                _,
+            ) => return,
         }
         self.newest = Some(self.newest.map_or(mark, |newest| newest.newest(mark)));
         if is_there {
@@ -205,6 +219,11 @@ impl Settings {
     /// What of an account changed by other than trades, as long as nobody released it, and the newest revision about that.
     pub fn locks(&self, account: &AccountName) -> Option<(&[Lock], Mark)> {
         self.locks.get(account).map(|locks| (&locks.0[..], locks.1))
+    }
+
+    /// On which days the exchanges trade, as far as that is known.
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
     }
 
     /// What is looked at before a push counts.

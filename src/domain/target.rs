@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::account::{Account, Adjustments, Fresh};
 use super::board::{self, Board};
 use super::book::{Book, Mark, Strategy};
-use super::calendar::{Day, trading_day_before, trading_day_began};
+use super::calendar::{Calendar, Day};
 use super::code::{Code, Instrument};
 use super::decimal::{Amount, Decimal, Scaled, Volume};
 use super::lock::Lock;
@@ -17,6 +17,9 @@ use super::moment::Moment;
 use super::settings::Settled;
 use super::state::State;
 use super::strategy::{Kind, StrategyId, StrategyName};
+
+/// The golden ratio: it spreads small numbers over all bits.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Strategies that an account names and nobody ever heard of, or that are closed: what is wanted is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -145,17 +148,48 @@ impl Line {
     }
 }
 
+/// The trading day that a target is made on.
+struct Today<'a> {
+    calendar: &'a Calendar,
+    /// When it began.
+    began: Moment,
+    /// When the one before began, at the earliest: what was dropped since then may not have been traded yet.
+    recently: Moment,
+}
+
+impl<'a> Today<'a> {
+    fn new(calendar: &'a Calendar, now: Moment) -> Self {
+        let began = calendar.trading_day_began(now);
+        let recently = calendar.trading_day_surely_before(Day::of(began)).begins_at();
+        Self { calendar, began, recently }
+    }
+
+    /// Stands for all of it that decides about a target.
+    const fn fingerprint(&self) -> u64 {
+        self.began.as_micros().unsigned_abs() ^ self.recently.as_micros().unsigned_abs().wrapping_mul(GOLDEN)
+    }
+
+    /// Whether a moment is of this day.
+    fn has(&self, at: Moment) -> bool {
+        self.calendar.trading_day_began(at) == self.began
+    }
+
+    /// Whether a moment is of a day to come.
+    fn is_before(&self, at: Moment) -> bool {
+        self.calendar.trading_day_began(at) > self.began
+    }
+}
+
 /// Whether a strategy's word is of today: a word that a clock put into the days to come is of none. What the operator made flat
 /// is the operator's word.
-fn has_spoken(book: &Book, strategy: &Strategy, began: Moment) -> bool {
-    strategy.told.spoken_at.is_some_and(|at| trading_day_began(at) == began)
-        || book.settings().state(&strategy.name) == State::Flat
+fn has_spoken(book: &Book, strategy: &Strategy, today: &Today<'_>) -> bool {
+    strategy.told.spoken_at.is_some_and(|at| today.has(at)) || book.settings().state(&strategy.name) == State::Flat
 }
 
 /// Whether a strategy's own word is newer than a lock, and not one of the days to come. What the operator did to its list
 /// answers nothing, nor does a push that waits.
-fn has_spoken_since(strategy: &Strategy, lock: &Lock, began: Moment) -> bool {
-    let is_newer = |at: Moment| at > lock.at && trading_day_began(at) <= began;
+fn has_spoken_since(strategy: &Strategy, lock: &Lock, today: &Today<'_>) -> bool {
+    let is_newer = |at: Moment| at > lock.at && !today.is_before(at);
     strategy.told.spoken_at.is_some_and(is_newer) && strategy.last_push_at.is_some_and(is_newer)
 }
 
@@ -184,25 +218,25 @@ impl Book {
         }
     }
 
-    /// How fresh an account's target is, without adding it up. `began` is when the trading day began.
+    /// How fresh an account's target is at `now`, without adding it up.
     ///
     /// # Errors
     /// When nothing is known of what one of its strategies wants.
-    pub fn target_mark(&self, settled: &Settled, began: Moment) -> Result<TargetMark, Incomplete> {
+    pub fn target_mark(&self, settled: &Settled, now: Moment) -> Result<TargetMark, Incomplete> {
         let account = &settled.account;
         let followed = self.followed(account)?;
+        let today = Today::new(self.settings().calendar(), now);
         let (locks, locked) = self.settings().locks(&settled.name).unzip();
         let mut mark = locked.map_or(settled.mark, |locked| settled.mark.newest(locked));
-        let mut spoken = began.as_micros().unsigned_abs();
-        spoken ^= self.reported_fingerprint(&settled.name);
+        let mut spoken = today.fingerprint() ^ self.reported_fingerprint(&settled.name);
         for (strategy, _) in followed.values() {
             mark = mark.newest(strategy.mark);
-            // The golden ratio spreads small numbers over all bits.
-            let number = strategy.id.get().unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            if account.fresh == Fresh::Today && has_spoken(self, strategy, began) {
+            let number = strategy.id.get().unsigned_abs().wrapping_mul(GOLDEN);
+            if account.fresh == Fresh::Today && has_spoken(self, strategy, &today) {
                 spoken ^= number.rotate_left(17);
             }
-            let since = locks.unwrap_or_default().iter().filter(|lock| has_spoken_since(strategy, lock, began)).count();
+            let since =
+                locks.unwrap_or_default().iter().filter(|lock| has_spoken_since(strategy, lock, &today)).count();
             spoken ^= number.rotate_left(29).wrapping_mul(since as u64);
         }
         let overlays = match &account.adjustments {
@@ -217,14 +251,14 @@ impl Book {
         Ok(TargetMark { mark: overlays.map_or(mark, |overlays| mark.newest(overlays)), spoken })
     }
 
-    /// What an account is to hold. `began` is when the trading day began.
+    /// What an account is to hold at `now`.
     ///
     /// # Errors
     /// When nothing is known of what one of its strategies wants.
-    pub fn target(&self, settled: &Settled, began: Moment) -> Result<Target, Incomplete> {
+    pub fn target(&self, settled: &Settled, now: Moment) -> Result<Target, Incomplete> {
         let account = &settled.account;
         let followed = self.followed(account)?;
-        let mark = self.target_mark(settled, began)?.mark;
+        let (mark, today) = (self.target_mark(settled, now)?.mark, Today::new(self.settings().calendar(), now));
         let overlays = self.overlays(&account.adjustments).map(|overlay| (overlay.id, (overlay, Decimal::ONE)));
         let taken: BTreeMap<_, _> = followed.into_iter().chain(overlays).collect();
         let mut sheet = Sheet::default();
@@ -236,7 +270,7 @@ impl Book {
         let protected: HashMap<Instrument, Option<Decimal>> =
             account.protected.iter().map(|one| (one.code.instrument(), one.volume)).collect();
         let lines: Vec<TargetLine> =
-            sheet.lines.into_iter().map(|line| self.finished(line, settled, &protected, began)).collect();
+            sheet.lines.into_iter().map(|line| self.finished(line, settled, &protected, &today)).collect();
         let named: HashSet<Instrument> = lines.iter().map(|line| line.code.instrument()).collect();
         let beside = account.protected.iter().filter(|own| !named.contains(&own.code.instrument()));
         let owned = beside.filter_map(|own| Some((own.code.clone(), own.volume?))).collect();
@@ -289,13 +323,13 @@ impl Book {
         line: Line,
         settled: &Settled,
         protected: &HashMap<Instrument, Option<Decimal>>,
-        began: Moment,
+        today: &Today<'_>,
     ) -> TargetLine {
         let instrument = line.code.instrument();
         let own = protected.get(&instrument).copied();
         let whole = line.exact.floor().max(Volume::default());
         let whole = if line.is_scaled {
-            board::round(Board::of_at(&instrument, Day::of(began)), whole, settled.account.rounding)
+            board::round(Board::of_at(&instrument, Day::of(today.began)), whole, settled.account.rounding)
         } else {
             whole
         };
@@ -305,9 +339,9 @@ impl Book {
         } else if instrument.exchange().is_none() {
             Some(LineHold { reason: HoldReason::UnknownCode, since: settled.mark.updated_at })
         } else {
-            self.unexplained(&line, &instrument, settled, began).or_else(|| {
-                let silent = self.silent(&line, settled, began);
-                (!silent.is_empty()).then_some(LineHold { reason: HoldReason::NotFresh(silent), since: began })
+            self.unexplained(&line, &instrument, settled, today).or_else(|| {
+                let silent = self.silent(&line, settled, today);
+                (!silent.is_empty()).then_some(LineHold { reason: HoldReason::NotFresh(silent), since: today.began })
             })
         };
         TargetLine {
@@ -323,13 +357,19 @@ impl Book {
     }
 
     /// A change of what is held of a line that no trade explains, and that not all whom it concerns have answered with a push.
-    fn unexplained(&self, line: &Line, instrument: &Instrument, settled: &Settled, began: Moment) -> Option<LineHold> {
+    fn unexplained(
+        &self,
+        line: &Line,
+        instrument: &Instrument,
+        settled: &Settled,
+        today: &Today<'_>,
+    ) -> Option<LineHold> {
         let hold = |shares, since| LineHold { reason: HoldReason::UnexplainedChange(shares), since };
         let (locks, _) = self.settings().locks(&settled.name).unwrap_or((&[], settled.mark));
         if let Some(lock) = locks.iter().find(|lock| lock.code.instrument() == *instrument) {
-            let concerned = concerned(line, began);
+            let concerned = concerned(line, today);
             let answered =
-                concerned.iter().all(|name| self.strategy(name).is_some_and(|one| has_spoken_since(one, lock, began)));
+                concerned.iter().all(|name| self.strategy(name).is_some_and(|one| has_spoken_since(one, lock, today)));
             if concerned.is_empty() || !answered {
                 return Some(hold(lock.shares, lock.at));
             }
@@ -339,13 +379,13 @@ impl Book {
     }
 
     /// Whose word on a line is not of today, of those whom it concerns.
-    fn silent(&self, line: &Line, settled: &Settled, began: Moment) -> Vec<StrategyName> {
+    fn silent(&self, line: &Line, settled: &Settled, today: &Today<'_>) -> Vec<StrategyName> {
         if settled.account.fresh == Fresh::Any {
             return Vec::new();
         }
-        let has_spoken = |name: &&StrategyName| self.strategy(name).is_some_and(|one| has_spoken(self, one, began));
+        let has_spoken = |name: &&StrategyName| self.strategy(name).is_some_and(|one| has_spoken(self, one, today));
         let mut silent: Vec<StrategyName> =
-            concerned(line, began).into_iter().filter(|name| !has_spoken(name)).cloned().collect();
+            concerned(line, today).into_iter().filter(|name| !has_spoken(name)).cloned().collect();
         silent.dedup();
         silent
     }
@@ -353,13 +393,12 @@ impl Book {
 
 /// Whom a line concerns: those who want it, and those who wanted it last. A strategy that dropped it on the trading day before
 /// counts among those: what it dropped may not have been traded yet.
-fn concerned(line: &Line, began: Moment) -> Vec<&StrategyName> {
-    let recently = trading_day_before(Day::of(began)).begins_at();
+fn concerned<'a>(line: &'a Line, today: &Today<'_>) -> Vec<&'a StrategyName> {
     let last = line.droppers.iter().map(|(_, at)| *at).max().filter(|_| line.wanters.is_empty());
     let dropped = line
         .droppers
         .iter()
-        .filter(|(name, at)| (*at >= recently || Some(*at) == last) && !line.wanters.contains(name));
+        .filter(|(name, at)| (*at >= today.recently || Some(*at) == last) && !line.wanters.contains(name));
     line.wanters.iter().chain(dropped.map(|(name, _)| name)).collect()
 }
 

@@ -1,10 +1,10 @@
 //! What deserves somebody's attention.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use super::board::Board;
 use super::book::{Book, Strategy};
+use super::calendar::{Calendar, Day};
 use super::decimal::Volume;
 use super::hold::Hold;
 use super::moment::Moment;
@@ -33,18 +33,23 @@ pub enum Attention<'a> {
     OddLots(Vec<&'a TotalLine>),
     /// The strategy should have pushed by now.
     Silent(&'a Strategy),
+    /// Whether it should have is not known: it has not pushed since days of which the calendar says nothing.
+    PerhapsSilent(&'a Strategy),
     /// A push waits for the operator.
     Waiting(&'a StrategyName, &'a Hold),
 }
 
 /// What deserves attention in a book, whose whole total is given.
-pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], heard: &Range<Moment>) -> Vec<Attention<'a>> {
+pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected) -> Vec<Attention<'a>> {
     let examples = book.takes_demo(&Selection::All).then_some(Attention::Examples);
     let below_zero = total.iter().filter(|line| line.volume < Volume::default()).map(Attention::BelowZero);
     let odd: Vec<&TotalLine> = total.iter().filter(|line| is_odd_lot(line)).collect();
     let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
-    let silent = book.strategies().map(|strategy| &**strategy).filter(|strategy| is_silent(strategy, heard));
-    let silent = silent.map(Attention::Silent);
+    let silent = book.strategies().filter_map(|strategy| match expected.of(strategy) {
+        Hearing::InTime => None,
+        Hearing::Silent => Some(Attention::Silent(strategy)),
+        Hearing::Unknown => Some(Attention::PerhapsSilent(strategy)),
+    });
     let waiting = book.settings().holds().map(|(name, hold)| Attention::Waiting(name, hold));
     waiting
         .take(MOST_WAITING)
@@ -55,16 +60,55 @@ pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], heard: &Range<Momen
         .collect()
 }
 
-/// When a strategy was last heard that is not silent at `now`, where a push has been due since a moment. A push that seems
-/// to lie far ahead was stamped by a clock that is right again, and says nothing about when it came.
-pub fn heard_in_time(since: Moment, now: Moment) -> Range<Moment> {
-    since..now.plus(WRONG_ZONE)
+/// Whether a strategy was heard when it should have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// It was.
+    InTime,
+    /// It was not.
+    Silent,
+    /// It was not since a day of which the calendar does not know whether the exchanges traded.
+    Unknown,
 }
 
-/// Whether a strategy should have pushed by now. What people write is never late: overlays, and strategies of which no
-/// program was ever heard.
-pub fn is_silent(strategy: &Strategy, heard: &Range<Moment>) -> bool {
-    strategy.name.kind() == Kind::Ordinary && strategy.last_push_at.is_some_and(|at| !heard.contains(&at))
+/// Since when a strategy should have been heard: it may be silent since the last trading day before today, but not for all of
+/// it.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// At the latest and at the earliest that day began: the calendar may not know which it was.
+    perhaps_since: Moment,
+    surely_since: Moment,
+    /// A push that seems to lie beyond was stamped by a clock that is right again, and says nothing about when it came.
+    until: Moment,
+}
+
+impl Expected {
+    /// What is expected at `now`.
+    pub fn at(calendar: &Calendar, now: Moment) -> Self {
+        let today = Day::of(now);
+        Self {
+            perhaps_since: calendar.trading_day_before(today).begins_at(),
+            surely_since: calendar.trading_day_surely_before(today).begins_at(),
+            until: now.plus(WRONG_ZONE),
+        }
+    }
+
+    /// Whether a strategy was heard. What people write is never late: overlays, and strategies of which no program was ever
+    /// heard.
+    pub fn of(&self, strategy: &Strategy) -> Hearing {
+        match strategy.last_push_at {
+            Some(at) if strategy.name.kind() == Kind::Ordinary => {
+                if at < self.surely_since || at >= self.until {
+                    Hearing::Silent
+                } else if at < self.perhaps_since {
+                    Hearing::Unknown
+                } else {
+                    Hearing::InTime
+                }
+            }
+            _ => Hearing::InTime,
+        }
+    }
 }
 
 /// How far the clock is behind the newest change of anything, when it is: it ran ahead once, and was put right. Until it has caught
@@ -126,10 +170,12 @@ mod tests {
                 lines.iter().map(|line| format!("{}={}", line.code, line.volume)).collect::<Vec<_>>().join(" ")
             }
             Attention::Silent(strategy) => format!("{} silent", strategy.name),
+            Attention::PerhapsSilent(strategy) => format!("{} perhaps silent", strategy.name),
             Attention::Waiting(name, _) => format!("{name} waits"),
         };
-        let heard = heard_in_time(Moment::from_micros(10), NOW);
-        attention(&book, &total, &heard).iter().map(words).collect()
+        let since = Moment::from_micros(10);
+        let expected = Expected { perhaps_since: since, surely_since: since, until: NOW.plus(WRONG_ZONE) };
+        attention(&book, &total, &expected).iter().map(words).collect()
     }
 
     #[test]
@@ -143,6 +189,32 @@ mod tests {
     fn who_never_pushed_is_not_silent() {
         let by_hand = Strategy { last_push_at: None, ..(*strategy(1, "alpha", 1, &[])).clone() };
         assert_eq!(told([Arc::new(by_hand)]), [""; 0]);
+    }
+
+    #[test]
+    fn who_was_heard_on_the_trading_day_before_is_not_silent() {
+        let calendar = Calendar::default();
+        let at = |date: &str| date.parse::<Day>().unwrap().at("09:00".parse().unwrap());
+        for (pushed, now, hearing) in [
+            ("2026-01-09", "2026-01-12", Hearing::InTime),
+            ("2026-01-08", "2026-01-12", Hearing::Silent),
+            ("2026-01-09", "2026-01-11", Hearing::InTime),
+            ("2026-01-09", "2026-01-13", Hearing::Silent),
+            // The first morning after a holiday, and a day within it.
+            ("2026-09-30", "2026-10-08", Hearing::InTime),
+            ("2026-09-30", "2026-10-09", Hearing::Silent),
+            ("2026-09-29", "2026-10-05", Hearing::Silent),
+            ("2025-12-31", "2026-01-05", Hearing::InTime),
+            // Nothing is known of the Friday in between.
+            ("2026-12-31", "2027-01-04", Hearing::Unknown),
+            ("2027-01-01", "2027-01-04", Hearing::InTime),
+            ("2026-12-30", "2027-01-04", Hearing::Silent),
+            // No closure was ever so long.
+            ("2027-02-01", "2027-03-01", Hearing::Silent),
+        ] {
+            let heard = strategy(1, "alpha", at(pushed).as_micros(), &[]);
+            assert_eq!(Expected::at(&calendar, at(now)).of(&heard), hearing, "{pushed} {now}");
+        }
     }
 
     #[test]

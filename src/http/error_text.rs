@@ -400,7 +400,7 @@ fn denied_text(refused: &Denied) -> Text {
         Denied::BoundKey(account) => (
             S::FORBIDDEN,
             "bound_key",
-            format!("该密钥绑定账户 {account}: 只能读取该账户的目标并上报").into(),
+            format!("该密钥绑定账户 {account}: 只能读取该账户的目标和交易日历，并上报").into(),
         ),
         Denied::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "暂时无法验证凭证，请稍后重试".into()),
     };

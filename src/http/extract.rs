@@ -22,7 +22,9 @@ use super::places::Places;
 use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer, cookies};
 use crate::auth::Denied;
 use crate::auth::reach::Source;
-use crate::auth::rights::{AccountReader, Admission, Claim, Operator, Pusher, Reader, Reporter, Sender, TotalReader};
+use crate::auth::rights::{
+    AccountReader, Admission, CalendarReader, Claim, Operator, Pusher, Reader, Reporter, Sender, TotalReader,
+};
 use crate::auth::token::Bound;
 use crate::domain::account::AccountName;
 use crate::domain::revision::Revision;
@@ -113,6 +115,15 @@ impl FromRequestParts<AppState> for Reader {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
         let jar = CookieJar::from_headers(&parts.headers);
         Ok(state.gate.reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
+    }
+}
+
+impl FromRequestParts<AppState> for CalendarReader {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        let jar = CookieJar::from_headers(&parts.headers);
+        Ok(state.gate.calendar_reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
     }
 }
 

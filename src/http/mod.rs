@@ -166,6 +166,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         )
         .route("/api/v1/pause", post(api::states::pause))
         .route("/api/v1/guards", put(api::guards::set))
+        .route("/api/v1/calendar", put(api::calendar::set))
         .route("/api/v1/guards/trial", post(api::guards::trial))
         .route("/api/v1/holds/{id}/approve", post(api::holds::approve))
         .route("/api/v1/holds/{id}/discard", post(api::holds::discard))
@@ -199,6 +200,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/accounts/{name}/drift", get(api::drift::drift))
         .route("/api/v1/accounts/{name}/drift.csv", get(api::drift::csv))
         .route("/api/v1/accounts/{name}/locks", get(api::drift::locks))
+        .route("/api/v1/calendar", get(api::calendar::days))
         .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info));

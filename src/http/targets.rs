@@ -14,7 +14,6 @@ use crate::clock::Clock;
 use crate::desk::terminals::Waiting;
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::code::Notation;
 use crate::domain::settings::Settled;
 use crate::domain::target::TargetMark;
@@ -105,7 +104,7 @@ impl Question for OfTarget {
         if let Shape::Total(notation) = self.shape {
             unless_never_traded(settled, notation)?;
         }
-        Ok(Some(tagged(book.target_mark(settled, trading_day_began(self.clock.now()))?)))
+        Ok(Some(tagged(book.target_mark(settled, self.clock.now())?)))
     }
 
     fn making(&self) -> Making {
@@ -113,7 +112,7 @@ impl Question for OfTarget {
     }
 
     fn make(&self, book: &Book, state: &AppState) -> Result<Prepared, AppError> {
-        let target = book.target(self.settled(book)?, trading_day_began(self.clock.now()))?;
+        let target = book.target(self.settled(book)?, self.clock.now())?;
         match self.shape {
             Shape::Lines(notation) => {
                 state.answers.prepare(&TargetAnswer::new(&self.account, &target, notation, &state.zone))

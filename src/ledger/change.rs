@@ -1,6 +1,7 @@
 //! A change that somebody asks for, and what becomes of it.
 
 use crate::domain::account::{Account, AccountName};
+use crate::domain::calendar::Calendar;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::guard::{Finding, Guards};
@@ -130,6 +131,8 @@ pub enum Document {
     Schedule(StrategyName, Option<Schedule>),
     /// What is locked of an account, without one instrument, or with None without any.
     Released(AccountName, Option<Code>),
+    /// On which days the exchanges trade.
+    Calendar(Calendar),
 }
 
 impl Document {
@@ -141,6 +144,7 @@ impl Document {
             Self::Pause(account, _) => Topic::Pause(account.clone()),
             Self::Schedule(strategy, _) => Topic::Schedule(strategy.clone()),
             Self::Released(account, _) => Topic::Locks(account.clone()),
+            Self::Calendar(_) => Topic::Calendar,
         }
     }
 
@@ -149,7 +153,9 @@ impl Document {
         match self {
             Self::Account(_, None) | Self::Schedule(_, None) => RevisionKind::Withdraw,
             Self::Released(..) => RevisionKind::Release,
-            Self::Account(..) | Self::Guards(_) | Self::Pause(..) | Self::Schedule(..) => RevisionKind::Set,
+            Self::Account(..) | Self::Guards(_) | Self::Pause(..) | Self::Schedule(..) | Self::Calendar(_) => {
+                RevisionKind::Set
+            }
         }
     }
 }

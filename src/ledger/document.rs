@@ -68,6 +68,7 @@ impl DocumentState {
             Topic::Pause(_) => read(body).and_then(|pause| present(pause).map(Setting::Pause)),
             Topic::Guards => read(body).and_then(|guards| present(guards).map(Setting::Guards)),
             Topic::Locks(_) => read(body).map(|locks| Setting::Locks(locks.unwrap_or_default())),
+            Topic::Calendar => read(body).and_then(|calendar| present(calendar).map(Setting::Calendar)),
         };
         understood.map_err(|error| error.to_string())
     }

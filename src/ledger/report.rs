@@ -9,7 +9,6 @@ use super::document::write;
 use super::draft::{Draft, Origin};
 use super::fields::Fields;
 use crate::domain::account::AccountName;
-use crate::domain::calendar::trading_day_began;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::lock::Lock;
 use crate::domain::report::Report;
@@ -81,8 +80,8 @@ impl Draft {
         if let Some(before) = before.as_ref().filter(|before| report.at < before.at && before.at <= latest) {
             return Err(Rejected::StaleReport { last: before.at });
         }
-        let (settled, began) = (Arc::clone(settled), trading_day_began(self.now));
-        let target = book.target(&settled, began).ok();
+        let settled = Arc::clone(settled);
+        let target = book.target(&settled, self.now).ok();
         let step = Reported::follow(before.as_deref(), report, self.now, target.as_ref());
         self.ledger.book.report(account.clone(), Arc::new(step.reported.clone()));
         let locked = step.unexplained.clone();
@@ -90,7 +89,7 @@ impl Draft {
         self.lock(&account, &locked, target.as_ref(), Origin { kind: RevisionKind::Lock, actor, address, note: None });
         let attributed = self.attribute(&account, before.as_deref(), &step, target.as_ref(), &settled);
         self.appended.reports.push(FiledStep { account, step, attributed });
-        let mark = self.ledger.book.target_mark(&settled, began).ok();
+        let mark = self.ledger.book.target_mark(&settled, self.now).ok();
         Ok(Filed { target: mark.map(|mark| mark.mark.revision), locked, contradicting })
     }
 

@@ -68,6 +68,7 @@ impl Draft {
                 let rest = self.locked_without(account, code.as_ref())?;
                 (Some(write(&rest)), rest.len())
             }
+            Document::Calendar(calendar) => (Some(write(calendar)), calendar.open().len() + calendar.closed().len()),
         })
     }
 

@@ -207,6 +207,7 @@ fn act() -> impl Strategy<Value = Act> {
             Some(serde_json::from_str(r#"{"by": ["09:35"]}"#).unwrap()),
         ),
         Document::Schedule(StrategyName::parse("alpha").unwrap(), None),
+        Document::Calendar(serde_json::from_str(r#"{"open": [], "closed": ["2026-10-08"]}"#).unwrap()),
     ];
     prop_oneof![
         8 => push,

@@ -14,6 +14,7 @@ from world import LOT, PRICE
 
 KEY = "executor-key"
 TARGET, REPORT = f"/api/v1/accounts/{ACCOUNT}/target", f"/api/v1/accounts/{ACCOUNT}/report"
+CALENDAR = "/api/v1/calendar"
 DRIP_SECONDS = 15.0
 ORDER_STATES = {"working", "filled", "cancelled", "rejected"}
 # How long who waits for something new is kept, so that it does not ask without end.
@@ -56,6 +57,8 @@ class Server(Handler):
         with self.world.lock:
             self.world.advance()
             self.check_names()
+            if path.path == CALENDAR:
+                return self.answer(200, {"days": calendar_days(path.query)})
             if path.path != TARGET:
                 self.world.wrong(f"it asks for {path.path}")
                 return self.answer(404, {"error": "not_found", "code": "not_found", "message": "no such page"})
@@ -142,6 +145,12 @@ class Server(Handler):
             return self.answer(400, {"error": problems[0], "code": "invalid_report", "message": problems[0]})
         self.world.reports.append(report)
         return self.answer(200, {"stored": True, "target_revision": report.get("revision"), "warnings": []})
+
+
+def calendar_days(query):
+    """The one day that is asked about, of which this server knows nothing."""
+    day = urllib.parse.parse_qs(query).get("from", [None])[0]
+    return [{"day": day, "answer": "unknown", "source": None}]
 
 
 def wrong_in(report):

@@ -211,7 +211,10 @@ async fn files_have_a_line_for_each_part_and_each_day() {
     let text = String::from_utf8_lossy(&csv.bytes).into_owned();
     assert_eq!(text.lines().count(), 3);
     assert!(
-        text.lines().nth(2).unwrap().starts_with("beta,000001.SZ,平安银行,900,900,10.23,10.3,2026-01-05 13:00:00.000001,"),
+        text.lines()
+            .nth(2)
+            .unwrap()
+            .starts_with("beta,000001.SZ,平安银行,900,900,10.23,10.3,2026-01-05 13:00:00.000001,"),
         "{text}"
     );
     let csv = desk.app.get("/api/v1/strategies/beta/performance.csv?from=2026-01-01&to=2026-01-31").await;

@@ -6,6 +6,7 @@ mod accounts;
 mod answers;
 mod app;
 mod attribution;
+mod calendar;
 mod clients;
 mod conflicts;
 mod connections;

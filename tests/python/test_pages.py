@@ -411,6 +411,8 @@ PAGES = {
     "settings": "/strategies/frozen/settings",
     "holds": "/holds",
     "guards": "/guards",
+    "calendar": "/calendar?year=2026",
+    "calendar-unknown": "/calendar?year=2030",
     "accounts": "/accounts",
     "account": "/accounts/main?strategy=alpha&wanted=500000",
     "account-incomplete": "/accounts/incomplete",
@@ -497,6 +499,11 @@ def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
     one.page.locator("button[value=try]").click()
     one.page.wait_for_selector(".fault")
     look("guards-faults")
+    one.open("/calendar?year=2026")
+    one.page.fill("#from", "2026-11-07")
+    one.page.locator("button[value=days]").click()
+    one.page.wait_for_selector(".fault")
+    look("calendar-faults")
     one.open("/adjustment")
     one.type_row(2, code="abc", volume="1", cost="1")
     one.context.clear_cookies(name="jq2qmt_session")

@@ -37,6 +37,7 @@ from .terms import (
     seconds,
     text_of,
 )
+from .trading_days import TradingDays
 from .wire import Wire
 
 # Purchases that are short of cash wait this long for sales; then they take what there is.
@@ -62,8 +63,9 @@ def make_session(terminal, options, clock=china_time, out=print):
         lineage=options["LINEAGE"],
     )
     session = Session(terminal, poll, settings, clock, out)
+    wire = Wire(options["SERVER"], options["API_KEY"], name, options["CA_FILE"])
+    session.trading_days = TradingDays(wire)
     if account and options["REPORT"]:
-        wire = Wire(options["SERVER"], options["API_KEY"], name, options["CA_FILE"])
         session.reports = Reports(wire, account, session.journal)
     session.remarks = remarks_on(options)
     return session
@@ -84,7 +86,7 @@ class Session(object):
     def __init__(self, terminal, poll, settings, clock=china_time, out=print):
         self.terminal, self.poll, self.settings, self.clock = terminal, poll, settings, clock
         self.journal, self.ledger, self.steady = Journal(out), Ledger(), Steady(settings.steady)
-        self.reports, self.remarks = None, []
+        self.reports, self.trading_days, self.remarks = None, None, []
         self.quiet_since = None
         self.last_step = None
         self.mutes, self.ask_again = 0, None
@@ -119,8 +121,11 @@ class Session(object):
         if phase(now, self.settings.holidays) == CLOSED:
             self.journal.say("phase", "非交易时间", now)
             return
-        self.journal.settle("phase")
         try:
+            if self.trading_days is not None and self.trading_days.are_closed(now):
+                self.journal.say("phase", "服务器的交易日历：今天休市，不交易", now)
+                return
+            self.journal.settle("phase")
             self.look(now)
         except PollError as refusal:
             self.standing = str(refusal)

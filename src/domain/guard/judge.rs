@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Flips, Guards, Hours, Over, Plain, RuleName, Rules, Span, Then};
 use crate::domain::board::Board;
 use crate::domain::book::Book;
-use crate::domain::calendar::{Day, time_of_day};
+use crate::domain::calendar::{Calendar, Day, time_of_day};
 use crate::domain::code::Instrument;
 use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::fingerprint::Fingerprint;
@@ -41,6 +41,8 @@ pub struct Pushed<'a> {
     pub after: &'a [Position],
     /// When it came.
     pub at: Moment,
+    /// On which days the exchanges trade.
+    pub calendar: &'a Calendar,
     /// Its sequence, where it has one.
     pub sequence: Option<i64>,
     /// The last sequence that was accepted.
@@ -103,6 +105,7 @@ impl Book {
             before: current.map(|current| &current.list),
             after: positions,
             at,
+            calendar: self.settings().calendar(),
             sequence,
             last_sequence,
             last_push_at: self.last_push_at(strategy),
@@ -296,7 +299,7 @@ fn twin(rule: Plain, pushed: &Pushed) -> Option<Finding> {
 
 fn hours(rule: &Hours, pushed: &Pushed) -> Option<Finding> {
     let (day, time) = (Day::of(pushed.at), time_of_day(pushed.at));
-    let is_open = day.is_trading_day() && rule.times.iter().any(|span| span.contains(time));
+    let is_open = pushed.calendar.may_trade(day) && rule.times.iter().any(|span| span.contains(time));
     let times = || rule.times.iter().map(Span::to_string).collect::<Vec<_>>().join(", ");
     (!is_open).then(|| found(RuleName::Hours, rule.then, format!("{day} {time}"), Some(times())))
 }
@@ -313,11 +316,15 @@ fn sequence_leap(rule: Plain, pushed: &Pushed) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
     use crate::domain::strategy::Kind;
+
+    static CALENDAR: LazyLock<Calendar> = LazyLock::new(Calendar::default);
 
     fn number(text: &str) -> Decimal {
         Decimal::parse(text).unwrap()
@@ -369,7 +376,8 @@ mod tests {
     fn push<'a>(strategy: &'a StrategyName, before: Option<&'a PositionList>, after: &'a [Position]) -> Pushed<'a> {
         let at = moment("2026-01-05", "09:35");
         let (sequence, last_sequence, last_push_at, previous, twin) = (None, None, None, None, None);
-        Pushed { strategy, before, after, at, sequence, last_sequence, last_push_at, previous, twin }
+        let calendar = &*CALENDAR;
+        Pushed { strategy, before, after, at, calendar, sequence, last_sequence, last_push_at, previous, twin }
     }
 
     /// Rule, code, value and limit of each finding, as words.
@@ -568,7 +576,11 @@ mod tests {
             let expected = format!("hours: 2026-01-05 {time} > 09:15-11:30, 13:00-15:00");
             assert_eq!(told_at("2026-01-05", time, 59), [expected], "{time}");
         }
-        assert_eq!(told_at("2026-01-04", "09:35", 0), ["hours: 2026-01-04 09:35 > 09:15-11:30, 13:00-15:00"]);
+        for closed in ["2026-01-04", "2026-10-01"] {
+            let expected = format!("hours: {closed} 09:35 > 09:15-11:30, 13:00-15:00");
+            assert_eq!(told_at(closed, "09:35", 0), [expected], "{closed}");
+        }
+        assert_eq!(told_at("2027-01-04", "09:35", 0), [""; 0], "nothing is known of the day");
     }
 
     #[test]

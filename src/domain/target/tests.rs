@@ -10,7 +10,6 @@ use proptest::test_runner::TestCaseError;
 use super::super::account::{AccountName, Protected, Share};
 use super::super::board::Rounding;
 use super::super::book::{Strategy, Told};
-use super::super::calendar::trading_day_began;
 use super::super::position::{Position, PositionList};
 use super::super::report::{Holding, Mode, Report};
 use super::super::reported::Reported;
@@ -26,8 +25,8 @@ const OVERLAYS: [&str; 2] = ["ADJUSTMENT_MAIN", "ADJUSTMENT_B"];
 const CODES: [&str; 8] =
     ["000001.XSHE", "000001.SZ", "600000.SH", "688981.SH", "113050.SH", "430047.BJ", "600000", "204001.SH"];
 
-/// 2026-01-05 10:00 in Shanghai, a Monday.
-const START: Moment = Moment::from_micros(1_767_578_400_000_000);
+/// 2026-12-29 10:00 in Shanghai, a Tuesday: of the days from the Friday on the calendar knows nothing.
+const START: Moment = Moment::from_micros(1_798_509_600_000_000);
 
 type List = Vec<(&'static str, &'static str, String)>;
 
@@ -42,6 +41,8 @@ enum Event {
     Settle(&'static str, State),
     /// So many minutes pass.
     Wait(u64),
+    /// The operator calls a day closed, so many days off, or takes that back.
+    Close(i64),
 }
 
 fn list() -> impl Generated<Value = List> {
@@ -62,6 +63,7 @@ fn event() -> impl Generated<Value = Event> {
         1 => any().prop_map(Event::Remove),
         3 => (ordinary(), state).prop_map(|(name, state)| Event::Settle(name, state)),
         3 => (0..4000_u64).prop_map(Event::Wait),
+        1 => (-12..2_i64).prop_map(Event::Close),
     ]
 }
 
@@ -157,7 +159,7 @@ impl World {
     }
 
     fn began(&self) -> Moment {
-        trading_day_began(self.now)
+        self.book.settings().calendar().trading_day_began(self.now)
     }
 
     fn mark(&mut self) -> Mark {
@@ -186,12 +188,13 @@ impl World {
             Event::Repeat(of) => self.repeat(&name(of)),
             Event::Remove(of) => self.remove(&name(of)),
             Event::Settle(of, state) => self.settle(&name(of), *state),
+            Event::Close(ahead) => self.close(Day::of(self.now).after(*ahead)),
         }
     }
 
     /// The account's terminal, which knows its newest target, reports what it holds; what is unexplained is locked.
     fn report(&mut self, settled: &Settled, held: &HashMap<&'static str, i64>) {
-        let target = self.book.target(settled, self.began()).ok();
+        let target = self.book.target(settled, self.now).ok();
         let holding = |(code, volume): (&&str, &i64)| Holding {
             code: code_of(code),
             volume: *volume * 100,
@@ -219,6 +222,16 @@ impl World {
             let mark = self.mark();
             self.book.settings_mut().settle(Topic::Locks(settled.name.clone()), Setting::Locks(locks), mark);
         }
+    }
+
+    fn close(&mut self, day: Day) {
+        let mut closed = self.book.settings().calendar().closed().clone();
+        if !closed.remove(&day) {
+            closed.insert(day);
+        }
+        let calendar = Calendar::new(BTreeSet::new(), closed, None).unwrap();
+        let mark = self.mark();
+        self.book.settings_mut().settle(Topic::Calendar, Setting::Calendar(calendar), mark);
     }
 
     fn settle(&mut self, of: &StrategyName, state: State) {
@@ -290,7 +303,8 @@ impl World {
         let wanted: BTreeSet<&StrategyName> = named().filter(|name| self.holds(name, instrument)).collect();
         let dropped = |name: &StrategyName| self.dropped.get(&(name.clone(), instrument.clone())).copied();
         let last = named().filter(|_| wanted.is_empty()).filter_map(dropped).max();
-        let day_before = trading_day_before(Day::of(self.began())).begins_at();
+        let calendar = self.book.settings().calendar();
+        let day_before = calendar.trading_day_surely_before(Day::of(self.began())).begins_at();
         let wanted_last = named().filter(|name| dropped(name).is_some_and(|at| at >= day_before || Some(at) == last));
         let asked = wanted.iter().copied().chain(wanted_last);
         let is_silent = |name: &&StrategyName| {
@@ -368,7 +382,7 @@ proptest! {
         let mut world = World::new();
         for event in &events {
             world.take(event);
-            let Ok(target) = world.book.target(&settled, world.began()) else { continue };
+            let Ok(target) = world.book.target(&settled, world.now) else { continue };
             let mut seen = HashSet::new();
             for line in &target.lines {
                 prop_assert!(seen.insert(line.code.instrument()), "an instrument stands once");
@@ -404,7 +418,7 @@ proptest! {
             costs: None,
             broker: None,
         };
-        let target = world.book.target(&settled(account), world.began()).unwrap();
+        let target = world.book.target(&settled(account), world.now).unwrap();
         let total = world.book.total(&Selection::Ordinary).unwrap();
         let wanted = target.lines.iter().filter(|line| !line.volume.is_zero());
         let line = |line: &TargetLine| (line.code.clone(), line.name.clone(), line.volume, line.average.map(f64::to_bits));
@@ -426,7 +440,7 @@ proptest! {
                 .filter(|name| world.book.strategy(name).is_none() || world.state(name) == State::Closed)
                 .collect();
             let (target, mark) =
-                (world.book.target(&settled, world.began()), world.book.target_mark(&settled, world.began()));
+                (world.book.target(&settled, world.now), world.book.target_mark(&settled, world.now));
             if missing.is_empty() {
                 prop_assert!(target.is_ok() && mark.is_ok());
             } else {
@@ -449,8 +463,8 @@ proptest! {
             if let Some(held) = held {
                 world.report(&settled, held);
             }
-            let Ok(target) = world.book.target(&settled, world.began()) else { continue };
-            let mark = world.book.target_mark(&settled, world.began()).unwrap();
+            let Ok(target) = world.book.target(&settled, world.now) else { continue };
+            let mark = world.book.target_mark(&settled, world.now).unwrap();
             prop_assert_eq!(target.mark, mark.mark);
             if let Some((before, _)) = seen.last() {
                 // Terminals take an older revision for a server that was put back.
@@ -471,7 +485,7 @@ proptest! {
         let mut listed: HashSet<Instrument> = HashSet::new();
         for event in &events {
             world.take(event);
-            let Ok(target) = world.book.target(&settled, world.began()) else { continue };
+            let Ok(target) = world.book.target(&settled, world.now) else { continue };
             let lines: HashSet<Instrument> = target.lines.iter().map(|line| line.code.instrument()).collect();
             prop_assert!(lines.is_superset(&listed));
             listed = lines;
@@ -493,7 +507,7 @@ fn a_word_that_a_clock_put_into_the_days_to_come_is_not_of_today() {
     };
     let (settled, mut world) = (settled(account), World::new());
     let hold = |world: &World| {
-        let target = world.book.target(&settled, world.began()).unwrap();
+        let target = world.book.target(&settled, world.now).unwrap();
         target.lines[0].hold.as_ref().map(|hold| hold.reason.clone())
     };
     world.now = START.plus(Duration::from_hours(365 * 24));

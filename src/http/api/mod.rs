@@ -5,6 +5,7 @@ mod as_of;
 pub(super) mod attribution;
 pub(super) mod auth;
 pub(super) mod boards;
+pub(super) mod calendar;
 pub(super) mod conflicts;
 pub(super) mod drift;
 pub(super) mod guards;

@@ -170,7 +170,8 @@ pub(crate) async fn standing(
         since: standing.map(|(_, mark)| time(mark.updated_at)),
         hold: settings.hold(&name).map(|hold| hold.id),
         schedule,
-        punctuality: schedule.map(|schedule| schedule.status(met, last_push_at, state.clock.now())),
+        punctuality: schedule
+            .map(|schedule| schedule.status(met, last_push_at, settings.calendar(), state.clock.now())),
         sequence,
         last_push_at: last_push_at.map(time),
         spoken_at: strategy.and_then(|strategy| strategy.told.spoken_at).map(time),

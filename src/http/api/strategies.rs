@@ -56,7 +56,7 @@ pub(crate) async fn all(Shared(state): Shared<AppState>, _: Reader) -> Response 
         hold: settings.hold(&strategy.name).map(|hold| hold.id),
         punctuality: settings
             .schedule(&strategy.name)
-            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, now)),
+            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), now)),
         strategy_name: strategy.name.as_str(),
         positions_count: strategy.list.len(),
         revision: strategy.mark.revision,

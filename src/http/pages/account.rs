@@ -17,7 +17,6 @@ use super::{html, see_other};
 use crate::desk::terminals::Holder;
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::{Book, Mark};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
@@ -122,10 +121,10 @@ pub(super) async fn page(
     let settled = book.settings().account(&name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?.clone();
     let capital = capital(&book, &settled.account);
     let pause = Paused::of(book.settings(), Some(&name));
-    let began = trading_day_began(state.clock.now());
+    let now = v.now;
     let make = {
         let settled = settled.clone();
-        move || Ok(book.target(&settled, began))
+        move || Ok(book.target(&settled, now))
     };
     let (lines, is_demo, incomplete) = match state.workshop.make(make).await? {
         Ok(target) => (target.lines, target.is_demo, Vec::new()),

@@ -16,7 +16,6 @@ use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
 use crate::desk::terminals::Holder;
 use crate::domain::account::{Account, AccountName};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::state::Pause;
 use crate::domain::strategy::StrategyName;
 
@@ -40,12 +39,12 @@ struct AccountRow {
 
 /// `GET /accounts`
 pub(super) async fn page(State(state): State<AppState>, Reading { v, book }: Reading) -> Response {
-    let (settings, began) = (book.settings(), trading_day_began(state.clock.now()));
+    let settings = book.settings();
     let row = |(name, settled): (&AccountName, &std::sync::Arc<crate::domain::settings::Settled>)| AccountRow {
         path: account_path(name.as_str()),
         account: settled.account.clone(),
         pause: Paused::of(settings, Some(name)),
-        incomplete: book.target_mark(settled, began).err().map(|incomplete| incomplete.0).unwrap_or_default(),
+        incomplete: book.target_mark(settled, v.now).err().map(|incomplete| incomplete.0).unwrap_or_default(),
         holder: state.terminals.holder(name, state.clock.running()),
         name: name.clone(),
     };

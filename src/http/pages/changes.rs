@@ -235,6 +235,7 @@ impl Entry {
                 Topic::Pause(_) => t.topic_pause,
                 Topic::Guards => t.topic_guards,
                 Topic::Locks(_) => t.topic_locks,
+                Topic::Calendar => t.topic_calendar,
             }),
         }
     }
@@ -250,6 +251,7 @@ impl Entry {
             }
             Topic::Pause(None) => "/accounts".to_owned(),
             Topic::Guards => "/guards".to_owned(),
+            Topic::Calendar => "/calendar".to_owned(),
         })
     }
 

@@ -6,6 +6,7 @@ mod account_settings;
 mod accounts;
 mod adjustment;
 mod assets;
+mod calendar;
 mod changes;
 mod chart;
 mod confirm;
@@ -65,6 +66,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/accounts/{name}/delete", get(account::ask_delete))
         .route("/accounts/{name}/pause", get(account::to_page))
         .route("/accounts/{name}/release", get(account::to_page))
+        .route("/calendar", get(calendar::page))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
         .route("/holds/discard", get(async || see_other("/holds")))
@@ -84,6 +86,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/holds/approve", post(holds::approve))
         .route("/holds/discard", post(holds::discard))
         .route("/adjustment", post(adjustment::edit))
+        .route("/calendar", post(calendar::edit))
         .route("/guards", post(guards::edit))
         .route("/pause", post(accounts::pause))
         .route("/accounts/{name}/settings", post(account_settings::edit))

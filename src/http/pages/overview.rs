@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 
 use askama::Template;
@@ -18,12 +17,13 @@ use super::links::strategy_path;
 use super::view::{Reading, View};
 use super::{format, html, links};
 use crate::domain::book::{Book, Strategy};
+use crate::domain::calendar::Day;
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::moment::Moment;
 use crate::domain::strategy::Kind;
 use crate::domain::total::{Selection, TotalLine};
-use crate::domain::watch::{Attention, attention, clock_behind, heard_in_time, is_silent};
+use crate::domain::watch::{Attention, Expected, Hearing, attention, clock_behind};
 use crate::log;
 
 /// How many lines of a table stand on one page.
@@ -198,8 +198,8 @@ pub(super) async fn page(
     let (search, sort) = (query.q.to_string(), Sort::parse(&query));
     let total = book.total(&Selection::All)?;
     let invested = total.lines.iter().fold(Amount::default(), |sum, line| sum + line.amount);
-    let heard = heard_in_time(state.zone.last_weekday_before(v.now), v.now);
-    let warnings = warnings(&state, &v, &book, &total.lines, &heard).await?;
+    let expected = Expected::at(book.settings().calendar(), v.now);
+    let warnings = warnings(&state, &v, &book, &total.lines, &expected).await?;
 
     let wanted = search.to_lowercase();
     let says = |text: &str| text.to_lowercase().contains(&wanted);
@@ -218,7 +218,7 @@ pub(super) async fn page(
     let found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
-    let row = |strategy: &Arc<Strategy>| strategy_row(strategy, &heard);
+    let row = |strategy: &Arc<Strategy>| strategy_row(strategy, &expected);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let (known, demo) = (total.known, book.takes_demo(&Selection::All));
     let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
@@ -276,7 +276,7 @@ fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64) -> TotalRow {
     }
 }
 
-fn strategy_row(strategy: &Strategy, heard: &Range<Moment>) -> StrategyRow {
+fn strategy_row(strategy: &Strategy, expected: &Expected) -> StrategyRow {
     let is_adjustment = strategy.name.kind() == Kind::Adjustment;
     StrategyRow {
         name: strategy.name.to_string(),
@@ -286,7 +286,7 @@ fn strategy_row(strategy: &Strategy, heard: &Range<Moment>) -> StrategyRow {
         invested: invested(strategy),
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
-        is_silent: is_silent(strategy, heard),
+        is_silent: expected.of(strategy) == Hearing::Silent,
     }
 }
 
@@ -301,9 +301,11 @@ async fn warnings(
     v: &View,
     book: &Book,
     total: &[TotalLine],
-    heard: &Range<Moment>,
+    expected: &Expected,
 ) -> Result<Vec<Warning>, AppError> {
-    let mut warnings: Vec<Warning> = attention(book, total, heard).iter().map(|one| Warning::of(one, v)).collect();
+    let mut warnings: Vec<Warning> = attention(book, total, expected).iter().map(|one| Warning::of(one, v)).collect();
+    let unknown = book.settings().calendar().unknown_soon(Day::of(v.now));
+    warnings.extend(unknown.map(|day| Warning::new(v.t.calendar_unknown(day), "/calendar")));
     let behind = clock_behind(book, v.now).map(|span| v.t.clock_is_behind(&format::span(span, v.t)));
     warnings.extend(behind.map(|text| Warning::new(text, "/history")));
     let lost = log::lost_lines();
@@ -333,6 +335,11 @@ impl Warning {
             Attention::Silent(strategy) => {
                 let last = strategy.last_push_at.map_or_else(|| v.t.never.to_owned(), |at| v.age(&at));
                 let text = v.t.strategy_is_silent(&strategy.name, &last);
+                Self::new(text, strategy_path(strategy.name.as_str()))
+            }
+            Attention::PerhapsSilent(strategy) => {
+                let last = strategy.last_push_at.map_or_else(|| v.t.never.to_owned(), |at| v.age(&at));
+                let text = v.t.strategy_is_perhaps_silent(&strategy.name, &last);
                 Self::new(text, strategy_path(strategy.name.as_str()))
             }
             Attention::Waiting(name, hold) => Self::new(v.t.push_waits(name, &v.age(&hold.at)), "/holds"),

@@ -110,6 +110,9 @@ fn word(member: &str, t: &Texts) -> Option<&'static str> {
         "reasons" => t.why_it_waits,
         "list" => t.positions_count,
         "total_value" => t.total_value,
+        "open" => t.days_open,
+        "closed" => t.days_closed,
+        "known_through" => t.known_through,
         _ => return None,
     })
 }

@@ -99,7 +99,7 @@ impl Standing {
         let schedule = settings.schedule(name).map(|schedule| Keeping {
             times: schedule.by().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             days: schedule.days(),
-            punctuality: schedule.status(met, book.last_push_at(name), at),
+            punctuality: schedule.status(met, book.last_push_at(name), settings.calendar(), at),
         });
         Self {
             state: settings.state(name),

@@ -1,6 +1,7 @@
 //! Every text of the pages in both languages, side by side: one that is missing does not compile.
 
 use super::super::error_text::Text;
+use crate::domain::calendar::Day;
 use crate::domain::code::Code;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
@@ -71,7 +72,9 @@ sentences! {
     total_below_zero(code: &Code, volume: &str): "{code} 的合并持仓为负（{volume} 股），终端按零处理。", "The total of {code} is below zero ({volume} shares); terminals take it as zero.";
     odd_lots(count: usize, some: &str): "{count} 个目标数量不是整手：{some}。终端按整手交易，无法正好达到。", "Targets that are no whole lots ({count}): {some}. Terminals trade whole lots and cannot reach them exactly.";
     odd_lot(code: &Code, volume: &str): "{code}（{volume}）", "{code} ({volume})";
-    strategy_is_silent(name: &StrategyName, age: &str): "策略 {name} 自上个交易日以来没有推送（最近：{age}）。", "Strategy {name} has not pushed since the last weekday (last: {age}).";
+    strategy_is_silent(name: &StrategyName, age: &str): "策略 {name} 自上个交易日以来没有推送（最近：{age}）。", "Strategy {name} has not pushed since the trading day before (last: {age}).";
+    strategy_is_perhaps_silent(name: &StrategyName, age: &str): "策略 {name} 是否缺了推送无法判断（最近：{age}）：此后有交易日历不知道是否交易的日子。", "Whether strategy {name} should have pushed is not known (last: {age}): of days since then the calendar does not know whether the exchanges traded.";
+    calendar_unknown(day: Day): "交易日历不知道 {day} 及以后哪些日子休市：请填入交易所公布的休市日。", "The calendar does not know which days from {day} on the exchanges are closed: enter the closures that they announced.";
     clock_is_behind(span: &str): "服务器时钟比最近一次变更晚了 {span}：时钟曾经走快，后来被校正。在赶上之前，新变更的时间只会逐次加一微秒，不代表实际发生的时刻；按时刻查询历史（as_of）请改用版本号。", "The clock is {span} behind the newest change: it ran ahead once and was put right. Until it has caught up, changes follow each other by a microsecond and their times are not when they were made; ask for the past (as_of) by revision, not by time.";
     log_lines_lost(count: u64): "日志文件缺少 {count} 行：磁盘已满，或写入跟不上。", "The log file misses lines ({count}): the disk was full, or they came faster than they could be written.";
     client_is_unbound(client: &str): "客户端 {client} 的令牌未绑定请求体，截获者可以换上另一份持仓。请升级客户端脚本。", "Client {client} sends tokens that are bound to no body; whoever intercepts one could put another list under it.";
@@ -84,6 +87,9 @@ sentences! {
     state_forbids(state: &str): "策略当前状态为“{state}”，推送不能直接批准：请先恢复运行。", "The strategy is {state}: let it live first, then decide about the push.";
     more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
     no_time(word: &str): "“{word}”不是时间：请写成 09:35", "{word:?} is no time: write it as 09:35";
+    no_day(word: &str): "“{word}”不是日期：请写成 2026-01-05", "{word:?} is no day: write it as 2026-01-05";
+    days_too_early(day: Day): "日期不能早于 {day}", "no day before {day}";
+    no_holiday(year: i64): "{year} 年还没有填写任何休市日：每年都有节假日，请先填写休市日", "no weekday of {year} is closed yet: every year has holidays, so enter those first";
     times_count(most: usize): "请填写 1 到 {most} 个时间", "give 1 to {most} times";
     trial_lead(pushes: usize): "最近三十天有 {pushes} 次改变持仓的推送；按上面的规则，其中会有：", "Of the pushes of the last thirty days that changed a list ({pushes}), these rules would have met:";
 
@@ -187,6 +193,7 @@ texts! {
     topic_pause: "暂停", "pause";
     topic_guards: "检查规则", "guards";
     topic_locks: "锁定", "locks";
+    topic_calendar: "交易日历", "calendar";
     operator: "操作员", "operator";
     api_key: "API 密钥", "API key";
     client: "客户端", "client";
@@ -323,6 +330,7 @@ texts! {
     late: "迟到", "late";
     silent: "未推送", "silent";
     not_due: "今天尚未到时间", "nothing due yet today";
+    day_unknown: "不知道今天是否交易日", "not known whether today is a trading day";
     last_sequence: "最近的 sequence", "Last sequence";
     sequence_lead: "推送的 sequence 必须大于它。发送端时钟走快而使后来的推送被拒绝时，在这里调回；目标和终端不受影响。", "The sequence of a push must be greater. Set it back where a sender's clock ran ahead and later pushes are refused; targets and terminals are not touched.";
     sequence_hint: "留空：接受任何 sequence", "Empty: any sequence is accepted";
@@ -331,6 +339,29 @@ texts! {
 
     accounts: "账户", "Accounts";
     guards: "检查规则", "Guards";
+    calendar: "交易日历", "Calendar";
+    days_open: "交易日", "open";
+    days_closed: "休市日", "closed";
+    known_through: "日历完整到", "Complete through";
+    calendar_lead: "上海、深圳证券交易所的交易日。账户目标的新鲜度、推送时间表、提醒和终端都按它判断。", "The trading days of Shanghai and Shenzhen: by them it is decided whose word is of today, what is due, what is told, and when terminals trade.";
+    calendar_year_unknown: "日历不知道其中一些工作日是否休市：这些日子按交易日要求策略当天推送，缺推送时不判断、不报警。请填入交易所公布的休市日，再填写“日历完整到”。", "Of some weekdays it is not known whether they are closed: a word of that day is asked for as on a trading day, and whether a push is missing is not judged. Enter the closures that the exchanges announced, then up to when the calendar is complete.";
+    calendar_source: "数据来源：", "Source of the data: ";
+    calendar_moved: "您编辑期间，他人已修改日历（见历史）。您的输入仍在下方，尚未保存：再次保存即可。", "Somebody changed the calendar while you were editing (see the history). Your input is kept and not saved: save it again.";
+    month: "月份", "Month";
+    trading_days: "交易日数", "Trading days";
+    closed_weekdays: "休市的工作日", "Weekdays closed";
+    said_by_operator: "操作员填写", "Said by the operator";
+    unknown_days: "未知", "Not known";
+    set_days: "填写日期", "Set days";
+    set_days_lead: "填写的内容优先于内置数据。周末总是休市，不必填写。", "What is said here comes before the data. Weekends are always closed and need not be said.";
+    first_day: "开始日期", "First day";
+    last_day: "结束日期（可不填）", "Last day (may be left out)";
+    days_are: "这些日子", "These days are";
+    days_as_data: "按内置数据", "as the data say";
+    days_span_bad: "结束日期不能早于开始日期，且一次最多填写一年", "the last day must not come before the first, nor more than a year after it";
+    days_weekend: "周末总是休市，不必填写", "weekends are always closed: there is nothing to say";
+    days_too_many: "最多可填写 1000 天", "no more than 1000 days can be said";
+    known_through_lead: "到这一天为止的全部休市日都已填写：其余工作日都是交易日。留空则以内置数据为准。", "All closures up to this day have been entered: every other weekday is a trading day. Empty: as far as the data reach.";
     all_paused: "全部查询已暂停：终端得不到目标，不会交易。推送照常接收。", "Everything is paused: terminals are told no target and do not trade. Pushes are still taken.";
 
     then_warn: "提醒", "warn";
@@ -472,7 +503,7 @@ texts! {
     no: "否", "no";
     everything_there_is: "全部", "everything";
     scope_account: "绑定账户", "bound to an account";
-    scope_account_lead: "绑定账户的密钥给终端：只能读取该账户的目标并汇报，其他一概不能。", "A bound key is for a terminal: it reads that account's target and reports for it, and nothing else.";
+    scope_account_lead: "绑定账户的密钥给终端：只能读取该账户的目标和交易日历，并汇报，其他一概不能。", "A bound key is for a terminal: it reads that account's target and the calendar, reports for it, and nothing else.";
     key_account_unknown: "没有这个账户", "there is no such account";
 
     error_title: "出错了", "Something is wrong";

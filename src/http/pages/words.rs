@@ -49,6 +49,7 @@ impl Texts {
             Punctuality::Late => self.late,
             Punctuality::Silent => self.silent,
             Punctuality::NotDue => self.not_due,
+            Punctuality::Unknown => self.day_unknown,
         }
     }
 

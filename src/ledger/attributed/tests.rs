@@ -15,7 +15,7 @@ use crate::domain::account::{Account, Adjustments, Costs, Fresh, Protected, Shar
 use crate::domain::attribution::{Close, Figures, Share as Owned};
 use crate::domain::board::Rounding;
 use crate::domain::book::Book;
-use crate::domain::calendar::{Day, trading_day_began};
+use crate::domain::calendar::Day;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
@@ -228,7 +228,7 @@ impl World {
     fn wanted(&self, text: &str) -> i64 {
         let book = &self.ledger.book;
         let settled = book.settings().account(&self.name).unwrap();
-        let target = book.target(settled, trading_day_began(self.now));
+        let target = book.target(settled, self.now);
         let Ok(target) = target else { return self.held[text] };
         let line = target.lines.iter().find(|line| line.code.instrument() == code(text).instrument());
         line.map_or(0, |line| line.volume.shares())

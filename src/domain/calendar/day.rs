@@ -1,4 +1,4 @@
-//! The trading day: days and times of day in Asia/Shanghai, by integer arithmetic from moments.
+//! Days and times of day in Asia/Shanghai, by integer arithmetic from moments.
 //!
 //! China has kept UTC+8 without summer time since 1992, so no table of zones is asked.
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::moment::Moment;
+use crate::domain::moment::Moment;
 
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 const MINUTES_PER_DAY: i64 = 24 * 60;
@@ -60,7 +60,7 @@ impl Day {
     /// The day of a date that exists: of a constant, mostly. What people send is read by [`str::parse`].
     ///
     /// Howard Hinnant's `days_from_civil`: years begin in March here, so that the leap day is the last.
-    pub(super) const fn of_date(year: i64, month: i64, day: i64) -> Self {
+    pub(in crate::domain) const fn of_date(year: i64, month: i64, day: i64) -> Self {
         let year = if month > 2 { year } else { year - 1 };
         let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -88,10 +88,9 @@ impl Day {
         Weekday::FROM_EPOCH[index]
     }
 
-    /// Whether the exchanges trade: from Monday to Friday. Their holidays are not known here: they come with the
-    /// calendar, and until then a holiday counts as a trading day on which nothing happens.
-    pub fn is_trading_day(self) -> bool {
-        self.weekday() < Weekday::Saturday
+    /// Whether it is a Saturday or a Sunday.
+    pub fn is_weekend(self) -> bool {
+        self.weekday() >= Weekday::Saturday
     }
 
     /// Its midnight in Shanghai.
@@ -115,6 +114,37 @@ impl Day {
     pub const fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
+
+    /// The day so many days after.
+    #[must_use]
+    pub const fn after(self, days: i64) -> Self {
+        Self(self.0.saturating_add(days))
+    }
+
+    /// How many days have passed since an earlier one.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The days from this one to another, both among them; none to an earlier one.
+    pub fn through(self, last: Self) -> impl Iterator<Item = Self> {
+        (self.0..=last.0).map(Self)
+    }
+
+    /// The year that it lies in.
+    pub const fn year(self) -> i64 {
+        self.date().0
+    }
+
+    /// The month of the year that it lies in, from 1.
+    pub const fn month(self) -> i64 {
+        self.date().1
+    }
+
+    /// The last day of a year.
+    pub const fn last_of(year: i64) -> Self {
+        Self::of_date(year, 12, 31)
+    }
 }
 
 impl fmt::Display for Day {
@@ -135,33 +165,10 @@ impl FromStr for Day {
     }
 }
 
-/// The midnight in Shanghai with which the latest trading day began that has begun at `now`.
-pub fn trading_day_began(now: Moment) -> Moment {
-    let today = Day::of(now);
-    if today.is_trading_day() { today.begins_at() } else { trading_day_before(today).begins_at() }
-}
-
-/// The last trading day before a day.
-pub fn trading_day_before(day: Day) -> Day {
-    let mut earlier = day.before();
-    while !earlier.is_trading_day() {
-        earlier = earlier.before();
-    }
-    earlier
-}
-
 /// The time of day that it is in Shanghai: the minute that has begun.
 pub fn time_of_day(moment: Moment) -> TimeOfDay {
     let passed = moment.as_micros().saturating_add(AHEAD_OF_UTC).rem_euclid(MICROS_PER_DAY);
     TimeOfDay(u16::try_from(passed / MICROS_PER_MINUTE).unwrap_or_default())
-}
-
-/// Whether the exchanges take and match orders: the opening auction from 09:15 on, both sessions, the closing auction.
-pub fn is_trading_time(now: Moment) -> bool {
-    const SESSIONS: [(TimeOfDay, TimeOfDay); 2] =
-        [(TimeOfDay::of(9, 15), TimeOfDay::of(11, 30)), (TimeOfDay::of(13, 0), TimeOfDay::of(15, 0))];
-    let time = time_of_day(now);
-    Day::of(now).is_trading_day() && SESSIONS.iter().any(|(from, until)| (*from..*until).contains(&time))
 }
 
 /// A time of day in Asia/Shanghai, in whole minutes. Printed and read as `09:35`.
@@ -171,7 +178,7 @@ pub struct TimeOfDay(u16);
 
 impl TimeOfDay {
     /// A time of a constant: hours below 24, minutes below 60.
-    pub(super) const fn of(hours: u16, minutes: u16) -> Self {
+    pub(in crate::domain) const fn of(hours: u16, minutes: u16) -> Self {
         Self(hours * 60 + minutes)
     }
 
@@ -230,10 +237,6 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn moment(date: &str, time: &str) -> Moment {
-        day(date).at(time.parse().unwrap())
-    }
-
     #[test]
     fn a_day_begins_at_shanghais_midnight() {
         // 2026-01-05T00:00:00+08:00, as `date -d` has it.
@@ -246,26 +249,20 @@ mod tests {
     }
 
     #[test]
-    fn a_week_has_five_trading_days() {
-        let week = ["2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08", "2026-01-09", "2026-01-10", "2026-01-11"];
-        assert_eq!(day(week[0]).weekday(), Weekday::Monday);
-        assert_eq!(day(week[6]).weekday(), Weekday::Sunday);
-        assert_eq!(week.map(|text| day(text).is_trading_day()), [true, true, true, true, true, false, false]);
-        assert_eq!(trading_day_before(day("2026-01-05")), day("2026-01-02"));
-        assert_eq!(trading_day_before(day("2026-01-06")), day("2026-01-05"));
-        assert_eq!(trading_day_before(day("2026-01-04")), day("2026-01-02"));
+    fn a_week_begins_on_monday_and_has_a_weekend() {
+        let week: Vec<Day> = day("2026-01-05").through(day("2026-01-11")).collect();
+        assert_eq!((week.len(), week[0].weekday(), week[6].weekday()), (7, Weekday::Monday, Weekday::Sunday));
+        let weekend: Vec<bool> = week.iter().map(|day| day.is_weekend()).collect();
+        assert_eq!(weekend, [false, false, false, false, false, true, true]);
+        assert_eq!(week[0].through(week[0].before()).count(), 0);
     }
 
     #[test]
-    fn the_trading_day_of_a_weekend_is_fridays() {
-        for (date, time, began) in [
-            ("2026-01-05", "00:00", "2026-01-05"),
-            ("2026-01-05", "23:59", "2026-01-05"),
-            ("2026-01-10", "00:00", "2026-01-09"),
-            ("2026-01-11", "23:59", "2026-01-09"),
-        ] {
-            assert_eq!(trading_day_began(moment(date, time)), day(began).begins_at(), "{date} {time}");
-        }
+    fn days_are_counted_over_the_turn_of_a_year() {
+        let (eve, new_year) = (day("2026-12-31"), day("2027-01-01"));
+        assert_eq!((eve.after(1), new_year.since(eve), new_year.after(-1)), (new_year, 1, eve));
+        assert_eq!((eve.year(), eve.month(), new_year.year(), new_year.month()), (2026, 12, 2027, 1));
+        assert_eq!(Day::last_of(2026), eve);
     }
 
     #[test]
@@ -300,8 +297,6 @@ mod tests {
             prop_assert!(day.begins_at() <= at && at < day.next().begins_at());
             let minute = day.at(time_of_day(at));
             prop_assert!(minute <= at && at.since(minute) < Duration::from_mins(1));
-            prop_assert!(trading_day_began(at) <= at);
-            prop_assert!(at.since(trading_day_began(at)) < Duration::from_hours(72));
         }
 
         #[test]

@@ -1,0 +1,94 @@
+//! The exchange calendar: on which days the exchanges trade, and what the operator says over the data.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::AppState;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{Last, OperatorRequest, Query};
+use super::{json, json_with_tag, read_body};
+use crate::auth::rights::CalendarReader;
+use crate::domain::calendar::{Calendar, Day, Openness, SOURCE, Source};
+use crate::domain::revision::{Revision, Topic};
+
+/// How many days are told where it is not said up to when, and how many at most: three years.
+const USUAL_DAYS: i64 = 31;
+const MOST_DAYS: i64 = 1_100;
+
+/// From when to when, both days among them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DaysQuery {
+    from: Last<String>,
+    to: Last<String>,
+}
+
+impl DaysQuery {
+    /// The day that a parameter names.
+    fn day(name: &'static str, text: &Last<String>) -> Result<Option<Day>, Invalid> {
+        let text = text.0.as_deref();
+        text.map(|text| text.parse().map_err(|_| Invalid::Query(name.into()))).transpose()
+    }
+
+    /// The first day and the last.
+    fn days(&self, today: Day) -> Result<(Day, Day), Invalid> {
+        let from = Self::day("from", &self.from)?.unwrap_or(today);
+        let to = Self::day("to", &self.to)?.unwrap_or_else(|| from.after(USUAL_DAYS - 1));
+        if (0..MOST_DAYS).contains(&to.since(from)) { Ok((from, to)) } else { Err(Invalid::Query("to".into())) }
+    }
+}
+
+#[derive(Serialize)]
+struct CalendarAnswer<'a> {
+    /// Of what the operator says: who changes it names it in `If-Match`.
+    revision: Revision,
+    /// From when to when every day is known.
+    known_from: String,
+    known_through: String,
+    /// Where the data are from.
+    source: &'static str,
+    operator: &'a Calendar,
+    days: Vec<DayDto>,
+}
+
+#[derive(Serialize)]
+struct DayDto {
+    day: String,
+    answer: Openness,
+    /// Null where nobody has said.
+    source: Option<Source>,
+}
+
+/// `GET /api/v1/calendar`
+pub(crate) async fn days(
+    State(state): State<AppState>,
+    _: CalendarReader,
+    Query(query): Query<DaysQuery>,
+) -> Result<Response, AppError> {
+    let (from, to) = query.days(Day::of(state.clock.now()))?;
+    let book = state.store.book();
+    let calendar = book.settings().calendar();
+    let day = |day: Day| {
+        let (answer, source) = calendar.answer(day);
+        DayDto { day: day.to_string(), answer, source }
+    };
+    let revision = book.settings().revision(&Topic::Calendar);
+    let answer = CalendarAnswer {
+        revision,
+        known_from: Calendar::known_from().to_string(),
+        known_through: calendar.known_through().to_string(),
+        source: SOURCE,
+        operator: calendar,
+        days: from.through(to).map(day).collect(),
+    };
+    Ok(json_with_tag(&answer, revision))
+}
+
+/// `PUT /api/v1/calendar`
+pub(crate) async fn set(State(state): State<AppState>, request: OperatorRequest) -> Result<Response, AppError> {
+    let calendar: Calendar = read_body(&request.body)?;
+    let receipt = state.desk.set_calendar(&request.operator, calendar, request.if_match).await?;
+    Ok(json(&json!({"message": "交易日历已保存", "revision": receipt.revision, "changed": receipt.changed})))
+}
