@@ -162,6 +162,7 @@ async fn what_is_not_got_counts_at_the_last_price_and_the_day_after_from_there()
     desk.at("09:40:00");
     desk.report(holding(100, "10.10")).await;
     assert_eq!(figure(&desk.day().await["strategies"][0], "lines/0/volume"), "0", "the line is locked");
+    desk.at("09:40:30");
     desk.push("alpha", decided(1000, "10.00")).await;
     desk.at("09:41:00");
     desk.report(holding(100, "10.10")).await;
