@@ -4,6 +4,7 @@
 mod accounts;
 mod attribution;
 mod calendar;
+mod closes;
 mod conflicts;
 mod credentials;
 mod guards;
@@ -15,11 +16,13 @@ pub mod terminals;
 
 pub use self::accounts::{AccountPreview, Order, Supposed};
 pub use self::attribution::{AccountDay, is_of};
+pub use self::closes::Close;
 pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
 pub use self::reports::{Drift, drift_of};
 pub use self::states::StateWish;
+use self::closes::Closes;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::Rejected;
@@ -29,6 +32,7 @@ use crate::store::{NotStored, Store, Unavailable};
 #[derive(Debug, Clone)]
 pub struct Desk {
     store: Store,
+    closes: Closes,
 }
 
 /// Why something was not done; nothing has changed then.
@@ -85,6 +89,6 @@ impl NotDone {
 impl Desk {
     /// The desk over a store.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.for_operators() }
+        Self { store: store.for_operators(), closes: Closes::default() }
     }
 }

@@ -23,6 +23,7 @@ pub mod reported;
 pub mod revision;
 pub mod schedule;
 pub mod settings;
+pub mod since;
 pub mod state;
 pub mod strategy;
 pub mod target;

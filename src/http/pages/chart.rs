@@ -52,6 +52,19 @@ impl LineChart {
     }
 }
 
+/// A line of equal steps in a hundred by twenty, from nothing up; None where there are too few points, or nothing.
+pub(super) fn spark(values: &[f64]) -> Option<String> {
+    let high = values.iter().copied().fold(0.0, f64::max);
+    let last = u32::try_from(values.len().checked_sub(1)?).ok().filter(|last| *last > 0 && high > 0.0)?;
+    let mut path = String::new();
+    for (n, value) in (0..).zip(values) {
+        let (x, y) = (f64::from(n) / f64::from(last) * 100.0, 20.0 - value.max(0.0) / high * 20.0);
+        // Writing to memory cannot fail.
+        let _ = write!(path, "{}{x:.1} {y:.1}", if n == 0 { 'M' } else { 'L' });
+    }
+    Some(path)
+}
+
 fn seconds(from: Moment, to: Moment) -> f64 {
     to.since(from).as_secs_f64()
 }

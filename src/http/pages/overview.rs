@@ -13,15 +13,25 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
+use super::chart::spark;
 use super::links::strategy_path;
 use super::view::{Reading, View};
 use super::{format, html, links};
+use crate::desk::terminals::Holder;
+use crate::desk::{Close, Drift, drift_of};
+use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::Day;
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::{Amount, Decimal, Volume};
+use crate::domain::drift::DriftLine;
 use crate::domain::moment::Moment;
-use crate::domain::strategy::Kind;
+use crate::domain::report::Reason;
+use crate::domain::revision::Revision;
+use crate::domain::schedule::Punctuality;
+use crate::domain::since::{ListChange, Since};
+use crate::domain::state::State as StrategyState;
+use crate::domain::strategy::{Kind, StrategyId};
 use crate::domain::total::{Selection, TotalLine};
 use crate::domain::watch::{Attention, Expected, Hearing, attention, clock_behind};
 use crate::log;
@@ -31,6 +41,9 @@ const PAGE: usize = 200;
 
 /// How many targets that are no whole lots are named.
 const ODD_LOTS_NAMED: usize = 3;
+
+/// How many colours strategies have in bars.
+const COLOURS: usize = 8;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -44,6 +57,8 @@ struct OverviewPage {
     first_push: Option<String>,
     demo: bool,
     invested: Amount,
+    strip: Strip,
+    sums: Sums,
     total: Vec<TotalRow>,
     total_pages: Pages,
     strategies: Vec<StrategyRow>,
@@ -58,10 +73,24 @@ struct TotalRow {
     average: f64,
     invested: Amount,
     share: f64,
+    /// What has changed since yesterday's close; None where it is as it was, or that is not known.
+    against: Option<Volume>,
     parts: Vec<Part>,
 }
 
 impl TotalRow {
+    /// The bar's pieces: from where, how long, and which colour, in hundredths of the line.
+    fn pieces(&self) -> Vec<(f64, f64, usize)> {
+        let whole: f64 = self.parts.iter().map(|part| part.volume.approximate().max(0.0)).sum();
+        let mut from = 0.0;
+        let piece = |part: &Part| {
+            let width = part.volume.approximate().max(0.0) / whole.max(f64::MIN_POSITIVE) * 100.0;
+            from += width;
+            (from - width, width, part.colour)
+        };
+        self.parts.iter().map(piece).collect()
+    }
+
     fn is_negative(&self) -> bool {
         self.volume < Volume::default()
     }
@@ -72,6 +101,8 @@ struct Part {
     strategy: String,
     volume: Decimal,
     cost: Decimal,
+    /// Which of the colours its strategy has.
+    colour: usize,
 }
 
 /// One strategy's line.
@@ -84,6 +115,60 @@ struct StrategyRow {
     last_push_at: Option<Moment>,
     updated_at: Moment,
     is_silent: bool,
+    state: StrategyState,
+    /// Whether a push of it waits.
+    waits: bool,
+    punctuality: Option<Punctuality>,
+    /// What has changed since yesterday's close.
+    change: Option<ListChange>,
+    /// What its list cost at the last closes, and now: the path of a line.
+    spark: Option<String>,
+}
+
+impl StrategyRow {
+    /// Whether a push of it is late, or missing.
+    fn is_unpunctual(&self) -> bool {
+        matches!(self.punctuality, Some(Punctuality::Late | Punctuality::Silent))
+    }
+
+    /// Whether more than half of it is gone since yesterday, or it has more than doubled: somebody should look.
+    fn has_leapt(&self) -> bool {
+        self.change.as_ref().is_some_and(|change| {
+            let (now, changed) = (self.invested.approximate(), change.amount.approximate());
+            let before = now - changed;
+            before > 0.0 && (now < before / 2.0 || now > before * 2.0)
+        })
+    }
+}
+
+/// What stands above everything: what terminals read, and who reads it.
+struct Strip {
+    revision: Revision,
+    changed_at: Option<Moment>,
+    phase: &'static str,
+    terminals: Vec<TerminalRow>,
+}
+
+/// An account's terminal.
+struct TerminalRow {
+    account: String,
+    /// Who holds the account, and when it was heard last.
+    holder: Option<(String, Moment)>,
+    /// The revision that it goes by, where it reports.
+    revision: Option<Revision>,
+    is_silent: bool,
+}
+
+/// The numbers of the day.
+struct Sums {
+    /// How many strategies have spoken on the trading day, of how many.
+    fresh: (usize, usize),
+    /// What the lists cost now, less what they cost at yesterday's close: CNY.
+    against: Option<Amount>,
+    /// What of the total is bought and sold since then: CNY.
+    trades: Option<(f64, f64)>,
+    /// Over all accounts: how many lines differ from what is held, and how many of them nothing explains.
+    drift: Option<(usize, usize)>,
 }
 
 /// Something that the operator should look at.
@@ -154,7 +239,7 @@ struct Sort {
 }
 
 impl Sort {
-    const COLUMNS: [&'static str; 6] = ["order", "code", "volume", "invested", "share", "holders"];
+    const COLUMNS: [&'static str; 7] = ["order", "code", "volume", "against", "invested", "share", "holders"];
 
     fn parse(query: &OverviewQuery) -> Self {
         let (descending, name) = query.sort.strip_prefix('-').map_or((false, &*query.sort), |name| (true, name));
@@ -176,11 +261,14 @@ impl Sort {
         }
     }
 
-    fn apply(&self, lines: &mut [TotalLine], book: &Book) {
+    fn apply(&self, lines: &mut [TotalLine], book: &Book, since: Option<&Since>) {
+        let was = |line: &TotalLine| since.and_then(|since| since.instruments.get(&line.code.instrument())).copied();
+        let moved = |line: &TotalLine| was(line).map(|was| line.volume.distance(was)).unwrap_or_default();
         let holders = |line: &TotalLine| book.holders(&line.code.instrument()).len();
         let order = |one: &TotalLine, two: &TotalLine| match self.column {
             "code" => one.code.instrument().cmp(&two.code.instrument()),
             "volume" => one.volume.cmp(&two.volume),
+            "against" => moved(one).cmp(&moved(two)),
             "invested" | "share" => one.amount.cmp(&two.amount),
             "holders" => holders(one).cmp(&holders(two)),
             _ => Ordering::Equal,
@@ -201,6 +289,11 @@ pub(super) async fn page(
     let expected = Expected::at(book.settings().calendar(), v.now);
     let warnings = warnings(&state, &v, &book, &total.lines, &expected).await?;
 
+    // Without the past the present is still shown.
+    let then = state.desk.book_at_close(v.now).await.ok();
+    let since = then.as_ref().map(|then| Since::new(then, &book));
+    // One more of the earlier closes is read with every look.
+    let _ = state.desk.read_closes(v.now).await;
     let wanted = search.to_lowercase();
     let says = |text: &str| text.to_lowercase().contains(&wanted);
     let mut lines = total.lines;
@@ -210,16 +303,19 @@ pub(super) async fn page(
             || line.name.as_deref().is_some_and(says)
             || book.holders(&line.code.instrument()).iter().any(|holder| says(holder.name.as_str()))
     });
-    sort.apply(&mut lines, &book);
+    sort.apply(&mut lines, &book, since.as_ref());
     let total_pages = Pages::new(&query, "page", &query.page, lines.len());
     let whole: f64 = invested.approximate();
-    let rows = total_rows(&book, total_pages.of(lines), whole);
+    let rows = total_rows(&book, total_pages.of(lines), whole, since.as_ref());
 
     let found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
-    let row = |strategy: &Arc<Strategy>| strategy_row(strategy, &expected);
+    let closes = state.desk.closes(v.now);
+    let row = |strategy: &Arc<Strategy>| strategy_row(&book, strategy, &expected, since.as_ref(), &closes, v.now);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
+    let strip = strip(&state, &v, &book);
+    let sums = sums(&book, &v, since.as_ref(), then.as_deref());
     let (known, demo) = (total.known, book.takes_demo(&Selection::All));
     let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
     let page = OverviewPage {
@@ -231,6 +327,8 @@ pub(super) async fn page(
         first_push,
         demo,
         invested,
+        strip,
+        sums,
         total: rows,
         total_pages,
         strategies,
@@ -241,7 +339,7 @@ pub(super) async fn page(
 
 /// The rows of some lines, each with what every strategy holds of it. Each list is walked once, however many of its
 /// instruments are shown.
-fn total_rows(book: &Book, lines: Vec<TotalLine>, whole: f64) -> Vec<TotalRow> {
+fn total_rows(book: &Book, lines: Vec<TotalLine>, whole: f64, since: Option<&Since>) -> Vec<TotalRow> {
     let mut parts: HashMap<Instrument, Vec<Part>> =
         lines.iter().map(|line| (line.code.instrument(), Vec::new())).collect();
     let holders: BTreeMap<_, _> = parts
@@ -249,26 +347,32 @@ fn total_rows(book: &Book, lines: Vec<TotalLine>, whole: f64) -> Vec<TotalRow> {
         .flat_map(|instrument| book.holders(instrument))
         .map(|strategy| (strategy.id, Arc::clone(strategy)))
         .collect();
+    let colours: HashMap<StrategyId, usize> =
+        book.strategies().enumerate().map(|(n, strategy)| (strategy.id, n % COLOURS)).collect();
     for strategy in holders.values() {
+        let colour = colours.get(&strategy.id).copied().unwrap_or_default();
         for position in strategy.list.iter() {
             if let Some(parts) = parts.get_mut(&position.code().instrument()) {
                 let (volume, cost) = (position.volume(), position.cost());
-                parts.push(Part { strategy: strategy.name.to_string(), volume, cost });
+                parts.push(Part { strategy: strategy.name.to_string(), volume, cost, colour });
             }
         }
     }
     let row = |line: TotalLine| {
         let parts = parts.remove(&line.code.instrument()).unwrap_or_default();
-        total_row(line, parts, whole)
+        let was = since.and_then(|since| since.instruments.get(&line.code.instrument()));
+        let against = was.map(|was| line.volume - *was);
+        total_row(line, parts, whole, against)
     };
     lines.into_iter().map(row).collect()
 }
 
-fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64) -> TotalRow {
+fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64, against: Option<Volume>) -> TotalRow {
     TotalRow {
         name: line.name.map(String::from).unwrap_or_default(),
         average: line.average,
         share: if whole == 0.0 { 0.0 } else { line.amount.approximate() / whole },
+        against,
         parts,
         code: line.code,
         volume: line.volume,
@@ -276,17 +380,82 @@ fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64) -> TotalRow {
     }
 }
 
-fn strategy_row(strategy: &Strategy, expected: &Expected) -> StrategyRow {
-    let is_adjustment = strategy.name.kind() == Kind::Adjustment;
+fn strategy_row(
+    book: &Book,
+    strategy: &Strategy,
+    expected: &Expected,
+    since: Option<&Since>,
+    closes: &[Arc<Close>],
+    now: Moment,
+) -> StrategyRow {
+    let (name, settings) = (&strategy.name, book.settings());
+    let invested = invested(strategy);
+    let costs = closes.iter().map(|close| close.costs.get(name).copied().unwrap_or_default());
     StrategyRow {
-        name: strategy.name.to_string(),
-        is_adjustment,
-        is_demo: strategy.name.is_demo(),
+        name: name.to_string(),
+        is_adjustment: name.kind() == Kind::Adjustment,
+        is_demo: name.is_demo(),
         positions: strategy.list.len(),
-        invested: invested(strategy),
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
         is_silent: expected.of(strategy) == Hearing::Silent,
+        state: settings.state(name),
+        waits: settings.hold(name).is_some(),
+        punctuality: settings.schedule(name).map(|schedule| {
+            schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), now)
+        }),
+        change: since.map(|since| since.strategies.get(name).copied().unwrap_or_default()),
+        spark: spark(&costs.chain([invested.approximate()]).collect::<Vec<_>>()),
+        invested,
+    }
+}
+
+/// What terminals read, and who reads it.
+fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
+    let terminal = |name: &AccountName| {
+        let holder = state.terminals.holder(name, state.clock.running());
+        let reported = book.reported(name);
+        let called = |holder: Holder| {
+            (holder.terminal.name.unwrap_or_else(|| holder.terminal.address.to_string()), holder.heard_at)
+        };
+        TerminalRow {
+            account: name.to_string(),
+            holder: holder.map(called),
+            revision: reported.and_then(|reported| reported.revision),
+            is_silent: reported.is_some_and(|reported| reported.is_silent(v.now)),
+        }
+    };
+    let calendar = book.settings().calendar();
+    let phase = if calendar.is_trading_time(v.now) {
+        v.t.phase_open
+    } else if calendar.may_trade(Day::of(v.now)) {
+        v.t.phase_between
+    } else {
+        v.t.phase_closed
+    };
+    let mark = book.newest();
+    Strip {
+        revision: mark.map(|mark| mark.revision).unwrap_or_default(),
+        changed_at: mark.map(|mark| mark.updated_at),
+        phase,
+        terminals: book.settings().accounts().map(|(name, _)| terminal(name)).collect(),
+    }
+}
+
+fn sums(book: &Book, v: &View, since: Option<&Since>, then: Option<&Book>) -> Sums {
+    let began = book.settings().calendar().trading_day_began(v.now);
+    let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == Kind::Ordinary);
+    let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
+    let cost = |book: &Book| -> Amount { book.strategies().map(|strategy| invested(strategy)).sum() };
+    let drifts = book.settings().accounts().filter_map(|(_, settled)| drift_of(book, settled, v.now).ok());
+    let drifts: Vec<Drift> = drifts.filter(|drift| drift.reported_at.is_some()).collect();
+    let lines = || drifts.iter().flat_map(|drift| &drift.lines);
+    let unexplained = |line: &&DriftLine| line.parts.iter().any(|part| part.reason == Reason::Unexplained);
+    Sums {
+        fresh: (ordinary().filter(has_spoken).count(), ordinary().count()),
+        against: then.map(|then| cost(book) - cost(then)),
+        trades: since.map(|since| (since.bought, since.sold)),
+        drift: (!drifts.is_empty()).then(|| (lines().count(), lines().filter(unexplained).count())),
     }
 }
 

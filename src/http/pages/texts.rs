@@ -60,6 +60,7 @@ impl Texts {
 }
 
 sentences! {
+    drift_lines(lines: &usize, unexplained: &usize): "{lines} 行，{unexplained} 行原因不明", "{lines} lines, {unexplained} unexplained";
     seconds(n: u64): "{n} 秒", "{n} s";
     minutes(n: u64): "{n} 分钟", "{n} min";
     hours(n: u64): "{n} 小时", "{n} h";
@@ -102,7 +103,20 @@ texts! {
     other_html_lang: "en", "zh-CN";
     other_in_link: "en", "zh";
     skip: "跳到正文", "Skip to content";
-    overview: "总览", "Overview";
+    overview: "今日", "Today";
+    phase_open: "交易中", "trading";
+    phase_between: "非交易时段", "between sessions";
+    phase_closed: "休市", "exchanges closed";
+    behind: "未跟上", "behind";
+    spoken_today: "今日已推送的策略", "fresh today";
+    target_cost: "目标持仓成本", "target cost";
+    against_close: "较昨收", "against the last close";
+    buys_and_sells: "预计买入 / 卖出", "to buy / to sell";
+    drift: "差异", "drift";
+    nothing_reported: "终端尚未上报", "nothing reported";
+    changed_lines: "增减行数", "lines changed";
+    thirty_days: "30 日", "30 days";
+    waits: "待批", "push waits";
     adjustments: "手工调整", "Adjustments";
     history: "历史", "History";
     keys: "密钥", "Keys";

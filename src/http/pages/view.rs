@@ -1,6 +1,7 @@
 //! What every page knows: language, who is logged in, the time, and how things are written.
 #![expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -25,7 +26,7 @@ use crate::clock::Zone;
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
 use crate::domain::code::{Code, Notation};
-use crate::domain::decimal::Amount;
+use crate::domain::decimal::{Amount, Volume};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settings;
@@ -161,6 +162,34 @@ impl View {
     /// Money that is an estimate, to the cent.
     pub(super) fn cash(&self, cash: &f64) -> String {
         format::grouped(&format::rounded(&format!("{cash}"), 2))
+    }
+
+    /// Money at a glance: in ten thousands and hundred millions, or in thousands and millions.
+    pub(super) fn yuan(&self, amount: impl Borrow<f64>) -> String {
+        let amount = *amount.borrow();
+        let steps = self.t.pick([(1e8, "亿"), (1e4, "万")], [(1e6, " M"), (1e3, " k")]);
+        let step = steps.into_iter().find(|(size, _)| amount.abs() >= *size);
+        let (size, word) = step.unwrap_or((1.0, ""));
+        format!("{}{word}", format::grouped(&format::rounded(&format!("{}", amount / size), 2)).replace('-', "−"))
+    }
+
+    /// The same with its sign.
+    pub(super) fn signed_yuan(&self, amount: impl Borrow<f64>) -> String {
+        let amount = *amount.borrow();
+        let sign = if amount > 0.0 { "+" } else { "" };
+        format!("{sign}{}", self.yuan(amount))
+    }
+
+    /// A volume with its sign.
+    pub(super) fn signed(&self, volume: &Volume) -> String {
+        let text = self.number(volume).replace('-', "−");
+        if *volume > Volume::default() { format!("+{text}") } else { text }
+    }
+
+    /// Whether something became more or less, as a class.
+    #[expect(clippy::unused_self, reason = "templates call it so")]
+    pub(super) fn direction(&self, amount: impl Borrow<f64>) -> &'static str {
+        if *amount.borrow() < 0.0 { "sell" } else { "buy" }
     }
 
     /// A part of a whole, in per cent.
