@@ -65,13 +65,13 @@ impl Desk {
         Ok(book)
     }
 
-    /// What the lists cost at the closes of the last trading days, oldest first, as far as that was read; the rest is read by
+    /// What the lists cost at the closes of the last trading days, oldest first; none before all were read by
     /// [`Self::read_closes`].
     pub fn closes(&self, now: Moment) -> Vec<Arc<Close>> {
         let first = self.days(now).last().copied();
         self.closes.with(|read| {
             read.closes = first.map(|first| read.closes.split_off(&first)).unwrap_or_default();
-            read.closes.values().cloned().collect()
+            if read.closes.len() < DAYS { Vec::new() } else { read.closes.values().cloned().collect() }
         })
     }
 

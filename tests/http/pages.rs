@@ -863,7 +863,7 @@ async fn english_by_a_switch_that_is_remembered() {
     let switched = browser.get("/language?to=en&back=%2Fhistory%3Factor%3Dx").await;
     assert_eq!(switched.header("location"), "/history?actor=x");
     let page = browser.page("/").await;
-    assert!(page.contains("<html lang=\"en\">") && page.contains(">Overview<"));
+    assert!(page.contains("<html lang=\"en\">") && page.contains(">Today<"));
     let nowhere = text(&browser.get("/nowhere").await);
     assert!(nowhere.contains("there is nothing at this path") && nowhere.contains("路径不存在"));
     for back in ["https://example.com", "//example.com"] {

@@ -42,6 +42,9 @@ const PAGE: usize = 200;
 /// How many targets that are no whole lots are named.
 const ODD_LOTS_NAMED: usize = 3;
 
+/// How many of the earlier closes are read with a look: none of them makes anybody wait for long.
+const CLOSES_AT_A_LOOK: usize = 3;
+
 /// How many colours strategies have in bars.
 const COLOURS: usize = 8;
 
@@ -292,8 +295,10 @@ pub(super) async fn page(
     // Without the past the present is still shown.
     let then = state.desk.book_at_close(v.now).await.ok();
     let since = then.as_ref().map(|then| Since::new(then, &book));
-    // One more of the earlier closes is read with every look.
-    let _ = state.desk.read_closes(v.now).await;
+    // Some more of the earlier closes are read with every look.
+    for _ in 0..CLOSES_AT_A_LOOK {
+        let _ = state.desk.read_closes(v.now).await;
+    }
     let wanted = search.to_lowercase();
     let says = |text: &str| text.to_lowercase().contains(&wanted);
     let mut lines = total.lines;
