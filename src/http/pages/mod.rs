@@ -8,6 +8,7 @@ mod adjustment;
 mod assets;
 mod changes;
 mod chart;
+mod compare;
 mod confirm;
 mod error;
 mod form;
@@ -16,6 +17,7 @@ mod guard_entry;
 mod guards;
 mod history;
 mod holds;
+mod instrument;
 mod keys;
 mod links;
 mod login;
@@ -23,7 +25,10 @@ mod overlay_row;
 mod overview;
 mod password;
 mod resume;
+mod revision;
 mod settled;
+mod sheet;
+mod sort;
 mod state;
 mod strategy;
 mod texts;
@@ -98,9 +103,13 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let history = Router::new()
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
+        .route("/revisions/{id}", get(revision::page))
+        .route("/compare", get(compare::page))
+        .route("/instruments/{code}", get(instrument::page))
         .route("/guards", get(guards::page));
     let exports = Router::new()
         .route("/strategies/{name}/positions.csv", get(strategy::csv))
+        .route("/compare.csv", get(compare::csv))
         .route("/history.csv", get(history::csv));
     in_room(Room::Pages, state, pages)
         .merge(in_room(Room::Operators, state, operators))
