@@ -332,6 +332,11 @@ impl Book {
         self.holdings.get(instrument).map_or_else(Default::default, |holdings| holdings.sums(Over::All))
     }
 
+    /// Every instrument that a list holds.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        self.holdings.keys()
+    }
+
     /// The strategies whose lists hold an instrument, by creation.
     pub fn holders(&self, instrument: &Instrument) -> Vec<&Arc<Strategy>> {
         let Some(holdings) = self.holdings.get(instrument) else { return Vec::new() };

@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod api;
+mod as_of;
 mod asking;
 mod cache;
 mod capacity;

@@ -1,17 +1,21 @@
 //! What was: revisions, their changes, and the book as of an earlier one. Reads only, beside the writer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::error::Unavailable;
 use super::sqlite::{documents, history};
 use super::{Store, Stored};
+use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark};
 use crate::domain::changes::Changes;
 use crate::domain::code::Instrument;
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
+use crate::domain::settings::{Setting, Settled};
 use crate::domain::strategy::StrategyName;
+use crate::ledger::DocumentState;
 use crate::ledger::chain::ChainHash;
 
 /// A revision, without its changes.
@@ -110,6 +114,17 @@ impl Store {
         Ok(newest.into_iter().next().filter(|revision| revision.id == id))
     }
 
+    /// The revisions about the same subject that are next to one: the one before it, and the one after it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn neighbours(&self, of: &RevisionInfo) -> Result<[Option<Revision>; 2], Unavailable> {
+        let mut historian = self.historians.one().await?;
+        let next_to = history::neighbours(&mut historian, &of.subject, of.id).await?;
+        let find = |is_it: fn(&Revision, &Revision) -> bool| next_to.iter().copied().find(|one| is_it(one, &of.id));
+        Ok([find(Revision::lt), find(Revision::gt)])
+    }
+
     /// What revisions changed; of a list at most `most` instruments.
     ///
     /// # Errors
@@ -157,6 +172,21 @@ impl Store {
         let mut historian = self.historians.one().await?;
         let found = documents::body_as_of(&mut historian, topic, revision).await?;
         Ok(found.map(|(body, revision, at)| DocumentAsOf { body, revision, at }))
+    }
+
+    /// An account as of a revision; None where there was none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn account_as_of(&self, name: &AccountName, revision: Revision) -> Result<Option<Settled>, Unavailable> {
+        let topic = Topic::Account(name.clone());
+        let Some(then) = self.document_as_of(&topic, revision).await? else { return Ok(None) };
+        let mark = Mark { revision: then.revision, updated_at: then.at, ..Mark::START };
+        let body = then.body.map(Arc::from);
+        match (DocumentState { id: 0, topic, mark, revisions: 0, body }).setting().map_err(Unavailable)? {
+            Setting::Account(settled) => Ok(Some(settled)),
+            _ => Ok(None),
+        }
     }
 
     /// The newest revision at a moment; [`Revision::NONE`] before the first.

@@ -217,6 +217,58 @@ def test_search_sort_and_parts(tab, javascript):
     expect(page.locator("[data-live=strategies] tbody tr")).to_have_count(4)
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_a_wrong_push_is_seen_and_undone_so_that_it_lasts(tab, server, javascript):
+    page = tab(javascript=javascript).log_in()
+    page.get_by_role("link", name="历史").click()
+    page.locator("#r5").get_by_role("link", name="版本 5").click()
+    expect(page.locator("h1")).to_contain_text("版本 5")
+    rows = page.locator("[aria-labelledby=difference] tbody tr")
+    expect(rows.first).to_contain_text("贵州茅台")
+    page.locator("[aria-labelledby=difference]").get_by_role("link", name="代码").first.click()
+    expect(page.locator("th[aria-sort=ascending]")).to_have_text("代码")
+    expect(rows.first).to_contain_text("平安银行")
+    page.get_by_role("link", name="撤销此变更").click()
+    expect(page.locator(".changes")).to_contain_text("2,500 → 3,000")
+    page.get_by_role("button", name="确认恢复").click()
+    expect(page.locator("[data-live=standing]")).to_contain_text("冻结")
+    assert server.push("DEMO_双均线策略", []).json()["held"] is True
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_two_moments_are_compared(tab, javascript):
+    page = tab(javascript=javascript).open("/history")
+    page.get_by_role("link", name="对比").click()
+    page.get_by_role("link", name="昨日收盘 → 现在").click()
+    expect(page.locator("nav a[aria-current=page]", has_text="昨日收盘")).to_be_visible()
+    first = page.locator("[aria-labelledby=difference] tbody tr").first
+    expect(first).to_contain_text("600519.SH")
+    page.fill("#strategy", "DEMO_ETF动量")
+    page.locator("main form button").click()
+    expect(first).to_contain_text("510300.SH")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="下载 CSV").click()
+    assert "510300.XSHG" in pathlib.Path(download.value.path()).read_text(encoding="utf-8-sig")
+    page.emulate_media(media="print")
+    expect(page.locator("main form")).to_be_hidden()
+    expect(page.locator("#difference")).to_contain_text("版本 8")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_why_an_instrument_is_held_and_its_adjustment(tab, javascript):
+    page = tab(javascript=javascript).log_in()
+    page.goto("/instruments/600519")
+    expect(page.locator("h1")).to_contain_text("贵州茅台")
+    row = page.locator("[aria-labelledby=wanters] tbody tr")
+    expect(row).to_contain_text("DEMO_双均线策略")
+    row.get_by_role("link", name="版本 5").click()
+    expect(page.locator("h1")).to_contain_text("版本 5")
+    page.locator("[aria-labelledby=difference]").get_by_role("link", name="600519.SH").click()
+    page.locator("main").get_by_role("link", name="手工调整").click()
+    assert page.locator(".editor [name=code]").nth(1).input_value() == "600519.SH"
+    assert page.locator(".editor [name=name]").nth(1).input_value() == "贵州茅台"
+
+
 def test_history_filters_live_in_the_address(tab):
     page = tab(javascript=False).open("/history")
     page.fill("#instrument", "600519")
@@ -421,6 +473,12 @@ PAGES = {
     "account-delete": "/accounts/main/delete",
     "adjustment": "/adjustment",
     "history": "/history",
+    "revision": "/revisions/5?sort=-delta",
+    "revision-settled": "/revisions/18",
+    "compare": "/compare?from=4",
+    "compare-account": "/compare?from=17&account=main",
+    "compare-fault": "/compare?from=soon&strategy=a&account=b",
+    "instrument": "/instruments/000001",
     "keys": "/keys",
     "password": "/password",
     "error": "/nowhere",

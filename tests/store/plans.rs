@@ -73,6 +73,14 @@ async fn who_looks_back_goes_by_what_is_asked_for() {
         ),
         ("FROM item_blocks AS b CROSS JOIN", "SEARCH b USING PRIMARY KEY (item=? AND block>? AND block<?)"),
         ("FROM item_blocks AS b CROSS JOIN", "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        (
+            "FROM strategies AS s WHERE s.name = ?1",
+            "SEARCH revisions USING COVERING INDEX revisions_by_strategy (strategy_id=? AND id<?)",
+        ),
+        (
+            "FROM documents AS d WHERE d.kind = ?1",
+            "SEARCH revisions USING COVERING INDEX revisions_by_document (document_id=? AND id>?)",
+        ),
         ("FROM revisions WHERE at <= ?", "SEARCH revisions USING COVERING INDEX sqlite_autoindex_revisions_1 (at<?)"),
         (
             "SELECT min(owner) FROM attributed WHERE account = ?1 AND owner > owners.owner",

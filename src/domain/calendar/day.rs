@@ -17,6 +17,12 @@ const MICROS_PER_DAY: i64 = MINUTES_PER_DAY * MICROS_PER_MINUTE;
 /// How far Shanghai's clocks are ahead of UTC: 8 hours.
 const AHEAD_OF_UTC: i64 = 8 * 60 * MICROS_PER_MINUTE;
 
+/// When continuous trading begins.
+pub const OPENS: TimeOfDay = TimeOfDay::of(9, 30);
+
+/// When the exchanges close.
+pub const CLOSES: TimeOfDay = TimeOfDay::of(15, 0);
+
 /// Why a text is not a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not a day of the form 2026-01-05")]

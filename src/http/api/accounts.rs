@@ -10,12 +10,12 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::super::AppState;
+use super::super::as_of::AsOf;
 use super::super::asking::Asker;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, Query, account_name, account_reader, peer_address};
 use super::super::reason_text::{ReasonDto, hold_texts};
 use super::super::targets::{OfTarget, Shape};
-use super::as_of::AsOf;
 use super::guards::AsOfQuery;
 use super::positions::{Number, ReadQuery};
 use super::push_body::PushBody;

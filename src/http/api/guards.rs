@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::AppState;
+use super::super::as_of::AsOf;
 use super::super::error::AppError;
 use super::super::extract::{Last, OperatorRequest, Query};
 use super::super::reason_text::ReasonDto;
-use super::as_of::AsOf;
 use super::{json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::domain::guard::{Guards, Then};

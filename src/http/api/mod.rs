@@ -1,7 +1,6 @@
 //! The JSON endpoints: a file for each noun.
 
 pub(super) mod accounts;
-mod as_of;
 pub(super) mod attribution;
 pub(super) mod auth;
 pub(super) mod boards;

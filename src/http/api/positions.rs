@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::super::AppState;
+use super::super::as_of::AsOf;
 use super::super::asking::{Asker, Making, Question};
 use super::super::cache::{Common, Prepared};
 use super::super::error::{AppError, Invalid};
@@ -17,7 +18,6 @@ use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query, stra
 use super::super::reason_text::ReasonDto;
 use super::super::targets::{OfTarget, Shape};
 use super::accounts::{take_account, terminal};
-use super::as_of::AsOf;
 use super::push_body::PushBody;
 use super::{ChangeAnswer, HeldAnswer, OPERATOR_AUTH, json, json_as};
 use crate::auth::rights::{Reader, TotalReader};

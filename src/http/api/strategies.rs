@@ -5,9 +5,9 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::super::AppState;
+use super::super::as_of::AsOf;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Query, strategy_name};
-use super::as_of::AsOf;
 use super::revisions::{ChangeDto, RevisionDto};
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;

@@ -16,6 +16,7 @@ use super::view::{Reading, View};
 use super::{html, see_other};
 use crate::desk::{Desk, Proposal};
 use crate::domain::book::Book;
+use crate::domain::code::Code;
 use crate::domain::position::{MAX_POSITIONS, Position};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{ADJUSTMENT_PREFIX, Kind, StrategyName};
@@ -75,12 +76,14 @@ fn overlays(book: &Book) -> Vec<String> {
     names
 }
 
-/// Which overlay, and what became of it just now: the revision that saved it, or that it is the same as before.
+/// Which overlay, and what became of it just now: the revision that saved it, or that it is the same as before. With a code, a
+/// row for that is there to be filled in.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AdjustmentQuery {
     name: Typed,
     saved: Typed,
+    code: Typed,
 }
 
 /// `GET /adjustment`
@@ -90,7 +93,13 @@ pub(super) async fn page(
 ) -> Result<Response, AppError> {
     let name = overlay_name(&asked.name)?;
     let current = book.strategy(&name);
-    let rows = current.map(|strategy| strategy.list.iter().map(OverlayRow::of).collect()).unwrap_or_default();
+    let mut rows: Vec<OverlayRow> =
+        current.map(|strategy| strategy.list.iter().map(OverlayRow::of).collect()).unwrap_or_default();
+    let is_there = |code: &Code| {
+        rows.iter().any(|row| Code::infer(&row.code).is_some_and(|one| one.instrument() == code.instrument()))
+    };
+    let wanted = Code::infer(&asked.code).filter(|code| v.logged_in() && !is_there(code));
+    rows.extend(wanted.map(|code| OverlayRow::about(&book, &code)));
     let notice = match &*asked.saved {
         "" => None,
         "same" => Some(Notice::Good(v.t.unchanged.to_owned())),

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use super::links::{account_path, strategy_path};
 use super::settled::SettledLine;
 use super::texts::Texts;
+use super::view::View;
 use crate::domain::book::{Book, sums};
 use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::Volume;
-use crate::domain::position::InstrumentChange;
-use crate::domain::revision::{Actor, RevisionKind, Subject, Topic};
+use crate::domain::position::{InstrumentChange, Placed};
+use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::RevisionInfo;
 
@@ -43,13 +44,31 @@ fn is_negative(volume: Volume) -> bool {
     volume < Volume::default()
 }
 
+/// What is wanted of an instrument: shares, and what they cost on average.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wanted {
+    pub(super) volume: Volume,
+    pub(super) cost: Option<f64>,
+}
+
 impl ChangeLine {
     fn new(change: &InstrumentChange) -> Option<Self> {
         let entry = change.after.first().or(change.before.first())?;
-        let ((before, paid), (after, pays)) = (sums(&change.before), sums(&change.after));
-        let (cost_before, cost_after) = (paid.per(before), pays.per(after));
+        let side = |placed: &[Placed]| {
+            let (volume, paid) = sums(placed);
+            (!placed.is_empty()).then(|| Wanted { volume, cost: paid.per(volume) })
+        };
+        let name = entry.position.name().unwrap_or_default().to_owned();
+        Some(Self::between((entry.position.code().clone(), name), side(&change.before), side(&change.after)))
+    }
+
+    /// What leads from the one to the other; None where the instrument is not listed.
+    pub(super) fn between((code, name): (Code, String), before: Option<Wanted>, after: Option<Wanted>) -> Self {
+        let (is_new, is_gone) = (before.is_none(), after.is_none());
+        let Wanted { volume: before, cost: cost_before } = before.unwrap_or_default();
+        let Wanted { volume: after, cost: cost_after } = after.unwrap_or_default();
         let delta = after - before;
-        let verb = match (change.before.is_empty(), change.after.is_empty()) {
+        let verb = match (is_new, is_gone) {
             (true, _) => Verb::New,
             (_, true) => Verb::Gone,
             _ if delta.is_zero() && cost_before != cost_after => Verb::Cost,
@@ -57,8 +76,28 @@ impl ChangeLine {
             _ if is_negative(delta) => Verb::Sold,
             _ => Verb::Bought,
         };
-        let name = entry.position.name().unwrap_or_default().to_owned();
-        Some(Self { code: entry.position.code().clone(), name, verb, before, after, delta, cost_before, cost_after })
+        Self { code, name, verb, before, after, delta, cost_before, cost_after }
+    }
+
+    /// What is bought at the average cost that it then has, or sold at the one that it had: CNY, below zero where it is sold.
+    pub(super) fn value(&self) -> f64 {
+        let cost = if is_negative(self.delta) { self.cost_before } else { self.cost_after };
+        self.delta.approximate() * cost.unwrap_or_default()
+    }
+
+    /// The same with its sign, as a column shows it.
+    pub(super) fn value_text(&self, v: &View) -> String {
+        signed_cash(self.value(), v)
+    }
+
+    /// The average cost that it has, or had.
+    pub(super) fn cost(&self) -> Option<f64> {
+        self.cost_after.or(self.cost_before)
+    }
+
+    /// Whether the average cost is another one on either side.
+    pub(super) fn moves_cost(&self) -> bool {
+        self.cost_before.is_some() && self.cost_after.is_some() && self.cost_before != self.cost_after
     }
 
     /// The differences, those of volume first.
@@ -66,6 +105,16 @@ impl ChangeLine {
         let mut lines: Vec<Self> = changes.iter().filter_map(Self::new).collect();
         lines.sort_by_key(|line| matches!(line.verb, Verb::Cost | Verb::Text));
         lines
+    }
+
+    /// How many lines do what, in words.
+    pub(super) fn counts(lines: &[Self], t: &Texts) -> Vec<(&'static str, usize)> {
+        let verbs = [Verb::New, Verb::Bought, Verb::Sold, Verb::Gone, Verb::Cost, Verb::Text];
+        let count = |verb| {
+            let mut found = lines.iter().filter(|line| line.verb == verb).peekable();
+            Some((found.peek()?.word(t), found.count()))
+        };
+        verbs.into_iter().filter_map(count).collect()
     }
 
     pub(super) const fn word(&self, t: &Texts) -> &'static str {
@@ -98,6 +147,38 @@ impl ChangeLine {
 
     pub(super) const fn is_of_cost(&self) -> bool {
         matches!(self.verb, Verb::Cost)
+    }
+}
+
+/// Money that is an estimate, with its sign.
+pub(super) fn signed_cash(cash: f64, v: &View) -> String {
+    format!("{}{}", if cash > 0.0 { "+" } else { "" }, v.cash(&cash))
+}
+
+/// What lines come to: how many are bought and sold, and for how much at their costs, in CNY.
+#[derive(Default)]
+pub(super) struct Flow {
+    pub(super) buys: usize,
+    pub(super) bought: f64,
+    pub(super) sells: usize,
+    pub(super) sold: f64,
+}
+
+impl Flow {
+    pub(super) fn of(lines: &[ChangeLine]) -> Self {
+        let mut flow = Self::default();
+        for line in lines.iter().filter(|line| !line.delta.is_zero()) {
+            if is_negative(line.delta) {
+                (flow.sells, flow.sold) = (flow.sells + 1, flow.sold - line.value());
+            } else {
+                (flow.buys, flow.bought) = (flow.buys + 1, flow.bought + line.value());
+            }
+        }
+        flow
+    }
+
+    pub(super) fn net(&self, v: &View) -> String {
+        signed_cash(self.bought - self.sold, v)
     }
 }
 
@@ -255,6 +336,13 @@ impl Entry {
         })
     }
 
+    /// The revision that its note names: what a restore went back to, or the push whose waiting ended.
+    pub(super) fn noted(&self) -> Option<Revision> {
+        use RevisionKind::{Approve, Discard, Restore, Supersede};
+        let is_named = matches!(self.revision.kind, Restore | Approve | Discard | Supersede);
+        self.revision.note.as_ref().filter(|_| is_named)?.parse().ok()
+    }
+
     /// How many changes are not shown.
     pub(super) fn hidden(&self) -> usize {
         match self.revision.subject {
@@ -274,9 +362,14 @@ pub(super) async fn entries(
     let mut changes = store.changes(&revisions, SHOWN).await?;
     let entry = |revision: RevisionInfo| {
         let changes = changes.remove(&revision.id);
-        let lines = ChangeLine::all(changes.as_ref().map(Changes::in_list).unwrap_or_default());
-        let settled = changes.as_ref().map(SettledLine::all).unwrap_or_default();
-        Entry { revision, lines, settled }
+        whole_entry(revision, changes.as_ref())
     };
     Ok(revisions.into_iter().map(entry).collect())
+}
+
+/// A revision with all of what it changed that is known.
+pub(super) fn whole_entry(revision: RevisionInfo, changes: Option<&Changes>) -> Entry {
+    let lines = ChangeLine::all(changes.map(Changes::in_list).unwrap_or_default());
+    let settled = changes.map(SettledLine::all).unwrap_or_default();
+    Entry { revision, lines, settled }
 }

@@ -69,6 +69,59 @@ fn seconds(from: Moment, to: Moment) -> f64 {
     to.since(from).as_secs_f64()
 }
 
+/// How much each of some wanted over time, on one pair of axes.
+pub(super) struct StepChart {
+    pub(super) lines: Vec<StepLine>,
+    /// How many there is no room for.
+    pub(super) hidden: usize,
+    pub(super) zero: f64,
+    pub(super) highest: String,
+    pub(super) first_time: String,
+    pub(super) last_time: String,
+    pub(super) summary: String,
+}
+
+/// One of them.
+pub(super) struct StepLine {
+    pub(super) label: String,
+    pub(super) path: String,
+    /// What it comes to.
+    pub(super) last: String,
+}
+
+impl StepChart {
+    /// Draws the first few series, each in the order of time and level between its points; None without any.
+    pub(super) fn draw(mut series: Vec<(String, Vec<(Moment, f64)>)>, v: &View) -> Option<Self> {
+        const MOST: usize = 6;
+        let hidden = series.len().saturating_sub(MOST);
+        series.truncate(MOST);
+        let points = || series.iter().flat_map(|(_, points)| points);
+        let first = points().map(|point| point.0).min()?;
+        let last = points().map(|point| point.0).fold(v.now, Moment::max);
+        let high = points().map(|point| point.1).fold(0.0, f64::max);
+        let low = points().map(|point| point.1).fold(0.0, f64::min);
+        let (span, height) = (seconds(first, last).max(1.0), (high - low).max(1e-9));
+        let y = |value: f64| HEIGHT - (value - low) / height * HEIGHT;
+        let whole = |value: f64| super::format::grouped(&super::format::rounded(&format!("{value:.4}"), 0));
+        let line = |(label, points): &(String, Vec<(Moment, f64)>)| {
+            let mut path = String::new();
+            for (n, (moment, value)) in points.iter().enumerate() {
+                let (x, y) = (seconds(first, *moment) / span * WIDTH, y(*value));
+                // Writing to memory cannot fail.
+                let _ = if n == 0 { write!(path, "M{x:.1} {y:.1}") } else { write!(path, "H{x:.1}V{y:.1}") };
+            }
+            let _ = write!(path, "H{WIDTH:.1}");
+            let last = whole(points.last().map_or(0.0, |point| point.1));
+            StepLine { label: label.clone(), path, last }
+        };
+        let lines: Vec<StepLine> = series.iter().map(line).collect();
+        let words: Vec<String> = lines.iter().map(|line| format!("{} {}", line.label, line.last)).collect();
+        let (first_time, last_time) = (v.time(&first), v.time(&last));
+        let summary = words.join(v.t.comma);
+        Some(Self { lines, hidden, zero: y(0.0), highest: whole(high), first_time, last_time, summary })
+    }
+}
+
 /// One part of a whole.
 pub(super) struct Bar {
     pub(super) label: String,

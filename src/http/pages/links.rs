@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::revision::Revision;
+
 /// Where a strategy's page is.
 pub(super) fn strategy_path(name: &str) -> String {
     path_below("/strategies/", name)
@@ -10,6 +12,11 @@ pub(super) fn strategy_path(name: &str) -> String {
 /// Where an account's page is.
 pub(super) fn account_path(name: &str) -> String {
     path_below("/accounts/", name)
+}
+
+/// Where a revision's page is.
+pub(super) fn revision_path(revision: Revision) -> String {
+    format!("/revisions/{revision}")
 }
 
 fn path_below(folder: &str, name: &str) -> String {

@@ -9,6 +9,7 @@ mod assets;
 mod calendar;
 mod changes;
 mod chart;
+mod compare;
 mod confirm;
 mod error;
 mod form;
@@ -17,6 +18,7 @@ mod guard_entry;
 mod guards;
 mod history;
 mod holds;
+mod instrument;
 mod keys;
 mod links;
 mod login;
@@ -24,7 +26,10 @@ mod overlay_row;
 mod overview;
 mod password;
 mod resume;
+mod revision;
 mod settled;
+mod sheet;
+mod sort;
 mod state;
 mod strategy;
 mod texts;
@@ -101,9 +106,13 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let history = Router::new()
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
+        .route("/revisions/{id}", get(revision::page))
+        .route("/compare", get(compare::page))
+        .route("/instruments/{code}", get(instrument::page))
         .route("/guards", get(guards::page));
     let exports = Router::new()
         .route("/strategies/{name}/positions.csv", get(strategy::csv))
+        .route("/compare.csv", get(compare::csv))
         .route("/history.csv", get(history::csv));
     in_room(Room::Pages, state, pages)
         .merge(in_room(Room::Operators, state, operators))

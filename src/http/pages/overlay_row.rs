@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 use super::super::error::Fault;
 use super::super::error_text::fault_texts;
 use super::form::Fields;
+use super::format::rounded;
 use super::view::View;
+use crate::domain::book::Book;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, Position};
@@ -38,6 +40,17 @@ impl OverlayRow {
             remark: position.remark().unwrap_or_default().to_owned(),
             ..Self::default()
         }
+    }
+
+    /// A row for an instrument, with its name and average cost as the book has them.
+    pub(super) fn about(book: &Book, code: &Code) -> Self {
+        let instrument = code.instrument();
+        let holders = book.holders(&instrument);
+        let positions = holders.iter().flat_map(|strategy| strategy.list.iter());
+        let name = positions.filter(|position| position.code().instrument() == instrument).find_map(Position::name);
+        let (volume, paid) = book.sum(&instrument);
+        let cost = paid.per(volume).map(|cost| rounded(&format!("{cost}"), 4)).unwrap_or_default();
+        Self { code: code.to_string(), name: name.unwrap_or_default().to_owned(), cost, ..Self::default() }
     }
 
     fn is_blank(&self) -> bool {

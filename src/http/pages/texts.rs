@@ -94,6 +94,11 @@ sentences! {
     times_count(most: usize): "请填写 1 到 {most} 个时间", "give 1 to {most} times";
     trial_lead(pushes: usize): "最近三十天有 {pushes} 次改变持仓的推送；按上面的规则，其中会有：", "Of the pushes of the last thirty days that changed a list ({pushes}), these rules would have met:";
 
+    undo_lead(to: Revision): "恢复到版本 {to} 并冻结策略，之后的推送等待批准；执行前先显示会发生的变化。", "Back to revision {to}, and freeze, so that later pushes wait; what that changes is shown before it is done.";
+
+    no_account_then(at: &str): "{at} 时还没有该账户：没有目标可以对比。", "There was no such account at {at}: no target to compare.";
+    incomplete_then(at: &str, names: &str): "{at} 时目标不完整，终端得不到目标，因此不对比。这些策略从未推送或已删除：{names}", "At {at} the target was incomplete and terminals were told none, so nothing is compared. These strategies had never pushed or were closed: {names}";
+
     saved_as(revision: Revision): "已保存，版本 {revision}", "Saved as revision {revision}";
 }
 
@@ -519,6 +524,69 @@ texts! {
     scope_account: "绑定账户", "bound to an account";
     scope_account_lead: "绑定账户的密钥给终端：只能读取该账户的目标和交易日历，并汇报，其他一概不能。", "A bound key is for a terminal: it reads that account's target and the calendar, reports for it, and nothing else.";
     key_account_unknown: "没有这个账户", "there is no such account";
+
+    made_at: "时间", "When";
+    decided_at: "策略决定的时间", "Decided at";
+    address: "来源地址", "From";
+    held_cost: "持仓成本（元）", "Cost of the list (CNY)";
+    undo_change: "撤销此变更", "Undo this change";
+    undo_later: "此后该策略还有变更，也会一并撤销。", "What the strategy changed since then is undone with it.";
+    undo_first: "此前没有该策略：撤销就是删除它。", "There was no such strategy before: to undo it is to delete the strategy.";
+    every_change: "全部变动", "Every change";
+    settled_member: "项目", "Setting";
+    buys: "买入（只 · 元）", "Buys (lines · CNY)";
+    sells: "卖出（只 · 元）", "Sells (lines · CNY)";
+    net: "净买入（元）", "Net (CNY)";
+    at_cost: "金额按成本估算，不是市价：买入按变动后的均价，卖出按变动前的均价。", "Amounts are at cost, not at market prices: buys at the average cost after, sells at the one before.";
+    amount_at_cost: "金额（元，按成本）", "CNY at cost";
+    effect: "对目标的影响", "What it did to the targets";
+    effect_lead: "按当时的账户设置计算；小于零的按零处理，与终端一致。", "By the accounts' settings of then; what is below zero counts as zero, as terminals take it.";
+    untouched: "目标没有变化的账户", "Accounts whose targets stayed as they were";
+    was_incomplete: "当时目标不完整，终端得不到目标。这些策略从未推送或已删除：", "The target was incomplete, so terminals were told none. These strategies had never pushed or were closed:";
+
+    compare: "对比", "Compare";
+    to_or_now: "到（空为现在）", "To (empty: now)";
+    bad_moment: "请填写版本号，或时间，如 2026-01-05 15:00", "give a revision's number, or a time such as 2026-01-05 15:00";
+    or_account: "或账户的目标", "Or an account's target";
+    one_of_both: "策略和账户只能填一个", "give a strategy or an account, not both";
+    presets: "常用时段", "Usual spans";
+    yesterdays_close: "昨日收盘", "Yesterday's close";
+    todays_open: "今日开盘", "Today's open";
+    last_fridays_close: "上周五收盘", "Last Friday's close";
+    until_now: "现在", "now";
+    nothing_differs: "没有任何差别。", "Nothing differs.";
+    compare_with_now: "与现在对比", "Compare with now";
+
+    unit_shares: "股", "shares";
+    unit_funds: "份", "units";
+    unit_bonds: "张", "bonds";
+    which_instrument: "这个代码在多个交易所都有，请选择：", "More than one exchange lists this code; choose:";
+    cost_of_holding: "持仓成本（元）", "At cost (CNY)";
+    adjust_this: "手工调整", "Adjust";
+    who_wants_it: "谁要持有", "Who wants it";
+    nobody_wants_it: "现在没有策略要持有。", "No strategy wants it now.";
+    set_by: "由哪次变更设定", "Set by";
+    in_no_account: "没有账户的目标或持仓包含它。", "No account's target or holding has it.";
+    holding: "持仓", "Holding";
+    never_reported: "未上报", "not reported";
+    drift: "偏差（持仓 − 目标）", "Drift (holding − target)";
+    drift_because: "原因", "Why";
+    owners: "持仓归属（持有 / 要持有）", "Whose (held / wanted)";
+    nobodys: "不属于任何策略", "nobody's";
+    todays_trades: "今日委托与成交", "Today's orders and fills";
+    no_trades: "今天还没有委托或成交。", "Neither orders nor fills today.";
+    orders_of_today: "委托", "Orders";
+    fills_of_today: "成交", "Fills";
+    order_number: "委托编号", "Order";
+    ordered: "委托数量", "Ordered";
+    traded: "成交数量", "Traded";
+    price: "价格（元）", "Price (CNY)";
+    by_hand: "手工", "by hand";
+    order_working: "已报", "working";
+    order_filled: "已成", "filled";
+    order_cancelled: "已撤", "cancelled";
+    order_rejected: "废单", "rejected";
+    target_over_time: "目标持仓变化（按策略）", "Target over time, by strategy";
 
     error_title: "出错了", "Something is wrong";
     back_to_overview: "返回总览", "Back to the overview";

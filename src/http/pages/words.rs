@@ -1,9 +1,10 @@
 //! What values of the domain are called, in both languages.
 
-use super::super::reason_text::{ReasonDto, hold_texts};
+use super::super::reason_text::{ReasonDto, drift_texts, hold_texts};
 use super::texts::Texts;
 use crate::domain::account::Fresh;
 use crate::domain::board::Rounding;
+use crate::domain::drift::DriftPart;
 use crate::domain::guard::{Finding, RuleName, Then};
 use crate::domain::hold::Reason;
 use crate::domain::schedule::{Days, Punctuality};
@@ -115,6 +116,12 @@ impl Texts {
     pub(super) fn of_finding(&self, finding: &Finding) -> String {
         let reason = ReasonDto::of(finding);
         self.pick(reason.text, reason.message)
+    }
+
+    /// Why a part of a difference is there: in the terminal's own words where it gives some.
+    pub(super) fn of_drift(&self, part: &DriftPart) -> String {
+        let (chinese, english) = drift_texts(part.reason);
+        part.words.as_deref().unwrap_or_else(|| self.pick(chinese, english)).to_owned()
     }
 
     /// Why a line is not traded.

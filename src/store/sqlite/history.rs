@@ -82,6 +82,48 @@ pub(in crate::store) async fn revisions(
     rows.into_iter().map(RevisionInfo::try_from).collect()
 }
 
+/// The revisions about the same subject that are next to one.
+pub(in crate::store) async fn neighbours(
+    connection: &mut SqliteConnection,
+    subject: &Subject,
+    revision: Revision,
+) -> Result<Vec<Revision>, sqlx::Error> {
+    let (name, number) = (subject.name(), revision.get());
+    let found = match subject {
+        Subject::Strategy(_) => {
+            sqlx::query_scalar!(
+                "SELECT id FROM revisions WHERE id IN (
+             (SELECT max((SELECT max(id) FROM revisions WHERE strategy_id = s.id AND id < ?2))
+              FROM strategies AS s WHERE s.name = ?1),
+             (SELECT min((SELECT min(id) FROM revisions WHERE strategy_id = s.id AND id > ?2))
+              FROM strategies AS s WHERE s.name = ?1))
+         ORDER BY id",
+                name,
+                number
+            )
+            .fetch_all(connection)
+            .await?
+        }
+        Subject::Document(topic) => {
+            let kind = topic.kind();
+            sqlx::query_scalar!(
+                "SELECT id FROM revisions WHERE id IN (
+             (SELECT max((SELECT max(id) FROM revisions WHERE document_id = d.id AND id < ?3))
+              FROM documents AS d WHERE d.kind = ?1 AND d.name = ?2),
+             (SELECT min((SELECT min(id) FROM revisions WHERE document_id = d.id AND id > ?3))
+              FROM documents AS d WHERE d.kind = ?1 AND d.name = ?2))
+         ORDER BY id",
+                kind,
+                name,
+                number
+            )
+            .fetch_all(connection)
+            .await?
+        }
+    };
+    Ok(found.into_iter().map(Revision::new).collect())
+}
+
 /// Which revisions are wanted: after one and before another, an actor's or all, so many at most.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {

@@ -1,7 +1,7 @@
 //! A point in the history, as a query names it.
 
-use super::super::error::{AppError, Invalid};
-use super::super::extract::Last;
+use super::error::{AppError, Invalid};
+use super::extract::Last;
 use crate::clock::Zone;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
@@ -16,7 +16,7 @@ pub(super) enum AsOf {
 
 impl AsOf {
     /// Reads a revision's number, RFC 3339, or a local time.
-    fn parse(text: &str, zone: &Zone) -> Option<Self> {
+    pub(super) fn parse(text: &str, zone: &Zone) -> Option<Self> {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return text.parse().ok().map(Self::Revision);
         }

@@ -1,0 +1,289 @@
+//! `/revisions/{id}`: what a revision did, for good: who, when, from where, the whole difference, what terminals made of it.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::AppState;
+use super::super::error::AppError;
+use super::super::extract::{PathText, Query, Typed};
+use super::changes::{ChangeLine, Entry, Flow, whole_entry};
+use super::html;
+use super::links::{revision_path, strategy_path};
+use super::sheet::{Sheet, lines_between};
+use super::sort::Sort;
+use super::texts::Texts;
+use super::view::{Reading, View};
+use crate::domain::account::{Account, AccountName, Adjustments};
+use crate::domain::book::{Book, sums};
+use crate::domain::calendar::trading_day_began;
+use crate::domain::changes::Changes;
+use crate::domain::decimal::Amount;
+use crate::domain::moment::Moment;
+use crate::domain::position::{InstrumentChange, PositionList};
+use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
+use crate::domain::settings::Settled;
+use crate::domain::strategy::{Kind, StrategyName};
+use crate::domain::target::Incomplete;
+use crate::store::Store;
+use crate::store::history::{ListAsOf, RevisionInfo};
+
+/// How many lines of what it does to a target are shown.
+const LINES: usize = 500;
+
+#[derive(Template)]
+#[template(path = "revision.html")]
+struct RevisionPage {
+    v: View,
+    entry: Entry,
+    /// The push's own word for when it was decided.
+    decided_at: Option<Moment>,
+    /// What the list cost: CNY. None where it is about no list.
+    cost: Option<CostChange>,
+    flow: Flow,
+    counts: Vec<(&'static str, usize)>,
+    sort: Sort,
+    effects: Vec<Effect>,
+    /// Accounts that follow the strategy, and whose targets stayed as they were.
+    untouched: Vec<AccountName>,
+    undo: Option<Undo>,
+    /// Whether the strategy has moved on since.
+    is_superseded: bool,
+    before: Option<Revision>,
+    after: Option<Revision>,
+    /// The same of its subject.
+    before_here: Option<Revision>,
+    after_here: Option<Revision>,
+}
+
+/// What a list cost before and after: CNY.
+struct CostChange {
+    before: Amount,
+    after: Amount,
+}
+
+impl CostChange {
+    fn difference(&self, v: &View) -> String {
+        let difference = self.after - self.before;
+        let sign = if difference > Amount::default() { "+" } else { "" };
+        format!("{sign}{}", v.money(&difference))
+    }
+
+    fn class(&self) -> &'static str {
+        match self.after.cmp(&self.before) {
+            std::cmp::Ordering::Less => "sell",
+            std::cmp::Ordering::Equal => "",
+            std::cmp::Ordering::Greater => "buy",
+        }
+    }
+}
+
+/// What it did to an account's target, or with None to the merged total.
+struct Effect {
+    account: Option<AccountName>,
+    lines: Vec<ChangeLine>,
+    hidden: usize,
+    /// Strategies of which nothing was known, before or after: then no target was told.
+    unknown: Vec<StrategyName>,
+}
+
+/// The way back to before it.
+enum Undo {
+    /// To the list of that revision.
+    Restore { link: String, lead: String },
+    /// There was none.
+    Delete { link: String },
+}
+
+/// In which order.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RevisionQuery {
+    sort: Typed,
+}
+
+/// `GET /revisions/{id}`
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Reading { v, book }: Reading,
+    PathText(id): PathText,
+    Query(query): Query<RevisionQuery>,
+) -> Result<Response, AppError> {
+    let id: Revision = id.parse().map_err(|_| AppError::NotFound)?;
+    let info = state.store.revision(id).await?.ok_or(AppError::UnknownRevision(id))?;
+    let changes = state.store.changes(std::slice::from_ref(&info), usize::MAX).await?.remove(&id);
+    let [before_here, after_here] = state.store.neighbours(&info).await?;
+    let lists = Lists::of(&state.store, &info).await?;
+    let (effects, untouched) = effects(&state, &book, &info, &lists).await?;
+    let in_list = changes.as_ref().map(Changes::in_list).unwrap_or_default();
+    let cost = lists.after.as_ref().map(|_| cost_change(lists.list_after(), in_list));
+    let is_superseded = info
+        .subject
+        .strategy()
+        .and_then(|name| book.strategy(name))
+        .is_some_and(|strategy| strategy.mark.revision > id);
+    let undo = undo(&info, &lists, v.t);
+    let is_told = matches!(info.kind, RevisionKind::Push | RevisionKind::Hold);
+    let decided_at = info.note.as_ref().filter(|_| is_told).and_then(|note| note.parse().ok()).map(Moment::from_micros);
+    let mut entry = whole_entry(info, changes.as_ref());
+    let sort = Sort::parse(&query.sort, &revision_path(id));
+    sort.apply(&mut entry.lines);
+    let page = RevisionPage {
+        flow: Flow::of(&entry.lines),
+        counts: ChangeLine::counts(&entry.lines, v.t),
+        before: Some(id.before()).filter(|before| *before > Revision::NONE),
+        after: Some(id.next()).filter(|after| *after <= book.revision()),
+        v,
+        entry,
+        decided_at,
+        cost,
+        sort,
+        effects,
+        untouched,
+        undo,
+        is_superseded,
+        before_here,
+        after_here,
+    };
+    Ok(html(StatusCode::OK, &page))
+}
+
+/// A strategy's list before a revision and after it.
+#[derive(Default)]
+struct Lists {
+    before: Option<ListAsOf>,
+    after: Option<ListAsOf>,
+}
+
+impl Lists {
+    async fn of(store: &Store, info: &RevisionInfo) -> Result<Self, AppError> {
+        let Subject::Strategy(name) = &info.subject else { return Ok(Self::default()) };
+        let before = store.list_as_of(name, info.id.before()).await?;
+        Ok(Self { before, after: store.list_as_of(name, info.id).await? })
+    }
+
+    fn list_after(&self) -> Option<&PositionList> {
+        self.after.as_ref()?.list.as_ref()
+    }
+}
+
+fn cost_change(after: Option<&PositionList>, changes: &[InstrumentChange]) -> CostChange {
+    let after = after.into_iter().flat_map(PositionList::iter).fold(Amount::default(), |sum, one| sum + one.amount());
+    let took = |sum: Amount, change: &InstrumentChange| sum + sums(&change.before).1 - sums(&change.after).1;
+    CostChange { before: changes.iter().fold(after, took), after }
+}
+
+/// The way back, for a revision of a list: what waits or is settled has pages of its own.
+fn undo(info: &RevisionInfo, lists: &Lists, t: &Texts) -> Option<Undo> {
+    let Subject::Strategy(name) = &info.subject else { return None };
+    let path = strategy_path(name.as_str());
+    match &lists.before {
+        Some(ListAsOf { mark, list: Some(_) }) => Some(Undo::Restore {
+            link: format!("{path}/restore?to={}", mark.revision),
+            lead: t.undo_lead(mark.revision),
+        }),
+        _ if lists.list_after().is_some() => Some(Undo::Delete { link: format!("{path}/delete") }),
+        _ => None,
+    }
+}
+
+/// What a revision did to the targets of the accounts that there are now, and to the merged total.
+async fn effects(
+    state: &AppState,
+    now: &Book,
+    info: &RevisionInfo,
+    lists: &Lists,
+) -> Result<(Vec<Effect>, Vec<AccountName>), AppError> {
+    let (store, began) = (&state.store, trading_day_began(info.at));
+    match &info.subject {
+        Subject::Strategy(name) if info.changes > 0 || info.kind == RevisionKind::Remove => {
+            let mut accounts = Vec::new();
+            for (account, settled) in now.settings().accounts() {
+                let is_of_then = settled.mark.revision <= info.id;
+                let settled =
+                    if is_of_then { Some((**settled).clone()) } else { store.account_as_of(account, info.id).await? };
+                accounts.extend(settled.filter(|settled| follows(&settled.account, name)));
+            }
+            let before = store.book_as_of(info.id.before()).await?;
+            let list = lists.list_after().map(|list| list.iter().cloned().collect());
+            let name = name.clone();
+            let make = move || {
+                let (after, changes) = before.supposing(&name, list);
+                let mut effects = vec![Effect::on_total(&before, &after, &changes)];
+                effects.extend(accounts.iter().map(|settled| {
+                    let name = Some(settled.name.clone());
+                    Effect::between(
+                        name,
+                        Sheet::of_target(&before, settled, began),
+                        Sheet::of_target(&after, settled, began),
+                    )
+                }));
+                Ok(effects)
+            };
+            Ok(parted(state.workshop.make(make).await?))
+        }
+        Subject::Document(Topic::Account(name)) => {
+            let (before, after) =
+                (store.account_as_of(name, info.id.before()).await?, store.account_as_of(name, info.id).await?);
+            let (Some(before), Some(after)) = (before, after) else { return Ok((Vec::new(), Vec::new())) };
+            let book = store.book_as_of(info.id).await?;
+            let make = move || {
+                let sheet = |settled: &Settled| Sheet::of_target(&book, settled, began);
+                Ok(vec![Effect::between(Some(after.name.clone()), sheet(&before), sheet(&after))])
+            };
+            Ok(parted(state.workshop.make(make).await?))
+        }
+        _ => Ok((Vec::new(), Vec::new())),
+    }
+}
+
+/// Whether a strategy or an overlay counts in an account.
+fn follows(account: &Account, name: &StrategyName) -> bool {
+    let is_taken = match &account.adjustments {
+        Adjustments::All => name.kind() == Kind::Adjustment,
+        Adjustments::Named(names) => names.contains(name),
+    };
+    is_taken || account.strategies.iter().any(|share| share.name == *name)
+}
+
+/// What changed, apart from whose target did not.
+fn parted(effects: Vec<Effect>) -> (Vec<Effect>, Vec<AccountName>) {
+    let (changed, same): (Vec<_>, Vec<_>) =
+        effects.into_iter().partition(|effect| !effect.lines.is_empty() || !effect.unknown.is_empty());
+    (changed, same.into_iter().filter_map(|effect| effect.account).collect())
+}
+
+impl Effect {
+    /// What the merged total became, as terminals take it: never below zero.
+    fn on_total(before: &Book, after: &Book, changes: &[InstrumentChange]) -> Self {
+        let instruments = || {
+            changes.iter().filter_map(|change| {
+                let entry = change.after.first().or(change.before.first())?;
+                Some((&change.instrument, &entry.position))
+            })
+        };
+        Self::new(None, lines_between(Sheet::of_sums(before, instruments()), Sheet::of_sums(after, instruments())))
+    }
+
+    fn between(
+        account: Option<AccountName>,
+        before: Result<Sheet, Incomplete>,
+        after: Result<Sheet, Incomplete>,
+    ) -> Self {
+        match (before, after) {
+            (Ok(before), Ok(after)) => Self::new(account, lines_between(before, after)),
+            (Err(unknown), _) | (_, Err(unknown)) => Self { account, lines: Vec::new(), hidden: 0, unknown: unknown.0 },
+        }
+    }
+
+    fn new(account: Option<AccountName>, mut lines: Vec<ChangeLine>) -> Self {
+        // A price that was paid elsewhere moves no share.
+        lines.retain(|line| !line.delta.is_zero());
+        Sort::parse("", "").apply(&mut lines);
+        let hidden = lines.len().saturating_sub(LINES);
+        lines.truncate(LINES);
+        Self { account, lines, hidden, unknown: Vec::new() }
+    }
+}

@@ -1,0 +1,56 @@
+//! Tables of differences in the order that an address asks for.
+
+use std::cmp::Ordering;
+
+use super::changes::ChangeLine;
+
+/// By which column a table is sorted, and which way. Without a wish the largest come first, bought or sold.
+pub(super) struct Sort {
+    column: &'static str,
+    descending: bool,
+    /// The address up to the wish.
+    base: String,
+}
+
+impl Sort {
+    const COLUMNS: [&'static str; 7] = ["code", "name", "before", "after", "delta", "cost", "value"];
+
+    /// Reads a wish. `base` is the page's address with what else it asks for.
+    pub(super) fn parse(asked: &str, base: &str) -> Self {
+        let (descending, name) = asked.strip_prefix('-').map_or((false, asked), |name| (true, name));
+        let column = Self::COLUMNS.into_iter().find(|column| *column == name).unwrap_or_default();
+        let descending = descending && !column.is_empty();
+        let mark = if base.contains('?') { '&' } else { '?' };
+        Self { column, descending, base: format!("{base}{mark}sort=") }
+    }
+
+    /// Where a column's heading leads: numbers begin with the largest, and a second time turns the order round.
+    pub(super) fn link(&self, column: &str) -> String {
+        let descending = if self.column == column { !self.descending } else { !matches!(column, "code" | "name") };
+        format!("{}{}{column}", self.base, if descending { "-" } else { "" })
+    }
+
+    pub(super) fn aria(&self, column: &str) -> &'static str {
+        match (self.column == column, self.descending) {
+            (false, _) => "none",
+            (true, false) => "ascending",
+            (true, true) => "descending",
+        }
+    }
+
+    pub(super) fn apply(&self, lines: &mut [ChangeLine]) {
+        let cost = |line: &ChangeLine| line.cost().unwrap_or_default();
+        let order = |one: &ChangeLine, two: &ChangeLine| match self.column {
+            "code" => one.code.instrument().cmp(&two.code.instrument()),
+            "name" => one.name.cmp(&two.name),
+            "before" => one.before.cmp(&two.before),
+            "after" => one.after.cmp(&two.after),
+            "delta" => one.delta.cmp(&two.delta),
+            "cost" => cost(one).total_cmp(&cost(two)),
+            "value" => one.value().total_cmp(&two.value()),
+            _ => two.value().abs().total_cmp(&one.value().abs()),
+        };
+        let turned = |order: Ordering| if self.descending { order.reverse() } else { order };
+        lines.sort_by(|one, two| turned(order(one, two)));
+    }
+}
