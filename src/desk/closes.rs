@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use super::Desk;
 use crate::domain::book::Book;
-use crate::domain::calendar::{Calendar, Day};
+use crate::domain::calendar::{CLOSES, Calendar, Day};
 use crate::domain::moment::Moment;
 use crate::domain::since::cost;
 use crate::domain::strategy::StrategyName;
@@ -15,8 +14,6 @@ use crate::store::Unavailable;
 /// Over how many trading days it is shown how strategies have moved.
 const DAYS: usize = 30;
 
-/// When trade ends, after midnight.
-const CLOSE: Duration = Duration::from_hours(15);
 
 /// What the lists cost at the close of a trading day.
 #[derive(Debug)]
@@ -91,7 +88,7 @@ impl Desk {
     }
 
     async fn read_close(&self, day: Day) -> Result<Book, Unavailable> {
-        let revision = self.store.revision_at(day.begins_at().plus(CLOSE)).await?;
+        let revision = self.store.revision_at(day.at(CLOSES)).await?;
         self.store.book_as_of(revision).await
     }
 

@@ -13,7 +13,7 @@ use strum::IntoStaticStr;
 
 pub use self::closures::SOURCE;
 use self::closures::{CLOSURES, KNOWN};
-pub use self::day::{Day, DayError, TimeError, TimeOfDay, Weekday, time_of_day};
+pub use self::day::{CLOSES, Day, DayError, OPENS, TimeError, TimeOfDay, Weekday, time_of_day};
 use super::moment::Moment;
 
 /// How many days the operator may settle, open and closed together.

@@ -23,7 +23,7 @@ use super::{html, links};
 use crate::clock::Zone;
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
-use crate::domain::calendar::{CLOSES, Day, OPENS, Weekday, trading_day_before, trading_day_began};
+use crate::domain::calendar::{CLOSES, Calendar, Day, OPENS, Weekday};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
@@ -128,7 +128,7 @@ pub(super) async fn page(
     Reading { v, book }: Reading,
     Query(query): Query<CompareQuery>,
 ) -> Result<Response, AppError> {
-    let (asked, wish) = understand(&query, &v);
+    let (asked, wish) = understand(&query, book.settings().calendar(), &v);
     let base = asked.query(&asked.from, &asked.to);
     let sort = Sort::parse(&query.sort, &format!("/compare?{base}"));
     let comparison = match wish {
@@ -139,7 +139,7 @@ pub(super) async fn page(
     let page = ComparePage {
         strategies: book.strategies().map(|strategy| strategy.name.clone()).collect(),
         accounts: book.settings().accounts().map(|(name, _)| name.clone()).collect(),
-        presets: presets(&asked, &v),
+        presets: presets(&asked, book.settings().calendar(), &v),
         csv: format!("/compare.csv?{base}"),
         v,
         asked,
@@ -155,7 +155,7 @@ pub(super) async fn csv(
     Reading { v, book }: Reading,
     Query(query): Query<CompareQuery>,
 ) -> Result<Response, AppError> {
-    let (asked, wish) = understand(&query, &v);
+    let (asked, wish) = understand(&query, book.settings().calendar(), &v);
     let fault = || Invalid::Query(asked.faults.first().copied().unwrap_or("from").into());
     let sort = Sort::parse(&query.sort, "");
     let Comparison { from, to, lines, unknown, .. } =
@@ -190,7 +190,7 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// What is asked; with yesterday's close for what is not said, and now.
-fn understand(query: &CompareQuery, v: &View) -> (Asked, Option<Wish>) {
+fn understand(query: &CompareQuery, calendar: &Calendar, v: &View) -> (Asked, Option<Wish>) {
     let mut faults = Vec::new();
     let mut point = |name, text: &Typed| {
         let read = (!text.is_empty()).then(|| AsOf::parse(text, v.zone()));
@@ -200,7 +200,7 @@ fn understand(query: &CompareQuery, v: &View) -> (Asked, Option<Wish>) {
         read.flatten()
     };
     let (from, to) = (point("from", &query.from), point("to", &query.to));
-    let close = trading_day_before(Day::of(v.now)).at(CLOSES);
+    let close = calendar.trading_day_before(Day::of(v.now)).at(CLOSES);
     let whose = match (&*query.strategy, &*query.account) {
         ("", "") => Some(Whose::Total),
         (strategy, "") => StrategyName::parse(strategy).map(Whose::Strategy).map_err(|_| faults.push("strategy")).ok(),
@@ -219,14 +219,14 @@ fn understand(query: &CompareQuery, v: &View) -> (Asked, Option<Wish>) {
 }
 
 /// Yesterday's close, today's open and last Friday's close, each against now, and the night between.
-fn presets(asked: &Asked, v: &View) -> Vec<Preset> {
+fn presets(asked: &Asked, calendar: &Calendar, v: &View) -> Vec<Preset> {
     let today = Day::of(v.now);
-    let yesterday = trading_day_before(today);
+    let yesterday = calendar.trading_day_before(today);
     let mut friday = today.before();
     while friday.weekday() != Weekday::Friday {
         friday = friday.before();
     }
-    let open = if today.is_trading_day() { today } else { yesterday }.at(OPENS);
+    let open = if calendar.may_trade(today) { today } else { yesterday }.at(OPENS);
     let (close, last_week) = (yesterday.at(CLOSES), friday.at(CLOSES));
     let t = v.t;
     let pairs = [
@@ -338,6 +338,6 @@ async fn target_sheet(
     settled: Settled,
     point: Point,
 ) -> Result<Result<Sheet, Vec<StrategyName>>, AppError> {
-    let make = move || Ok(Sheet::of_target(&book, &settled, trading_day_began(point.at)).map_err(|unknown| unknown.0));
+    let make = move || Ok(Sheet::of_target(&book, &settled, point.at).map_err(|unknown| unknown.0));
     state.workshop.make(make).await
 }

@@ -21,7 +21,7 @@ use super::view::{Reading, View};
 use crate::domain::account::AccountName;
 use crate::domain::board::Board;
 use crate::domain::book::{Book, Strategy, sums};
-use crate::domain::calendar::{Day, trading_day_began};
+use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::{Amount, Volume};
@@ -312,8 +312,8 @@ fn all_standings(book: &Book, instrument: &Instrument, now: Moment) -> Vec<Stand
     let wanters = book.holders(instrument);
     let standing = |(account, settled): (&AccountName, &Arc<Settled>)| {
         let reported = book.reported(account);
-        let target = book.target(settled, trading_day_began(now));
-        let drifts = target.as_ref().ok().zip(reported).map(|(target, reported)| drift(target, reported, now));
+        let target = book.target(settled, now);
+        let drifts = target.as_ref().ok().zip(reported).map(|(target, reported)| drift(target, reported, book.settings().calendar(), now));
         let follows = |name: &StrategyName| settled.account.strategies.iter().any(|share| share.name == *name);
         let is_concerned = wanters.iter().any(|strategy| follows(&strategy.name));
         let (line, unknown) = match target {

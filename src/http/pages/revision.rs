@@ -18,7 +18,6 @@ use super::texts::Texts;
 use super::view::{Reading, View};
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::{Book, sums};
-use crate::domain::calendar::trading_day_began;
 use crate::domain::changes::Changes;
 use crate::domain::decimal::Amount;
 use crate::domain::moment::Moment;
@@ -196,7 +195,7 @@ async fn effects(
     info: &RevisionInfo,
     lists: &Lists,
 ) -> Result<(Vec<Effect>, Vec<AccountName>), AppError> {
-    let (store, began) = (&state.store, trading_day_began(info.at));
+    let (store, at) = (&state.store, info.at);
     match &info.subject {
         Subject::Strategy(name) if info.changes > 0 || info.kind == RevisionKind::Remove => {
             let mut accounts = Vec::new();
@@ -216,8 +215,8 @@ async fn effects(
                     let name = Some(settled.name.clone());
                     Effect::between(
                         name,
-                        Sheet::of_target(&before, settled, began),
-                        Sheet::of_target(&after, settled, began),
+                        Sheet::of_target(&before, settled, at),
+                        Sheet::of_target(&after, settled, at),
                     )
                 }));
                 Ok(effects)
@@ -230,7 +229,7 @@ async fn effects(
             let (Some(before), Some(after)) = (before, after) else { return Ok((Vec::new(), Vec::new())) };
             let book = store.book_as_of(info.id).await?;
             let make = move || {
-                let sheet = |settled: &Settled| Sheet::of_target(&book, settled, began);
+                let sheet = |settled: &Settled| Sheet::of_target(&book, settled, at);
                 Ok(vec![Effect::between(Some(after.name.clone()), sheet(&before), sheet(&after))])
             };
             Ok(parted(state.workshop.make(make).await?))

@@ -117,7 +117,6 @@ texts! {
     target_cost: "目标持仓成本", "target cost";
     against_close: "较昨收", "against the last close";
     buys_and_sells: "预计买入 / 卖出", "to buy / to sell";
-    drift: "差异", "drift";
     nothing_reported: "终端尚未上报", "nothing reported";
     changed_lines: "增减行数", "lines changed";
     thirty_days: "30 日", "30 days";
