@@ -10,7 +10,7 @@ use super::strategies::{CORRECTED, Character, FROZEN, LIMITED, Minute, SILENT, T
 use super::terminal::{Now, Terminal};
 use crate::domain::account::{Account, AccountName, Adjustments, Costs, Fresh, Protected, Share};
 use crate::domain::board::Rounding;
-use crate::domain::calendar::{Day, TimeOfDay, is_trading_time, trading_day_before, trading_day_began};
+use crate::domain::calendar::{Day, TimeError, TimeOfDay, is_trading_time, trading_day_before, trading_day_began};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
@@ -168,8 +168,8 @@ impl World {
         }
     }
 
-    fn shares(&self, scale: Decimal, takes: impl Fn(&Character) -> bool) -> Vec<Share> {
-        let taken = self.traders.iter().filter(|trader| takes(&trader.character));
+    fn shares(&self, scale: Decimal, is_followed: impl Fn(&Character) -> bool) -> Vec<Share> {
+        let taken = self.traders.iter().filter(|trader| is_followed(&trader.character));
         taken.map(|trader| Share { name: trader.name.clone(), scale }).collect()
     }
 
@@ -260,7 +260,10 @@ impl World {
             Event::Report => self.report_all(draft, at),
             Event::Found => self.found(draft),
             Event::Correct => self.correct(draft),
-            Event::SellByHand => self.sell_by_hand(at),
+            Event::SellByHand => {
+                self.sell_by_hand(at);
+                Ok(())
+            }
             Event::Freeze => freeze(draft),
         }
     }
@@ -354,7 +357,7 @@ impl World {
     }
 
     /// Somebody sells some of what only the silent strategy wants in the smaller account, so that the line stays locked.
-    fn sell_by_hand(&mut self, at: Moment) -> anyhow::Result<()> {
+    fn sell_by_hand(&mut self, at: Moment) {
         let Self { market, traders, terminals, .. } = self;
         let of = |trader: &&Trader| trader.character.name == SILENT;
         let wanted = traders.iter().find(of).and_then(Trader::first);
@@ -362,7 +365,6 @@ impl World {
             let (least, _) = market.quotes[place].lot();
             terminal.sell_by_hand(place, least, &Now { at, is_open: true, market });
         }
-        Ok(())
     }
 }
 
@@ -371,7 +373,7 @@ fn month(day: Day) -> String {
 }
 
 /// By when a push of a time is expected.
-fn due((hours, minutes): Minute) -> Result<TimeOfDay, crate::domain::calendar::TimeError> {
+fn due((hours, minutes): Minute) -> Result<TimeOfDay, TimeError> {
     format!("{hours:02}:{:02}", minutes + 3).parse()
 }
 

@@ -2,7 +2,7 @@
 //! measure with. Through the ledger and the transactions of real traffic; nothing else may have the database open.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -17,7 +17,6 @@ use crate::ledger::{Draft, Ledger};
 /// A database to which a history is written.
 #[derive(Debug)]
 pub struct Chronicle {
-    path: PathBuf,
     connection: SqliteConnection,
     ledger: Ledger,
     witness: Witness,
@@ -38,12 +37,7 @@ impl Chronicle {
         let mut ledger = sqlite::load(&mut connection).await?;
         let (witness, seen) = Witness::open(path)?;
         let lineage = lineage::trace(&mut connection, &mut ledger, seen, now).await?;
-        Ok(Self { path: path.to_owned(), connection, ledger, witness, lineage, unfolded: 0 })
-    }
-
-    /// Where it lies.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { connection, ledger, witness, lineage, unfolded: 0 })
     }
 
     /// The book as it stands.
