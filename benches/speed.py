@@ -34,6 +34,8 @@ PUSHES = {BURST: 3_000, FEW: 1_500}
 PUSHERS, PUSHES_BESIDE = 4, 1_500
 # Those who wait for one change; how often they are told of one, each time anew.
 CROWD, CROWDS = 10_000, 3
+# A desk's years: twenty strategies of fifty instruments that push four times a day; and what they are held against.
+YEARS, DAYS = 2_500, 10
 TOTAL, EVENTS = "/api/v1/positions/total", "/api/v1/events"
 
 
@@ -244,6 +246,25 @@ class Bench:
         self.rows.append(Row("start with 10,000 strategies x 50", seconds, "s", "<=", 1))
         self.rows.append(Row("the same, most memory used", megabytes, "MB", "<=", 300))
 
+    def years(self, writer):
+        """A day's attribution where there are ten years of it, against the same where there are ten days."""
+        folders = [self.folder / "years", self.folder / "days"]
+        made = [tools.make_years(writer, folder, days) for folder, days in zip(folders, (YEARS, DAYS), strict=True)]
+        # A first start makes a key, which takes as long as chance will have it.
+        for folder in folders:
+            with serve(self.server, folder):
+                pass
+        with contextlib.ExitStack() as stack:
+            started = [stack.enter_context(serve(self.server, folder)) for folder in folders]
+            ((years, days),) = side_by_side(
+                *(tools.answering(port, tools.day_of(one)) for (port, _, _), one in zip(started, made, strict=True))
+            )
+        size = (folders[0] / "data/jq2qmt.db").stat().st_size / 1e9
+        work = f"a day's attribution in ten years ({size:.1f} GB)"
+        self.rows.append(Row(work, years, "ms", "<=", 50))
+        self.rows.append(Row("the same", years, "ms", "<=", 2, "in ten days", days))
+        self.rows.append(Row("start with ten years", started[0][2], "s", "<=", 1))
+
 
 def finish(rows, report):
     """Print the table, and fail when a goal is missed."""
@@ -270,9 +291,9 @@ def main():
         bench.polls()
         bench.pushes()
         bench.accounts()
-
         bench.crowds()
         bench.books()
+        bench.years(tools.build("--bench", "years", "--release"))
     finish(bench.rows, report)
 
 

@@ -12,12 +12,14 @@ import re
 import secrets
 import shutil
 import signal
+import statistics
 import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+import urllib.parse
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -158,6 +160,34 @@ def make_account(port, name, strategies, scale):
     text = answer.read()
     if answer.status != 200:
         sys.exit(f"an account was refused: {text.decode()}")
+
+
+def make_years(writer, folder, days):
+    """A folder with a database of so many trading days; what its writer says of it."""
+    (folder / "data").mkdir(parents=True)
+    made = subprocess.check_output([writer, folder / "data/jq2qmt.db", "--days", str(days)], text=True)
+    return json.loads(made)
+
+
+def day_of(made):
+    """Where the last of those days is attributed."""
+    return f"/api/v1/accounts/{urllib.parse.quote('DEMO_主账户')}/attribution?day={made['last']}"
+
+
+def answering(port, path):
+    """Measures how long an answer takes: the middle one of many, in ms."""
+
+    def measure():
+        times = []
+        for _ in range(20):
+            start = time.perf_counter()
+            text, _ = get(port, path)
+            times.append(1e3 * (time.perf_counter() - start))
+            if len(json.loads(text)["strategies"]) < 20:
+                sys.exit(f"{path} has too few owners")
+        return statistics.median(times)
+
+    return measure
 
 
 def resident(process):

@@ -78,7 +78,7 @@ pub struct ServeOptions {
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
-    /// Fill an empty store with three example strategies and an adjustment, marked by their names; only for this machine
+    /// Fill an empty database with ten days of example strategies and accounts, marked by their names; only for this machine
     #[arg(long, env = "JQ2QMT_DEMO", value_parser = FalseyValueParser::new())]
     demo: bool,
 }
@@ -260,7 +260,7 @@ pub struct Config {
     pub token_max_age: Duration,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
-    /// Whether to fill an empty store.
+    /// Whether to fill an empty database with examples.
     pub demo: bool,
     /// The operator's password for the first start.
     pub first_password: Option<String>,

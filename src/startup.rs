@@ -65,9 +65,6 @@ pub async fn serve(
     let is_first = store.operator().await?.is_none();
     let new_key = if is_first { first_start::make_default_key(&config.places)? } else { None };
     let new_password = if is_first { first_password(&store, config.first_password.as_deref()).await? } else { None };
-    if config.demo && store.book().is_empty() {
-        demo::fill(&store).await?;
-    }
     let gate = Gate::new(&config.places.keys_dir, config.reads, config.token_max_age, clock.clone(), store.clone())?;
     let gate = gate.reached(config.reach);
     if gate.keyring().await.is_empty() {
@@ -75,6 +72,9 @@ pub async fn serve(
     }
     lifecycle.task("the watcher of the keys folder", gate.watch_keys());
     lifecycle.task("the watcher of the clock", watch_clock(store.clone(), clock.clone()));
+    if config.demo {
+        lifecycle.task("the terminals of the examples", demo::keep_reporting(store.clone(), clock.clone()));
+    }
     let tls = match &config.tls {
         Some(files) => Some(load_tls(files, &lifecycle).await?),
         None => None,
@@ -88,6 +88,7 @@ pub async fn serve(
     let base_url = url(scheme, reachable(address));
     state.suggest(first_start::suggestion(&config.places, &base_url));
     let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
+    let words = if config.demo { words + &demo::words(&base_url) } else { words };
     tell(&store, words, new_password).await?;
     // Last: whoever waits for this line finds everything said and the port open.
     let line = log::announce(format!("listening on {}", url(scheme, address)));
@@ -133,6 +134,9 @@ async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> an
     let path = config.places.database();
     if config.new {
         Store::begin_anew(&path)?;
+    }
+    if config.demo {
+        demo::fill(&path, clock.now()).await?;
     }
     let (store, writer) = Store::open(&path, clock.clone(), token_memory)
         .await

@@ -81,8 +81,8 @@ impl Decimal {
         Self(i128::from(number) * POWERS[MAX_DECIMALS as usize])
     }
 
-    /// So many thousandths: for constants, which stay far below 10^15 of them.
-    pub(super) const fn thousandths(count: i128) -> Self {
+    /// So many thousandths, of which there are far fewer than 10^15.
+    pub const fn thousandths(count: i128) -> Self {
         Self(count * POWERS[MAX_DECIMALS as usize - 3])
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::chain::{Entry, Record};
 use super::{Aside, Change, Deed, DocumentState, FiledStep, Ledger, Receipt, Rejected, StrategyState, UsedToken};
-use crate::domain::book::{Mark, Strategy, Told};
+use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::guard::Previous;
@@ -70,6 +70,16 @@ impl Ledger {
 }
 
 impl Draft {
+    /// The book as it stands in the draft.
+    pub const fn book(&self) -> &Book {
+        &self.ledger.book
+    }
+
+    /// Lets what follows happen at another time: a history that is written at once has many.
+    pub const fn pass_to(&mut self, now: Moment) {
+        self.now = now;
+    }
+
     /// Takes one change, or rejects it and leaves everything as it was.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 pub mod api_keys;
 pub mod attributed;
 mod beside;
+pub mod chronicle;
 mod error;
 mod historians;
 pub mod history;

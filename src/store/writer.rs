@@ -34,7 +34,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// From which length on the log is folded into the database when nobody waits, and at which in any case: bytes.
 const FOLD_FROM: u64 = 16 << 20;
-const FOLD_AT: u64 = 32 << 20;
+pub(super) const FOLD_AT: u64 = 32 << 20;
 
 /// At which length of the log the historians pause, because it could not begin anew while they read: bytes.
 const LOG_AT_MOST: u64 = 64 << 20;

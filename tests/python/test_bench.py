@@ -9,7 +9,7 @@ import sys
 import threading
 
 import pytest
-from conftest import ROOT, TOTAL, private_pem, public_pem
+from conftest import ROOT, TOTAL, private_pem, public_pem, running
 from cryptography.hazmat.primitives.serialization import Encoding
 
 sys.path.append(str(ROOT / "benches"))
@@ -240,6 +240,16 @@ def test_a_program_that_ends_while_it_is_measured_fails_the_bench(limits, tmp_pa
         process.wait(10)
     with pytest.raises(SystemExit, match="ended by itself"), tools.running(limits, "bytes", tmp_path / "missing"):
         pass
+
+
+def test_years_are_written_as_traffic_writes_them(tmp_path):
+    made = tools.make_years(tools.build("--bench", "years"), tmp_path, 2)
+    # One push more on the first day.
+    assert (made["last"], made["revisions"] >= 20 * (4 * 2 + 1)) == ("2016-01-05", True)
+    with running(tmp_path) as server:
+        measure = tools.answering(int(server.url.rsplit(":", 1)[1]), tools.day_of(made))
+        assert measure() > 0
+    assert server.run("verify").stdout.startswith(f"unbroken: {made['revisions']} revisions")
 
 
 def row(work, here, direction, goal, limit=None):

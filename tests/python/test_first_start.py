@@ -13,7 +13,7 @@ import time
 
 import pytest
 import requests
-from conftest import BINARY, INTERNAL, PASSWORD, Server, clean_environment, held, public_pem, running
+from conftest import BINARY, INTERNAL, Server, clean_environment, held, public_pem, running
 
 
 def test_what_is_printed_works_as_printed(tmp_path):
@@ -234,19 +234,6 @@ def test_a_weak_first_password_stops_the_start(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "JQ2QMT_PASSWORD cannot be used: the password must have at least 10 characters" in done.stderr
-
-
-def test_demo_fills_an_empty_store_and_no_other(tmp_path):
-    with running(tmp_path, "--demo") as server:
-        lists = server.get("/api/v1/positions/all").json()["strategies"]
-        assert len(lists) == 4 and lists[-1]["strategy_name"] == "ADJUSTMENT_DEMO"
-        assert all(one["strategy_name"].startswith(("DEMO_", "ADJUSTMENT_DEMO")) for one in lists)
-        assert len(server.total()["positions"]) == 10 and server.total()["demo"] is True
-        server.post(INTERNAL, {"strategy_name": "DEMO_ETF动量", "positions": []}, X_Internal_Password=PASSWORD)
-        revision = server.total()["revision"]
-    with running(tmp_path, "--demo") as server:
-        assert server.total()["revision"] == revision
-        server.push("alpha", [held("000001.XSHE", 1)])
 
 
 def test_examples_are_for_this_machine_alone(tmp_path):

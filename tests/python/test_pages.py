@@ -14,6 +14,18 @@ from playwright.sync_api import expect, sync_playwright
 SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", ROOT / "target/screenshots"))
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
 STRATEGY = "/strategies/DEMO_%E5%8F%8C%E5%9D%87%E7%BA%BF%E7%AD%96%E7%95%A5"
+BANK, WINE, FUND = ("000001.XSHE", "平安银行"), ("600519.XSHG", "贵州茅台"), ("510300.XSHG", "沪深300ETF")
+EXAMPLES = {
+    "DEMO_双均线策略": [(*BANK, 3000, 11.37), (*WINE, 200, 1486.52), ("300750.XSHE", "宁德时代", 500, 188.8137219)],
+    "DEMO_小市值轮动": [
+        (*BANK, 1200, 11.52), ("002594.XSHE", "比亚迪", 400, 231.05), ("688981.XSHG", "中芯国际", 600, 52.18),
+        ("430047.BJ", "诺思兰德", 1000, 13.6),
+    ],
+    "DEMO_ETF动量": [
+        (*FUND, 20000, 3.912), ("518880.XSHG", "黄金ETF", 8000, 5.447), ("159915.XSHE", "创业板ETF", 15000, 2.034),
+    ],
+    "ADJUSTMENT_DEMO": [(*BANK, -200, 11.4), ("511880.XSHG", "银华日利", 100, 100.2)],
+}  # fmt: skip
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -27,10 +39,22 @@ def chromium():
         browser.close()
 
 
+def push_examples(server):
+    for name, lines in EXAMPLES.items():
+        positions = [dict(zip(("code", "name", "volume", "cost"), line, strict=True)) for line in lines]
+        if name.startswith("ADJUSTMENT_"):
+            body = {"strategy_name": name, "positions": positions}
+            answer = server.post(INTERNAL, body, X_Internal_Password=PASSWORD)
+        else:
+            answer = server.push(name, positions)
+        assert answer.status_code == 200, answer.text
+
+
 @pytest.fixture
 def server(tmp_path):
-    """The demonstration, with a push and an adjustment after it."""
-    with running(tmp_path, "--demo") as server:
+    """A few examples, with a push and an adjustment after them."""
+    with running(tmp_path) as server:
+        push_examples(server)
         server.push(
             "DEMO_双均线策略",
             [
@@ -49,7 +73,7 @@ def server(tmp_path):
 
 @pytest.fixture
 def desk(server):
-    """The demonstration with a desk: a strategy whose push waits, a closed one, rules, two accounts, a terminal."""
+    """The same with a desk: a strategy whose push waits, a closed one, rules, two accounts, a terminal."""
 
     def operate(method, path, body=None):
         headers = {"X-Internal-Password": PASSWORD}
@@ -599,13 +623,14 @@ def test_the_keyboard_reaches_everything(tab):
 
 
 def test_reads_behind_a_key_need_a_login(chromium, tmp_path):
-    with running(tmp_path, "--demo", "--reads", "key") as server:
+    with running(tmp_path, "--reads", "key") as server:
+        push_examples(server)
         one = Tab(chromium, server)
-        one.open("/history?actor=demo")
+        one.open("/history?actor=client1")
         one.page.fill("#password", PASSWORD)
         one.page.click("main button")
-        one.page.wait_for_url("**/history?actor=demo")
-        expect(one.page.locator(".entry")).to_have_count(4)
+        one.page.wait_for_url("**/history?actor=client1")
+        expect(one.page.locator(".entry")).to_have_count(3)
         # The session listens to events, too.
         server.push("新策略", [held("600000.XSHG", 100)])
         one.page.goto("/")
