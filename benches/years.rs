@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::Parser as _;
 use jq2qmt::demo::World;
-use jq2qmt::domain::calendar::Day;
+use jq2qmt::domain::calendar::{Calendar, Day};
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::store::chronicle::Chronicle;
 
@@ -35,7 +35,8 @@ async fn main() -> anyhow::Result<()> {
     let start = Instant::now();
     let mut chronicle = Chronicle::open(&options.database, options.from.begins_at()).await?;
     let mut world = World::tireless(options.strategies, options.from)?;
-    let days = std::iter::successors(Some(options.from), |day| Some(day.next())).filter(|day| day.is_trading_day());
+    let days = std::iter::successors(Some(options.from), |day| Some(day.next()))
+        .filter(|day| Calendar::default().may_trade(*day));
     let mut last = options.from;
     for day in days.take(options.days) {
         let mut draft = chronicle.draft(day.begins_at());

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use imbl::OrdMap;
 
 use super::*;
-use crate::domain::calendar::{Day, trading_day_began};
+use crate::domain::calendar::Day;
 use crate::domain::drift::drift;
 use crate::domain::state::State;
 use crate::domain::strategy::StrategyId;
@@ -71,8 +71,8 @@ fn whenever_it_is_looked_at_the_story_is_there() {
         for (name, settled) in book.settings().accounts() {
             let reported = book.reported(name).unwrap();
             assert!(!reported.is_silent(now) && reported.holdings.len() > 10);
-            let target = book.target(settled, trading_day_began(now)).unwrap();
-            let differing = drift(&target, reported, now);
+            let target = book.target(settled, now).unwrap();
+            let differing = drift(&target, reported, book.settings().calendar(), now);
             let reasons: HashSet<&str> =
                 differing.iter().flat_map(|line| &line.parts).map(|part| part.reason.as_str()).collect();
             assert!(reasons.contains("held_line") && !reasons.contains("unexplained"), "{name} {now:?}: {reasons:?}");

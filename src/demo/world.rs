@@ -10,7 +10,7 @@ use super::strategies::{CORRECTED, Character, FROZEN, LIMITED, Minute, SILENT, T
 use super::terminal::{Now, Terminal};
 use crate::domain::account::{Account, AccountName, Adjustments, Costs, Fresh, Protected, Share};
 use crate::domain::board::Rounding;
-use crate::domain::calendar::{Day, TimeError, TimeOfDay, is_trading_time, trading_day_before, trading_day_began};
+use crate::domain::calendar::{Calendar, Day, TimeError, TimeOfDay};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::moment::Moment;
@@ -113,7 +113,9 @@ fn moment(day: Day, (hours, minutes): Minute, seconds: u64) -> Moment {
 /// The trading days before a day and the day itself, oldest first.
 fn trading_days(last: Day, count: usize) -> Vec<Day> {
     let mut days: Vec<Day> =
-        std::iter::successors(Some(last), |day| Some(trading_day_before(*day))).take(count).collect();
+        std::iter::successors(Some(last), |day| Some(Calendar::default().trading_day_before(*day)))
+            .take(count)
+            .collect();
     days.reverse();
     days
 }
@@ -124,9 +126,9 @@ impl World {
     /// # Errors
     /// Never, as its names are names.
     pub fn example(now: Moment) -> anyhow::Result<(Self, Vec<Day>)> {
-        let today = Day::of(trading_day_began(now));
+        let today = Day::of(Calendar::default().trading_day_began(now));
         // Before it has pushed today, yesterday's wrong push is the last one.
-        let last = if moment(today, (9, 32), 0) <= now { today } else { trading_day_before(today) };
+        let last = if moment(today, (9, 32), 0) <= now { today } else { Calendar::default().trading_day_before(today) };
         let days = trading_days(last, DAYS);
         let before = |count: usize| days[DAYS - 1 - count];
         let story = Story { corrected: before(6), frozen: before(2), spoken: before(3), by_hand: before(1), last };
@@ -297,15 +299,15 @@ impl World {
 
     fn report_all(&mut self, draft: &mut Draft, at: Moment) -> anyhow::Result<()> {
         let Self { random, market, terminals, .. } = self;
-        if is_trading_time(at) {
+        let calendar = Calendar::default();
+        if calendar.is_trading_time(at) {
             market.pass(random);
         }
-        let is_open = is_trading_time(at) && at >= moment(Day::of(at), (9, 30), 0);
-        let began = trading_day_began(at);
+        let is_open = calendar.is_trading_time(at) && at >= moment(Day::of(at), (9, 30), 0);
         for terminal in terminals {
             let book = draft.book();
             let settled = book.settings().account(&terminal.account);
-            let target = settled.and_then(|settled| book.target(settled, began).ok());
+            let target = settled.and_then(|settled| book.target(settled, at).ok());
             let account = terminal.account.clone();
             if settled.is_none() {
                 continue;

@@ -14,7 +14,6 @@ use crate::store::Unavailable;
 /// Over how many trading days it is shown how strategies have moved.
 const DAYS: usize = 30;
 
-
 /// What the lists cost at the close of a trading day.
 #[derive(Debug)]
 pub struct Close {

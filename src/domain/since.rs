@@ -50,9 +50,8 @@ impl Since {
             let (before, after) = (list(before), list(after));
             let mut change = ListChange { amount: cost(&after) - cost(&before), ..ListChange::default() };
             for changed in before.changes_to(&after) {
-                let volume = |placed: &[Placed]| -> Volume {
-                    placed.iter().map(|one| one.position.volume().into()).sum()
-                };
+                let volume =
+                    |placed: &[Placed]| -> Volume { placed.iter().map(|one| one.position.volume().into()).sum() };
                 let (was, is) = (volume(&changed.before), volume(&changed.after));
                 change.more += usize::from(is > was);
                 change.less += usize::from(is < was);

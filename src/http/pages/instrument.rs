@@ -313,7 +313,11 @@ fn all_standings(book: &Book, instrument: &Instrument, now: Moment) -> Vec<Stand
     let standing = |(account, settled): (&AccountName, &Arc<Settled>)| {
         let reported = book.reported(account);
         let target = book.target(settled, now);
-        let drifts = target.as_ref().ok().zip(reported).map(|(target, reported)| drift(target, reported, book.settings().calendar(), now));
+        let drifts = target
+            .as_ref()
+            .ok()
+            .zip(reported)
+            .map(|(target, reported)| drift(target, reported, book.settings().calendar(), now));
         let follows = |name: &StrategyName| settled.account.strategies.iter().any(|share| share.name == *name);
         let is_concerned = wanters.iter().any(|strategy| follows(&strategy.name));
         let (line, unknown) = match target {

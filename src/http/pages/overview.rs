@@ -406,9 +406,9 @@ fn strategy_row(
         is_silent: expected.of(strategy) == Hearing::Silent,
         state: settings.state(name),
         waits: settings.hold(name).is_some(),
-        punctuality: settings.schedule(name).map(|schedule| {
-            schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), now)
-        }),
+        punctuality: settings
+            .schedule(name)
+            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), now)),
         change: since.map(|since| since.strategies.get(name).copied().unwrap_or_default()),
         spark: spark(&costs.chain([invested.approximate()]).collect::<Vec<_>>()),
         invested,

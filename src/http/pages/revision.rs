@@ -213,11 +213,7 @@ async fn effects(
                 let mut effects = vec![Effect::on_total(&before, &after, &changes)];
                 effects.extend(accounts.iter().map(|settled| {
                     let name = Some(settled.name.clone());
-                    Effect::between(
-                        name,
-                        Sheet::of_target(&before, settled, at),
-                        Sheet::of_target(&after, settled, at),
-                    )
+                    Effect::between(name, Sheet::of_target(&before, settled, at), Sheet::of_target(&after, settled, at))
                 }));
                 Ok(effects)
             };
