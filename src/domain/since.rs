@@ -91,20 +91,21 @@ mod tests {
     use super::super::strategy::Kind;
     use super::*;
 
-    fn list(held: &[(&str, u32)]) -> Option<Vec<Position>> {
+    fn list(held: &[(&str, u32)]) -> Vec<Position> {
         let position = |(code, volume): &(&str, u32)| {
             Position::new(Kind::Ordinary, code, None, Decimal::whole(*volume), Decimal::whole(10), None).unwrap()
         };
-        Some(held.iter().map(position).collect())
+        held.iter().map(position).collect()
     }
 
     #[test]
     fn what_one_drops_and_another_takes_is_no_trade() {
         let name = |text| StrategyName::parse(text).unwrap();
-        let (then, _) = Book::default().supposing(&name("alpha"), list(&[("600000.SH", 300), ("000001.SZ", 100)]));
-        let (then, _) = then.supposing(&name("beta"), list(&[("510300.SH", 100)]));
-        let (now, _) = then.supposing(&name("alpha"), list(&[("000001.SZ", 150)]));
-        let (now, _) = now.supposing(&name("beta"), list(&[("600000.SH", 200), ("510300.SH", 100)]));
+        let (then, _) =
+            Book::default().supposing(&name("alpha"), Some(list(&[("600000.SH", 300), ("000001.SZ", 100)])));
+        let (then, _) = then.supposing(&name("beta"), Some(list(&[("510300.SH", 100)])));
+        let (now, _) = then.supposing(&name("alpha"), Some(list(&[("000001.SZ", 150)])));
+        let (now, _) = now.supposing(&name("beta"), Some(list(&[("600000.SH", 200), ("510300.SH", 100)])));
         // What is supposed has no revision of its own; it differs by its list.
         let since = Since::new(&then, &now);
         let alpha = since.strategies[&name("alpha")];

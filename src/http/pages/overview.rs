@@ -109,6 +109,7 @@ struct Part {
 }
 
 /// One strategy's line.
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark beside the name")]
 struct StrategyRow {
     name: String,
     is_adjustment: bool,
