@@ -214,16 +214,16 @@ async fn two_moments_are_compared_of_the_total_a_strategy_and_an_account() {
 async fn usual_spans_are_links_and_keep_whose_list_is_looked_at() {
     let app = desk().await;
     let page = Browser::new(&app).page("/compare?strategy=alpha").await;
-    // A Monday: yesterday's close is Friday's.
+    // A Monday after New Year: the last close was that of Wednesday.
     for link in [
-        "/compare?from=2026-01-02T15%3A00%3A00&#38;strategy=alpha",
+        "/compare?from=2025-12-31T15%3A00%3A00&#38;strategy=alpha",
         "/compare?from=2026-01-05T09%3A30%3A00&#38;strategy=alpha",
-        "/compare?from=2026-01-02T15%3A00%3A00&#38;to=2026-01-05T09%3A30%3A00&#38;strategy=alpha",
+        "/compare?from=2025-12-31T15%3A00%3A00&#38;to=2026-01-05T09%3A30%3A00&#38;strategy=alpha",
     ] {
         assert!(page.contains(link), "{link}\n{page}");
     }
     assert!(
-        page.contains("value=\"2026-01-02T15:00:00\"") && page.contains("新增 +1,600"),
+        page.contains("value=\"2025-12-31T15:00:00\"") && page.contains("新增 +1,600"),
         "without a moment it begins with yesterday's close\n{page}"
     );
 }
