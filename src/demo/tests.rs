@@ -1,14 +1,10 @@
 use std::collections::HashSet;
 
-use imbl::OrdMap;
-
 use super::*;
 use crate::domain::calendar::Day;
 use crate::domain::drift::drift;
 use crate::domain::state::State;
-use crate::domain::strategy::StrategyId;
-use crate::ledger::chain::Head;
-use crate::ledger::{Forgotten, Ledger};
+use crate::ledger::Ledger;
 
 /// A time in the week of 2026-01-05, which is a Monday; days from 0.
 fn at(day: u64, hours: u64, minutes: u64) -> Moment {
@@ -18,15 +14,7 @@ fn at(day: u64, hours: u64, minutes: u64) -> Moment {
 
 /// The ledger of the example book at a moment.
 fn example(now: Moment) -> Ledger {
-    let ledger = Ledger {
-        book: Book::default(),
-        head: Head::START,
-        next_strategy: StrategyId::FIRST,
-        documents: OrdMap::new(),
-        next_document: 1,
-        attributions: OrdMap::new(),
-        forgotten: Forgotten::default(),
-    };
+    let ledger = Ledger::default();
     let (mut world, days) = World::example(now).unwrap();
     let mut draft = ledger.draft(days[0].begins_at(), HashSet::new());
     for day in days {

@@ -58,3 +58,18 @@ pub struct Ledger {
     /// Of which tokens it is no longer known whether they were used.
     pub forgotten: Forgotten,
 }
+
+impl Default for Ledger {
+    /// Before the first change.
+    fn default() -> Self {
+        Self {
+            book: Book::default(),
+            head: Head::START,
+            next_strategy: StrategyId::FIRST,
+            documents: OrdMap::new(),
+            next_document: 1,
+            attributions: OrdMap::new(),
+            forgotten: Forgotten::default(),
+        }
+    }
+}

@@ -99,15 +99,7 @@ struct World {
 impl World {
     /// Before the first change.
     fn new() -> Self {
-        let ledger = Ledger {
-            book: Book::default(),
-            head: chain::Head::START,
-            next_strategy: StrategyId::FIRST,
-            documents: OrdMap::new(),
-            next_document: 1,
-            attributions: OrdMap::new(),
-            forgotten: Forgotten::default(),
-        };
+        let ledger = Ledger::default();
         Self { ledger, used: HashSet::new(), chain: Vec::new() }
     }
 

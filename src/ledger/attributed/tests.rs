@@ -8,13 +8,11 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::super::chain::Head;
-use super::super::{Change, Deed, Document, Filing, Forgotten, Ledger, Put};
+use super::super::{Change, Deed, Document, Filing, Ledger, Put};
 use super::*;
 use crate::domain::account::{Account, Adjustments, Costs, Fresh, Protected, Share};
 use crate::domain::attribution::{Close, Figures, Share as Owned};
 use crate::domain::board::Rounding;
-use crate::domain::book::Book;
 use crate::domain::calendar::Day;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
@@ -23,7 +21,7 @@ use crate::domain::money::Money;
 use crate::domain::position::Position;
 use crate::domain::report::{Fill, Holding, Mode, Order, OrderStatus, Report, Side};
 use crate::domain::revision::Actor;
-use crate::domain::strategy::{Kind, StrategyId, StrategyName};
+use crate::domain::strategy::{Kind, StrategyName};
 
 const CODES: [&str; 3] = ["000001.SZ", "600000.SH", "510300.SH"];
 const STRATEGIES: [&str; 3] = ["alpha", "beta", "ADJUSTMENT_MAIN"];
@@ -161,15 +159,7 @@ fn read<T: Serialize + DeserializeOwned>(one: &T) -> T {
 
 impl World {
     fn new() -> Self {
-        let ledger = Ledger {
-            book: Book::default(),
-            head: Head::START,
-            next_strategy: StrategyId::FIRST,
-            documents: OrdMap::new(),
-            next_document: 1,
-            attributions: OrdMap::new(),
-            forgotten: Forgotten::default(),
-        };
+        let ledger = Ledger::default();
         let mut world = Self {
             ledger,
             now: START,

@@ -37,7 +37,6 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use imbl::OrdMap;
 use serde::Serialize;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -47,8 +46,7 @@ use self::strategies::Loaded;
 use super::error::OpenError;
 use crate::domain::guard::Guards;
 use crate::domain::settings::Settings;
-use crate::ledger::chain::Head;
-use crate::ledger::{Forgotten, Ledger};
+use crate::ledger::Ledger;
 
 /// How long the log stays once it was folded: bytes.
 const LOG_KEPT: u32 = 64 << 20;
@@ -140,15 +138,7 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Ledger, Op
 /// Reads strategies and documents, each where it is what was written, and says how many revisions they have.
 async fn read(connection: &mut SqliteConnection) -> Result<(Ledger, u64), OpenError> {
     let Loaded { book, next, revisions } = strategies::load(connection).await?;
-    let mut ledger = Ledger {
-        book,
-        head: Head::START,
-        next_strategy: next,
-        documents: OrdMap::new(),
-        next_document: 1,
-        attributions: OrdMap::new(),
-        forgotten: Forgotten::default(),
-    };
+    let mut ledger = Ledger { book, next_strategy: next, ..Ledger::default() };
     if upkeep::is_guarded(connection).await? {
         *ledger.book.settings_mut() = Settings::guarded_by(Guards::usual());
     }
