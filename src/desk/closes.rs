@@ -7,7 +7,6 @@ use super::Desk;
 use crate::domain::book::Book;
 use crate::domain::calendar::{CLOSES, Calendar, Day};
 use crate::domain::moment::Moment;
-use crate::domain::since::cost;
 use crate::domain::strategy::StrategyName;
 use crate::store::Unavailable;
 
@@ -80,7 +79,7 @@ impl Desk {
         let missing = self.closes.with(|read| days.into_iter().find(|day| !read.closes.contains_key(day)));
         let Some(day) = missing else { return Ok(false) };
         let book = self.read_close(day).await?;
-        let costs = book.strategies().map(|strategy| (strategy.name.clone(), cost(&strategy.list).approximate()));
+        let costs = book.strategies().map(|strategy| (strategy.name.clone(), strategy.list.amount().approximate()));
         let costs = costs.collect();
         self.closes.with(|read| read.closes.insert(day, Arc::new(Close { day, costs })));
         Ok(true)

@@ -287,6 +287,11 @@ impl PositionList {
         self.0.is_empty()
     }
 
+    /// What it costs: CNY.
+    pub fn amount(&self) -> Amount {
+        self.iter().map(Position::amount).sum()
+    }
+
     /// Whether the list holds these positions in this order, remarks included, at whatever price they were decided.
     pub fn repeats<'a>(&self, positions: impl IntoIterator<Item = &'a Position>) -> bool {
         let mut positions = positions.into_iter();

@@ -61,6 +61,11 @@ pub enum Punctuality {
 }
 
 impl Punctuality {
+    /// Whether a push is late, or missing.
+    pub const fn is_bad(self) -> bool {
+        matches!(self, Self::Late | Self::Silent)
+    }
+
     /// The punctuality as it is written and answered.
     pub fn as_str(self) -> &'static str {
         self.into()

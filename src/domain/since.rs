@@ -48,7 +48,7 @@ impl Since {
             }
             let list = |one: Option<&Arc<Strategy>>| one.map_or_else(PositionList::default, |one| one.list.clone());
             let (before, after) = (list(before), list(after));
-            let mut change = ListChange { amount: cost(&after) - cost(&before), ..ListChange::default() };
+            let mut change = ListChange { amount: after.amount() - before.amount(), ..ListChange::default() };
             for changed in before.changes_to(&after) {
                 let volume =
                     |placed: &[Placed]| -> Volume { placed.iter().map(|one| one.position.volume().into()).sum() };
@@ -77,11 +77,6 @@ impl Since {
         *(if value < 0.0 { &mut self.sold } else { &mut self.bought }) += value.abs();
         self.instruments.insert(instrument.clone(), was);
     }
-}
-
-/// What a list costs: CNY.
-pub fn cost(list: &PositionList) -> Amount {
-    list.iter().fold(Amount::default(), |sum, position| sum + position.amount())
 }
 
 #[cfg(test)]

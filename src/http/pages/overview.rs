@@ -130,11 +130,6 @@ struct StrategyRow {
 }
 
 impl StrategyRow {
-    /// Whether a push of it is late, or missing.
-    fn is_unpunctual(&self) -> bool {
-        matches!(self.punctuality, Some(Punctuality::Late | Punctuality::Silent))
-    }
-
     /// Whether more than half of it is gone since yesterday, or it has more than doubled: somebody should look.
     fn has_leapt(&self) -> bool {
         self.change.as_ref().is_some_and(|change| {
@@ -289,7 +284,7 @@ pub(super) async fn page(
 ) -> Result<Response, AppError> {
     let (search, sort) = (query.q.to_string(), Sort::parse(&query));
     let total = book.total(&Selection::All)?;
-    let invested = total.lines.iter().fold(Amount::default(), |sum, line| sum + line.amount);
+    let invested = total.lines.iter().map(|line| line.amount).sum::<Amount>();
     let expected = Expected::at(book.settings().calendar(), v.now);
     let warnings = warnings(&state, &v, &book, &total.lines, &expected).await?;
 
@@ -395,7 +390,7 @@ fn strategy_row(
     now: Moment,
 ) -> StrategyRow {
     let (name, settings) = (&strategy.name, book.settings());
-    let invested = invested(strategy);
+    let invested = strategy.list.amount();
     let costs = closes.iter().map(|close| close.costs.get(name).copied().unwrap_or_default());
     StrategyRow {
         name: name.to_string(),
@@ -452,7 +447,7 @@ fn sums(book: &Book, v: &View, since: Option<&Since>, then: Option<&Book>) -> Su
     let began = book.settings().calendar().trading_day_began(v.now);
     let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == Kind::Ordinary);
     let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
-    let cost = |book: &Book| -> Amount { book.strategies().map(|strategy| invested(strategy)).sum() };
+    let cost = |book: &Book| -> Amount { book.strategies().map(|strategy| strategy.list.amount()).sum() };
     let drifts = book.settings().accounts().filter_map(|(_, settled)| drift_of(book, settled, v.now).ok());
     let drifts: Vec<Drift> = drifts.filter(|drift| drift.reported_at.is_some()).collect();
     let lines = || drifts.iter().flat_map(|drift| &drift.lines);
@@ -463,11 +458,6 @@ fn sums(book: &Book, v: &View, since: Option<&Since>, then: Option<&Book>) -> Su
         trades: since.map(|since| (since.bought, since.sold)),
         drift: (!drifts.is_empty()).then(|| (lines().count(), lines().filter(unexplained).count())),
     }
-}
-
-/// What a strategy's list cost: CNY.
-pub(super) fn invested(strategy: &Strategy) -> Amount {
-    strategy.list.iter().fold(Amount::default(), |sum, position| sum + position.amount())
 }
 
 /// What deserves attention: in the book, at the door, and of the operator's.

@@ -169,7 +169,7 @@ impl Lists {
 }
 
 fn cost_change(after: Option<&PositionList>, changes: &[InstrumentChange]) -> CostChange {
-    let after = after.into_iter().flat_map(PositionList::iter).fold(Amount::default(), |sum, one| sum + one.amount());
+    let after = after.map(PositionList::amount).unwrap_or_default();
     let took = |sum: Amount, change: &InstrumentChange| sum + sums(&change.before).1 - sums(&change.after).1;
     CostChange { before: changes.iter().fold(after, took), after }
 }

@@ -19,7 +19,6 @@ use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart};
 use super::html;
 use super::links::strategy_path;
-use super::overview::invested;
 use super::view::{Reading, View};
 use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::changes::Changes;
@@ -83,12 +82,6 @@ struct Keeping {
     times: String,
     days: Days,
     punctuality: Punctuality,
-}
-
-impl Keeping {
-    fn is_bad(&self) -> bool {
-        matches!(self.punctuality, Punctuality::Late | Punctuality::Silent)
-    }
 }
 
 impl Standing {
@@ -175,7 +168,7 @@ pub(super) async fn page(
     });
     let composition = BarChart::draw(parts.collect(), &v);
     let now = current.map(|strategy| Now {
-        invested: invested(strategy),
+        invested: strategy.list.amount(),
         count: strategy.list.len(),
         revision: strategy.mark.revision,
         last_push_at: strategy.last_push_at,
@@ -203,7 +196,7 @@ pub(super) async fn page(
 }
 
 fn rows(strategy: &Strategy) -> Vec<PositionRow> {
-    let whole = invested(strategy).approximate();
+    let whole = strategy.list.amount().approximate();
     let row = |position: &crate::domain::position::Position| {
         let invested = position.amount();
         PositionRow {
@@ -226,7 +219,7 @@ async fn invested_over_time(
     revisions: Vec<RevisionInfo>,
 ) -> Result<Vec<(Moment, f64)>, AppError> {
     let changes = state.store.changes(&revisions, usize::MAX).await?;
-    let mut then = current.map(invested).unwrap_or_default();
+    let mut then = current.map(|strategy| strategy.list.amount()).unwrap_or_default();
     let mut points = Vec::with_capacity(revisions.len());
     for revision in &revisions {
         points.push((revision.at, then.approximate()));

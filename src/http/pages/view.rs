@@ -187,7 +187,6 @@ impl View {
     }
 
     /// Whether something became more or less, as a class.
-    #[expect(clippy::unused_self, reason = "templates call it so")]
     pub(super) fn direction(&self, amount: impl Borrow<f64>) -> &'static str {
         if *amount.borrow() < 0.0 { "sell" } else { "buy" }
     }
