@@ -130,7 +130,7 @@ pub(super) async fn page(
 ) -> Result<Response, AppError> {
     let (asked, wish) = understand(&query, book.settings().calendar(), &v);
     let base = asked.query(&asked.from, &asked.to);
-    let sort = Sort::parse(&query.sort, &format!("/compare?{base}"));
+    let sort = Sort::of_changes(&query.sort, &format!("/compare?{base}"));
     let comparison = match wish {
         Some(wish) => Some(compare(&state, &v, &book, wish, &sort).await?),
         None => None,
@@ -157,7 +157,7 @@ pub(super) async fn csv(
 ) -> Result<Response, AppError> {
     let (asked, wish) = understand(&query, book.settings().calendar(), &v);
     let fault = || Invalid::Query(asked.faults.first().copied().unwrap_or("from").into());
-    let sort = Sort::parse(&query.sort, "");
+    let sort = Sort::of_changes(&query.sort, "");
     let Comparison { from, to, lines, unknown, .. } =
         compare(&state, &v, &book, wish.ok_or_else(fault)?, &sort).await?;
     if unknown.is_some() {

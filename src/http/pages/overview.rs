@@ -15,6 +15,7 @@ use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::chart::spark;
 use super::links::strategy_path;
+use super::sort::Sort;
 use super::view::{Reading, View};
 use super::{format, html, links};
 use crate::desk::terminals::Holder;
@@ -230,50 +231,21 @@ impl Pages {
     }
 }
 
-/// By which column the total is sorted, and which way.
-struct Sort {
-    column: &'static str,
-    descending: bool,
-    base: String,
-}
+/// The columns that the total is sorted by; without one it keeps its order.
+const COLUMNS: [&str; 6] = ["code", "volume", "against", "invested", "share", "holders"];
 
-impl Sort {
-    const COLUMNS: [&'static str; 7] = ["order", "code", "volume", "against", "invested", "share", "holders"];
-
-    fn parse(query: &OverviewQuery) -> Self {
-        let (descending, name) = query.sort.strip_prefix('-').map_or((false, &*query.sort), |name| (true, name));
-        let column = Self::COLUMNS.into_iter().find(|column| *column == name).unwrap_or("order");
-        Self { column, descending, base: query.without(&["sort", "page"]) }
-    }
-
-    /// Where a column's heading leads: numbers begin with the largest, and a second time turns the order round.
-    fn link(&self, column: &str) -> String {
-        let descending = if self.column == column { !self.descending } else { column != "code" };
-        format!("/?{}sort={}{column}", self.base, if descending { "-" } else { "" })
-    }
-
-    fn aria(&self, column: &str) -> &'static str {
-        match (self.column == column, self.descending) {
-            (false, _) => "none",
-            (true, false) => "ascending",
-            (true, true) => "descending",
-        }
-    }
-
-    fn apply(&self, lines: &mut [TotalLine], book: &Book, since: Option<&Since>) {
-        let was = |line: &TotalLine| since.and_then(|since| since.instruments.get(&line.code.instrument())).copied();
-        let moved = |line: &TotalLine| was(line).map(|was| line.volume.distance(was)).unwrap_or_default();
-        let holders = |line: &TotalLine| book.holders(&line.code.instrument()).len();
-        let order = |one: &TotalLine, two: &TotalLine| match self.column {
-            "code" => one.code.instrument().cmp(&two.code.instrument()),
-            "volume" => one.volume.cmp(&two.volume),
-            "against" => moved(one).cmp(&moved(two)),
-            "invested" | "share" => one.amount.cmp(&two.amount),
-            "holders" => holders(one).cmp(&holders(two)),
-            _ => Ordering::Equal,
-        };
-        lines.sort_by(|one, two| if self.descending { order(two, one) } else { order(one, two) });
-    }
+fn sort_total(sort: &Sort, lines: &mut [TotalLine], book: &Book, since: Option<&Since>) {
+    let was = |line: &TotalLine| since.and_then(|since| since.instruments.get(&line.code.instrument())).copied();
+    let moved = |line: &TotalLine| was(line).map(|was| line.volume.distance(was)).unwrap_or_default();
+    let holders = |line: &TotalLine| book.holders(&line.code.instrument()).len();
+    sort.by(lines, |one, two| match sort.column() {
+        "code" => one.code.instrument().cmp(&two.code.instrument()),
+        "volume" => one.volume.cmp(&two.volume),
+        "against" => moved(one).cmp(&moved(two)),
+        "invested" | "share" => one.amount.cmp(&two.amount),
+        "holders" => holders(one).cmp(&holders(two)),
+        _ => Ordering::Equal,
+    });
 }
 
 /// `GET /`
@@ -282,7 +254,9 @@ pub(super) async fn page(
     Reading { v, book }: Reading,
     Query(query): Query<OverviewQuery>,
 ) -> Result<Response, AppError> {
-    let (search, sort) = (query.q.to_string(), Sort::parse(&query));
+    let rest = format!("/?{}", query.without(&["sort", "page"]));
+    let sort = Sort::parse(&query.sort, &COLUMNS, rest.trim_end_matches(['?', '&']));
+    let search = query.q.to_string();
     let total = book.total(&Selection::All)?;
     let invested = total.lines.iter().map(|line| line.amount).sum::<Amount>();
     let expected = Expected::at(book.settings().calendar(), v.now);
@@ -304,7 +278,7 @@ pub(super) async fn page(
             || line.name.as_deref().is_some_and(says)
             || book.holders(&line.code.instrument()).iter().any(|holder| says(holder.name.as_str()))
     });
-    sort.apply(&mut lines, &book, since.as_ref());
+    sort_total(&sort, &mut lines, &book, since.as_ref());
     let total_pages = Pages::new(&query, "page", &query.page, lines.len());
     let whole: f64 = invested.approximate();
     let rows = total_rows(&book, total_pages.of(lines), whole, since.as_ref());

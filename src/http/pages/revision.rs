@@ -127,7 +127,7 @@ pub(super) async fn page(
     let is_told = matches!(info.kind, RevisionKind::Push | RevisionKind::Hold);
     let decided_at = info.note.as_ref().filter(|_| is_told).and_then(|note| note.parse().ok()).map(Moment::from_micros);
     let mut entry = whole_entry(info, changes.as_ref());
-    let sort = Sort::parse(&query.sort, &revision_path(id));
+    let sort = Sort::of_changes(&query.sort, &revision_path(id));
     sort.apply(&mut entry.lines);
     let page = RevisionPage {
         flow: Flow::of(&entry.lines),
@@ -276,7 +276,7 @@ impl Effect {
     fn new(account: Option<AccountName>, mut lines: Vec<ChangeLine>) -> Self {
         // A price that was paid elsewhere moves no share.
         lines.retain(|line| !line.delta.is_zero());
-        Sort::parse("", "").apply(&mut lines);
+        Sort::of_changes("", "").apply(&mut lines);
         let hidden = lines.len().saturating_sub(LINES);
         lines.truncate(LINES);
         Self { account, lines, hidden, unknown: Vec::new() }

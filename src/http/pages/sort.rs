@@ -1,10 +1,10 @@
-//! Tables of differences in the order that an address asks for.
+//! Tables in the order that an address asks for.
 
 use std::cmp::Ordering;
 
 use super::changes::ChangeLine;
 
-/// By which column a table is sorted, and which way. Without a wish the largest come first, bought or sold.
+/// By which column a table is sorted, and which way.
 pub(super) struct Sort {
     column: &'static str,
     descending: bool,
@@ -13,12 +13,10 @@ pub(super) struct Sort {
 }
 
 impl Sort {
-    const COLUMNS: [&'static str; 7] = ["code", "name", "before", "after", "delta", "cost", "value"];
-
-    /// Reads a wish. `base` is the page's address with what else it asks for.
-    pub(super) fn parse(asked: &str, base: &str) -> Self {
+    /// Reads a wish for one of some columns. `base` is the page's address with what else it asks for.
+    pub(super) fn parse(asked: &str, columns: &[&'static str], base: &str) -> Self {
         let (descending, name) = asked.strip_prefix('-').map_or((false, asked), |name| (true, name));
-        let column = Self::COLUMNS.into_iter().find(|column| *column == name).unwrap_or_default();
+        let column = columns.iter().copied().find(|column| *column == name).unwrap_or_default();
         let descending = descending && !column.is_empty();
         let mark = if base.contains('?') { '&' } else { '?' };
         Self { column, descending, base: format!("{base}{mark}sort=") }
@@ -38,6 +36,22 @@ impl Sort {
         }
     }
 
+    /// The column that is asked for; empty for none.
+    pub(super) const fn column(&self) -> &'static str {
+        self.column
+    }
+
+    /// Puts lines in an order, or in its reverse where that is asked for.
+    pub(super) fn by<T>(&self, lines: &mut [T], order: impl Fn(&T, &T) -> Ordering) {
+        lines.sort_by(|one, two| if self.descending { order(two, one) } else { order(one, two) });
+    }
+
+    /// Reads a wish for an order of differences.
+    pub(super) fn of_changes(asked: &str, base: &str) -> Self {
+        Self::parse(asked, &["code", "name", "before", "after", "delta", "cost", "value"], base)
+    }
+
+    /// Puts differences in their order. Without a wish the largest come first, bought or sold.
     pub(super) fn apply(&self, lines: &mut [ChangeLine]) {
         let cost = |line: &ChangeLine| line.cost().unwrap_or_default();
         let order = |one: &ChangeLine, two: &ChangeLine| match self.column {
@@ -50,7 +64,6 @@ impl Sort {
             "value" => one.value().total_cmp(&two.value()),
             _ => two.value().abs().total_cmp(&one.value().abs()),
         };
-        let turned = |order: Ordering| if self.descending { order.reverse() } else { order };
-        lines.sort_by(|one, two| turned(order(one, two)));
+        self.by(lines, order);
     }
 }
