@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Desk;
-use crate::domain::book::Book;
+use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::{CLOSES, Calendar, Day};
 use crate::domain::moment::Moment;
 use crate::domain::strategy::StrategyName;
@@ -13,14 +13,8 @@ use crate::store::Unavailable;
 /// Over how many trading days it is shown how strategies have moved.
 const DAYS: usize = 30;
 
-/// What the lists cost at the close of a trading day.
-#[derive(Debug)]
-pub struct Close {
-    /// Which day.
-    pub day: Day,
-    /// What each strategy's list cost, for charts: CNY.
-    pub costs: HashMap<StrategyName, f64>,
-}
+/// What each strategy's list cost at the close of a trading day, for charts: CNY.
+pub type Costs = HashMap<StrategyName, f64>;
 
 /// What was read so far.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +24,7 @@ pub(super) struct Closes(Arc<Mutex<Read>>);
 struct Read {
     /// The whole book at the newest close that was asked for.
     newest: Option<(Day, Arc<Book>)>,
-    closes: BTreeMap<Day, Arc<Close>>,
+    costs: BTreeMap<Day, Arc<Costs>>,
 }
 
 impl Closes {
@@ -61,33 +55,37 @@ impl Desk {
     }
 
     /// What the lists cost at the closes of the last trading days, oldest first; none before all were read by
-    /// [`Self::read_closes`].
-    pub fn closes(&self, now: Moment) -> Vec<Arc<Close>> {
-        let first = self.days(now).last().copied();
+    /// [`Self::read_earlier`].
+    pub fn costs_at_closes(&self, now: Moment) -> Vec<Arc<Costs>> {
+        let days = self.days(now);
         self.closes.with(|read| {
-            read.closes = first.map(|first| read.closes.split_off(&first)).unwrap_or_default();
-            if read.closes.len() < DAYS { Vec::new() } else { read.closes.values().cloned().collect() }
+            read.costs = days.last().map(|first| read.costs.split_off(first)).unwrap_or_default();
+            let known = days.iter().rev().map(|day| read.costs.get(day).cloned());
+            known.collect::<Option<_>>().unwrap_or_default()
         })
     }
 
-    /// Reads one more of the last closes, the newest first; false where all of them are read.
+    /// Reads one more of the last closes, the newest first, as long as one is missing.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn read_closes(&self, now: Moment) -> Result<bool, Unavailable> {
+    pub async fn read_earlier(&self, now: Moment) -> Result<(), Unavailable> {
         let days = self.days(now);
-        let missing = self.closes.with(|read| days.into_iter().find(|day| !read.closes.contains_key(day)));
-        let Some(day) = missing else { return Ok(false) };
-        let book = self.read_close(day).await?;
-        let costs = book.strategies().map(|strategy| (strategy.name.clone(), strategy.list.amount().approximate()));
-        let costs = costs.collect();
-        self.closes.with(|read| read.closes.insert(day, Arc::new(Close { day, costs })));
-        Ok(true)
+        let missing = self.closes.with(|read| days.into_iter().find(|day| !read.costs.contains_key(day)));
+        match missing {
+            Some(day) => self.read_close(day).await.map(drop),
+            None => Ok(()),
+        }
     }
 
+    /// The book at a close; what its lists cost is kept.
     async fn read_close(&self, day: Day) -> Result<Book, Unavailable> {
         let revision = self.store.revision_at(day.at(CLOSES)).await?;
-        self.store.book_as_of(revision).await
+        let book = self.store.book_as_of(revision).await?;
+        let cost = |strategy: &Arc<Strategy>| (strategy.name.clone(), strategy.list.amount().approximate());
+        let costs = book.strategies().map(cost).collect();
+        self.closes.with(|read| read.costs.insert(day, Arc::new(costs)));
+        Ok(book)
     }
 
     /// The last trading days before the present one, newest first.

@@ -16,8 +16,8 @@ pub mod terminals;
 
 pub use self::accounts::{AccountPreview, Order, Supposed};
 pub use self::attribution::{AccountDay, is_of};
-pub use self::closes::Close;
 use self::closes::Closes;
+pub use self::closes::Costs;
 pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};

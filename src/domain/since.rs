@@ -27,6 +27,8 @@ pub struct Since {
     pub strategies: BTreeMap<StrategyName, ListChange>,
     /// Instruments of which another total is wanted: what it was.
     pub instruments: HashMap<Instrument, Volume>,
+    /// What all lists cost, less what they cost: CNY.
+    pub amount: Amount,
     /// What of the totals is to be bought, and sold, at what the lists say that it costs: CNY.
     pub bought: f64,
     /// See `bought`.
@@ -57,6 +59,7 @@ impl Since {
                 change.less += usize::from(is < was);
                 touched.insert(changed.instrument);
             }
+            since.amount += change.amount;
             if change != ListChange::default() {
                 since.strategies.insert(name.clone(), change);
             }
@@ -108,6 +111,7 @@ mod tests {
         let beta = since.strategies[&name("beta")];
         assert_eq!((beta.more, beta.less, beta.amount.to_string()), (1, 0, "2000".to_owned()));
         assert_eq!((since.bought, since.sold), (500.0, 1000.0), "100 of 600000 are sold and not 300");
+        assert_eq!(since.amount.to_string(), "-500");
         assert_eq!(since.instruments.len(), 2);
         let (gone, _) = now.supposing(&name("beta"), None);
         assert_eq!(Since::new(&now, &gone).strategies[&name("beta")].less, 2);

@@ -19,7 +19,7 @@ use super::sort::Sort;
 use super::view::{Reading, View};
 use super::{format, html, links};
 use crate::desk::terminals::Holder;
-use crate::desk::{Close, Drift, drift_of};
+use crate::desk::{Costs, Drift, drift_of};
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::Day;
@@ -264,11 +264,11 @@ pub(super) async fn page(
 
     // Without the past the present is still shown.
     let then = state.desk.book_at_close(v.now).await.ok();
-    let since = then.as_ref().map(|then| Since::new(then, &book));
     // Some more of the earlier closes are read with every look.
     for _ in 0..CLOSES_AT_A_LOOK {
-        let _ = state.desk.read_closes(v.now).await;
+        let _ = state.desk.read_earlier(v.now).await;
     }
+    let (since, sums) = compared(&state, &book, then, v.now).await?;
     let wanted = search.to_lowercase();
     let says = |text: &str| text.to_lowercase().contains(&wanted);
     let mut lines = total.lines;
@@ -286,11 +286,10 @@ pub(super) async fn page(
     let found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
-    let closes = state.desk.closes(v.now);
+    let closes = state.desk.costs_at_closes(v.now);
     let row = |strategy: &Arc<Strategy>| strategy_row(&book, strategy, &expected, since.as_ref(), &closes, v.now);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let strip = strip(&state, &v, &book);
-    let sums = sums(&book, &v, since.as_ref(), then.as_deref());
     let (known, demo) = (total.known, book.takes_demo(&Selection::All));
     let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
     let page = OverviewPage {
@@ -310,6 +309,22 @@ pub(super) async fn page(
         strategy_pages,
     };
     Ok(html(StatusCode::OK, &page))
+}
+
+/// What has changed since a close, and the numbers of the day: every account's target is added up for them.
+async fn compared(
+    state: &AppState,
+    book: &Arc<Book>,
+    then: Option<Arc<Book>>,
+    now: Moment,
+) -> Result<(Option<Since>, Sums), AppError> {
+    let book = Arc::clone(book);
+    let make = move || {
+        let since = then.map(|then| Since::new(&then, &book));
+        let sums = sums(&book, now, since.as_ref());
+        Ok((since, sums))
+    };
+    state.workshop.make(make).await
 }
 
 /// The rows of some lines, each with what every strategy holds of it. Each list is walked once, however many of its
@@ -360,12 +375,12 @@ fn strategy_row(
     strategy: &Strategy,
     expected: &Expected,
     since: Option<&Since>,
-    closes: &[Arc<Close>],
+    closes: &[Arc<Costs>],
     now: Moment,
 ) -> StrategyRow {
     let (name, settings) = (&strategy.name, book.settings());
     let invested = strategy.list.amount();
-    let costs = closes.iter().map(|close| close.costs.get(name).copied().unwrap_or_default());
+    let costs = closes.iter().map(|costs| costs.get(name).copied().unwrap_or_default());
     StrategyRow {
         name: name.to_string(),
         is_adjustment: name.kind() == Kind::Adjustment,
@@ -417,18 +432,17 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
     }
 }
 
-fn sums(book: &Book, v: &View, since: Option<&Since>, then: Option<&Book>) -> Sums {
-    let began = book.settings().calendar().trading_day_began(v.now);
+fn sums(book: &Book, now: Moment, since: Option<&Since>) -> Sums {
+    let began = book.settings().calendar().trading_day_began(now);
     let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == Kind::Ordinary);
     let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
-    let cost = |book: &Book| -> Amount { book.strategies().map(|strategy| strategy.list.amount()).sum() };
-    let drifts = book.settings().accounts().filter_map(|(_, settled)| drift_of(book, settled, v.now).ok());
+    let drifts = book.settings().accounts().filter_map(|(_, settled)| drift_of(book, settled, now).ok());
     let drifts: Vec<Drift> = drifts.filter(|drift| drift.reported_at.is_some()).collect();
     let lines = || drifts.iter().flat_map(|drift| &drift.lines);
     let unexplained = |line: &&DriftLine| line.parts.iter().any(|part| part.reason == Reason::Unexplained);
     Sums {
         fresh: (ordinary().filter(has_spoken).count(), ordinary().count()),
-        against: then.map(|then| cost(book) - cost(then)),
+        against: since.map(|since| since.amount),
         trades: since.map(|since| (since.bought, since.sold)),
         drift: (!drifts.is_empty()).then(|| (lines().count(), lines().filter(unexplained).count())),
     }
