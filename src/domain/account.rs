@@ -80,7 +80,8 @@ pub enum Fresh {
 }
 
 /// What trading costs in an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenCosts", into = "WrittenCosts")]
 pub struct Costs {
     /// The broker's part of every value that is traded.
     pub commission: Decimal,
@@ -332,11 +333,16 @@ impl TryFrom<WrittenCosts> for Costs {
     }
 }
 
+impl From<Costs> for WrittenCosts {
+    fn from(Costs { commission, least, duty, transfer }: Costs) -> Self {
+        Self { commission, least, duty, transfer }
+    }
+}
+
 impl From<Account> for Written {
     fn from(account: Account) -> Self {
         let share = |Share { name, scale }: Share| WrittenShare { name: name.to_string(), scale };
         let protected = |Protected { code, volume }: Protected| WrittenProtected { code: code.to_string(), volume };
-        let costs = |Costs { commission, least, duty, transfer }| WrittenCosts { commission, least, duty, transfer };
         Self {
             strategies: account.strategies.into_iter().map(share).collect(),
             adjustments: match account.adjustments {
@@ -346,7 +352,7 @@ impl From<Account> for Written {
             protected: account.protected.into_iter().map(protected).collect(),
             rounding: account.rounding,
             fresh: account.fresh,
-            costs: account.costs.map(costs),
+            costs: account.costs.map(WrittenCosts::from),
             broker: account.broker,
         }
     }

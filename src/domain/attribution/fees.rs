@@ -11,24 +11,7 @@ use super::super::decimal::Decimal;
 use super::super::money::Money;
 use super::super::report::{Fill, Order, Side};
 
-/// An account's rates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rates {
-    commission: Decimal,
-    least: Decimal,
-    duty: Decimal,
-    transfer: Decimal,
-}
-
-impl From<&Costs> for Rates {
-    fn from(costs: &Costs) -> Self {
-        let Costs { commission, least, duty, transfer } = *costs;
-        Self { commission, least, duty, transfer }
-    }
-}
-
-impl Rates {
+impl Costs {
     /// Those of an instrument: funds and bonds bear neither stamp duty nor transfer fee.
     pub(super) fn of(self, instrument: &Instrument) -> Self {
         let is_of_shares = Board::of(instrument).is_none_or(Board::is_of_shares);
@@ -37,17 +20,17 @@ impl Rates {
 
     /// What a value costs to trade, without the least that an order costs, and not rounded: CNY.
     pub(super) fn apply(&self, side: Side, value: Money) -> Money {
-        value.times(self.commission) + value.times(self.transfer) + self.duty(side, value)
+        value.times(self.commission) + value.times(self.transfer) + self.duty_on(side, value)
     }
 
-    fn duty(&self, side: Side, value: Money) -> Money {
+    fn duty_on(&self, side: Side, value: Money) -> Money {
         if side == Side::Sell { value.times(self.duty) } else { Money::ZERO }
     }
 
     /// What an order costs that has traded so much.
     fn charge(&self, side: Side, value: Money) -> Money {
         let commission = value.times(self.commission).max(Money::told(self.least));
-        let kinds = [commission, value.times(self.transfer), self.duty(side, value)];
+        let kinds = [commission, value.times(self.transfer), self.duty_on(side, value)];
         kinds.into_iter().map(Money::to_the_fen).sum()
     }
 }
@@ -66,18 +49,18 @@ struct Execution {
 }
 
 impl Executed {
-    /// Notes another trade, and says what it costs at some rates. Brokers charge the whole order, each kind to the fen, and at
+    /// Notes another trade, and says what it costs in the account. Brokers charge the whole order, each kind to the fen, and at
     /// least so much of commission, which falls due with its first trade. A trade without an order is one of its own.
-    pub(super) fn note(&mut self, fill: &Fill, rates: Option<Rates>) -> Option<Money> {
+    pub(super) fn note(&mut self, fill: &Fill, costs: Option<Costs>) -> Option<Money> {
         let before = fill.order.as_ref().and_then(|order| self.0.get(order)).copied();
         let Execution { shares, value } = before.unwrap_or_default();
         let after = Execution { shares: shares + fill.volume, value: value + Money::of(fill.price, fill.volume) };
         if let Some(order) = &fill.order {
             self.0.insert(order.clone(), after);
         }
-        let rates = rates?;
+        let costs = costs?;
         Some(
-            rates.charge(fill.side, after.value) - before.map_or(Money::ZERO, |one| rates.charge(fill.side, one.value)),
+            costs.charge(fill.side, after.value) - before.map_or(Money::ZERO, |one| costs.charge(fill.side, one.value)),
         )
     }
 
@@ -93,11 +76,11 @@ mod tests {
     use super::super::super::moment::Moment;
     use super::*;
 
-    fn rates(code: &str) -> Rates {
+    fn costs(code: &str) -> Costs {
         let number = |text| Decimal::parse(text).unwrap();
         let (commission, least) = (number("0.00025"), number("5"));
         let costs = Costs { commission, least, duty: number("0.0005"), transfer: number("0.00001") };
-        Rates::from(&costs).of(&Code::parse(code).unwrap().instrument())
+        costs.of(&Code::parse(code).unwrap().instrument())
     }
 
     /// A sale of so many shares at 1 CNY.
@@ -116,10 +99,10 @@ mod tests {
 
     #[test]
     fn an_order_in_pieces_costs_what_it_costs_at_once() {
-        let rates = Some(rates("600000.SH"));
+        let costs = Some(costs("600000.SH"));
         let mut executed = Executed::default();
-        let pieces = [2_000, 10_000, 30_000].map(|volume| executed.note(&sale(Some("7"), volume), rates).unwrap());
-        let whole = Executed::default().note(&sale(Some("7"), 42_000), rates).unwrap();
+        let pieces = [2_000, 10_000, 30_000].map(|volume| executed.note(&sale(Some("7"), volume), costs).unwrap());
+        let whole = Executed::default().note(&sale(Some("7"), 42_000), costs).unwrap();
         assert_eq!(pieces.into_iter().sum::<Money>(), whole);
         // 10.50 commission, 21 duty, 0.42 transfer.
         assert_eq!(whole.to_string(), "31.92");
@@ -128,7 +111,7 @@ mod tests {
 
     #[test]
     fn funds_bear_no_duty() {
-        let fee = Executed::default().note(&sale(None, 42_000), Some(rates("510300.SH"))).unwrap();
+        let fee = Executed::default().note(&sale(None, 42_000), Some(costs("510300.SH"))).unwrap();
         assert_eq!(fee.to_string(), "10.5");
     }
 }

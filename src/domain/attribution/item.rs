@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::account::Costs;
 use super::super::calendar::Day;
 use super::super::decimal::Decimal;
 use super::super::moment::Moment;
@@ -12,7 +13,6 @@ use super::super::report::Side;
 use super::super::revision::Revision;
 use super::super::strategy::StrategyName;
 use super::apportion::apportion;
-use super::fees::Rates;
 use super::figures::{Figures, is_zero};
 use super::part::{Intent, Move, Owner, Part};
 
@@ -136,7 +136,7 @@ pub struct Look {
     /// Whether it is the first of its account: who finds there what it wants did not decide on it today.
     pub is_first: bool,
     /// What trades of the instrument cost; None where nobody said.
-    pub rates: Option<Rates>,
+    pub costs: Option<Costs>,
 }
 
 /// What a report counts for each owner.
@@ -406,7 +406,7 @@ impl Following<'_> {
             figures.realized = part.take(moved);
             figures.transferred = Money::of(price, moved.shares);
             figures.crossed = Money::of(price, spared[at]);
-            figures.saved = self.look.rates.map_or(Money::ZERO, |rates| rates.apply(side, figures.crossed));
+            figures.saved = self.look.costs.map_or(Money::ZERO, |costs| costs.apply(side, figures.crossed));
             self.note_filled(at, self.look.at);
             self.count(at, figures);
         }

@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use self::apportion::apportion;
 pub use self::day::{DayEnd, DayResult, LineDay, OwnerDay};
-use self::fees::{Executed, Rates};
+use self::fees::Executed;
 pub use self::figures::Figures;
 pub use self::item::{Item, Look, Ordered, Touch, Traded, Wish};
 pub use self::part::{Intent, Owner, Part};
-use super::account::Account;
+use super::account::{Account, Costs};
 use super::book::{Book, Mark};
 use super::calendar::Day;
 use super::code::Instrument;
@@ -93,7 +93,7 @@ pub struct Event {
     pub day: Day,
     /// What trades cost in the account; None where nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rates: Option<Rates>,
+    pub costs: Option<Costs>,
     /// Whether it is the first of its account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_first: bool,
@@ -170,9 +170,9 @@ impl Attribution {
         let at = reported.heard_at;
         let mut next = before.cloned().unwrap_or_else(|| Self::beginning(Day::of(at)));
         next.begin_day(Day::of(at));
-        let rates = situation.account.costs.as_ref().map(Rates::from);
-        let mut event = Event { at, day: next.day, rates, is_first: before.is_none(), touches: BTreeMap::new() };
-        for (instrument, touch) in next.touches(situation, rates) {
+        let costs = situation.account.costs;
+        let mut event = Event { at, day: next.day, costs, is_first: before.is_none(), touches: BTreeMap::new() };
+        for (instrument, touch) in next.touches(situation) {
             if next.touch(&instrument, &touch, &event) {
                 event.touches.insert(instrument, touch);
             }
@@ -217,8 +217,8 @@ impl Attribution {
         if before.is_quiet(touch) {
             return false;
         }
-        let Event { at, day, is_first, rates, .. } = *event;
-        let look = Look { at, day, is_first, rates: rates.map(|rates| rates.of(instrument)) };
+        let Event { at, day, is_first, costs, .. } = *event;
+        let look = Look { at, day, is_first, costs: costs.map(|costs| costs.of(instrument)) };
         let (after, counted) = before.follow(touch, look);
         if after == *before {
             return false;
@@ -257,11 +257,11 @@ impl Attribution {
     }
 
     /// What a report says about every instrument that anybody has a part of, wants or traded.
-    fn touches(&mut self, situation: &Situation<'_>, rates: Option<Rates>) -> BTreeMap<Instrument, Touch> {
+    fn touches(&mut self, situation: &Situation<'_>) -> BTreeMap<Instrument, Touch> {
         let Situation { before, step, target, account, .. } = *situation;
         let lines: BTreeMap<Instrument, &TargetLine> =
             target.into_iter().flat_map(|target| &target.lines).map(|line| (line.code.instrument(), line)).collect();
-        let mut trades = self.trades(situation, rates);
+        let mut trades = self.trades(situation);
         let owned: HashMap<Instrument, Option<Decimal>> =
             account.protected.iter().map(|own| (own.code.instrument(), own.volume)).collect();
         let known = before.map(|before| before.orders.as_slice()).unwrap_or_default();
@@ -295,15 +295,15 @@ impl Attribution {
     }
 
     /// The report's new trades, by instrument, each with what it cost.
-    fn trades(&mut self, situation: &Situation<'_>, rates: Option<Rates>) -> BTreeMap<Instrument, Vec<Traded>> {
-        let step = situation.step;
+    fn trades(&mut self, situation: &Situation<'_>) -> BTreeMap<Instrument, Vec<Traded>> {
+        let Situation { step, account, .. } = *situation;
         let mut fills: Vec<&Fill> = step.fills.iter().collect();
         fills.sort_by(|one, two| (one.at, &one.id).cmp(&(two.at, &two.id)));
         let mut trades: BTreeMap<Instrument, Vec<Traded>> = BTreeMap::new();
         for fill in fills {
             let instrument = fill.code.instrument();
-            let (told, estimated) =
-                (fill.fee.map(Money::told), self.executed.note(fill, rates.map(|rates| rates.of(&instrument))));
+            let costs = account.costs.map(|costs| costs.of(&instrument));
+            let (told, estimated) = (fill.fee.map(Money::told), self.executed.note(fill, costs));
             trades.entry(instrument).or_default().push(Traded {
                 side: fill.side,
                 shares: fill.volume,

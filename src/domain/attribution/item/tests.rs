@@ -5,7 +5,7 @@ use super::*;
 const NOW: Moment = Moment::from_micros(1_767_578_400_000_000);
 
 /// A report that is not the first.
-const LOOK: Look = Look { at: NOW, day: Day::of(NOW), is_first: false, rates: None };
+const LOOK: Look = Look { at: NOW, day: Day::of(NOW), is_first: false, costs: None };
 
 fn decimal(text: &str) -> Decimal {
     Decimal::parse(text).unwrap()
