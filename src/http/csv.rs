@@ -1,11 +1,13 @@
 //! CSV files for people.
 
+use std::convert::Infallible;
+
 use axum::BoxError;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
-use futures::Stream;
+use futures::{Stream, stream};
 
 use crate::domain::decimal::Decimal;
 
@@ -50,6 +52,11 @@ pub(super) fn download<E: Into<BoxError>>(
         headers.insert(CONTENT_DISPOSITION, value);
     }
     response
+}
+
+/// A file that is there already.
+pub(super) fn file(name: &str, rows: Rows) -> Response {
+    download(name, stream::iter([Ok::<_, Infallible>(rows.bytes())]))
 }
 
 /// What a spreadsheet takes for the beginning of a formula; in East Asian settings also the signs of full width.

@@ -27,6 +27,7 @@ use crate::auth::rights::{
 };
 use crate::auth::token::Bound;
 use crate::domain::account::AccountName;
+use crate::domain::calendar::Day;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 
@@ -409,6 +410,14 @@ impl<T> Default for Last<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Last<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(|mut values| Self(values.pop()))
+    }
+}
+
+impl Last<String> {
+    /// The day that the parameter of this name says.
+    pub(super) fn day(&self, name: &'static str) -> Result<Option<Day>, Invalid> {
+        let text = self.0.as_deref();
+        text.map(|text| text.parse().map_err(|_| Invalid::Query(name.into()))).transpose()
     }
 }
 

@@ -10,12 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::AppState;
-use super::super::csv::Rows;
+use super::super::csv::{Rows, file};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, PathText, Query, account_name, strategy_name};
 use super::accounts::settled;
 use super::json;
-use super::reports::file;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::{AccountDay, is_of};
@@ -236,13 +235,9 @@ pub(crate) struct DayQuery {
     day: Last<String>,
 }
 
-fn read_day(name: &'static str, text: Option<&str>) -> Result<Option<Day>, Invalid> {
-    text.map(|text| text.parse().map_err(|_| Invalid::Query(name.into()))).transpose()
-}
-
 async fn day_of(state: &AppState, name: &AccountName, query: &DayQuery) -> Result<(Day, AccountDay), AppError> {
     settled(&state.store.book(), name)?;
-    let day = read_day("day", query.day.0.as_deref())?.unwrap_or_else(|| Day::of(state.clock.now()));
+    let day = query.day.day("day")?.unwrap_or_else(|| Day::of(state.clock.now()));
     let known = state.desk.account_day(name, day).await?;
     Ok((day, known.ok_or_else(|| AppError::NothingReported(name.clone()))?))
 }
@@ -368,8 +363,8 @@ async fn performed(
     strategy: &StrategyName,
     query: &PerformanceQuery,
 ) -> Result<(Day, Day, Vec<Performed>), AppError> {
-    let to = read_day("to", query.to.0.as_deref())?.unwrap_or_else(|| Day::of(state.clock.now()));
-    let from = read_day("from", query.from.0.as_deref())?.unwrap_or_else(|| Day::of(to.begins_at().minus(USUAL)));
+    let to = query.to.day("to")?.unwrap_or_else(|| Day::of(state.clock.now()));
+    let from = query.from.day("from")?.unwrap_or_else(|| Day::of(to.begins_at().minus(USUAL)));
     if to < from || to.begins_at().since(from.begins_at()) > Duration::from_hours(24 * MOST_DAYS) {
         return Err(Invalid::Query("from".into()).into());
     }

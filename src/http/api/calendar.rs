@@ -26,16 +26,10 @@ pub(crate) struct DaysQuery {
 }
 
 impl DaysQuery {
-    /// The day that a parameter names.
-    fn day(name: &'static str, text: &Last<String>) -> Result<Option<Day>, Invalid> {
-        let text = text.0.as_deref();
-        text.map(|text| text.parse().map_err(|_| Invalid::Query(name.into()))).transpose()
-    }
-
     /// The first day and the last.
     fn days(&self, today: Day) -> Result<(Day, Day), Invalid> {
-        let from = Self::day("from", &self.from)?.unwrap_or(today);
-        let to = Self::day("to", &self.to)?.unwrap_or_else(|| from.after(USUAL_DAYS - 1));
+        let from = self.from.day("from")?.unwrap_or(today);
+        let to = self.to.day("to")?.unwrap_or_else(|| from.after(USUAL_DAYS - 1));
         if (0..MOST_DAYS).contains(&to.since(from)) { Ok((from, to)) } else { Err(Invalid::Query("to".into())) }
     }
 }

@@ -8,14 +8,14 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::AppState;
-use super::super::csv::Rows;
+use super::super::csv::{Rows, file};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, PathTexts, account_name};
 use super::super::reason_text::drift_texts;
 use super::accounts::settled;
 use super::json;
 use super::positions::Number;
-use super::reports::{file, spelled};
+use super::reports::spelled;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::{Drift, drift_of};

@@ -6,12 +6,11 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::response::Response;
-use futures::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::AppState;
-use super::super::csv::{Rows, download};
+use super::super::csv::{Rows, file};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, PathText, Query, account_name, reporting};
 use super::accounts::{settled, take_account, terminal};
@@ -227,11 +226,6 @@ pub(crate) async fn holdings_csv(
 /// An amount of money, or nothing.
 fn money(amount: Option<Decimal>) -> String {
     amount.map(|amount| amount.to_string()).unwrap_or_default()
-}
-
-/// A file that is there already.
-pub(super) fn file(name: &str, rows: Rows) -> Response {
-    download(name, stream::iter([Ok::<_, std::io::Error>(rows.bytes())]))
 }
 
 /// From when to when.

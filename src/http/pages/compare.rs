@@ -1,18 +1,16 @@
 //! `/compare`: any two moments or revisions side by side: the merged total, a strategy's list, or an account's target.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use futures::stream;
 use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::as_of::AsOf;
-use super::super::csv::{Rows, download};
+use super::super::csv::{Rows, file};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, Flow};
@@ -173,7 +171,7 @@ pub(super) async fn csv(
         let value = format!("{:.2}", line.value());
         rows.add(&[&code, &line.name, &before, &after, &delta, &cost_before, &cost_after, &value, &from, &to]);
     }
-    Ok(download("compare.csv", stream::iter([Ok::<_, Infallible>(rows.bytes())])))
+    Ok(file("compare.csv", rows))
 }
 
 const COLUMNS: [&str; 10] = [
