@@ -5,7 +5,7 @@ use super::super::code::Instrument;
 use super::super::decimal::Decimal;
 use super::super::money::Money;
 use super::figures::Figures;
-use super::part::{Owner, Part};
+use super::part::{NOBODY, Owner, Part};
 use super::{Close, Share};
 
 /// An owner's part at the end of a day, with the last prices of that day.
@@ -132,7 +132,7 @@ fn loose_alone(share: &Share, close: &Close, day: Day) -> Vec<LineDay> {
         instrument: instrument.clone(),
         price: close.prices.get(instrument).copied(),
         loose: *shares,
-        part: Part::new(None, i64::MAX, day),
+        part: Part::new(None, NOBODY, day),
         result: DayResult::default(),
     };
     beside.map(line).collect()

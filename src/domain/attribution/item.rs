@@ -14,10 +14,7 @@ use super::super::revision::Revision;
 use super::super::strategy::StrategyName;
 use super::apportion::apportion;
 use super::figures::{Figures, is_zero};
-use super::part::{Intent, Move, Owner, Part};
-
-/// Where nobody stands among the owners: last.
-const NOBODY: i64 = i64::MAX;
+use super::part::{Intent, Move, NOBODY, Owner, Part};
 
 /// An instrument as it is divided.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -277,7 +274,7 @@ impl Following<'_> {
         let mut given = vec![0; self.parts.len()];
         let mut left = trade.shares;
         if !trade.by_hand {
-            let is_due = |lack: i64| u128::from(trade.side.signed(lack).max(0).unsigned_abs());
+            let is_due = |lack: i64| due(trade.side.signed(lack));
             let now: Vec<u128> = self.parts.iter().map(|part| is_due(part.lack())).collect();
             deal(&mut left, &now, &mut given);
             let then = self.parts.iter().zip(&given);
@@ -334,8 +331,7 @@ impl Following<'_> {
             return;
         }
         if self.is_free(astray, basis) {
-            let weights: Vec<u128> =
-                self.parts.iter().map(|part| u128::from(part.volume.max(0).unsigned_abs())).collect();
+            let weights: Vec<u128> = self.parts.iter().map(|part| due(part.volume)).collect();
             for (at, shares) in apportion(astray.abs(), &weights).into_iter().enumerate() {
                 if shares == 0 {
                     continue;
@@ -367,12 +363,10 @@ impl Following<'_> {
     /// the market.
     fn cross(&mut self) {
         let Some(price) = self.price().filter(|_| self.touch.held.is_some() && !self.touch.is_held) else { return };
-        let sum = |lacks: &[u128]| i64::try_from(lacks.iter().sum::<u128>()).unwrap_or(i64::MAX);
-        let lack: Vec<u128> = self.parts.iter().map(|part| u128::from(part.lack().max(0).unsigned_abs())).collect();
-        let excess: Vec<u128> =
-            self.parts.iter().map(|part| u128::from((-part.lack()).max(0).unsigned_abs())).collect();
-        let wanted = sum(&lack) - self.touch.buying.open;
-        let shares = wanted.min(sum(&excess) - self.touch.selling.open);
+        let lack: Vec<u128> = self.parts.iter().map(|part| due(part.lack())).collect();
+        let excess: Vec<u128> = self.parts.iter().map(|part| due(-part.lack())).collect();
+        let wanted = all_due(&lack) - self.touch.buying.open;
+        let shares = wanted.min(all_due(&excess) - self.touch.selling.open);
         if shares <= 0 {
             return;
         }
@@ -391,7 +385,7 @@ impl Following<'_> {
         let of_strategies: Vec<u128> = shares
             .iter()
             .zip(&self.parts)
-            .map(|(shares, part)| if part.owner.is_some() { u128::from(shares.unsigned_abs()) } else { 0 })
+            .map(|(shares, part)| if part.owner.is_some() { due(*shares) } else { 0 })
             .collect();
         let spared = apportion(spared, &of_strategies);
         for (at, shares) in shares.iter().copied().enumerate().filter(|(_, shares)| *shares > 0) {
@@ -437,10 +431,20 @@ impl Following<'_> {
     }
 }
 
+/// So many shares as a weight; none where they are below zero.
+fn due(shares: i64) -> u128 {
+    u128::from(shares.max(0).unsigned_abs())
+}
+
+/// All shares that are due.
+fn all_due(weights: &[u128]) -> i64 {
+    i64::try_from(weights.iter().sum::<u128>()).unwrap_or(i64::MAX)
+}
+
 /// Gives of so many shares to whom they are due.
-fn deal(left: &mut i64, due: &[u128], given: &mut [i64]) {
-    let dealt = (*left).min(i64::try_from(due.iter().sum::<u128>()).unwrap_or(i64::MAX));
-    for (given, shares) in given.iter_mut().zip(apportion(dealt, due)) {
+fn deal(left: &mut i64, weights: &[u128], given: &mut [i64]) {
+    let dealt = (*left).min(all_due(weights));
+    for (given, shares) in given.iter_mut().zip(apportion(dealt, weights)) {
         *given += shares;
     }
     *left -= dealt.max(0);

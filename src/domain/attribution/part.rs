@@ -13,6 +13,9 @@ use super::figures::Figures;
 /// Whose a part is: a strategy's or overlay's, or with None nobody's: protected, by hand, not ours.
 pub type Owner = Option<StrategyName>;
 
+/// Where nobody stands among the owners: last.
+pub(super) const NOBODY: i64 = i64::MAX;
+
 /// What an owner holds and wants of an instrument. Volumes are shares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use sqlx::SqliteConnection;
 
 use super::json;
+use super::revisions::strategy_name;
 use crate::domain::account::AccountName;
 use crate::domain::attribution::{Attribution, Close, Owner, Share};
 use crate::domain::calendar::Day;
@@ -154,8 +155,7 @@ pub(in crate::store) async fn shares(
 }
 
 fn share(owner: String, totals: &str, parts: &str) -> Result<Share, sqlx::Error> {
-    let name = |owner: String| StrategyName::parse(&owner).map_err(|error| sqlx::Error::Decode(Box::new(error)));
-    let owner = if owner.is_empty() { None } else { Some(name(owner)?) };
+    let owner = if owner.is_empty() { None } else { Some(strategy_name(&owner)?) };
     Ok(Share { owner, totals: understood(totals)?, parts: understood(parts)? })
 }
 
