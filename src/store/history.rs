@@ -33,7 +33,7 @@ pub struct RevisionInfo {
     pub actor: Actor,
     /// From where: an IP address.
     pub address: Option<String>,
-    /// For a restore the revision that it went back to.
+    /// What else is to be said of it; of some kinds a number.
     pub note: Option<String>,
     /// How many items changed.
     pub changes: i64,
@@ -41,6 +41,28 @@ pub struct RevisionInfo {
     pub hash: ChainHash,
     /// The chain hash of the revision before it.
     pub parent_hash: ChainHash,
+}
+
+impl RevisionInfo {
+    /// When a push was decided, where it told.
+    pub fn decided_at(&self) -> Option<Moment> {
+        self.noted(&[RevisionKind::Push, RevisionKind::Hold]).map(Moment::from_micros)
+    }
+
+    /// The revision that a restore went back to.
+    pub fn restored(&self) -> Option<Revision> {
+        self.noted(&[RevisionKind::Restore]).map(Revision::new)
+    }
+
+    /// The push whose waiting it ended.
+    pub fn ended_hold(&self) -> Option<Revision> {
+        self.noted(&[RevisionKind::Approve, RevisionKind::Discard, RevisionKind::Supersede]).map(Revision::new)
+    }
+
+    /// The number that stands in the note of a revision of these kinds.
+    fn noted(&self, kinds: &[RevisionKind]) -> Option<i64> {
+        self.note.as_deref().filter(|_| kinds.contains(&self.kind))?.parse().ok()
+    }
 }
 
 /// The revisions that come before so many changes are reached: what a page can hold in memory. At least one.

@@ -16,9 +16,8 @@ use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::changes::Changes;
 use crate::domain::code::Notation;
-use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Placed};
-use crate::domain::revision::{Revision, RevisionKind, Subject};
+use crate::domain::revision::{Revision, Subject};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::RevisionInfo;
 
@@ -54,9 +53,6 @@ impl<'a> RevisionDto<'a> {
             Subject::Strategy(_) => None,
             Subject::Document(topic) => Some(SubjectDto { kind: topic.kind(), name: topic.name() }),
         };
-        let note: Option<i64> = revision.note.as_deref().and_then(|note| note.parse().ok());
-        let note_of = |kinds: &[RevisionKind]| note.filter(|_| kinds.contains(&revision.kind));
-        let revision_of = |kinds| note_of(kinds).map(Revision::new);
         Self {
             revision: revision.id,
             strategy_name: revision.subject.strategy().map(StrategyName::as_str),
@@ -65,10 +61,9 @@ impl<'a> RevisionDto<'a> {
             actor_kind: revision.actor.kind().as_str(),
             actor: revision.actor.name(),
             address: revision.address.as_deref(),
-            restored_revision: revision_of(&[RevisionKind::Restore]),
-            hold: revision_of(&[RevisionKind::Approve, RevisionKind::Discard, RevisionKind::Supersede]),
-            decided_at: note_of(&[RevisionKind::Push, RevisionKind::Hold])
-                .map(|micros| zone.rfc3339(Moment::from_micros(micros))),
+            restored_revision: revision.restored(),
+            hold: revision.ended_hold(),
+            decided_at: revision.decided_at().map(|at| zone.rfc3339(at)),
             updated_at: zone.rfc3339(revision.at),
             changes_count: revision.changes,
         }

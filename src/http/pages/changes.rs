@@ -338,9 +338,7 @@ impl Entry {
 
     /// The revision that its note names: what a restore went back to, or the push whose waiting ended.
     pub(super) fn noted(&self) -> Option<Revision> {
-        use RevisionKind::{Approve, Discard, Restore, Supersede};
-        let is_named = matches!(self.revision.kind, Restore | Approve | Discard | Supersede);
-        self.revision.note.as_ref().filter(|_| is_named)?.parse().ok()
+        self.revision.restored().or_else(|| self.revision.ended_hold())
     }
 
     /// How many changes are not shown.

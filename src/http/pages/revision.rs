@@ -124,8 +124,7 @@ pub(super) async fn page(
         .and_then(|name| book.strategy(name))
         .is_some_and(|strategy| strategy.mark.revision > id);
     let undo = undo(&info, &lists, v.t);
-    let is_told = matches!(info.kind, RevisionKind::Push | RevisionKind::Hold);
-    let decided_at = info.note.as_ref().filter(|_| is_told).and_then(|note| note.parse().ok()).map(Moment::from_micros);
+    let decided_at = info.decided_at();
     let mut entry = whole_entry(info, changes.as_ref());
     let sort = Sort::of_changes(&query.sort, &revision_path(id));
     sort.apply(&mut entry.lines);
