@@ -33,21 +33,12 @@ impl LineChart {
         let (span, height) = (seconds(first.0, v.now.max(last.0)).max(1.0), (high - low).max(1e-9));
         let x = |moment| seconds(first.0, moment) / span * WIDTH;
         let y = |value: f64| HEIGHT - (value - low) / height * HEIGHT;
-        let mut line = String::new();
-        for (n, (moment, value)) in points.iter().enumerate() {
-            // Writing to memory cannot fail.
-            let _ = match n {
-                0 => write!(line, "M{:.1} {:.1}", x(*moment), y(*value)),
-                _ => write!(line, "H{:.1}V{:.1}", x(*moment), y(*value)),
-            };
-        }
-        let _ = write!(line, "H{WIDTH:.1}");
+        let line = steps(points, x, y);
         let zero = y(0.0);
         let area = format!("{line}V{zero:.1}H0Z");
         let (first_time, last_time) = (v.time(&first.0), v.time(&v.now.max(last.0)));
-        let yuan = |value: f64| super::format::grouped(&super::format::rounded(&format!("{value:.4}"), 0));
-        let highest = yuan(high);
-        let summary = v.t.invested_from_to(&first_time, &last_time, &yuan(low), &highest, &yuan(last.1));
+        let highest = whole(high);
+        let summary = v.t.invested_from_to(&first_time, &last_time, &whole(low), &highest, &whole(last.1));
         Some(Self { line, area, zero, highest, first_time, last_time, summary })
     }
 }
@@ -63,6 +54,23 @@ pub(super) fn spark(values: &[f64]) -> Option<String> {
         let _ = write!(path, "{}{x:.1} {y:.1}", if n == 0 { 'M' } else { 'L' });
     }
     Some(path)
+}
+
+/// Points in the order of time as a line that stays level until the next of them, and to the end.
+fn steps(points: &[(Moment, f64)], x: impl Fn(Moment) -> f64, y: impl Fn(f64) -> f64) -> String {
+    let mut path = String::new();
+    for (n, (moment, value)) in points.iter().enumerate() {
+        let (x, y) = (x(*moment), y(*value));
+        // Writing to memory cannot fail.
+        let _ = if n == 0 { write!(path, "M{x:.1} {y:.1}") } else { write!(path, "H{x:.1}V{y:.1}") };
+    }
+    let _ = write!(path, "H{WIDTH:.1}");
+    path
+}
+
+/// A number as an axis names it.
+fn whole(value: f64) -> String {
+    super::format::grouped(&super::format::rounded(&format!("{value:.4}"), 0))
 }
 
 fn seconds(from: Moment, to: Moment) -> f64 {
@@ -102,15 +110,8 @@ impl StepChart {
         let low = points().map(|point| point.1).fold(0.0, f64::min);
         let (span, height) = (seconds(first, last).max(1.0), (high - low).max(1e-9));
         let y = |value: f64| HEIGHT - (value - low) / height * HEIGHT;
-        let whole = |value: f64| super::format::grouped(&super::format::rounded(&format!("{value:.4}"), 0));
         let line = |(label, points): &(String, Vec<(Moment, f64)>)| {
-            let mut path = String::new();
-            for (n, (moment, value)) in points.iter().enumerate() {
-                let (x, y) = (seconds(first, *moment) / span * WIDTH, y(*value));
-                // Writing to memory cannot fail.
-                let _ = if n == 0 { write!(path, "M{x:.1} {y:.1}") } else { write!(path, "H{x:.1}V{y:.1}") };
-            }
-            let _ = write!(path, "H{WIDTH:.1}");
+            let path = steps(points, |moment| seconds(first, moment) / span * WIDTH, y);
             let last = whole(points.last().map_or(0.0, |point| point.1));
             StepLine { label: label.clone(), path, last }
         };
