@@ -9,7 +9,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::error::{OpenError, Unavailable};
 use super::sqlite::{self, batch};
 use super::witness::{self, Witness, Witnessed};
-use super::{lineage, writer};
+use super::writer::{self, Begun};
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
 use crate::ledger::{Draft, Ledger};
@@ -33,10 +33,7 @@ impl Chronicle {
     pub async fn open(path: &Path, now: Moment) -> Result<Self, OpenError> {
         witness::must_not_be_emptied(path)?;
         sqlite::create_or_migrate(path).await?;
-        let mut connection = sqlite::connect_writer(path).await?;
-        let mut ledger = sqlite::load(&mut connection).await?;
-        let (witness, seen) = Witness::open(path)?;
-        let lineage = lineage::trace(&mut connection, &mut ledger, seen, now).await?;
+        let Begun { connection, ledger, witness, lineage } = Begun::at(path, now).await?;
         Ok(Self { connection, ledger, witness, lineage, unfolded: 0 })
     }
 

@@ -95,6 +95,25 @@ pub(super) struct Opening<'a> {
     pub(super) folding: Folding,
 }
 
+/// What whoever writes begins with.
+pub(super) struct Begun {
+    pub(super) connection: SqliteConnection,
+    pub(super) ledger: Ledger,
+    pub(super) witness: Witness,
+    pub(super) lineage: i64,
+}
+
+impl Begun {
+    /// What is there of a database that is up to date.
+    pub(super) async fn at(path: &Path, now: Moment) -> Result<Self, OpenError> {
+        let mut connection = sqlite::connect_writer(path).await?;
+        let mut ledger = sqlite::load(&mut connection).await?;
+        let (witness, seen) = Witness::open(path)?;
+        let lineage = lineage::trace(&mut connection, &mut ledger, seen, now).await?;
+        Ok(Self { connection, ledger, witness, lineage })
+    }
+}
+
 /// When the log is folded into the database.
 #[derive(Debug)]
 pub(super) struct Folding {
@@ -172,10 +191,8 @@ impl Writer {
     /// Loads the book and publishes it.
     pub(super) async fn open(opening: Opening<'_>, clock: Clock, token_memory: Duration) -> Result<Self, OpenError> {
         let Opening { path, book, stored, published, commands: queue, folding } = opening;
-        let (path, mut connection) = (path.to_owned(), sqlite::connect_writer(path).await?);
-        let mut ledger = sqlite::load(&mut connection).await?;
-        let (witness, seen) = Witness::open(&path)?;
-        let lineage = lineage::trace(&mut connection, &mut ledger, seen, clock.now()).await?;
+        let path = path.to_owned();
+        let Begun { mut connection, ledger, witness, lineage } = Begun::at(&path, clock.now()).await?;
         // The log is there once something was written.
         upkeep::probe(&mut connection, clock.now()).await?;
         let presence = Presence::of(&path)?;
