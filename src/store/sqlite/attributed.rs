@@ -102,7 +102,7 @@ pub(in crate::store) async fn until(
     .fetch_all(connection)
     .await?;
     let shares = rows.into_iter().map(|row| {
-        let share = share(row.owner, &row.totals, &row.parts)?;
+        let share = share(&row.owner, &row.totals, &row.parts)?;
         Ok((day_of(row.day)?, share))
     });
     let shares = shares.collect::<Result<_, sqlx::Error>>()?;
@@ -151,11 +151,11 @@ pub(in crate::store) async fn shares(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|row| Ok((day_of(row.day)?, share(owner.to_owned(), &row.totals, &row.parts)?))).collect()
+    rows.into_iter().map(|row| Ok((day_of(row.day)?, share(owner, &row.totals, &row.parts)?))).collect()
 }
 
-fn share(owner: String, totals: &str, parts: &str) -> Result<Share, sqlx::Error> {
-    let owner = if owner.is_empty() { None } else { Some(strategy_name(&owner)?) };
+fn share(owner: &str, totals: &str, parts: &str) -> Result<Share, sqlx::Error> {
+    let owner = if owner.is_empty() { None } else { Some(strategy_name(owner)?) };
     Ok(Share { owner, totals: understood(totals)?, parts: understood(parts)? })
 }
 
