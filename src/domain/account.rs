@@ -17,7 +17,8 @@ pub const MAX_SHARES: usize = 1_000;
 pub const MAX_PROTECTED: usize = 5_000;
 
 /// An account's name: 1 to 100 characters, none of them a control character.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct AccountName(Arc<str>);
 
 impl AccountName {
@@ -32,6 +33,20 @@ impl AccountName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for AccountName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<AccountName> for String {
+    fn from(name: AccountName) -> Self {
+        name.to_string()
     }
 }
 

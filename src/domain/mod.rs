@@ -14,6 +14,7 @@ pub mod excerpt;
 pub mod fingerprint;
 pub mod guard;
 pub mod hold;
+pub mod incident;
 pub mod lock;
 pub mod moment;
 pub mod money;
