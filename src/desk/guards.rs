@@ -34,6 +34,8 @@ pub struct Trial {
     pub is_cut: bool,
     /// Each time that a guard would have said something, newest first.
     pub lines: Vec<TrialLine>,
+    /// Each time that a rule would have which is off, as the stricter set has it; newest first.
+    pub off: Vec<TrialLine>,
 }
 
 /// A push that a guard would have said something about.
@@ -99,10 +101,11 @@ pub async fn try_guards(store: &Store, guards: Guards, now: Moment) -> Result<Tr
     // What days were is known by now.
     let calendar = store.book().settings().calendar().clone();
     book.settings_mut().settle(Topic::Calendar, Setting::Calendar(calendar), Mark::START);
+    let guards = Arc::new((guards.those_off(), guards));
     let mut past = Past { book, trial: Trial::default() };
     for page in revisions.chunks(PAGE) {
         let mut changes = store.changes(page, usize::MAX).await?;
-        let (guards, page) = (guards.clone(), page.to_vec());
+        let (guards, page) = (Arc::clone(&guards), page.to_vec());
         // Lists are walked: on a thread that may be busy.
         let walk = move || {
             for revision in page {
@@ -119,8 +122,12 @@ pub async fn try_guards(store: &Store, guards: Guards, now: Moment) -> Result<Tr
     let mut trial = past.trial;
     trial.is_cut = is_cut;
     trial.lines.reverse();
+    trial.off.reverse();
     Ok(trial)
 }
+
+/// The rules that are tried: those that are off, and those that are on.
+type Tried = (Guards, Guards);
 
 /// The book on its way through the history, and what guards said of it.
 struct Past {
@@ -130,19 +137,23 @@ struct Past {
 
 impl Past {
     /// What guards would have said of a push.
-    fn try_push(&mut self, revision: &RevisionInfo, name: &StrategyName, list: &PositionList, guards: &Guards) {
+    fn try_push(&mut self, revision: &RevisionInfo, name: &StrategyName, list: &PositionList, tried: &Tried) {
         self.trial.pushes += 1;
         let positions: Vec<Position> = list.iter().cloned().collect();
         // Sequences are not in the history.
         let (at, sequences) = (revision.at, (None, None));
-        let intended = Intended { strategy: name, positions: &positions, at, sequences };
-        let findings = self.book.findings(guards, intended);
-        let line = |finding| TrialLine { revision: revision.id, at, strategy: name.clone(), finding };
-        self.trial.lines.extend(findings.into_iter().map(line));
+        let found = |guards| {
+            let intended = Intended { strategy: name, positions: &positions, at, sequences };
+            let line = |finding| TrialLine { revision: revision.id, at, strategy: name.clone(), finding };
+            self.book.findings(guards, intended).into_iter().map(line)
+        };
+        let (off, on) = tried;
+        self.trial.off.extend(found(off));
+        self.trial.lines.extend(found(on));
     }
 
     /// A push that waited counts when it came, whatever became of it.
-    fn try_waiting(&mut self, revision: &RevisionInfo, body: Option<Arc<str>>, guards: &Guards) {
+    fn try_waiting(&mut self, revision: &RevisionInfo, body: Option<Arc<str>>, tried: &Tried) {
         let Subject::Document(topic @ Topic::Hold(name)) = &revision.subject else { return };
         let mark = Mark { revision: revision.id, chain: [0; 8], updated_at: revision.at };
         let document = DocumentState { id: 0, topic: topic.clone(), mark, revisions: 0, body };
@@ -150,11 +161,11 @@ impl Past {
         if let Ok(Setting::Hold(Some(hold))) = document.setting()
             && hold.id == revision.id
         {
-            self.try_push(revision, name, &hold.list, guards);
+            self.try_push(revision, name, &hold.list, tried);
         }
     }
 
-    fn follow(&mut self, revision: &RevisionInfo, changes: &[InstrumentChange], guards: &Guards) {
+    fn follow(&mut self, revision: &RevisionInfo, changes: &[InstrumentChange], tried: &Tried) {
         let Subject::Strategy(name) = &revision.subject else { return };
         let current = self.book.strategy(name).cloned();
         let mark = Mark { revision: revision.id, chain: [0; 8], updated_at: revision.at };
@@ -165,7 +176,7 @@ impl Past {
         let before = current.as_ref().map(|current| &current.list);
         let list = changed(before, changes);
         if revision.kind == RevisionKind::Push {
-            self.try_push(revision, name, &list, guards);
+            self.try_push(revision, name, &list, tried);
         }
         let fingerprint = Fingerprint::of(list.iter());
         let replaced_at = revision.at;

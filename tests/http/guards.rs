@@ -169,6 +169,32 @@ async fn a_trial_follows_deletions_and_restores() {
 }
 
 #[tokio::test]
+async fn a_trial_also_says_what_rules_that_are_off_would_have_done() {
+    let app = guarded(&json!({})).await;
+    let emptied = push(&app, "alpha", &json!([]), None).await.ok()["revision"].clone();
+    let tried = async |rules: Value| {
+        let rules = json!([{"strategies": "al*", "rules": rules}]).to_string();
+        app.operate("POST", "/api/v1/guards/trial", &[], &rules).await.ok()
+    };
+    let met = |lines: &Value| -> Vec<(Value, Value)> {
+        let lines = lines.as_array().unwrap().iter();
+        lines
+            .filter(|line| line["revision"] == emptied)
+            .map(|line| (line["rule"].clone(), line["then"].clone()))
+            .collect()
+    };
+    let off = tried(json!({})).await;
+    assert_eq!((met(&off["lines"]), off["would_hold"].clone()), (vec![], json!(0)), "what is off holds nothing");
+    assert!(met(&off["off"]).contains(&(json!("empty"), json!("hold"))), "{off}");
+    let on = tried(json!({"empty": {"then": "warn"}})).await;
+    assert_eq!(met(&on["lines"]), [(json!("empty"), json!("warn"))]);
+    assert!(met(&on["off"]).iter().all(|(rule, _)| rule != "empty"), "what is on is not told twice: {on}");
+    let others = json!([{"strategies": "beta", "rules": {}}]).to_string();
+    let others = app.operate("POST", "/api/v1/guards/trial", &[], &others).await.ok();
+    assert!(met(&others["off"]).contains(&(json!("empty"), json!("hold"))), "whom no entry covers is tried as well");
+}
+
+#[tokio::test]
 async fn a_trial_counts_what_waited_whatever_became_of_it() {
     let app = guarded(&json!({"empty": {"then": "hold"}})).await;
     let decide =

@@ -218,6 +218,30 @@ pub struct Rules {
     pub sequence_leap: Option<Plain>,
 }
 
+impl Rules {
+    /// Of other rules those that are off here.
+    fn those_off(&self, others: &Self) -> Self {
+        fn off<T: Clone>(here: Option<&T>, other: Option<&T>) -> Option<T> {
+            other.filter(|_| here.is_none()).cloned()
+        }
+        Self {
+            empty: off(self.empty.as_ref(), others.empty.as_ref()),
+            shrinks: off(self.shrinks.as_ref(), others.shrinks.as_ref()),
+            grows: off(self.grows.as_ref(), others.grows.as_ref()),
+            turnover: off(self.turnover.as_ref(), others.turnover.as_ref()),
+            instrument_share: off(self.instrument_share.as_ref(), others.instrument_share.as_ref()),
+            instrument_cost: off(self.instrument_cost.as_ref(), others.instrument_cost.as_ref()),
+            invested: off(self.invested.as_ref(), others.invested.as_ref()),
+            instruments: off(self.instruments.as_ref(), others.instruments.as_ref()),
+            unknown_code: off(self.unknown_code.as_ref(), others.unknown_code.as_ref()),
+            flips: off(self.flips.as_ref(), others.flips.as_ref()),
+            twin: off(self.twin.as_ref(), others.twin.as_ref()),
+            hours: off(self.hours.as_ref(), others.hours.as_ref()),
+            sequence_leap: off(self.sequence_leap.as_ref(), others.sequence_leap.as_ref()),
+        }
+    }
+}
+
 /// Reads a rule and refuses it with a sentence unless it makes sense.
 fn checked<'de, D, T>(deserializer: D, makes_sense: fn(&T) -> bool, sentence: &str) -> Result<Option<T>, D::Error>
 where
@@ -327,6 +351,14 @@ impl Guards {
             sequence_leap: hold,
             ..Rules::default()
         })
+    }
+
+    /// For each entry the rules that are off in it, as the stricter set has them: to see what they would do.
+    pub fn those_off(&self) -> Self {
+        let Some(stricter) = Self::stricter().0.pop() else { return Self::default() };
+        let off = |guard: &Guard| Guard { rules: guard.rules.those_off(&stricter.rules), ..guard.clone() };
+        // Whom no entry covers, no rule looks at.
+        Self(self.0.iter().map(off).chain([stricter.clone()]).collect())
     }
 
     fn for_all(rules: Rules) -> Self {

@@ -57,6 +57,8 @@ struct TrialAnswer {
     would_hold: usize,
     would_warn: usize,
     lines: Vec<TrialLineDto>,
+    /// What rules that are off would have said, as the stricter set has them.
+    off: Vec<TrialLineDto>,
 }
 
 #[derive(Serialize)]
@@ -90,5 +92,6 @@ pub(crate) async fn trial(State(state): State<AppState>, request: OperatorReques
         would_hold: trial.count(Then::Hold),
         would_warn: trial.count(Then::Warn),
         lines: trial.lines.iter().take(LINES).map(line).collect(),
+        off: trial.off.iter().take(LINES).map(line).collect(),
     }))
 }

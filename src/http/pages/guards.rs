@@ -48,7 +48,8 @@ struct Tried {
     rejected: usize,
     held: usize,
     warned: usize,
-    lines: Vec<Met>,
+    on: Vec<Met>,
+    off: Vec<Met>,
 }
 
 /// What one rule would have done.
@@ -62,18 +63,23 @@ struct Met {
 impl Tried {
     fn new(trial: Trial) -> Self {
         let (rejected, held, warned) = (trial.count(Then::Reject), trial.count(Then::Hold), trial.count(Then::Warn));
-        let mut met: BTreeMap<(RuleName, Then), Met> = BTreeMap::new();
-        for line in trial.lines {
-            let (rule, then) = (line.finding.rule, line.finding.then);
-            let one = met.entry((rule, then)).or_insert_with(|| Met { rule, then, count: 0, examples: Vec::new() });
-            one.count += 1;
-            if one.examples.len() < EXAMPLES {
-                one.examples.push(line);
-            }
-        }
         let (pushes, is_cut) = (trial.pushes, trial.is_cut);
-        Self { pushes, is_cut, rejected, held, warned, lines: met.into_values().collect() }
+        Self { pushes, is_cut, rejected, held, warned, on: met(trial.lines), off: met(trial.off) }
     }
+}
+
+/// What each rule would have done.
+fn met(lines: Vec<TrialLine>) -> Vec<Met> {
+    let mut met: BTreeMap<(RuleName, Then), Met> = BTreeMap::new();
+    for line in lines {
+        let (rule, then) = (line.finding.rule, line.finding.then);
+        let one = met.entry((rule, then)).or_insert_with(|| Met { rule, then, count: 0, examples: Vec::new() });
+        one.count += 1;
+        if one.examples.len() < EXAMPLES {
+            one.examples.push(line);
+        }
+    }
+    met.into_values().collect()
 }
 
 /// What became of the guards just now.

@@ -424,6 +424,8 @@ texts! {
     trial: "试算：最近三十天", "Trial: the last thirty days";
     trial_cut: "推送太多，只试算了最近的一部分。", "There were more than are tried; these are the newest.";
     trial_nothing: "这些规则不会拦下任何一次推送。", "None of them would have met a rule.";
+    trial_off: "未开启的规则", "Rules that are off";
+    trial_off_lead: "若按“较严”一组的阈值开启，它们会这样做。", "What they would have done, had they been on as the stricter set has them.";
     trial_sequences: "历史不含 sequence，因此不试算“sequence 超前过多”。", "The history holds no sequences, so the rule about them is not tried.";
     pushes_met: "推送次数", "Pushes";
     newest: "最近的几次", "The newest";
