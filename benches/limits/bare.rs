@@ -1,21 +1,24 @@
 //! The limits: axum with the least that the work can be done with.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPssSaltLength};
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::{StreamExt as _, stream};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Existing clients sign with the longest salt there is.
 static PSS: RsaParameters = RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max);
@@ -34,6 +37,53 @@ pub(crate) async fn bytes(file: &Path) -> anyhow::Result<()> {
         .route("/bytes", get(async move || ([(CONTENT_TYPE, "application/json")], body.clone())))
         .route("/304", get(async || StatusCode::NOT_MODIFIED));
     serve(app).await
+}
+
+/// Those who wait for a change of what `GET /total` answers, or listen to changes at `GET /events`.
+struct Crowd {
+    body: Bytes,
+    changes: watch::Sender<u64>,
+}
+
+/// Answers a file's bytes, with `wait` once something was changed by `POST /change`.
+#[tokio::main]
+pub(crate) async fn crowd(file: &Path) -> anyhow::Result<()> {
+    let crowd = Arc::new(Crowd { body: std::fs::read(file)?.into(), changes: watch::Sender::new(0) });
+    let routes = Router::new().route("/total", get(total)).route("/events", get(events)).route("/change", post(change));
+    serve(routes.with_state(crowd)).await
+}
+
+async fn total(State(crowd): State<Arc<Crowd>>, headers: HeaderMap) -> impl IntoResponse {
+    let mut changes = crowd.changes.subscribe();
+    let tag = |change: u64| format!("\"{change}\"");
+    let known = tag(*changes.borrow_and_update());
+    if headers.get(IF_NONE_MATCH).is_some_and(|value| value == known.as_str()) {
+        // The sender lives as long as the crowd.
+        let _ = changes.changed().await;
+    }
+    let now = tag(*changes.borrow());
+    ([(ETAG, now), (CONTENT_TYPE, "application/json".to_owned())], crowd.body.clone())
+}
+
+async fn events(State(crowd): State<Arc<Crowd>>) -> Body {
+    let mut changes = crowd.changes.subscribe();
+    let told = async move {
+        let _ = changes.changed().await;
+        format!("event: revision\nid: {}\ndata: {{}}\n\n", *changes.borrow())
+    };
+    let opening = stream::once(async { "retry: 2000\n\n".to_owned() });
+    // It goes on, as the server's does.
+    let events = opening.chain(stream::once(told)).chain(stream::pending());
+    Body::from_stream(events.map(Ok::<_, Infallible>))
+}
+
+async fn change(State(crowd): State<Arc<Crowd>>) -> String {
+    let mut revision = 0;
+    crowd.changes.send_modify(|change| {
+        *change += 1;
+        revision = *change;
+    });
+    format!("{{\"changed\":true,\"revision\":{revision},\"message\":\"\"}}")
 }
 
 /// A push that waits for its commit: how long its body is, and who is to be told.

@@ -21,6 +21,8 @@ use crate::load::{Load, Work};
 enum Command {
     /// Serves `GET /bytes`, which answers a file's bytes, and `GET /304`.
     Bytes { file: PathBuf },
+    /// Serves `GET /total?wait=…`, which answers a file's bytes, `GET /events`, and `POST /change`, which those hear of.
+    Waits { file: PathBuf },
     /// Takes signed pushes: one verification each, one row each, one commit for all that wait.
     Pushes {
         /// The public key, as DER.
@@ -79,6 +81,7 @@ fn main() -> anyhow::Result<()> {
     // `cargo bench` passes this to whatever it runs.
     match Command::parse_from(std::env::args().filter(|argument| argument != "--bench")) {
         Command::Bytes { file } => bare::bytes(&file),
+        Command::Waits { file } => bare::crowd(&file),
         Command::Pushes { key, database } => bare::pushes(&key, &database),
         Command::Replay { file, to } => to.carry(Work::once(&file)?),
         Command::Poll { path, header, to } => {
