@@ -114,11 +114,11 @@ impl Conditions {
 
     /// Whether the poller has the state that a tag names.
     pub(super) fn know(&self, tag: &Tag) -> bool {
-        self.known.iter().any(|value| names_tag(value, &tag.0))
+        self.known.iter().any(|value| names_tag(value, tag.name()))
     }
 }
 
-/// The name of a state, as an `ETag` spells it between its quotes.
+/// The name of a state between quotes, as an `ETag` spells it.
 pub(super) struct Tag(String);
 
 impl<S: Sync> FromRequestParts<S> for Conditions {
@@ -188,7 +188,7 @@ impl Answers {
     /// The name of the state `mark`.
     pub(super) fn tag(&self, mark: Option<Mark>) -> Tag {
         let (revision, chain) = mark.map_or((0, 0), |mark| (mark.revision.get(), u64::from_be_bytes(mark.chain)));
-        Tag(format!("{revision}-{:016x}", chain ^ self.seal))
+        Tag(format!("\"{revision}-{:016x}\"", chain ^ self.seal))
     }
 
     /// Answers a read of the state `mark`: 304 when the asker has it, else `answer`, which is not begun before.
@@ -204,6 +204,10 @@ impl Answers {
 }
 
 impl Tag {
+    fn name(&self) -> &str {
+        self.0.trim_matches('"')
+    }
+
     /// A 304 to who has this state.
     pub(super) fn unchanged(&self) -> Response {
         response(StatusCode::NOT_MODIFIED, &self.0, Body::empty())
@@ -212,12 +216,13 @@ impl Tag {
 
 impl Prepared {
     /// A 200 with this answer, which is the one of the state that `tag` names.
-    pub(super) async fn response(&self, Tag(tag): &Tag, gzip: bool) -> Result<Response, AppError> {
+    pub(super) async fn response(&self, tag: &Tag, gzip: bool) -> Result<Response, AppError> {
         let mut response = if self.plain.len() < GZIP_FROM || !gzip {
-            response(StatusCode::OK, tag, Body::from(self.plain.clone()))
+            response(StatusCode::OK, &tag.0, Body::from(self.plain.clone()))
         } else {
             // Another encoding is another strong tag; both name the same state.
-            let mut zipped = response(StatusCode::OK, &format!("{tag}-gz"), Body::from(self.gzip().await?));
+            let mut zipped =
+                response(StatusCode::OK, &format!("\"{}-gz\"", tag.name()), Body::from(self.gzip().await?));
             zipped.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             zipped
         };
@@ -233,7 +238,7 @@ fn response(status: StatusCode, tag: &str, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::try_from(format!("\"{tag}\"")) {
+    if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(ETAG, tag);
     }
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));

@@ -33,7 +33,8 @@ pub(super) struct Places {
 #[derive(Debug, Default)]
 struct Taken {
     all: usize,
-    by: HashMap<Whose, usize>,
+    /// Asked with every request; whom it finds is for nobody to choose, since the hash has a seed.
+    by: HashMap<Whose, usize, foldhash::fast::RandomState>,
     complained: Option<Instant>,
 }
 
