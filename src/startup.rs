@@ -17,7 +17,7 @@ use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
 use crate::domain::watch::clock_behind;
-use crate::http::{AppState, app};
+use crate::http::{App, AppState};
 use crate::lifecycle::Lifecycle;
 use crate::net::Bounds;
 use crate::net::tls::Certificate;
@@ -83,7 +83,7 @@ pub async fn serve(
     let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some(), lifecycle.health());
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();
-    let serving = net::serve(listener, bounds, tls, app(state.clone()), stop.clone());
+    let serving = net::serve(listener, bounds, tls, App::new(state.clone()), stop.clone());
     let serving = lifecycle.task("the listener", serving);
     let base_url = url(scheme, reachable(address));
     state.suggest(first_start::suggestion(&config.places, &base_url));

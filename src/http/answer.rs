@@ -1,15 +1,14 @@
 //! What every answer passes on its way out: an error is drawn for who asked, and the headers are set, in this one place.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
 
-use super::AppState;
-use super::door::note_client;
+use super::App;
+use super::door::{admit, note_client};
 use super::error::AppError;
 use super::pages;
 
@@ -44,20 +43,20 @@ impl CachePolicy {
     }
 }
 
-/// The outermost layer: overloads, time-outs and panics pass it like every other answer.
-pub(super) async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    note_client(&state, &mut request);
+/// What stands around all else: overloads, time-outs and panics pass it like every other answer.
+pub(super) async fn around(app: &App, mut request: Request) -> Response {
+    note_client(&app.state, &mut request);
     let for_programs = is_for_programs(request.uri().path());
     let mut response = if for_programs {
         // Polls are the many: nothing of their requests is cloned.
-        next.run(request).await
+        admit(app, request).await
     } else {
-        for_people(&state, request, next).await
+        for_people(app, request).await
     };
     let policy = response.extensions().get::<CachePolicy>().copied().unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, policy.header());
-    harden(headers, state.is_tls);
+    harden(headers, app.state.is_tls);
     if !for_programs {
         harden_for_browsers(headers);
     }
@@ -69,12 +68,12 @@ fn is_for_programs(path: &str) -> bool {
     path.starts_with("/api") || matches!(path, "/healthz" | "/readyz")
 }
 
-async fn for_people(state: &AppState, request: Request, next: Next) -> Response {
+async fn for_people(app: &App, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let asked = parts.clone();
-    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let mut response = admit(app, Request::from_parts(parts, body)).await;
     match response.extensions_mut().remove::<AppError>() {
-        Some(error) => pages::draw_error(state, &asked, &error, response).await,
+        Some(error) => pages::draw_error(&app.state, &asked, &error, response).await,
         None => response,
     }
 }
@@ -97,20 +96,19 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use std::time::Duration;
 
-    use axum::Router;
     use axum::body::Body;
     use axum::extract::ConnectInfo;
     use axum::routing::get;
     use http_body_util::BodyExt as _;
-    use tower::ServiceExt as _;
 
-    use super::super::capacity::{Room, in_room};
-    use super::super::layered;
+    use super::super::AppState;
+    use super::super::rooms::{Room, Routes};
     use super::*;
     use crate::auth::rights::{Gate, Reads};
     use crate::clock::{Clock, Zone};
     use crate::domain::moment::Moment;
     use crate::lifecycle::Health;
+    use crate::net::Application as _;
     use crate::store::Store;
 
     const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -125,41 +123,41 @@ mod tests {
     }
 
     /// Handlers that fail, each as a page and as an endpoint.
-    fn failing(state: AppState) -> Router {
+    fn failing(state: AppState) -> App {
         async fn panics() {
             panic!("as it must")
         }
-        let routes = ["/page", "/api/v1/x"].into_iter().fold(Router::new(), |routes, path| {
-            routes
-                .route(&format!("{path}/panic"), get(panics))
-                .route(&format!("{path}/sleep"), get(std::future::pending::<()>))
-        });
-        layered(in_room(Room::Polls, &state, routes), state)
+        let panicking = ["/page/panic", "/api/v1/x/panic"];
+        let routes =
+            panicking.into_iter().fold(Routes::of(Room::Polls), |routes, path| routes.route(path, get(panics)));
+        let sleeping = ["/page/sleep", "/api/v1/x/sleep"];
+        let sleep = || get(std::future::pending::<()>);
+        App::over(sleeping.into_iter().fold(routes, |routes, path| routes.route(path, sleep())), state)
     }
 
-    async fn ask(router: &Router, path: &str, cookie: &str) -> (u16, HeaderMap, String) {
+    async fn ask(app: &App, path: &str, cookie: &str) -> (u16, HeaderMap, String) {
         let request =
             Request::get(path).header("cookie", cookie).extension(ConnectInfo(SocketAddr::from((PEER, 40_000))));
-        let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = app.answer(request.body(Body::empty()).unwrap()).await;
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         (parts.status.as_u16(), parts.headers, text)
     }
 
     /// Asks for a page and for an endpoint that fail alike, and holds each against what it must look like.
-    async fn check(router: &Router, failure: &str, status: u16, code: &str, is_tls: bool) {
+    async fn check(app: &App, failure: &str, status: u16, code: &str, is_tls: bool) {
         let transport = if is_tls { Some("max-age=31536000") } else { None };
         let header =
             |headers: &HeaderMap, name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
 
-        let (answered, headers, text) = ask(router, &format!("/page/{failure}"), "").await;
+        let (answered, headers, text) = ask(app, &format!("/page/{failure}"), "").await;
         assert_eq!((answered, header(&headers, "content-type").as_deref()), (status, Some("text/html; charset=utf-8")));
         assert!(text.contains("<html") && text.contains(&format!("<code>{code}</code>")), "{text}");
         assert_eq!(header(&headers, "content-security-policy").as_deref(), CONTENT_POLICY.to_str().ok());
         assert_eq!(header(&headers, "cross-origin-opener-policy").as_deref(), Some("same-origin"));
         assert_eq!(header(&headers, "referrer-policy").as_deref(), Some("same-origin"));
 
-        let (answered, json, text) = ask(router, &format!("/api/v1/x/{failure}"), "").await;
+        let (answered, json, text) = ask(app, &format!("/api/v1/x/{failure}"), "").await;
         assert_eq!((answered, header(&json, "content-type").as_deref()), (status, Some("application/json")));
         assert!(text.contains(&format!("\"code\":\"{code}\"")), "{text}");
         assert_eq!(header(&json, "content-security-policy"), None);
@@ -176,15 +174,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for is_tls in [false, true] {
             let state = state(&dir, is_tls).await;
-            let router = failing(state.clone());
-            check(&router, "panic", 500, "internal_error", is_tls).await;
-            check(&router, "nowhere", 404, "not_found", is_tls).await;
+            let app = failing(state.clone());
+            check(&app, "panic", 500, "internal_error", is_tls).await;
+            check(&app, "nowhere", 404, "not_found", is_tls).await;
             // Whoever draws these must not need the database: there is none any more.
             state.store.clone().close().await;
             tokio::time::pause();
-            check(&router, "sleep", 503, "timeout", is_tls).await;
+            check(&app, "sleep", 503, "timeout", is_tls).await;
             let _places: Vec<_> = std::iter::from_fn(|| state.capacity.place(Room::Polls, PEER)).collect();
-            check(&router, "panic", 503, "overloaded", is_tls).await;
+            check(&app, "panic", 503, "overloaded", is_tls).await;
             tokio::time::resume();
         }
     }
@@ -194,9 +192,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = state(&dir, false).await;
         let cookie = format!("jq2qmt_session={}", state.gate.open_session().await.unwrap().reveal());
-        let router = failing(state);
+        let app = failing(state);
         for (path, is_member) in [("/page/nowhere", true), ("/page/panic", false)] {
-            let (_, _, page) = ask(&router, path, &cookie).await;
+            let (_, _, page) = ask(&app, path, &cookie).await;
             assert_eq!(page.contains("action=\"/logout\""), is_member, "{path}");
         }
     }

@@ -1,73 +1,25 @@
 //! What stands around every request: how many at a time, for how long, what a panic answers, what the log says.
 
-use std::any::Any;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::HttpBody as _;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::Method;
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::error::AppError;
 use super::places::{Place, Places};
+use super::rooms::Room;
 use super::{AppState, Peer};
 use crate::domain::excerpt::Excerpt;
 use crate::net::held::Held;
 
 /// How long a request may take, its body's arrival included.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-
-/// What a request is for. Each has places of its own, so that no crowd keeps anybody else waiting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    /// Whether the process answers: waits for nothing.
-    Health,
-    /// Whether the store takes writes: waits for the disk.
-    Readiness,
-    /// What the book says now.
-    Polls,
-    /// What programs want it to say.
-    Pushes,
-    /// What people look at.
-    Pages,
-    /// What the operator does.
-    Operators,
-    /// What was.
-    History,
-    /// What was, as files: a place is held until the file was taken.
-    Exports,
-}
-
-impl Room {
-    /// Its places, in all and for one address.
-    fn places(self) -> Places {
-        match self {
-            Self::Health => Places::new("questions for health", 64, 64),
-            Self::Readiness => Places::new("questions for readiness", 16, 16),
-            Self::Polls => Places::new("polls", 512, 256),
-            // Fewer than one address has connections: those that wait for the disk leave seats for its polls.
-            Self::Pushes => Places::new("pushes", 512, 384),
-            Self::Pages => Places::new("pages", 64, 32),
-            // More than strangers and logins have together: those take a place here too, before it is known who they are.
-            Self::Operators => Places::new("the operator", 128, 128),
-            Self::History => Places::new("looks into the history", 8, 4),
-            Self::Exports => Places::new("exports", 4, 2),
-        }
-    }
-
-    /// Where a request of this room belongs: who asks what was, looks back, wherever it is asked.
-    fn of(self, request: &Request) -> Self {
-        let query = request.uri().query().filter(|_| matches!(self, Self::Polls | Self::Pages));
-        let mut parameters = query.into_iter().flat_map(|query| form_urlencoded::parse(query.as_bytes()));
-        if parameters.any(|(name, _)| name == "as_of") { Self::History } else { self }
-    }
-}
 
 /// The places in every room, for bodies, and for those who listen.
 #[derive(Debug)]
@@ -167,22 +119,24 @@ async fn within(limit: Duration, work: impl Future<Output = Response>) -> Respon
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| AppError::Timeout.into_response())
 }
 
-/// Routes whose requests take a place in a room.
-pub(super) fn in_room(room: Room, state: &AppState, routes: Router<AppState>) -> Router<AppState> {
-    routes.route_layer(middleware::from_fn_with_state((state.clone(), room), bounded))
-}
-
-/// Works on a request if there is a place, and only so long.
-async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request, next: Next) -> Response {
+/// Works on a request of a room if there is a place, and only so long.
+pub(super) async fn bounded<F>(
+    state: &AppState,
+    room: Room,
+    request: Request,
+    work: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let Some(peer) = request.extensions().get::<Peer>().map(|peer| peer.0.ip()) else {
         return AppError::Internal.into_response();
     };
-    let room = room.of(&request);
     let Some(place) = state.capacity.place(room, peer) else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let is_safe = request.method().is_safe();
     let told = (request.method() != Method::GET).then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let mut response = within(TIME_LIMIT, next.run(request)).await;
+    let mut response = within(TIME_LIMIT, work(request)).await;
     if let Some(later) = response.extensions_mut().remove::<Later>() {
         drop(place);
         return state.capacity.weighed(room, later.answer().await, peer);
@@ -194,11 +148,6 @@ async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request
     // What has been done is told in any case.
     let response = if is_safe { state.capacity.weighed(room, response, peer) } else { response };
     if room == Room::Exports { response.map(|body| Held::until_sent(body, place)) } else { response }
-}
-
-/// What a panic answers; the panic itself is in the log already.
-pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
-    AppError::Internal.into_response()
 }
 
 #[cfg(test)]

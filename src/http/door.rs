@@ -1,13 +1,14 @@
 //! Before anything else is asked of a request: by whose hands it came, and whether it is meant for this server.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::middleware::Next;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
 
 use super::error::AppError;
-use super::{AppState, Peer};
+use super::{App, AppState, Peer};
 
 /// Puts the client's address in the place of that of a proxy that is believed, so that limits, the history and the log
 /// speak of the client.
@@ -22,10 +23,11 @@ pub(super) fn note_client(state: &AppState, request: &mut Request) {
     }
 }
 
-/// Answers what is meant for this server.
-pub(super) async fn admit(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match state.gate.reach().admit(request.uri(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => AppError::from(refused).into_response(),
+/// Lets in what is meant for this server, and answers for a handler that panics; the panic itself is in the log already.
+pub(super) async fn admit(app: &App, request: Request) -> Response {
+    if let Err(refused) = app.state.gate.reach().admit(request.uri(), request.headers()) {
+        return AppError::from(refused).into_response();
     }
+    let answer = AssertUnwindSafe(app.work(request)).catch_unwind().await;
+    answer.unwrap_or_else(|_| AppError::Internal.into_response())
 }

@@ -18,6 +18,7 @@ mod making;
 mod pages;
 mod places;
 mod reason_text;
+mod rooms;
 mod targets;
 
 use std::collections::BTreeSet;
@@ -26,22 +27,25 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::middleware;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
 use axum::routing::{delete, get, post, put};
+use futures::FutureExt as _;
 use tokio::sync::watch;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::ServiceExt as _;
 
 use self::cache::Answers;
-use self::capacity::{Capacity, Room, in_room};
+use self::capacity::Capacity;
 use self::error::AppError;
 use self::making::Workshop;
+use self::rooms::{Room, Rooms, Routes};
 use self::targets::Targets;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
 use crate::desk::terminals::Terminals;
 use crate::lifecycle::Health;
+use crate::net::Application;
 use crate::store::Store;
 
 /// The largest body of a request, in bytes.
@@ -140,22 +144,56 @@ impl Deref for AppState {
 /// The whole application: what the binary serves and the tests call.
 ///
 /// Requests must carry the peer's address as [`ConnectInfo`].
-pub fn app(state: AppState) -> Router {
-    layered(routes(&state).merge(pages::routes(&state)), state)
+#[derive(Debug, Clone)]
+pub struct App {
+    state: AppState,
+    rooms: Arc<Rooms>,
+    router: Router,
 }
 
-fn routes(state: &AppState) -> Router<AppState> {
-    let polls = Router::new()
+impl App {
+    /// All routes over this state.
+    pub fn new(state: AppState) -> Self {
+        Self::over(routes().merge(pages::routes()), state)
+    }
+
+    fn over(routes: Routes, state: AppState) -> Self {
+        let (router, rooms) = routes.parted();
+        let router = router
+            .fallback(async || AppError::NotFound)
+            .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
+            .with_state(state.clone());
+        Self { state, rooms: Arc::new(rooms), router }
+    }
+
+    /// Answers a request in the room where it belongs.
+    async fn work(&self, request: Request) -> Response {
+        let routed = |request| self.router.clone().oneshot(request).map(|Ok(response)| response);
+        match self.rooms.of(&request) {
+            Some(room) => capacity::bounded(&self.state, room, request, routed).await,
+            None => routed(request).await,
+        }
+    }
+}
+
+impl Application for App {
+    async fn answer(&self, request: Request) -> Response {
+        answer::around(self, request).await
+    }
+}
+
+fn routes() -> Routes {
+    let polls = Routes::of(Room::Polls)
         .route("/api/v1/positions/strategy/{*name}", get(api::positions::strategy))
         .route("/api/v1/positions/total", get(api::positions::total))
         .route("/api/v1/positions/all", get(api::positions::all))
         .route("/api/v1/accounts/{name}/target", get(api::accounts::target))
         .route("/api/v1/strategies", get(api::strategies::all))
         .route("/api/v1/events", get(live::events));
-    let pushes = Router::new()
+    let pushes = Routes::of(Room::Pushes)
         .route("/api/v1/positions/update", post(api::positions::update))
         .route("/api/v1/accounts/{name}/report", post(api::reports::report));
-    let operators = Router::new()
+    let operators = Routes::of(Room::Operators)
         .route("/api/v1/positions/update/internal", post(api::positions::update_internal))
         .route("/api/v1/strategies/{name}", delete(api::strategies::remove))
         .route("/api/v1/strategies/{name}/restore", post(api::strategies::restore))
@@ -177,7 +215,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/accounts/{name}/locks", delete(api::drift::release_all))
         .route("/api/v1/accounts/{name}/locks/{code}", delete(api::drift::release_one))
         .route("/api/v1/internal/password/set", post(api::password::set));
-    let history = Router::new()
+    let history = Routes::of(Room::History)
         .route("/api/v1/strategies/{name}/revisions", get(api::strategies::revisions))
         .route("/api/v1/strategies/{name}/diff", get(api::strategies::diff))
         .route("/api/v1/conflicts", get(api::conflicts::all))
@@ -189,7 +227,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/strategies/{name}/performance", get(api::attribution::performance))
         .route("/api/v1/strategies/{name}/performance.csv", get(api::attribution::performance_csv))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
-    let pages = Router::new()
+    let pages = Routes::of(Room::Pages)
         .route("/api/v1/strategies/{name}/state", get(api::states::standing))
         .route("/api/v1/pause", get(api::states::pauses))
         .route("/api/v1/guards", get(api::guards::all))
@@ -205,26 +243,10 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info));
-    in_room(Room::Polls, state, polls)
-        .merge(in_room(Room::Pushes, state, pushes))
-        .merge(in_room(Room::Operators, state, operators))
-        .merge(in_room(Room::History, state, history))
-        .merge(in_room(Room::Pages, state, pages))
-        .merge(in_room(Room::Health, state, Router::new().route("/healthz", get(api::health::healthz))))
-        .merge(in_room(Room::Readiness, state, Router::new().route("/readyz", get(api::health::readyz))))
-}
-
-/// Routes with what stands around all of them.
-fn layered(routes: Router<AppState>, state: AppState) -> Router {
-    routes
-        .fallback(async || AppError::NotFound)
-        .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
-        // Innermost: a panic becomes an answer before anything else sees it.
-        .layer(CatchPanicLayer::custom(capacity::panicked))
-        .layer(middleware::from_fn_with_state(state.clone(), door::admit))
-        // Outermost: errors are drawn and headers set.
-        .layer(middleware::from_fn_with_state(state.clone(), answer::around))
-        .with_state(state)
+    let health = Routes::of(Room::Health).route("/healthz", get(api::health::healthz));
+    let readiness = Routes::of(Room::Readiness).route("/readyz", get(api::health::readyz));
+    let api = polls.merge(pushes).merge(operators).merge(history).merge(pages);
+    api.merge(health).merge(readiness)
 }
 
 /// The peer's address, as the server hands it over.

@@ -12,7 +12,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
@@ -24,7 +23,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use self::held::Held;
 use self::pulse::{Order, Sending};
@@ -94,10 +92,16 @@ const fn raise_file_limit() -> u64 {
     u64::MAX
 }
 
+/// What answers requests.
+pub trait Application: Send + Sync + 'static {
+    /// Answers one.
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
 /// What every connection shares.
 #[derive(Debug)]
-struct Shared {
-    app: Router,
+struct Shared<A> {
+    app: A,
     certificate: Option<Certificate>,
     seats: Arc<Seats>,
 }
@@ -111,7 +115,7 @@ pub async fn serve(
     listener: TcpListener,
     bounds: Bounds,
     certificate: Option<Certificate>,
-    app: Router,
+    app: impl Application,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -140,7 +144,7 @@ pub async fn serve(
 
 /// Gives who has just connected a seat, if there is one.
 async fn welcome(
-    shared: &Arc<Shared>,
+    shared: &Arc<Shared<impl Application>>,
     connections: &mut JoinSet<()>,
     accepted: std::io::Result<(TcpStream, SocketAddr)>,
 ) {
@@ -158,7 +162,7 @@ async fn welcome(
 }
 
 /// Attends to a connection until its end, or until its seat is taken away.
-async fn attend(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, seat: Seat) {
+async fn attend(shared: Arc<Shared<impl Application>>, stream: TcpStream, peer: SocketAddr, seat: Seat) {
     // Answers are small and wanted at once.
     let _ = stream.set_nodelay(true);
     let wire = Wire::new(stream, Arc::clone(seat.pulse()));
@@ -179,7 +183,12 @@ async fn attend(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, seat: 
 }
 
 /// Answers the requests of a connection.
-async fn converse(shared: &Shared, wire: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, seat: &Seat) {
+async fn converse(
+    shared: &Shared<impl Application>,
+    wire: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    seat: &Seat,
+) {
     let service = service_fn(|request| answer(&shared.app, peer, seat, request));
     let mut builder = http1::Builder::new();
     // All times are the pulse's: a timer would be set and taken back with every request.
@@ -196,7 +205,7 @@ async fn converse(shared: &Shared, wire: impl AsyncRead + AsyncWrite + Unpin, pe
 }
 
 async fn answer(
-    app: &Router,
+    app: &impl Application,
     peer: SocketAddr,
     seat: &Seat,
     request: hyper::Request<Incoming>,
@@ -206,7 +215,7 @@ async fn answer(
     let mut request: Request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     request.extensions_mut().insert(seat.line());
-    let response = app.clone().oneshot(request).await?;
+    let response = app.answer(request).await;
     pulse.answering();
     let sending = Sending(Arc::clone(pulse));
     Ok(response.map(|body| Held::until_sent(body, sending)))

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -21,8 +20,9 @@ use jq2qmt::clock::{Clock, Zone};
 use jq2qmt::domain::account::AccountName;
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::domain::strategy::Pattern;
-use jq2qmt::http::{AppState, app};
+use jq2qmt::http::{self, AppState};
 use jq2qmt::lifecycle::Lifecycle;
+use jq2qmt::net::Application as _;
 use jq2qmt::store::api_keys::{NewApiKey, Scope};
 use jq2qmt::store::{Beside, Store};
 use rsa::RsaPrivateKey;
@@ -31,7 +31,6 @@ use rsa::pss::SigningKey;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tower::ServiceExt as _;
 
 pub(crate) const UPDATE: &str = "/api/v1/positions/update";
 pub(crate) const INTERNAL: &str = "/api/v1/positions/update/internal";
@@ -123,7 +122,7 @@ pub(crate) struct App {
     pub(crate) state: AppState,
     /// Its tasks are those that a test gives it.
     pub(crate) lifecycle: Lifecycle,
-    router: Router,
+    app: http::App,
     reads: Reads,
     reach: Reach,
     is_tls: bool,
@@ -159,8 +158,8 @@ impl App {
         let (store, state) = Self::open(dir.path(), reads, &reach, &clock, is_tls, &lifecycle).await;
         let hash = NewPassword::parse(PASSWORD).unwrap().hash().unwrap();
         store.set_password_hash(hash).await.unwrap();
-        let router = app(state.clone());
-        Self { dir, clock, store, state, lifecycle, router, reads, reach, is_tls }
+        let app = http::App::new(state.clone());
+        Self { dir, clock, store, state, lifecycle, app, reads, reach, is_tls }
     }
 
     async fn open(
@@ -186,7 +185,7 @@ impl App {
         self.store.clone().close().await;
         (self.store, self.state) =
             Self::open(self.dir.path(), self.reads, &self.reach, &self.clock, self.is_tls, &self.lifecycle).await;
-        self.router = app(self.state.clone());
+        self.app = http::App::new(self.state.clone());
     }
 
     pub(crate) fn keys(&self) -> PathBuf {
@@ -204,7 +203,7 @@ impl App {
     /// A request from an address.
     pub(crate) async fn send_from(&self, address: [u8; 4], mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.app.answer(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, bytes }
@@ -250,9 +249,9 @@ impl App {
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    /// The router itself, for answers that do not end.
-    pub(crate) fn router(&self) -> Router {
-        self.router.clone()
+    /// The application itself, for answers that do not end.
+    pub(crate) fn application(&self) -> http::App {
+        self.app.clone()
     }
 
     pub(crate) async fn total(&self, query: &str) -> Value {

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::Response;
 use axum::routing::get;
 use futures::stream;
-use jq2qmt::net::{Bounds, serve};
+use jq2qmt::net::{Application, Bounds, serve};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, sink};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::app::{ALICE, App, TOTAL, held};
 
@@ -29,7 +32,16 @@ struct Server {
     serving: JoinHandle<std::io::Result<()>>,
 }
 
-fn serving_app(bounds: Bounds, app: Router) -> Server {
+/// Routes without anything around them.
+struct Routed(Router);
+
+impl Application for Routed {
+    async fn answer(&self, request: Request) -> Response {
+        self.0.clone().oneshot(request).await.unwrap()
+    }
+}
+
+fn serving_app(bounds: Bounds, app: impl Application) -> Server {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let serving = tokio::spawn(serve(listener, bounds, None, app, stop.clone()));
@@ -43,7 +55,7 @@ fn serving(bounds: Bounds) -> Server {
         .route("/healthz", get(async || "ok").post(async |body: Bytes| body))
         .route("/never", get(std::future::pending::<()>).post(std::future::pending::<()>))
         .route("/endless", get(async || Body::from_stream(endless)));
-    let server = serving_app(bounds, app);
+    let server = serving_app(bounds, Routed(app));
     tokio::time::pause();
     server
 }
@@ -165,7 +177,7 @@ async fn who_waits_or_listens_takes_nobody_s_seat() {
     let app = App::start().await;
     app.push(&ALICE, "alpha", json!([])).await.ok();
     let tag = app.get(TOTAL).await.header("etag").to_owned();
-    let server = serving_app(Bounds { all: 8, each: 4, lingering: 40 }, app.router());
+    let server = serving_app(Bounds { all: 8, each: 4, lingering: 40 }, app.application());
     let wait = format!("GET {TOTAL}?wait=60 HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-None-Match: {tag}\r\n\r\n");
     let listen = "GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".to_owned();
     let ask = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";

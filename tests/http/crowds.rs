@@ -8,11 +8,11 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::response::Response;
 use futures::future::join_all;
+use jq2qmt::net::Application as _;
 use jq2qmt::store::api_keys::Scope;
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 use crate::app::{ALICE, Answer, App, INTERNAL, PASSWORD, TOTAL, UPDATE, add_key, held};
 
@@ -54,7 +54,7 @@ async fn crowd(
 async fn untaken(app: &App, last: u8, path: &str) -> Response {
     let mut request = Request::get(path).body(Body::empty()).unwrap();
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, last], 40_000))));
-    app.router().oneshot(request).await.unwrap()
+    app.application().answer(request).await
 }
 
 fn push_with(key: &str) -> Request<Body> {

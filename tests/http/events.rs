@@ -8,10 +8,10 @@ use axum::http::Request;
 use futures::StreamExt as _;
 use jq2qmt::auth::password::NewPassword;
 use jq2qmt::auth::rights::Reads;
+use jq2qmt::net::Application as _;
 use jq2qmt::store::Beside;
 use jq2qmt::store::api_keys::Scope;
 use serde_json::json;
-use tower::ServiceExt as _;
 
 use crate::app::{ALICE, App, PASSWORD, add_key, held};
 
@@ -28,7 +28,7 @@ async fn listen_at(app: &App, path: &str, headers: &[(&str, &str)]) -> BodyDataS
 
 async fn listen_from(app: &App, address: [u8; 4], mut request: Request<Body>) -> BodyDataStream {
     request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from((address, 40_000))));
-    let response = app.router().oneshot(request).await.unwrap();
+    let response = app.application().answer(request).await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut events = response.into_body().into_data_stream();

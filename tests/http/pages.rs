@@ -9,8 +9,8 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use futures::StreamExt as _;
 use jq2qmt::auth::rights::Reads;
+use jq2qmt::net::Application as _;
 use serde_json::json;
-use tower::ServiceExt as _;
 
 use crate::app::{ALICE, Answer, App, PASSWORD, START, held};
 
@@ -781,7 +781,7 @@ async fn a_csv_holds_the_whole_history_and_the_server_a_part_at_a_time() {
     }
     let mut request = Request::get("/history.csv").body(Body::empty()).unwrap();
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 40_000))));
-    let body = app.router().oneshot(request).await.unwrap().into_body();
+    let body = app.application().answer(request).await.into_body();
     assert_eq!(body.size_hint().exact(), None, "it is made while it is sent");
     let (mut parts, mut whole) = (body.into_data_stream(), Vec::new());
     while let Some(part) = parts.next().await.transpose().unwrap() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -22,6 +22,8 @@ use super::push_body::PushBody;
 use super::{ChangeAnswer, HeldAnswer, OPERATOR_AUTH, json, json_as};
 use crate::auth::rights::{Reader, TotalReader};
 use crate::clock::Zone;
+use crate::desk::terminals::Terminal;
+use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark, Strategy};
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::Decimal;
@@ -103,16 +105,33 @@ pub(crate) async fn all(
     asker.ask(state, OfAllLists { notation: query.notation() }).await
 }
 
+/// Whose total is asked for, by somebody who may read it. Whoever shows a key that is bound to an account is its terminal,
+/// and knows no other total.
+pub(crate) enum OfWhom {
+    All,
+    Account(AccountName, Option<Terminal>),
+}
+
+impl FromRequestParts<AppState> for OfWhom {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        match total_reader(parts, state).await? {
+            TotalReader::Account(account) => Ok(Self::Account(account, terminal(parts, true)?)),
+            TotalReader::All(_) => Ok(Self::All),
+        }
+    }
+}
+
 /// `GET /api/v1/positions/total`
 pub(crate) async fn total(
     State(state): State<AppState>,
+    of: OfWhom,
     Query(query): Query<ReadQuery>,
     asker: Asker,
-    parts: Parts,
 ) -> Result<Response, AppError> {
-    if let TotalReader::Account(account) = total_reader(&parts, &state).await? {
-        // Whoever shows a key that is bound to an account is its terminal, and knows no other total.
-        let seat = take_account(&state, &account, terminal(&parts, true)?)?;
+    if let OfWhom::Account(account, terminal) = of {
+        let seat = take_account(&state, &account, terminal)?;
         let question = OfTarget::new(&state, account, Shape::Total(query.notation()), seat);
         return asker.ask(state, question).await;
     }

@@ -7,9 +7,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 
 use super::super::AppState;
-use super::super::capacity::Room;
 use super::super::error::AppError;
 use super::super::extract::peer_address;
+use super::super::rooms::Room;
 use super::form::SessionEnded;
 use super::view::View;
 use super::{html, login};

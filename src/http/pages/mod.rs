@@ -38,7 +38,6 @@ mod view;
 mod words;
 
 use askama::Template;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, LOCATION};
@@ -50,12 +49,11 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 pub(super) use self::error::draw_error;
-use super::AppState;
-use super::capacity::{Room, in_room};
+use super::rooms::{Room, Routes};
 
 /// Every page.
-pub(super) fn routes(state: &AppState) -> Router<AppState> {
-    let pages = Router::new()
+pub(super) fn routes() -> Routes {
+    let pages = Routes::of(Room::Pages)
         .route("/", get(overview::page))
         .route("/adjustment", get(adjustment::page))
         .route("/password", get(password::page))
@@ -82,7 +80,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/logout", get(async || see_other("/")))
         .route("/language", get(view::switch_language))
         .route("/static/{name}", get(assets::asset));
-    let operators = Router::new()
+    let operators = Routes::of(Room::Operators)
         .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
         .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
         .route("/strategies/{name}/state", get(state::ask).post(state::set))
@@ -103,23 +101,22 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/keys/revoke", post(keys::revoke))
         .route("/login", post(login::log_in))
         .route("/logout", post(login::log_out));
-    let history = Router::new()
+    let history = Routes::of(Room::History)
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
         .route("/compare", get(compare::page))
         .route("/instruments/{code}", get(instrument::page))
         .route("/guards", get(guards::page));
-    let exports = Router::new()
+    let exports = Routes::of(Room::Exports)
         .route("/strategies/{name}/positions.csv", get(strategy::csv))
         .route("/compare.csv", get(compare::csv))
         .route("/history.csv", get(history::csv));
-    in_room(Room::Pages, state, pages)
-        .merge(in_room(Room::Operators, state, operators))
-        .merge(in_room(Room::History, state, history))
-        .merge(in_room(Room::Exports, state, exports))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_compressed))
-        .layer(map_request(plain_for_foreign_pages))
+    pages.merge(operators).merge(history).merge(exports).within(|pages| {
+        pages
+            .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_compressed))
+            .layer(map_request(plain_for_foreign_pages))
+    })
 }
 
 /// Whether an answer is gzip-ed for those who ask: pages and what belongs to them. Files for download go as they are made.
