@@ -1,5 +1,6 @@
 //! The command line: a file for each command.
 
+mod backup;
 mod client;
 mod drift;
 mod key;
@@ -49,6 +50,8 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Password(PasswordCommand::Set)) => runtime.block_on(password::set(&line.places()?, &clock))?,
         Some(Command::Push(options)) => return push::run(options, &clock),
         Some(Command::Drift(options)) => return drift::run(options),
+        Some(Command::Backup(options)) => runtime.block_on(backup::make(&line.places()?, options))?,
+        Some(Command::Restore { file }) => runtime.block_on(backup::restore(&line.places()?, file, &clock))?,
         Some(Command::Verify) => return runtime.block_on(verify::run(&line.places()?)),
     }
     Ok(ExitCode::SUCCESS)

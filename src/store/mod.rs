@@ -5,6 +5,7 @@
 
 pub mod api_keys;
 pub mod attributed;
+pub mod backups;
 mod beside;
 pub mod chronicle;
 mod error;
@@ -29,6 +30,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::api_keys::{ApiKey, NewApiKey};
+use self::backups::Backups;
 pub use self::beside::Beside;
 pub use self::error::{NotStored, OpenError, Unavailable};
 use self::historians::Historians;
@@ -94,6 +96,7 @@ pub struct Store {
     /// Apart from `historians`: the operator's look back, and that of who listens, wait behind nobody's.
     operators: Historians,
     listeners: Historians,
+    backups: Backups,
 }
 
 impl Store {
@@ -125,7 +128,10 @@ impl Store {
         let writer = Writer::open(opening, clock, token_memory).await?;
         let readers = sqlite::readers(path, READERS);
         let lineage = writer.lineage();
-        Ok((Self { book, lineage, queue, stored, published, readers, historians, operators, listeners }, writer))
+        let backups = Backups::default();
+        let store =
+            Self { book, lineage, queue, stored, published, readers, historians, operators, listeners, backups };
+        Ok((store, writer))
     }
 
     /// Lets the next [`Self::open`] begin with an empty book, though the database at `path` had one.
@@ -139,6 +145,11 @@ impl Store {
     /// The database's lineage: it grows, from 1, whenever an older copy is put back.
     pub const fn lineage(&self) -> i64 {
         self.lineage
+    }
+
+    /// What became of the copies that the server makes.
+    pub const fn backups(&self) -> &Backups {
+        &self.backups
     }
 
     /// The same store, whose history is read over the operator's own connections.

@@ -16,6 +16,7 @@ pub(super) mod api_keys;
 pub(super) mod attributed;
 mod attribution_events;
 pub(super) mod batch;
+pub(super) mod copies;
 pub(super) mod documents;
 pub(super) mod fills;
 pub(super) mod history;

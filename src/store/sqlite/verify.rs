@@ -54,7 +54,7 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
         Err(OpenError::Astray(astray)) => return Ok(Verdict::Astray(astray)),
         Err(error) => return Err(error),
     };
-    let (revisions, head) = (replay.length(), replay.head().hash);
+    let (revisions, head) = (replay.length(), *replay.head());
     if let Some(astray) = replay.compare(&ledger.book, &ledger.documents) {
         return Ok(Verdict::Astray(astray));
     }
