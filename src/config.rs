@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
+use crate::ledger::chain::ChainHash;
 use crate::store::api_keys::Scope;
 use crate::store::backups::Plan;
 
@@ -119,8 +120,16 @@ pub enum Command {
         /// The copy
         file: PathBuf,
     },
+    /// Take over the strategies of an existing jq2qmt's database; says what it would do, and does it with --yes
+    Import(ImportOptions),
+    /// Print the newest hash of the history with its time, to be written down where nobody can change it
+    Head,
     /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
-    Verify,
+    Verify {
+        /// A hash that was written down: say whether the history still contains it, and exit 1 where it does not
+        #[arg(long, value_name = "HASH", value_parser = chain_hash)]
+        head: Option<ChainHash>,
+    },
 }
 
 /// How a key pair is made.
@@ -219,6 +228,20 @@ pub struct BackupOptions {
     /// Take the place of a file that is there
     #[arg(long)]
     pub force: bool,
+}
+
+/// What is taken over.
+#[derive(Debug, Args)]
+pub struct ImportOptions {
+    /// The database to read: sqlite:///PATH
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// Zone of the times in it
+    #[arg(long, value_name = "NAME", default_value = "Asia/Shanghai")]
+    pub zone: String,
+    /// Write what is taken; the server must not run
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// What the configuration file may say.
@@ -476,6 +499,12 @@ fn who_may_read(listen: SocketAddr) -> String {
          --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
          --reads open  everybody who reaches the port"
     )
+}
+
+fn chain_hash(text: &str) -> Result<ChainHash, String> {
+    let mut hash = ChainHash::default();
+    hex::decode_to_slice(text, &mut hash).map_err(|_| "a hash has 64 hexadecimal digits".to_owned())?;
+    Ok(hash)
 }
 
 fn scope(text: &str) -> Result<Scope, String> {

@@ -3,6 +3,7 @@
 mod backup;
 mod client;
 mod drift;
+mod import;
 mod key;
 mod keygen;
 mod password;
@@ -52,7 +53,11 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Drift(options)) => return drift::run(options),
         Some(Command::Backup(options)) => runtime.block_on(backup::make(&line.places()?, options))?,
         Some(Command::Restore { file }) => runtime.block_on(backup::restore(&line.places()?, file, &clock))?,
-        Some(Command::Verify) => return runtime.block_on(verify::run(&line.places()?)),
+        Some(Command::Import(options)) => {
+            return runtime.block_on(import::run(&line.places()?, options, &clock));
+        }
+        Some(Command::Head) => runtime.block_on(verify::head(&line.places()?))?,
+        Some(Command::Verify { head }) => return runtime.block_on(verify::run(&line.places()?, *head)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -189,6 +189,10 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/strategies/{name}/performance", get(api::attribution::performance))
         .route("/api/v1/strategies/{name}/performance.csv", get(api::attribution::performance_csv))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
+    let exports = Router::new()
+        .route("/api/v1/revisions.json", get(api::ledger::array))
+        .route("/api/v1/revisions.jsonl", get(api::ledger::lines))
+        .route("/api/v1/revisions.csv", get(api::ledger::csv));
     let pages = Router::new()
         .route("/api/v1/strategies/{name}/state", get(api::states::standing))
         .route("/api/v1/pause", get(api::states::pauses))
@@ -209,6 +213,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .merge(in_room(Room::Pushes, state, pushes))
         .merge(in_room(Room::Operators, state, operators))
         .merge(in_room(Room::History, state, history))
+        .merge(in_room(Room::Exports, state, exports))
         .merge(in_room(Room::Pages, state, pages))
         .merge(in_room(Room::Health, state, Router::new().route("/healthz", get(api::health::healthz))))
         .merge(in_room(Room::Readiness, state, Router::new().route("/readyz", get(api::health::readyz))))

@@ -11,6 +11,7 @@ pub mod chronicle;
 mod error;
 mod historians;
 pub mod history;
+pub mod legacy;
 mod lineage;
 pub mod operator;
 mod presence;
@@ -97,6 +98,17 @@ pub struct Store {
     operators: Historians,
     listeners: Historians,
     backups: Backups,
+}
+
+/// The book of a database as it stands, to look at and not to touch; a server may go on writing beside it.
+///
+/// # Errors
+/// When there is no database, it is of another version, or does not hold together.
+pub async fn look(path: &Path) -> Result<Book, OpenError> {
+    let pool = sqlite::open_read_only(path)?;
+    let book = sqlite::look(&pool).await;
+    pool.close().await;
+    book
 }
 
 impl Store {

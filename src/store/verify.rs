@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::OpenError;
 use super::sqlite;
 use crate::domain::revision::Revision;
-use crate::ledger::chain::Head;
+use crate::ledger::chain::{ChainHash, Head};
 use crate::ledger::replay::Astray;
 
 /// What a walk along the chain found.
@@ -62,4 +62,27 @@ pub async fn verify(path: &Path) -> Result<Verdict, OpenError> {
     let verdict = sqlite::verify::verify(&pool).await;
     pool.close().await;
     verdict
+}
+
+/// Where the chain of the database at `path` ends, if its last link holds.
+///
+/// # Errors
+/// As [`verify`], and when the link does not hold.
+pub async fn newest(path: &Path) -> Result<Head, OpenError> {
+    let pool = sqlite::open_read_only(path)?;
+    let newest = sqlite::verify::newest(&pool).await;
+    pool.close().await;
+    newest
+}
+
+/// The head with this hash in the chain of the database at `path`, which [`verify`] says to be whole or not; None where it is
+/// not there.
+///
+/// # Errors
+/// When there is no database, or it cannot be read.
+pub async fn witnessed(path: &Path, hash: &ChainHash) -> Result<Option<Head>, OpenError> {
+    let pool = sqlite::open_read_only(path)?;
+    let found = sqlite::verify::head_of(&pool, hash).await;
+    pool.close().await;
+    Ok(found?)
 }
