@@ -14,6 +14,7 @@ use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
 use crate::ledger::chain::ChainHash;
+use crate::log::Format;
 use crate::store::api_keys::Scope;
 use crate::store::backups::Plan;
 
@@ -78,6 +79,10 @@ pub struct ServeOptions {
     /// Seconds for which a signed token is good [default: 300]
     #[arg(long, value_name = "SECONDS", env = "JQ2QMT_TOKEN_MAX_AGE")]
     token_max_age: Option<u64>,
+
+    /// How lines of the log are written [default: text]
+    #[arg(long, env = "JQ2QMT_LOG_FORMAT")]
+    log_format: Option<Format>,
 
     /// Copy the database so often while serving, such as 1h or 30m [default: never]
     #[arg(long, value_name = "SPAN", env = "JQ2QMT_BACKUP_EVERY")]
@@ -265,6 +270,8 @@ struct File {
     zone: Option<String>,
     #[serde(alias = "token_max_age")]
     token_max_age: Option<u64>,
+    #[serde(alias = "log_format")]
+    log_format: Option<Format>,
     #[serde(alias = "backup_every")]
     backup_every: Option<String>,
     #[serde(alias = "backup_keep")]
@@ -330,6 +337,12 @@ impl CommandLine {
     /// Whether the server is to run.
     pub const fn is_server(&self) -> bool {
         matches!(self.command, None | Some(Command::Serve(_)))
+    }
+
+    /// How lines of the log are written; a configuration file that cannot be used is said later, as text.
+    pub fn log_format(&self) -> Format {
+        let file = || self.file().ok().and_then(|file| file.log_format);
+        self.said().first(|options| options.log_format).or_else(file).unwrap_or_default()
     }
 
     fn file(&self) -> anyhow::Result<File> {

@@ -27,7 +27,7 @@ use crate::log;
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
     if line.is_server() {
-        log::start(&log_filter());
+        log::start(&log_filter(), line.log_format());
     }
     // What panicked is in the log; without this its last lines would not be.
     let done =

@@ -4,9 +4,10 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::{Instrument as _, Span};
 
 use super::AppState;
 use super::door::note_client;
@@ -18,6 +19,8 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
@@ -48,11 +51,15 @@ impl CachePolicy {
 pub(super) async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     note_client(&state, &mut request);
     let for_programs = is_for_programs(request.uri().path());
+    // Polls are the many: nothing of their requests is cloned, and only what goes wrong with them has a name.
+    let name = (!request.method().is_safe()).then(|| state.figures.name_request());
+    let span = name.as_ref().map_or_else(Span::none, |name| tracing::info_span!("request", id = name));
+    let name = || name.unwrap_or_else(|| state.figures.name_request());
     let mut response = if for_programs {
-        // Polls are the many: nothing of their requests is cloned.
-        next.run(request).await
+        let response = next.run(request).instrument(span).await;
+        for_program(response, name)
     } else {
-        for_people(&state, request, next).await
+        for_people(&state, request, next, name).instrument(span).await
     };
     let policy = response.extensions().get::<CachePolicy>().copied().unwrap_or_default();
     let headers = response.headers_mut();
@@ -66,16 +73,43 @@ pub(super) async fn around(State(state): State<AppState>, mut request: Request, 
 
 /// Whether errors at a path are JSON.
 fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/api") || matches!(path, "/healthz" | "/readyz")
+    path.starts_with("/api") || matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
-async fn for_people(state: &AppState, request: Request, next: Next) -> Response {
+/// An answer to a program; an error says the request's name.
+fn for_program(mut response: Response, name: impl FnOnce() -> String) -> Response {
+    let Some(error) = response.extensions_mut().remove::<AppError>() else { return response };
+    let name = name();
+    tell(&error, &name, response.status());
+    *response.body_mut() = error.body(Some(&name));
+    named(response, &name)
+}
+
+async fn for_people(state: &AppState, request: Request, next: Next, name: impl FnOnce() -> String) -> Response {
     let (parts, body) = request.into_parts();
     let asked = parts.clone();
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    match response.extensions_mut().remove::<AppError>() {
-        Some(error) => pages::draw_error(state, &asked, &error, response).await,
-        None => response,
+    let Some(error) = response.extensions_mut().remove::<AppError>() else { return response };
+    let name = name();
+    tell(&error, &name, response.status());
+    named(pages::draw_error(state, &asked, &error, &name, response).await, &name)
+}
+
+fn named(mut response: Response, name: &str) -> Response {
+    if let Ok(name) = HeaderValue::from_str(name) {
+        response.headers_mut().insert(REQUEST_ID, name);
+    }
+    response
+}
+
+/// Says by which name an answer that is our fault is found in the log. Others are the asker's, or wanted, or too many.
+fn tell(error: &AppError, request: &str, status: StatusCode) {
+    let code = error.code();
+    match error {
+        AppError::Internal | AppError::Timeout | AppError::Unavailable(_) | AppError::OutcomeUnknown => {
+            tracing::error!(request, status = status.as_u16(), code, "answered with an error");
+        }
+        _ => tracing::debug!(request, status = status.as_u16(), code, "answered with an error"),
     }
 }
 

@@ -45,6 +45,32 @@ pub(super) enum Room {
 }
 
 impl Room {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Health,
+        Self::Readiness,
+        Self::Polls,
+        Self::Pushes,
+        Self::Pages,
+        Self::Operators,
+        Self::History,
+        Self::Exports,
+    ];
+
+    /// What it is called in figures.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Readiness => "readiness",
+            Self::Polls => "polls",
+            Self::Pushes => "pushes",
+            Self::Pages => "pages",
+            Self::Operators => "operators",
+            Self::History => "history",
+            Self::Exports => "exports",
+        }
+    }
+
     /// Its places, in all and for one address.
     fn places(self) -> Places {
         match self {
@@ -72,7 +98,7 @@ impl Room {
 /// The places in every room, for bodies, and for those who listen.
 #[derive(Debug)]
 pub(super) struct Capacity {
-    rooms: [Places; 8],
+    rooms: [Places; Room::ALL.len()],
     /// For the bodies of those who have shown a credential.
     pub(super) bodies: Places,
     /// For the bodies of those who have not. They cost memory, and could be sent slowly on purpose.
@@ -96,10 +122,8 @@ impl Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
-        use Room as R;
-        let rooms = [R::Health, R::Readiness, R::Polls, R::Pushes, R::Pages, R::Operators, R::History, R::Exports];
         Self {
-            rooms: rooms.map(Room::places),
+            rooms: Room::ALL.map(Room::places),
             bodies: Places::new("the bodies of pushes", 256, 128),
             strangers: Places::new("the bodies of strangers", 32, 8),
             logins: Places::new("logins", 32, 4),
@@ -178,6 +202,12 @@ async fn bounded(State((state, room)): State<(AppState, Room)>, request: Request
         return AppError::Internal.into_response();
     };
     let room = room.of(&request);
+    let response = placed(&state, room, peer, request, next).await;
+    state.figures.answered(room, response.status());
+    response
+}
+
+async fn placed(state: &AppState, room: Room, peer: IpAddr, request: Request, next: Next) -> Response {
     let Some(place) = state.capacity.place(room, peer) else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let is_safe = request.method().is_safe();

@@ -13,6 +13,7 @@ mod door;
 pub mod error;
 mod error_text;
 mod extract;
+mod figures;
 mod live;
 mod making;
 mod pages;
@@ -35,6 +36,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::cache::Answers;
 use self::capacity::{Capacity, Room, in_room};
 use self::error::AppError;
+use self::figures::Figures;
 use self::making::Workshop;
 use self::targets::Targets;
 use crate::auth::rights::Gate;
@@ -73,6 +75,7 @@ pub struct Shared {
     /// Apart: a crowd that waited must not hold up who asks just now.
     crowd_workshop: Workshop,
     capacity: Capacity,
+    figures: Figures,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
     health: Health,
@@ -101,6 +104,7 @@ impl AppState {
             terminals: Terminals::default(),
             targets: Targets::default(),
             capacity,
+            figures: Figures::default(),
             closing,
             is_tls,
             health,
@@ -205,6 +209,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/accounts/{name}/drift", get(api::drift::drift))
         .route("/api/v1/accounts/{name}/drift.csv", get(api::drift::csv))
         .route("/api/v1/accounts/{name}/locks", get(api::drift::locks))
+        .route("/metrics", get(api::metrics::metrics))
         .route("/api/v1/calendar", get(api::calendar::days))
         .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))

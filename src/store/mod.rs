@@ -9,6 +9,7 @@ pub mod backups;
 mod beside;
 pub mod chronicle;
 mod error;
+pub mod figures;
 mod historians;
 pub mod history;
 pub mod legacy;
@@ -34,6 +35,7 @@ use self::api_keys::{ApiKey, NewApiKey};
 use self::backups::Backups;
 pub use self::beside::Beside;
 pub use self::error::{NotStored, OpenError, Unavailable};
+use self::figures::StoreFigures;
 use self::historians::Historians;
 use self::operator::Operator;
 use self::sessions::Session;
@@ -98,6 +100,9 @@ pub struct Store {
     operators: Historians,
     listeners: Historians,
     backups: Backups,
+    path: Arc<Path>,
+    clock: Clock,
+    figures: StoreFigures,
 }
 
 /// The book of a database as it stands, to look at and not to touch; a server may go on writing beside it.
@@ -128,7 +133,7 @@ impl Store {
         let historians = Historians::new(path, HISTORIANS);
         // Few and soon done: they need not pause.
         let (operators, listeners) = (Historians::new(path, OPERATORS), Historians::new(path, LISTENERS));
-        let folding = Folding::new(historians.clone(), queue.downgrade());
+        let (folding, figures) = (Folding::new(historians.clone(), queue.downgrade()), StoreFigures::default());
         let opening = Opening {
             path,
             book: Arc::clone(&book),
@@ -136,13 +141,26 @@ impl Store {
             published: published.clone(),
             commands,
             folding,
+            figures: figures.clone(),
         };
-        let writer = Writer::open(opening, clock, token_memory).await?;
+        let writer = Writer::open(opening, clock.clone(), token_memory).await?;
         let readers = sqlite::readers(path, READERS);
         let lineage = writer.lineage();
-        let backups = Backups::default();
-        let store =
-            Self { book, lineage, queue, stored, published, readers, historians, operators, listeners, backups };
+        let store = Self {
+            book,
+            lineage,
+            queue,
+            stored,
+            published,
+            readers,
+            historians,
+            operators,
+            listeners,
+            backups: Backups::default(),
+            path: path.into(),
+            clock,
+            figures,
+        };
         Ok((store, writer))
     }
 
@@ -162,6 +180,24 @@ impl Store {
     /// What became of the copies that the server makes.
     pub const fn backups(&self) -> &Backups {
         &self.backups
+    }
+
+    /// What was counted of its work.
+    pub const fn figures(&self) -> &StoreFigures {
+        &self.figures
+    }
+
+    /// How many commands wait for the writer.
+    pub fn waiting(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+
+    /// How long the database and its log are, in bytes.
+    pub fn sizes(&self) -> Vec<(&'static str, u64)> {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        let length = |name, path: &Path| std::fs::metadata(path).ok().map(|about| (name, about.len()));
+        [length("database", &self.path), length("log", log.as_ref())].into_iter().flatten().collect()
     }
 
     /// The same store, whose history is read over the operator's own connections.
@@ -288,7 +324,10 @@ impl Store {
 
     /// Has something written. What the writer had taken when it died may be on the disk.
     async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<Result<T, NotStored>>) -> Result<T, NotStored> {
+        let begun = self.clock.running();
         self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
-        answer.await.unwrap_or(Err(NotStored::Unknown))
+        let answer = answer.await.unwrap_or(Err(NotStored::Unknown));
+        figures::observe(&self.figures.answers, self.clock.running().saturating_sub(begun));
+        answer
     }
 }

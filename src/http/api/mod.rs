@@ -11,6 +11,7 @@ pub(super) mod guards;
 pub(super) mod health;
 pub(super) mod holds;
 pub(super) mod ledger;
+pub(super) mod metrics;
 pub(super) mod password;
 pub(super) mod positions;
 mod push_body;
