@@ -238,7 +238,7 @@ pub struct BackupOptions {
 /// What is taken over.
 #[derive(Debug, Args)]
 pub struct ImportOptions {
-    /// The database to read: sqlite:///PATH
+    /// The database to read, such as <sqlite:///path/to/its.db>
     #[arg(long, value_name = "URL")]
     pub from: String,
     /// Zone of the times in it

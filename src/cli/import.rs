@@ -70,7 +70,7 @@ pub(super) async fn run(places: &Places, options: &ImportOptions, clock: &Clock)
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file that an address names: `sqlite:///path`, `sqlite://path`, and `sqlite:////path` as SQLAlchemy spells it.
+/// The file that an address names: `sqlite:///path`, `sqlite://path`, and `sqlite:////path` as `SQLAlchemy` spells it.
 fn source(from: &str) -> anyhow::Result<PathBuf> {
     let Some(path) = from.strip_prefix("sqlite://") else {
         bail!("--from takes sqlite:///PATH; export another database into an SQLite file first");

@@ -318,7 +318,8 @@ fn set_aside(database: &Path, now: Moment) -> io::Result<Option<PathBuf>> {
 /// Whether a file would lie among those that the server keeps beside its database.
 fn is_own(database: &Path, file: &Path) -> bool {
     let place = |path: &Path| folder_of(path).canonicalize().ok();
-    let stem = |path: &Path| path.file_name().and_then(|name| name.to_str()?.split('.').next().map(str::to_owned));
+    // Some file systems do not tell large letters from small ones.
+    let stem = |path: &Path| path.file_name().and_then(|name| name.to_str()?.split('.').next().map(str::to_lowercase));
     place(database).is_some() && place(database) == place(file) && stem(database) == stem(file)
 }
 

@@ -76,7 +76,7 @@ def test_a_copy_under_traffic_is_whole_and_private(tmp_path):
         before = revisions(tmp_path / "copy0.db")
         server.run("backup", "copy0.db", "--force")
         assert revisions(tmp_path / "copy0.db") > before
-        for own in ("data/jq2qmt.db", "data/jq2qmt.db-wal", "./data/../data/jq2qmt.head"):
+        for own in ("data/jq2qmt.db", "data/jq2qmt.db-wal", "./data/../data/JQ2QMT.head"):
             refused = server.run("backup", own, "--force", check=False)
             assert refused.returncode == 1 and "one of the server's own files" in refused.stderr, refused.stderr
         assert "cannot be written" in server.run("backup", "nowhere/copy.db", check=False).stderr

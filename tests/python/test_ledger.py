@@ -88,6 +88,21 @@ def test_twenty_lines_verify_an_export(server):
     ]
 
 
+def test_an_export_of_more_than_is_held_at_a_time_is_whole(server):
+    def many(volume):
+        return [held(f"{code:06}.XSHE", volume) for code in range(1, 3001)]
+
+    for volume in range(100, 600, 100):
+        assert server.push("alpha", many(volume)).status_code == 200
+    answer = server.get("/api/v1/revisions.jsonl")
+    assert len(answer.content) > 2 << 20
+    lines = answer.content.decode().splitlines()
+    head = server.run("head").stdout.split(",")[0]
+    assert verify(lines).stdout == f"unbroken, head {head}\n"
+    assert server.get("/api/v1/revisions.json").json() == [json.loads(line) for line in lines]
+    assert server.run("verify").stdout.startswith("unbroken: 5 revisions")
+
+
 def test_an_export_needs_the_right_to_read(tmp_path):
     with running(tmp_path, "--reads", "key") as server:
         for kind in ("csv", "json", "jsonl"):

@@ -15,6 +15,7 @@ use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::book::sums;
 use crate::domain::changes::Changes;
+use crate::domain::position::InstrumentChange;
 use crate::domain::revision::Revision;
 use crate::ledger::chain::Entry;
 use crate::ledger::hashed;
@@ -65,7 +66,7 @@ impl<'a> EntryDto<'a> {
         let record = &entry.record;
         let changes = match &record.changes {
             Changes::List(changes) => {
-                let dto = |change: &crate::domain::position::InstrumentChange| ChangeDto {
+                let dto = |change: &InstrumentChange| ChangeDto {
                     instrument: change.instrument.to_string(),
                     before: hashed(&change.before),
                     after: hashed(&change.after),
@@ -116,7 +117,9 @@ impl Format {
     fn part(&self, entries: &[Entry], is_first: bool) -> Bytes {
         if let Self::Csv(zone) = self {
             let mut rows = Rows::more();
-            entries.iter().for_each(|entry| add_rows(&mut rows, zone, entry));
+            for entry in entries {
+                add_rows(&mut rows, zone, entry);
+            }
             return rows.bytes();
         }
         let mut text = Vec::new();
