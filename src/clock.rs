@@ -123,6 +123,20 @@ impl Zone {
     }
 }
 
+/// How a moment stands in the name of a file.
+const STAMP: &str = "%Y%m%dT%H%M%SZ";
+
+/// A moment in the name of a file, to the second, UTC: `20260105T065000Z`.
+pub fn stamp(moment: Moment) -> String {
+    Timestamp::from_microsecond(moment.as_micros()).unwrap_or_default().strftime(STAMP).to_string()
+}
+
+/// The moment that a [`stamp`] names.
+pub fn stamped(text: &str) -> Option<Moment> {
+    let time = jiff::civil::DateTime::strptime(STAMP, text).ok()?.to_zoned(TimeZone::UTC).ok()?;
+    Some(Moment::from_micros(time.timestamp().as_microsecond()))
+}
+
 /// The moment that a text of RFC 3339 names.
 pub fn rfc3339(text: &str) -> Option<Moment> {
     text.parse::<Timestamp>().ok().map(|timestamp| Moment::from_micros(timestamp.as_microsecond()))
@@ -153,6 +167,14 @@ mod tests {
         assert_eq!(zone.local(moment), "2026-01-05 14:50:00.000007");
         assert_eq!(zone.rfc3339(moment), "2026-01-05T14:50:00.000007+08:00");
         assert!(Zone::named("Asia/Shenyang-West").is_err());
+    }
+
+    #[test]
+    fn a_stamp_is_read_as_it_is_written() {
+        let moment = Moment::from_micros(1_767_595_800_000_000);
+        assert_eq!(stamp(moment), "20260105T065000Z");
+        assert_eq!(stamped(&stamp(moment)), Some(moment));
+        assert_eq!([stamped(""), stamped("20260105T065000"), stamped("2026-01-05")], [None; 3]);
     }
 
     #[test]

@@ -7,12 +7,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Error, bail};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
+use crate::ledger::chain::ChainHash;
+use crate::log::Format;
 use crate::store::api_keys::Scope;
+use crate::store::backups::Plan;
 
 /// What can be said on the command line.
 #[derive(Debug, Parser)]
@@ -75,6 +79,20 @@ pub struct ServeOptions {
     /// Seconds for which a signed token is good [default: 300]
     #[arg(long, value_name = "SECONDS", env = "JQ2QMT_TOKEN_MAX_AGE")]
     token_max_age: Option<u64>,
+
+    /// How lines of the log are written [default: text]
+    #[arg(long, env = "JQ2QMT_LOG_FORMAT")]
+    log_format: Option<Format>,
+
+    /// Copy the database so often while serving, such as 1h or 30m [default: never]
+    #[arg(long, value_name = "SPAN", env = "JQ2QMT_BACKUP_EVERY")]
+    backup_every: Option<String>,
+    /// How many of these copies are kept [default: 48]
+    #[arg(long, value_name = "N", env = "JQ2QMT_BACKUP_KEEP")]
+    backup_keep: Option<usize>,
+    /// Folder of these copies, of one server alone [default: backups in the data folder]
+    #[arg(long, value_name = "DIR", env = "JQ2QMT_BACKUP_DIR")]
+    backup_dir: Option<PathBuf>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -100,8 +118,23 @@ pub enum Command {
     Push(PushOptions),
     /// Say where an account's holdings differ from its target, and why; exit 1 where something is not explained
     Drift(DriftOptions),
+    /// Copy the database into a file, while a server goes on, and look through the copy
+    Backup(BackupOptions),
+    /// Put a copy in the place of the database, which goes aside; the server must not run
+    Restore {
+        /// The copy
+        file: PathBuf,
+    },
+    /// Take over the strategies of an existing jq2qmt's database; says what it would do, and does it with --yes
+    Import(ImportOptions),
+    /// Print the newest hash of the history with its time, to be written down where nobody can change it
+    Head,
     /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
-    Verify,
+    Verify {
+        /// A hash that was written down: say whether the history still contains it, and exit 1 where it does not
+        #[arg(long, value_name = "HASH", value_parser = chain_hash)]
+        head: Option<ChainHash>,
+    },
 }
 
 /// How a key pair is made.
@@ -192,6 +225,30 @@ pub struct DriftOptions {
     pub account: String,
 }
 
+/// Where a copy goes.
+#[derive(Debug, Args)]
+pub struct BackupOptions {
+    /// The file to make
+    pub file: PathBuf,
+    /// Take the place of a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What is taken over.
+#[derive(Debug, Args)]
+pub struct ImportOptions {
+    /// The database to read, such as <sqlite:///path/to/its.db>
+    #[arg(long, value_name = "URL")]
+    pub from: String,
+    /// Zone of the times in it
+    #[arg(long, value_name = "NAME", default_value = "Asia/Shanghai")]
+    pub zone: String,
+    /// Write what is taken; the server must not run
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// What the configuration file may say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -213,6 +270,14 @@ struct File {
     zone: Option<String>,
     #[serde(alias = "token_max_age")]
     token_max_age: Option<u64>,
+    #[serde(alias = "log_format")]
+    log_format: Option<Format>,
+    #[serde(alias = "backup_every")]
+    backup_every: Option<String>,
+    #[serde(alias = "backup_keep")]
+    backup_keep: Option<usize>,
+    #[serde(alias = "backup_dir")]
+    backup_dir: Option<PathBuf>,
     demo: bool,
 }
 
@@ -258,6 +323,8 @@ pub struct Config {
     pub zone: Zone,
     /// For how long a signed token is good.
     pub token_max_age: Duration,
+    /// How copies are made, where they are.
+    pub backups: Option<Plan>,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -270,6 +337,12 @@ impl CommandLine {
     /// Whether the server is to run.
     pub const fn is_server(&self) -> bool {
         matches!(self.command, None | Some(Command::Serve(_)))
+    }
+
+    /// How lines of the log are written; a configuration file that cannot be used is said later, as text.
+    pub fn log_format(&self) -> Format {
+        let file = || self.file().ok().and_then(|file| file.log_format);
+        self.said().first(|options| options.log_format).or_else(file).unwrap_or_default()
     }
 
     fn file(&self) -> anyhow::Result<File> {
@@ -323,18 +396,23 @@ impl CommandLine {
             by_known_names: reads == Reads::Open && listen.ip().is_loopback(),
             for_this_machine: reads_said.is_none(),
         };
+        let (tls, zone, token_max_age) = (said.tls(&file)?, said.zone(&file)?, said.token_max_age(&file)?);
+        let first_password = environment("JQ2QMT_PASSWORD");
+        let places = self.places_over(file.data_dir.clone(), file.keys_dir.clone());
+        let backups = said.backups(&file, &places)?;
         Ok(Config {
+            backups,
             listen,
             reads,
             reach,
-            tls: said.tls(&file)?,
-            zone: said.zone(&file)?,
-            token_max_age: said.token_max_age(&file)?,
+            tls,
+            zone,
+            token_max_age,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,
-            first_password: environment("JQ2QMT_PASSWORD"),
-            places: self.places_over(file.data_dir, file.keys_dir),
+            first_password,
+            places,
         })
     }
 
@@ -400,6 +478,26 @@ impl Said<'_> {
         }
         Ok(Duration::from_secs(max_age))
     }
+
+    fn backups(&self, file: &File, places: &Places) -> anyhow::Result<Option<Plan>> {
+        let every = self.first(|options| options.backup_every.clone()).or_else(|| file.backup_every.clone());
+        let keep = self.first(|options| options.backup_keep).or(file.backup_keep);
+        let folder = self.first(|options| options.backup_dir.clone()).or_else(|| file.backup_dir.clone());
+        let Some(every) = every else {
+            if keep.is_some() || folder.is_some() {
+                bail!("--backup-keep and --backup-dir need --backup-every, such as --backup-every 1h");
+            }
+            return Ok(None);
+        };
+        let span = every.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+        let every = span.filter(|span| *span >= Duration::from_secs(1));
+        let every = every.context("--backup-every must be a span of a second or more, such as 1h or 30m")?;
+        let keep = keep.unwrap_or(48);
+        if keep == 0 {
+            bail!("--backup-keep must be at least 1");
+        }
+        Ok(Some(Plan { every, keep, folder: folder.unwrap_or_else(|| places.data_dir.join("backups")) }))
+    }
 }
 
 /// Why a server that others reach does not start before it is said who may read.
@@ -414,6 +512,12 @@ fn who_may_read(listen: SocketAddr) -> String {
          --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
          --reads open  everybody who reaches the port"
     )
+}
+
+fn chain_hash(text: &str) -> Result<ChainHash, String> {
+    let mut hash = ChainHash::default();
+    hex::decode_to_slice(text, &mut hash).map_err(|_| "a hash has 64 hexadecimal digits".to_owned())?;
+    Ok(hash)
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
@@ -519,5 +623,30 @@ mod tests {
         assert!(config(&["--tls-cert", "cert.pem"]).is_err());
         assert!(config(&["--token-max-age", "0"]).is_err());
         assert!(config(&["--zone", "Mars/Olympus"]).is_err());
+    }
+
+    #[test]
+    fn copies_are_made_where_it_is_said_how_often() {
+        let plan = |arguments: &[&str]| config(arguments).map(|config| config.backups);
+        assert_eq!(plan(&[]).unwrap(), None);
+        let hourly = Plan { every: Duration::from_hours(1), keep: 48, folder: "here/backups".into() };
+        assert_eq!(plan(&["--data-dir", "here", "--backup-every", "1h"]).unwrap(), Some(hourly));
+        let said = ["serve", "--backup-every", "30m", "--backup-keep", "2", "--backup-dir", "there"];
+        let half = Plan { every: Duration::from_mins(30), keep: 2, folder: "there".into() };
+        assert_eq!(plan(&said).unwrap(), Some(half.clone()));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jq2qmt.toml");
+        std::fs::write(&path, "backup-every = \"30m\"\nbackup_keep = 2\nbackup-dir = \"there\"").unwrap();
+        assert_eq!(plan(&["--config", path.to_str().unwrap()]).unwrap(), Some(half));
+        for wrong in [
+            &["--backup-keep", "2"][..],
+            &["--backup-dir", "there"],
+            &["--backup-every", "0s"],
+            &["--backup-every", "-1h"],
+            &["--backup-every", "often"],
+            &["--backup-every", "1h", "--backup-keep", "0"],
+        ] {
+            assert!(plan(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

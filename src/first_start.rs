@@ -1,6 +1,5 @@
 //! What a first start creates, and what it tells the newcomer.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey a
 use crate::auth::keyring::DEFAULT_CLIENT;
 use crate::auth::password::NewPassword;
 use crate::config::Places;
+use crate::files::{create_dir, create_private_dir, folder_of, sync_folder};
 
 const FIRST_KEY_BITS: usize = 3072;
 
@@ -26,14 +26,6 @@ pub struct KeyPair {
     pub public: PathBuf,
 }
 
-/// Creates a folder that only its owner may enter; one that is there stays as it is.
-///
-/// # Errors
-/// When it cannot be created.
-pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    create_dir(path, 0o700)
-}
-
 /// Creates the folder of public keys, to which its owner alone can add one, whatever else the shell would allow; one that
 /// is there stays as it is.
 ///
@@ -43,21 +35,10 @@ pub fn create_keys_dir(path: &Path) -> io::Result<()> {
     create_dir(path, 0o755)
 }
 
-fn create_dir(path: &Path, mode: u32) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
-    // On Windows a folder takes over who may enter from the one above it.
-    #[cfg(not(unix))]
-    let _ = mode;
-    builder.create(path)
-}
-
 /// Creates a file that was not there, whole or not at all: whoever is interrupted leaves nothing of that name behind. A
 /// private one may be read by its owner alone.
 fn create_file(path: &Path, text: &str, private: bool) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let mut aside = tempfile::Builder::new();
     aside.prefix(".jq2qmt-").suffix(".tmp");
     #[cfg(unix)]
@@ -73,11 +54,6 @@ fn create_file(path: &Path, text: &str, private: bool) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be written", path.display()))?;
     file.persist_noclobber(path).with_context(|| format!("{} cannot be created", path.display()))?;
     sync_folder(folder).with_context(|| format!("{} cannot be written", folder.display()))
-}
-
-/// Lets a power cut keep the names in a folder. A Windows folder cannot be opened for it, and needs it not.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Creates an empty file that its owner alone may read, where there is none: what fills it would let others read.

@@ -6,7 +6,7 @@
 //! * [`config`]: the only reader of flags, environment and configuration file.
 //! * [`startup`]: opens the store, builds the state, serves, shuts down; [`first_start`] and [`demo`] help a newcomer.
 //! * [`lifecycle`]: the one owner of every task; [`log`]: where lines of the log go, whoever reads them.
-//! * [`clock`]: the only reader of the wall clock.
+//! * [`clock`]: the only reader of the wall clock; [`files`]: private folders, and names that outlast a power cut.
 //! * [`net`]: who is connected; bounds on connections and their time.
 //! * [`http`]: routes, extractors, answers.
 //! * [`desk`]: what people and programs do, once for API and pages.
@@ -22,6 +22,7 @@ pub mod config;
 pub mod demo;
 pub mod desk;
 pub mod domain;
+pub mod files;
 pub mod first_start;
 pub mod http;
 pub mod ledger;

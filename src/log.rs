@@ -13,12 +13,16 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use clap::ValueEnum;
+use serde::Deserialize;
 use tokio::sync::oneshot;
+use tracing::Subscriber;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::{MakeWriter, MakeWriterExt as _};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 /// The file in the data folder; older ones are called after it, `.1` being the youngest of them.
 pub const FILE: &str = "jq2qmt.log";
@@ -52,9 +56,20 @@ struct Log {
     unkept: Mutex<Option<Receiver<Message>>>,
 }
 
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object on each line.
+    Json,
+}
+
 /// Begins to log what a filter lets through: to standard error at once, and to a file once it is [known](keep_in) where.
 /// Panics are lines of the log as well.
-pub fn start(filter: &str) {
+pub fn start(filter: &str, format: Format) {
     let ((terminal, lines), (file, unkept)) = (Outlet::new(), Outlet::new());
     write_from("log to standard error", lines, terminal.lost.clone(), Terminal);
     let shown = terminal.clone().with_filter(|about| about.target() != END);
@@ -66,8 +81,8 @@ pub fn start(filter: &str) {
     let ansi = io::stderr().is_terminal();
     let _ = tracing_subscriber::registry()
         .with(parsed)
-        .with(fmt::layer().log_internal_errors(false).with_ansi(ansi).with_writer(shown))
-        .with(fmt::layer().log_internal_errors(false).with_ansi(false).with_writer(file.clone()))
+        .with(layer(format, ansi, shown))
+        .with(layer(format, false, file.clone()))
         .try_init();
     if let Some(mistake) = mistake {
         tracing::warn!(%mistake, "JQ2QMT_LOG {filter:?} is no filter; the log tells what info tells");
@@ -80,6 +95,19 @@ pub fn start(filter: &str) {
             let trace = (trace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(trace));
             tracing::error!(thread = thread.name(), at, trace, "a panic: {words}");
         }));
+    }
+}
+
+/// What writes lines to a place.
+fn layer<S, W>(format: Format, ansi: bool, place: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().log_internal_errors(false).with_ansi(ansi).with_writer(place);
+    match format {
+        Format::Text => lines.boxed(),
+        Format::Json => lines.json().with_span_list(false).boxed(),
     }
 }
 

@@ -17,11 +17,12 @@ use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
 use crate::domain::watch::clock_behind;
+use crate::files::create_private_dir;
 use crate::http::{App, AppState};
 use crate::lifecycle::Lifecycle;
 use crate::net::Bounds;
 use crate::net::tls::Certificate;
-use crate::store::Store;
+use crate::store::{Store, backups};
 use crate::{demo, first_start, log, net};
 
 /// How long requests in flight may take when the process ends because one of its tasks has.
@@ -72,6 +73,10 @@ pub async fn serve(
     }
     lifecycle.task("the watcher of the keys folder", gate.watch_keys());
     lifecycle.task("the watcher of the clock", watch_clock(store.clone(), clock.clone()));
+    if let Some(plan) = config.backups {
+        let making = backups::keep_making(store.clone(), config.places.database(), plan, clock.clone());
+        lifecycle.task("the maker of copies", making);
+    }
     if config.demo {
         lifecycle.task("the terminals of the examples", demo::keep_reporting(store.clone(), clock.clone()));
     }
@@ -119,12 +124,17 @@ pub async fn serve(
 
 /// Creates the data folder where there is none, and holds it for this process.
 fn prepare_data_dir(places: &Places) -> anyhow::Result<Vec<File>> {
-    let data_dir = &places.data_dir;
-    first_start::create_private_dir(data_dir)
-        .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
-    let lock = lock(data_dir)?;
+    let lock = hold_data_dir(places)?;
     first_start::create_private_file(&places.database())?;
     Ok(lock)
+}
+
+/// The same without a database in it.
+pub(crate) fn hold_data_dir(places: &Places) -> anyhow::Result<Vec<File>> {
+    let data_dir = &places.data_dir;
+    create_private_dir(data_dir)
+        .with_context(|| format!("the data folder {} cannot be created", data_dir.display()))?;
+    lock(data_dir)
 }
 
 /// Opens the store, and lets its writer work.

@@ -157,6 +157,11 @@ pub struct Operator {
 }
 
 impl Pusher {
+    /// What the client or key is called.
+    pub fn name(&self) -> &str {
+        self.actor.name()
+    }
+
     /// The right to push to one strategy.
     ///
     /// # Errors

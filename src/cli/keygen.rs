@@ -4,7 +4,8 @@ use anyhow::bail;
 
 use super::say;
 use crate::config::{KeygenOptions, Places};
-use crate::first_start::{create_keys_dir, create_private_dir, make_key_pair};
+use crate::files::create_private_dir;
+use crate::first_start::{create_keys_dir, make_key_pair};
 
 /// Makes a key pair for a client.
 pub(super) fn run(places: &Places, options: &KeygenOptions) -> anyhow::Result<()> {

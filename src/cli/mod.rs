@@ -1,7 +1,9 @@
 //! The command line: a file for each command.
 
+mod backup;
 mod client;
 mod drift;
+mod import;
 mod key;
 mod keygen;
 mod password;
@@ -25,7 +27,7 @@ use crate::log;
 pub fn run() -> ExitCode {
     let line = CommandLine::parse();
     if line.is_server() {
-        log::start(&log_filter());
+        log::start(&log_filter(), line.log_format());
     }
     // What panicked is in the log; without this its last lines would not be.
     let done =
@@ -49,7 +51,13 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Password(PasswordCommand::Set)) => runtime.block_on(password::set(&line.places()?, &clock))?,
         Some(Command::Push(options)) => return push::run(options, &clock),
         Some(Command::Drift(options)) => return drift::run(options),
-        Some(Command::Verify) => return runtime.block_on(verify::run(&line.places()?)),
+        Some(Command::Backup(options)) => runtime.block_on(backup::make(&line.places()?, options))?,
+        Some(Command::Restore { file }) => runtime.block_on(backup::restore(&line.places()?, file, &clock))?,
+        Some(Command::Import(options)) => {
+            return runtime.block_on(import::run(&line.places()?, options, &clock));
+        }
+        Some(Command::Head) => runtime.block_on(verify::head(&line.places()?))?,
+        Some(Command::Verify { head }) => return runtime.block_on(verify::run(&line.places()?, *head)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,8 +4,9 @@ use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use tracing::{Instrument as _, Span};
 
 use super::App;
 use super::door::{admit, note_client};
@@ -17,6 +18,8 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
@@ -47,11 +50,15 @@ impl CachePolicy {
 pub(super) async fn around(app: &App, mut request: Request) -> Response {
     note_client(&app.state, &mut request);
     let for_programs = is_for_programs(request.uri().path());
+    // Polls are the many: nothing of their requests is cloned, and only what goes wrong with them has a name.
+    let name = (!request.method().is_safe()).then(|| app.state.figures.name_request());
+    let span = name.as_ref().map_or_else(Span::none, |name| tracing::info_span!("request", id = name));
+    let name = || name.unwrap_or_else(|| app.state.figures.name_request());
     let mut response = if for_programs {
-        // Polls are the many: nothing of their requests is cloned.
-        admit(app, request).await
+        let response = admit(app, request).instrument(span).await;
+        for_program(response, name)
     } else {
-        for_people(app, request).await
+        for_people(app, request, name).instrument(span).await
     };
     let policy = response.extensions().get::<CachePolicy>().copied().unwrap_or_default();
     let headers = response.headers_mut();
@@ -65,16 +72,43 @@ pub(super) async fn around(app: &App, mut request: Request) -> Response {
 
 /// Whether errors at a path are JSON.
 fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/api") || matches!(path, "/healthz" | "/readyz")
+    path.starts_with("/api") || matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
-async fn for_people(app: &App, request: Request) -> Response {
+/// An answer to a program; an error says the request's name.
+fn for_program(mut response: Response, name: impl FnOnce() -> String) -> Response {
+    let Some(error) = response.extensions_mut().remove::<AppError>() else { return response };
+    let name = name();
+    tell(&error, &name, response.status());
+    *response.body_mut() = error.body(Some(&name));
+    named(response, &name)
+}
+
+async fn for_people(app: &App, request: Request, name: impl FnOnce() -> String) -> Response {
     let (parts, body) = request.into_parts();
     let asked = parts.clone();
     let mut response = admit(app, Request::from_parts(parts, body)).await;
-    match response.extensions_mut().remove::<AppError>() {
-        Some(error) => pages::draw_error(&app.state, &asked, &error, response).await,
-        None => response,
+    let Some(error) = response.extensions_mut().remove::<AppError>() else { return response };
+    let name = name();
+    tell(&error, &name, response.status());
+    named(pages::draw_error(&app.state, &asked, &error, &name, response).await, &name)
+}
+
+fn named(mut response: Response, name: &str) -> Response {
+    if let Ok(name) = HeaderValue::from_str(name) {
+        response.headers_mut().insert(REQUEST_ID, name);
+    }
+    response
+}
+
+/// Says by which name an answer that is our fault is found in the log. Others are the asker's, or wanted, or too many.
+fn tell(error: &AppError, request: &str, status: StatusCode) {
+    let code = error.code();
+    match error {
+        AppError::Internal | AppError::Timeout | AppError::Unavailable(_) | AppError::OutcomeUnknown => {
+            tracing::error!(request, status = status.as_u16(), code, "answered with an error");
+        }
+        _ => tracing::debug!(request, status = status.as_u16(), code, "answered with an error"),
     }
 }
 

@@ -24,7 +24,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The places in every room, for bodies, and for those who listen.
 #[derive(Debug)]
 pub(super) struct Capacity {
-    rooms: [Places; 8],
+    rooms: [Places; Room::ALL.len()],
     /// For the bodies of those who have shown a credential.
     pub(super) bodies: Places,
     /// For the bodies of those who have not. They cost memory, and could be sent slowly on purpose.
@@ -48,10 +48,8 @@ impl Capacity {
 
 impl Default for Capacity {
     fn default() -> Self {
-        use Room as R;
-        let rooms = [R::Health, R::Readiness, R::Polls, R::Pushes, R::Pages, R::Operators, R::History, R::Exports];
         Self {
-            rooms: rooms.map(Room::places),
+            rooms: Room::ALL.map(Room::places),
             bodies: Places::new("the bodies of pushes", 256, 128),
             strangers: Places::new("the bodies of strangers", 32, 8),
             logins: Places::new("logins", 32, 4),
@@ -132,6 +130,21 @@ where
     let Some(peer) = request.extensions().get::<Peer>().map(|peer| peer.0.ip()) else {
         return AppError::Internal.into_response();
     };
+    let response = placed(state, room, peer, request, work).await;
+    state.figures.answered(room, response.status());
+    response
+}
+
+async fn placed<F>(
+    state: &AppState,
+    room: Room,
+    peer: IpAddr,
+    request: Request,
+    work: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let Some(place) = state.capacity.place(room, peer) else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let is_safe = request.method().is_safe();

@@ -45,9 +45,18 @@ pub(super) fn download<E: Into<BoxError>>(
     name: &str,
     parts: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
 ) -> Response {
+    download_as("text/csv; charset=utf-8", name, parts)
+}
+
+/// The same of another kind.
+pub(super) fn download_as<E: Into<BoxError>>(
+    kind: &'static str,
+    name: &str,
+    parts: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> Response {
     let mut response = Response::new(Body::from_stream(parts));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
         headers.insert(CONTENT_DISPOSITION, value);
     }

@@ -221,6 +221,9 @@ struct ErrorBody<'a> {
     error: &'a str,
     code: &'a str,
     message: &'a str,
+    /// By which the request is found in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -272,12 +275,13 @@ pub(super) fn whole_seconds(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
-impl IntoResponse for AppError {
-    fn into_response(self) -> Response {
+impl AppError {
+    /// The JSON that says it, with the request's name where it has one.
+    pub(super) fn body(&self, request_id: Option<&str>) -> Body {
         let text = self.text();
-        let mut body =
-            ErrorBody { error: &text.chinese, code: text.code, message: &text.english, ..ErrorBody::default() };
-        match &self {
+        let (error, message) = (&*text.chinese, &*text.english);
+        let mut body = ErrorBody { error, code: text.code, message, request_id, ..ErrorBody::default() };
+        match self {
             Self::Invalid(Invalid::PositionNotObject { index }) => body.position = Some(*index),
             Self::Invalid(Invalid::Position { index, field, .. }) => {
                 (body.position, body.field) = (Some(*index), Some(field.to_string()));
@@ -293,11 +297,17 @@ impl IntoResponse for AppError {
             }
             _ => {}
         }
+        Body::from(serde_json::to_vec(&body).unwrap_or_default())
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
         if let Self::Unavailable(Unavailable(cause)) | Self::Denied(Denied::Unavailable(cause)) = &self {
             tracing::error!(cause, "answered 503");
         }
-        let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
-        *response.status_mut() = text.status;
+        let mut response = Response::new(self.body(None));
+        *response.status_mut() = self.text().status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(wait) = self.retry_after() {

@@ -125,6 +125,16 @@ impl Invalid {
 }
 
 impl AppError {
+    /// Its stable code.
+    pub(super) fn code(&self) -> &'static str {
+        self.text().code
+    }
+
+    /// What it says, in English.
+    pub(super) fn in_english(&self) -> String {
+        self.text().english.into_owned()
+    }
+
     /// How the error reads.
     pub(super) fn text(&self) -> Text {
         use StatusCode as S;

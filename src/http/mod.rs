@@ -13,6 +13,7 @@ mod door;
 pub mod error;
 mod error_text;
 mod extract;
+mod figures;
 mod live;
 mod making;
 mod pages;
@@ -37,6 +38,7 @@ use tower::ServiceExt as _;
 use self::cache::Answers;
 use self::capacity::Capacity;
 use self::error::AppError;
+use self::figures::Figures;
 use self::making::Workshop;
 use self::rooms::{Room, Rooms, Routes};
 use self::targets::Targets;
@@ -77,6 +79,7 @@ pub struct Shared {
     /// Apart: a crowd that waited must not hold up who asks just now.
     crowd_workshop: Workshop,
     capacity: Capacity,
+    figures: Figures,
     /// Whether the server is to stop: whoever only listens must let go.
     closing: watch::Sender<bool>,
     health: Health,
@@ -105,6 +108,7 @@ impl AppState {
             terminals: Terminals::default(),
             targets: Targets::default(),
             capacity,
+            figures: Figures::default(),
             closing,
             is_tls,
             health,
@@ -227,6 +231,10 @@ fn routes() -> Routes {
         .route("/api/v1/strategies/{name}/performance", get(api::attribution::performance))
         .route("/api/v1/strategies/{name}/performance.csv", get(api::attribution::performance_csv))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
+    let exports = Routes::of(Room::Exports)
+        .route("/api/v1/revisions.json", get(api::ledger::array))
+        .route("/api/v1/revisions.jsonl", get(api::ledger::lines))
+        .route("/api/v1/revisions.csv", get(api::ledger::csv));
     let pages = Routes::of(Room::Pages)
         .route("/api/v1/strategies/{name}/state", get(api::states::standing))
         .route("/api/v1/pause", get(api::states::pauses))
@@ -239,13 +247,14 @@ fn routes() -> Routes {
         .route("/api/v1/accounts/{name}/drift", get(api::drift::drift))
         .route("/api/v1/accounts/{name}/drift.csv", get(api::drift::csv))
         .route("/api/v1/accounts/{name}/locks", get(api::drift::locks))
+        .route("/metrics", get(api::metrics::metrics))
         .route("/api/v1/calendar", get(api::calendar::days))
         .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info));
     let health = Routes::of(Room::Health).route("/healthz", get(api::health::healthz));
     let readiness = Routes::of(Room::Readiness).route("/readyz", get(api::health::readyz));
-    let api = polls.merge(pushes).merge(operators).merge(history).merge(pages);
+    let api = polls.merge(pushes).merge(operators).merge(history).merge(exports).merge(pages);
     api.merge(health).merge(readiness)
 }
 

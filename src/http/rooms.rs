@@ -31,6 +31,32 @@ pub(super) enum Room {
 }
 
 impl Room {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Health,
+        Self::Readiness,
+        Self::Polls,
+        Self::Pushes,
+        Self::Pages,
+        Self::Operators,
+        Self::History,
+        Self::Exports,
+    ];
+
+    /// What it is called in figures.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Readiness => "readiness",
+            Self::Polls => "polls",
+            Self::Pushes => "pushes",
+            Self::Pages => "pages",
+            Self::Operators => "operators",
+            Self::History => "history",
+            Self::Exports => "exports",
+        }
+    }
+
     /// Its places, in all and for one address.
     pub(super) fn places(self) -> Places {
         match self {

@@ -29,7 +29,7 @@ pub use self::report::{Filed, FiledStep, Filing, seal_reported};
 pub use self::settle::former;
 pub use self::state::{StrategyState, seal, seal_list, seal_past, written_met};
 pub use self::unfold::Unfolded;
-pub use self::written::{read_changes, read_list, write_changes, write_list};
+pub use self::written::{hashed, read_changes, read_list, write_changes, write_list};
 use std::sync::Arc;
 
 use crate::domain::account::AccountName;

@@ -45,7 +45,7 @@ impl Serialize for Hashed<'_> {
 }
 
 /// Placed positions as the chain's hashes have them; None for none.
-pub(super) fn hashed(placed: &[Placed]) -> Option<String> {
+pub fn hashed(placed: &[Placed]) -> Option<String> {
     // Numbers and texts in a list can always be written.
     (!placed.is_empty()).then(|| json(&placed.iter().map(Hashed).collect::<Vec<_>>()))
 }

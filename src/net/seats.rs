@@ -190,6 +190,12 @@ impl Line {
     pub(crate) fn linger(&self) -> Option<Lingering> {
         self.seats.linger(self.number)
     }
+
+    /// How many connections have a seat now, and how many linger.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        let taken = self.seats.taken();
+        (taken.by_number.len(), taken.lingering.len())
+    }
 }
 
 /// A connection that lingers, until it has something to do again.

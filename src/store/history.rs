@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::Unavailable;
-use super::sqlite::{documents, history};
+use super::sqlite::{documents, history, verify};
 use super::{Store, Stored};
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark};
@@ -16,7 +16,7 @@ use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
 use crate::domain::settings::{Setting, Settled};
 use crate::domain::strategy::StrategyName;
 use crate::ledger::DocumentState;
-use crate::ledger::chain::ChainHash;
+use crate::ledger::chain::{ChainHash, Entry};
 
 /// A revision, without its changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +184,14 @@ impl Store {
     pub async fn stored_after(&self, revision: Revision, limit: i64) -> Result<Vec<Stored>, Unavailable> {
         let mut historian = self.historians.one().await?;
         Ok(history::stored_after(&mut historian, revision, limit).await?)
+    }
+
+    /// Revisions after one, oldest first, as they stand in the chain: as many as are read at a time, and none at the end.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn entries_after(&self, revision: Revision) -> Result<Vec<Entry>, Unavailable> {
+        self.historians.look(async move |one| verify::entries_after(one, revision).await).await
     }
 
     /// What a document said as of a revision, which revision had made it say so, and when; None before its first.

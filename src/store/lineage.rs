@@ -8,7 +8,7 @@ use super::sqlite::{revisions, upkeep};
 use super::witness::Witnessed;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
-use crate::ledger::Ledger;
+use crate::ledger::{Forgotten, Ledger};
 
 /// The database's lineage; another one than before when it is not the database that was seen last.
 pub(super) async fn trace(
@@ -35,11 +35,20 @@ pub(super) async fn trace(
          which of them were used",
         seen.revision
     );
-    // What was used since the copy was made is not in it.
-    ledger.forgotten.add(Moment::from_micros(0), now);
-    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
-    upkeep::keep_forgotten(&mut transaction, &ledger.forgotten).await?;
-    upkeep::begin_lineage(&mut transaction, next).await?;
-    transaction.commit().await?;
+    begin(connection, next, &mut ledger.forgotten, now).await?;
     Ok(next)
+}
+
+/// Begins a lineage. Which tokens were used since the copy was made is not in it: those signed before now are forgotten.
+pub(super) async fn begin(
+    connection: &mut SqliteConnection,
+    next: i64,
+    forgotten: &mut Forgotten,
+    now: Moment,
+) -> Result<(), OpenError> {
+    forgotten.add(Moment::from_micros(0), now);
+    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
+    upkeep::keep_forgotten(&mut transaction, forgotten).await?;
+    upkeep::begin_lineage(&mut transaction, next).await?;
+    Ok(transaction.commit().await?)
 }

@@ -5,11 +5,14 @@
 
 pub mod api_keys;
 pub mod attributed;
+pub mod backups;
 mod beside;
 pub mod chronicle;
 mod error;
+pub mod figures;
 mod historians;
 pub mod history;
+pub mod legacy;
 mod lineage;
 pub mod operator;
 mod presence;
@@ -29,8 +32,10 @@ use sqlx::SqlitePool;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::api_keys::{ApiKey, NewApiKey};
+use self::backups::Backups;
 pub use self::beside::Beside;
 pub use self::error::{NotStored, OpenError, Unavailable};
+use self::figures::StoreFigures;
 use self::historians::Historians;
 use self::operator::Operator;
 use self::sessions::Session;
@@ -94,6 +99,21 @@ pub struct Store {
     /// Apart from `historians`: the operator's look back, and that of who listens, wait behind nobody's.
     operators: Historians,
     listeners: Historians,
+    backups: Backups,
+    path: Arc<Path>,
+    clock: Clock,
+    figures: StoreFigures,
+}
+
+/// The book of a database as it stands, to look at and not to touch; a server may go on writing beside it.
+///
+/// # Errors
+/// When there is no database, it is of another version, or does not hold together.
+pub async fn look(path: &Path) -> Result<Book, OpenError> {
+    let pool = sqlite::open_read_only(path)?;
+    let book = sqlite::look(&pool).await;
+    pool.close().await;
+    book
 }
 
 impl Store {
@@ -113,7 +133,7 @@ impl Store {
         let historians = Historians::new(path, HISTORIANS);
         // Few and soon done: they need not pause.
         let (operators, listeners) = (Historians::new(path, OPERATORS), Historians::new(path, LISTENERS));
-        let folding = Folding::new(historians.clone(), queue.downgrade());
+        let (folding, figures) = (Folding::new(historians.clone(), queue.downgrade()), StoreFigures::default());
         let opening = Opening {
             path,
             book: Arc::clone(&book),
@@ -121,11 +141,27 @@ impl Store {
             published: published.clone(),
             commands,
             folding,
+            figures: figures.clone(),
         };
-        let writer = Writer::open(opening, clock, token_memory).await?;
+        let writer = Writer::open(opening, clock.clone(), token_memory).await?;
         let readers = sqlite::readers(path, READERS);
         let lineage = writer.lineage();
-        Ok((Self { book, lineage, queue, stored, published, readers, historians, operators, listeners }, writer))
+        let store = Self {
+            book,
+            lineage,
+            queue,
+            stored,
+            published,
+            readers,
+            historians,
+            operators,
+            listeners,
+            backups: Backups::default(),
+            path: path.into(),
+            clock,
+            figures,
+        };
+        Ok((store, writer))
     }
 
     /// Lets the next [`Self::open`] begin with an empty book, though the database at `path` had one.
@@ -139,6 +175,29 @@ impl Store {
     /// The database's lineage: it grows, from 1, whenever an older copy is put back.
     pub const fn lineage(&self) -> i64 {
         self.lineage
+    }
+
+    /// What became of the copies that the server makes.
+    pub const fn backups(&self) -> &Backups {
+        &self.backups
+    }
+
+    /// What was counted of its work.
+    pub const fn figures(&self) -> &StoreFigures {
+        &self.figures
+    }
+
+    /// How many commands wait for the writer.
+    pub fn waiting(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+
+    /// How long the database and its log are, in bytes.
+    pub fn sizes(&self) -> Vec<(&'static str, u64)> {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        let length = |name, path: &Path| std::fs::metadata(path).ok().map(|about| (name, about.len()));
+        [length("database", &self.path), length("log", log.as_ref())].into_iter().flatten().collect()
     }
 
     /// The same store, whose history is read over the operator's own connections.
@@ -265,7 +324,10 @@ impl Store {
 
     /// Has something written. What the writer had taken when it died may be on the disk.
     async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<Result<T, NotStored>>) -> Result<T, NotStored> {
+        let begun = self.clock.running();
         self.queue.send(command).await.map_err(|_| Unavailable::because(STOPPED))?;
-        answer.await.unwrap_or(Err(NotStored::Unknown))
+        let answer = answer.await.unwrap_or(Err(NotStored::Unknown));
+        figures::observe(&self.figures.answers, self.clock.running().saturating_sub(begun));
+        answer
     }
 }

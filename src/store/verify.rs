@@ -1,11 +1,12 @@
 //! The proof: the chain of revisions is whole, and the current state is what it leads to.
 
+use std::fmt;
 use std::path::Path;
 
 use super::error::OpenError;
 use super::sqlite;
 use crate::domain::revision::Revision;
-use crate::ledger::chain::ChainHash;
+use crate::ledger::chain::{ChainHash, Head};
 use crate::ledger::replay::Astray;
 
 /// What a walk along the chain found.
@@ -15,8 +16,8 @@ pub enum Verdict {
     Whole {
         /// How many revisions there are.
         revisions: u64,
-        /// The hash at the end of the chain.
-        head: ChainHash,
+        /// Where the chain ends.
+        head: Head,
     },
     /// A link does not hold.
     Broken {
@@ -32,6 +33,26 @@ pub enum Verdict {
     Misremembered(String),
 }
 
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole { revisions, head } => {
+                write!(f, "unbroken: {revisions} revisions, head {}", hex::encode(head.hash))
+            }
+            Self::Broken { revision, reason } => write!(f, "BROKEN at revision {revision}: {reason}"),
+            Self::Astray(Astray { strategy, reason }) => {
+                write!(f, "the history is unbroken, but strategy {strategy:?} is ASTRAY: {reason}")
+            }
+            Self::Misremembered(reason) => write!(
+                f,
+                "the history is unbroken and leads to the current state, but {reason}: questions about the past may be \
+                 answered wrongly. To have what is made from the history made anew, stop the server, set is_unfolded to 0 in \
+                 the table upkeep, and start it again"
+            ),
+        }
+    }
+}
+
 /// Walks the whole chain of the database at `path`, as it stands at one moment; a server may go on writing beside it.
 ///
 /// # Errors
@@ -41,4 +62,27 @@ pub async fn verify(path: &Path) -> Result<Verdict, OpenError> {
     let verdict = sqlite::verify::verify(&pool).await;
     pool.close().await;
     verdict
+}
+
+/// Where the chain of the database at `path` ends, if its last link holds.
+///
+/// # Errors
+/// As [`verify`], and when the link does not hold.
+pub async fn newest(path: &Path) -> Result<Head, OpenError> {
+    let pool = sqlite::open_read_only(path)?;
+    let newest = sqlite::verify::newest(&pool).await;
+    pool.close().await;
+    newest
+}
+
+/// The head with this hash in the chain of the database at `path`, which [`verify`] says to be whole or not; None where it is
+/// not there.
+///
+/// # Errors
+/// When there is no database, or it cannot be read.
+pub async fn witnessed(path: &Path, hash: &ChainHash) -> Result<Option<Head>, OpenError> {
+    let pool = sqlite::open_read_only(path)?;
+    let found = sqlite::verify::head_of(&pool, hash).await;
+    pool.close().await;
+    Ok(found?)
 }

@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::error::{NotStored, OpenError, Unavailable};
+use super::figures::{StoreFigures, observe};
 use super::historians::Historians;
 use super::lineage;
 use super::presence::Presence;
@@ -77,6 +78,7 @@ pub struct Writer {
     token_memory: Duration,
     last_sweep: Moment,
     folding: Folding,
+    figures: StoreFigures,
     /// Whether the next COMMIT is said to have failed, though it did not.
     #[cfg(test)]
     is_doubted: bool,
@@ -93,6 +95,7 @@ pub(super) struct Opening<'a> {
     pub(super) published: watch::Sender<()>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) folding: Folding,
+    pub(super) figures: StoreFigures,
 }
 
 /// What whoever writes begins with.
@@ -190,7 +193,7 @@ fn settled(appended: &Appended, drafted: &Head, found: &Head) -> Settled {
 impl Writer {
     /// Loads the book and publishes it.
     pub(super) async fn open(opening: Opening<'_>, clock: Clock, token_memory: Duration) -> Result<Self, OpenError> {
-        let Opening { path, book, stored, published, commands: queue, folding } = opening;
+        let Opening { path, book, stored, published, commands: queue, folding, figures } = opening;
         let path = path.to_owned();
         let Begun { mut connection, ledger, witness, lineage } = Begun::at(&path, clock.now()).await?;
         // The log is there once something was written.
@@ -212,6 +215,7 @@ impl Writer {
             token_memory,
             last_sweep,
             folding,
+            figures,
             #[cfg(test)]
             is_doubted: false,
         };
@@ -237,6 +241,7 @@ impl Writer {
     async fn work(mut self) -> Result<(), Unavailable> {
         let mut commands = Vec::with_capacity(MAX_BATCH);
         while self.queue.recv_many(&mut commands, MAX_BATCH).await > 0 {
+            self.figures.sizes.observe(u32::try_from(commands.len()).unwrap_or(u32::MAX).into());
             let (batch, mut answers) = sort(commands.drain(..));
             let folds = std::mem::take(&mut answers.folds);
             let closing = self.serve(batch, answers).await?;
@@ -265,7 +270,10 @@ impl Writer {
     /// # Errors
     /// When it is not known what is on the disk.
     async fn serve(&mut self, batch: Batch, answers: Answers) -> Result<Option<oneshot::Sender<()>>, Unavailable> {
-        match self.commit(batch).await {
+        let begun = self.clock.running();
+        let outcome = self.commit(batch).await;
+        observe(&self.figures.batches, self.clock.running().saturating_sub(begun));
+        match outcome {
             Ok(done) => Ok(answers.send(done)),
             Err(Failure::Refused(error)) => {
                 tracing::error!(%error, "a batch could not be stored");
@@ -295,7 +303,9 @@ impl Writer {
         if sweep {
             self.sweep(&mut ledger, now).await?;
         }
+        let begun = self.clock.running();
         let committed = batch::commit(&mut self.connection, &appended, &unspent).await;
+        observe(&self.figures.commits, self.clock.running().saturating_sub(begun));
         #[cfg(test)]
         let committed = if self.is_doubted { Err(sqlx::Error::WorkerCrashed) } else { committed };
         self.folding.unfolded += match committed {

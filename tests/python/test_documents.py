@@ -11,7 +11,7 @@ from conftest import BINARY, PASSWORD, ROOT, clean_environment
 
 #: The rooms of the source, from the top down: each may use those below it.
 ROOMS = ["main", "cli", "startup", "first_start", "demo", "http", "desk", "net", "config", "auth", "store", "ledger"]
-ROOMS += ["lifecycle", "log", "clock", "domain"]
+ROOMS += ["lifecycle", "log", "clock", "files", "domain"]
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

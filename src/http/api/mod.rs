@@ -10,6 +10,8 @@ pub(super) mod drift;
 pub(super) mod guards;
 pub(super) mod health;
 pub(super) mod holds;
+pub(super) mod ledger;
+pub(super) mod metrics;
 pub(super) mod password;
 pub(super) mod positions;
 mod push_body;
@@ -31,9 +33,19 @@ use serde_json::value::RawValue;
 
 use super::error::{AppError, Invalid};
 use super::reason_text::ReasonDto;
+use crate::domain::position::Position;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::Receipt;
+
+/// The strategy and the list that a push's body says, for who finds one elsewhere; else why not, in English.
+///
+/// # Errors
+/// When it breaks a rule.
+pub fn read_list(body: &[u8]) -> Result<(StrategyName, Vec<Position>), String> {
+    let read = push_body::PushBody::parse(body).map(|push| (push.strategy, push.positions));
+    read.map_err(|invalid| AppError::from(invalid).in_english())
+}
 
 /// How the operator is said to have shown who he is.
 const OPERATOR_AUTH: &str = "internal_password";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequest as _, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -37,7 +37,19 @@ const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上�
      (the token is not bound to the body: add body_sha256 to auth_data)";
 
 /// `POST /api/v1/positions/update`
-pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Result<Response, AppError> {
+pub(crate) async fn update(State(state): State<AppState>, request: Request) -> Result<Response, AppError> {
+    let pushed = Pushed::from_request(request, &state).await;
+    let client = pushed.as_ref().map_or_else(|_| String::new(), |pushed| pushed.pusher.name().to_owned());
+    let done = match pushed {
+        Ok(pushed) => take(&state, pushed).await,
+        Err(error) => Err(error),
+    };
+    state.figures.pushed(&client, done.as_ref().map_or_else(AppError::code, |(outcome, _)| outcome));
+    done.map(|(_, answer)| answer)
+}
+
+/// Takes a push in, and says what became of it.
+async fn take(state: &AppState, pushed: Pushed) -> Result<(&'static str, Response), AppError> {
     let PushBody { strategy, positions, told } = PushBody::parse(&pushed.body)?;
     let permit = pushed.pusher.to(strategy.clone())?;
     let (actor, unbound) = (permit.actor.clone(), permit.unbound);
@@ -56,10 +68,11 @@ pub(crate) async fn update(State(state): State<AppState>, pushed: Pushed) -> Res
         let (message, strategy_name) = ("推送已收到，等待批准", strategy.as_str());
         let answer =
             HeldAnswer { message, held: true, hold: *hold, reasons, strategy_name, client_id, auth_type, warning };
-        return Ok(json_as(StatusCode::ACCEPTED, &answer));
+        return Ok(("held", json_as(StatusCode::ACCEPTED, &answer)));
     }
     let answer = ChangeAnswer::new("持仓更新成功", auth_type, &strategy, &receipt);
-    Ok(json(&ChangeAnswer { client_id: Some(client_id), warning, ..answer }))
+    let outcome = if receipt.changed { "stored" } else { "unchanged" };
+    Ok((outcome, json(&ChangeAnswer { client_id: Some(client_id), warning, ..answer })))
 }
 
 /// `POST /api/v1/positions/update/internal`

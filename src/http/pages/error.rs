@@ -23,6 +23,7 @@ struct ErrorPage {
     text: String,
     other: String,
     code: &'static str,
+    request: String,
 }
 
 /// An error as a page, or the way to the login where that is all that is missing.
@@ -30,6 +31,7 @@ pub(in crate::http) async fn draw_error(
     state: &AppState,
     asked: &Parts,
     error: &AppError,
+    request: &str,
     mut as_json: Response,
 ) -> Response {
     if let Some(ended) = as_json.extensions_mut().remove::<SessionEnded>() {
@@ -39,7 +41,7 @@ pub(in crate::http) async fn draw_error(
         return login::redirect_to_login(&asked.uri);
     }
     let v = whose_view(state, asked, as_json.status()).await;
-    draw(error, v, &as_json)
+    draw(error, v, request, &as_json)
 }
 
 /// The view of who asked. It is not looked up for a fault of ours, which may be that nothing can be looked up, nor
@@ -55,11 +57,12 @@ async fn whose_view(state: &AppState, asked: &Parts, status: StatusCode) -> View
 }
 
 /// An error as a page, with the status and headers that it has anyway.
-fn draw(error: &AppError, v: View, as_json: &Response) -> Response {
+fn draw(error: &AppError, v: View, request: &str, as_json: &Response) -> Response {
     let text = error.text();
     let other = v.t.pick(text.english.clone(), text.chinese.clone()).into_owned();
     let (status, code, text) = (text.status, text.code, v.t.of_error(text));
-    let mut response = html(status, &ErrorPage { v, status: status.as_u16(), text, other, code });
+    let page = ErrorPage { v, status: status.as_u16(), text, other, code, request: request.to_owned() };
+    let mut response = html(status, &page);
     for (name, value) in as_json.headers() {
         if name != CONTENT_TYPE && name != CONTENT_LENGTH {
             response.headers_mut().insert(name.clone(), value.clone());

@@ -16,12 +16,14 @@ pub(super) mod api_keys;
 pub(super) mod attributed;
 mod attribution_events;
 pub(super) mod batch;
+pub(super) mod copies;
 pub(super) mod documents;
 pub(super) mod fills;
 pub(super) mod history;
 pub(super) mod holding_changes;
 mod item_blocks;
 mod kept_lists;
+pub(super) mod legacy;
 pub(super) mod operator;
 mod past_instruments;
 mod reports;
@@ -44,6 +46,7 @@ use sqlx::{ConnectOptions as _, SqliteConnection, SqlitePool};
 
 use self::strategies::Loaded;
 use super::error::OpenError;
+use crate::domain::book::Book;
 use crate::domain::guard::Guards;
 use crate::domain::settings::Settings;
 use crate::ledger::Ledger;
@@ -133,6 +136,22 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> Result<Ledger, Op
     ledger.head = verify::head(connection, newest).await?;
     ledger.forgotten = upkeep::forgotten(connection).await?;
     Ok(ledger)
+}
+
+/// Reads the book as it stands at one moment.
+pub(super) async fn look(pool: &SqlitePool) -> Result<Book, OpenError> {
+    let mut connection = pool.acquire().await?;
+    must_be_current(&mut connection).await?;
+    let mut snapshot = sqlx::Connection::begin_with(&mut *connection, "BEGIN DEFERRED").await?;
+    Ok(load(&mut snapshot).await?.book)
+}
+
+/// Refuses a database of an older version: whoever looks and does not touch cannot bring it up to date, and would stumble over
+/// what is not there yet.
+async fn must_be_current(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    let version: Option<i64> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await?;
+    if version < MIGRATIONS.iter().map(|migration| migration.version).max() { Err(OpenError::Older) } else { Ok(()) }
 }
 
 /// Reads strategies and documents, each where it is what was written, and says how many revisions they have.

@@ -23,7 +23,7 @@ pub(in crate::store) async fn probe(connection: &mut SqliteConnection, now: Mome
 }
 
 /// Of which tokens it is no longer known whether they were used.
-pub(super) async fn forgotten(connection: &mut SqliteConnection) -> Result<Forgotten, sqlx::Error> {
+pub(in crate::store) async fn forgotten(connection: &mut SqliteConnection) -> Result<Forgotten, sqlx::Error> {
     let text = sqlx::query_scalar!("SELECT tokens_forgotten FROM upkeep").fetch_one(connection).await?;
     serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

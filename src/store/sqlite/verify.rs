@@ -1,28 +1,25 @@
 //! Reading the chain from its beginning, for [`Replay`] to walk.
 
+use futures::TryStreamExt as _;
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::revisions::{actor, chain_hash, changes, subject};
-use super::{MIGRATIONS, attribution_events, item_blocks, kept_lists, parsed, upkeep};
+use super::revisions::{self, actor, chain_hash, changes, subject};
+use super::{attribution_events, item_blocks, kept_lists, must_be_current, parsed, upkeep};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
-use crate::ledger::chain::{Entry, Head, Record};
+use crate::ledger::chain::{ChainHash, Entry, Head, Record};
 use crate::ledger::replay::Replay;
 use crate::store::error::OpenError;
 use crate::store::verify::Verdict;
 
-/// How many revisions are held in memory at a time.
+/// How many revisions are held in memory at a time, and from which length of their changes on no more: bytes.
 const PAGE: i64 = 1000;
+const PAGE_LENGTH: usize = 1 << 20;
 
 /// Walks the whole chain.
 pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenError> {
     let mut connection = pool.acquire().await?;
-    // Whoever looks and does not touch cannot bring it up to date, and would stumble over what is not there yet.
-    let version: Option<i64> =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut *connection).await?;
-    if version < MIGRATIONS.iter().map(|migration| migration.version).max() {
-        return Err(OpenError::Older);
-    }
+    must_be_current(&mut connection).await?;
     // One read transaction, so that a server which goes on writing is seen at one moment.
     let mut snapshot = sqlx::Connection::begin_with(&mut *connection, "BEGIN DEFERRED").await?;
     upkeep::must_be_there(&mut snapshot).await?;
@@ -54,7 +51,7 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
         Err(OpenError::Astray(astray)) => return Ok(Verdict::Astray(astray)),
         Err(error) => return Err(error),
     };
-    let (revisions, head) = (replay.length(), replay.head().hash);
+    let (revisions, head) = (replay.length(), *replay.head());
     if let Some(astray) = replay.compare(&ledger.book, &ledger.documents) {
         return Ok(Verdict::Astray(astray));
     }
@@ -102,13 +99,36 @@ pub(super) struct EntryRecord {
     changes: String,
 }
 
+/// The revisions after one, oldest first, some at a time, as they stand in the chain.
+pub(in crate::store) async fn entries_after(
+    connection: &mut SqliteConnection,
+    revision: Revision,
+) -> Result<Vec<Entry>, sqlx::Error> {
+    page_after(connection, revision).await?.into_iter().map(EntryRecord::entry).collect()
+}
+
+/// The head that has this hash.
+pub(in crate::store) async fn head_of(pool: &SqlitePool, hash: &ChainHash) -> Result<Option<Head>, sqlx::Error> {
+    let wanted = hash.as_slice();
+    let row = sqlx::query!("SELECT id, at FROM revisions WHERE hash = ?", wanted).fetch_optional(pool).await?;
+    Ok(row.map(|row| Head { revision: Revision::new(row.id), at: Moment::from_micros(row.at), hash: *hash }))
+}
+
+/// Where the chain ends, if its last link holds.
+pub(in crate::store) async fn newest(pool: &SqlitePool) -> Result<Head, OpenError> {
+    let mut connection = pool.acquire().await?;
+    must_be_current(&mut connection).await?;
+    let newest = revisions::newest(&mut connection).await?;
+    head(&mut connection, newest).await
+}
+
 /// The revisions after one, oldest first, some at a time.
 pub(super) async fn page_after(
     connection: &mut SqliteConnection,
     revision: Revision,
 ) -> Result<Vec<EntryRecord>, sqlx::Error> {
     let after = revision.get();
-    sqlx::query_as!(
+    let mut rows = sqlx::query_as!(
         EntryRecord,
         r#"SELECT r.id, coalesce(r.strategy_id, r.document_id) AS "subject_id!: i64", s.name AS "strategy?",
                   d.kind AS "document_kind?", d.name AS "document?", r.kind, r.at, r.actor_kind, r.actor, r.address,
@@ -120,8 +140,15 @@ pub(super) async fn page_after(
         after,
         PAGE
     )
-    .fetch_all(connection)
-    .await
+    .fetch(connection);
+    let (mut page, mut length) = (Vec::new(), 0);
+    while length < PAGE_LENGTH
+        && let Some(row) = rows.try_next().await?
+    {
+        length += row.changes.len();
+        page.push(row);
+    }
+    Ok(page)
 }
 
 impl EntryRecord {

@@ -1,0 +1,35 @@
+//! Folders that are their owner's alone, and names that outlast a power cut.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Creates a folder that only its owner may enter; one that is there stays as it is.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    create_dir(path, 0o700)
+}
+
+/// Creates a folder with those rights, whatever else the shell would allow; one that is there stays as it is.
+pub(crate) fn create_dir(path: &Path, mode: u32) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, mode);
+    // On Windows a folder takes over who may enter from the one above it.
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder.create(path)
+}
+
+/// The folder in which a file lies.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Lets a power cut keep the names in a folder. A Windows folder cannot be opened for it, and needs it not.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
