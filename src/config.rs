@@ -9,6 +9,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
+use crate::alert::Heartbeat;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
@@ -75,6 +76,9 @@ pub struct ServeOptions {
     /// Seconds for which a signed token is good [default: 300]
     #[arg(long, value_name = "SECONDS", env = "JQ2QMT_TOKEN_MAX_AGE")]
     token_max_age: Option<u64>,
+    /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
+    #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
+    heartbeat: Option<Heartbeat>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -213,6 +217,7 @@ struct File {
     zone: Option<String>,
     #[serde(alias = "token_max_age")]
     token_max_age: Option<u64>,
+    heartbeat: Option<String>,
     demo: bool,
 }
 
@@ -258,6 +263,8 @@ pub struct Config {
     pub zone: Zone,
     /// For how long a signed token is good.
     pub token_max_age: Duration,
+    /// Who is told every minute that the server is there.
+    pub heartbeat: Option<Heartbeat>,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -330,6 +337,7 @@ impl CommandLine {
             tls: said.tls(&file)?,
             zone: said.zone(&file)?,
             token_max_age: said.token_max_age(&file)?,
+            heartbeat: said.heartbeat(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,
@@ -384,6 +392,15 @@ impl Said<'_> {
             (Some(cert), Some(key)) => Ok(Some(Tls { cert, key })),
             (None, None) => Ok(None),
             _ => bail!("--tls-cert and --tls-key go together"),
+        }
+    }
+
+    fn heartbeat(&self, file: &File) -> anyhow::Result<Option<Heartbeat>> {
+        // The text is as good as a password: what is wrong with it is said without it.
+        let written = |text: &String| text.parse().context("heartbeat in the configuration file cannot be used");
+        match self.first(|options| options.heartbeat.clone()) {
+            None => file.heartbeat.as_ref().map(written).transpose(),
+            said => Ok(said),
         }
     }
 

@@ -115,6 +115,11 @@ impl Terminals {
         holds.then(|| seat.holder.clone())
     }
 
+    /// When any terminal was last heard of; None when none has been since the server began.
+    pub fn heard_at(&self) -> Option<Moment> {
+        self.locked().values().map(|seat| seat.holder.heard_at).max()
+    }
+
     /// Frees an account, because the operator says so; false when nobody held it.
     pub fn release(&self, account: &AccountName) -> bool {
         self.locked().remove(account).is_some()

@@ -6,6 +6,7 @@
 pub mod api_keys;
 pub mod attributed;
 mod beside;
+pub mod channels;
 pub mod chronicle;
 mod error;
 mod historians;
@@ -30,6 +31,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::api_keys::{ApiKey, NewApiKey};
 pub use self::beside::Beside;
+use self::channels::Settled;
 pub use self::error::{NotStored, OpenError, Unavailable};
 use self::historians::Historians;
 use self::operator::Operator;
@@ -38,6 +40,7 @@ pub use self::writer::Writer;
 use self::writer::{Command, Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
+use crate::domain::channel::{ChannelName, Due};
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::ledger::{Change, Put, Receipt};
@@ -79,6 +82,12 @@ pub(crate) enum Errand {
     AddKey(NewApiKey),
     /// Revokes the API key of that name.
     RevokeKey(String),
+    /// Adds what is to be told.
+    Post(Vec<Due>),
+    /// Notes what became of attempts to tell something.
+    Settle(Settled),
+    /// Notes a test of a channel, and why it failed, if it did.
+    NoteTest(ChannelName, Option<String>),
 }
 
 /// The book, and the only way to change it.

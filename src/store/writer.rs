@@ -14,7 +14,7 @@ use super::error::{NotStored, OpenError, Unavailable};
 use super::historians::Historians;
 use super::lineage;
 use super::presence::Presence;
-use super::sqlite::{self, api_keys, batch, operator, sessions, upkeep, used_tokens};
+use super::sqlite::{self, api_keys, batch, operator, outbox, sessions, upkeep, used_tokens};
 use super::witness::{Witness, Witnessed};
 use super::{Errand, Stored};
 use crate::clock::Clock;
@@ -565,6 +565,11 @@ impl Errand {
             Self::CloseSession(digest) => sessions::close(connection, &digest).await,
             Self::AddKey(key) => api_keys::add(connection, &key, now).await,
             Self::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
+            Self::Post(due) => outbox::add(connection, &due, now).await.map(|()| true),
+            Self::Settle(settled) => outbox::settle(connection, &settled, now).await.map(|()| true),
+            Self::NoteTest(channel, error) => {
+                outbox::note_test(connection, &channel, error.as_deref(), now).await.map(|()| true)
+            }
         }
     }
 }
