@@ -10,6 +10,7 @@ pub mod chronicle;
 mod error;
 mod historians;
 pub mod history;
+pub mod incidents;
 mod lineage;
 pub mod operator;
 mod presence;
@@ -32,12 +33,14 @@ use self::api_keys::{ApiKey, NewApiKey};
 pub use self::beside::Beside;
 pub use self::error::{NotStored, OpenError, Unavailable};
 use self::historians::Historians;
+use self::incidents::Outgoing;
 use self::operator::Operator;
 use self::sessions::Session;
 pub use self::writer::Writer;
 use self::writer::{Command, Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
+use crate::domain::incident::{Acknowledged, IncidentId, Step};
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::ledger::{Change, Put, Receipt};
@@ -79,6 +82,10 @@ pub(crate) enum Errand {
     AddKey(NewApiKey),
     /// Revokes the API key of that name.
     RevokeKey(String),
+    /// Keeps what becomes of incidents, and what is to be said of it.
+    Incidents { steps: Vec<Step>, messages: Vec<Outgoing> },
+    /// Notes that the operator has seen an incident.
+    Acknowledge(IncidentId, Acknowledged),
 }
 
 /// The book, and the only way to change it.

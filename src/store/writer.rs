@@ -14,7 +14,7 @@ use super::error::{NotStored, OpenError, Unavailable};
 use super::historians::Historians;
 use super::lineage;
 use super::presence::Presence;
-use super::sqlite::{self, api_keys, batch, operator, sessions, upkeep, used_tokens};
+use super::sqlite::{self, api_keys, batch, incidents, operator, sessions, upkeep, used_tokens};
 use super::witness::{Witness, Witnessed};
 use super::{Errand, Stored};
 use crate::clock::Clock;
@@ -565,6 +565,10 @@ impl Errand {
             Self::CloseSession(digest) => sessions::close(connection, &digest).await,
             Self::AddKey(key) => api_keys::add(connection, &key, now).await,
             Self::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
+            Self::Incidents { steps, messages } => {
+                incidents::write(connection, &steps, &messages, now).await.map(|()| true)
+            }
+            Self::Acknowledge(id, by) => incidents::acknowledge(connection, id, &by).await,
         }
     }
 }
