@@ -4,13 +4,13 @@ CREATE TABLE incidents (
     id              INTEGER PRIMARY KEY NOT NULL,
     kind            TEXT    NOT NULL,
     subject         TEXT    NOT NULL, -- what it is about; empty where there is only one
-    finding         TEXT    NOT NULL, -- JSON: what was found last
+    finding         TEXT    NOT NULL, -- JSON: what was told last
     began_at        INTEGER NOT NULL,
     changed_at      INTEGER NOT NULL,
     told_at         INTEGER NOT NULL, -- when it was told last
     ended_at        INTEGER,
     acknowledged_at INTEGER,
-    acknowledged_by TEXT
+    acknowledged_by TEXT -- an IP address
 ) STRICT;
 
 -- One at a time for each kind and subject.

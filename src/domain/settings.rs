@@ -238,7 +238,7 @@ impl Settings {
     }
 
     /// Every channel, by name.
-    pub fn channels(&self) -> impl ExactSizeIterator<Item = (&ChannelName, &Arc<Channel>)> {
+    pub fn channels(&self) -> impl ExactSizeIterator<Item = (&ChannelName, &Arc<Channel>)> + Clone {
         self.channels.iter()
     }
 

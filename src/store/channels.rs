@@ -2,7 +2,7 @@
 
 use super::sqlite::{channel_secrets, outbox};
 use super::{Errand, NotStored, Store, Unavailable};
-use crate::domain::channel::{ChannelName, Due, Letter, Secrets};
+use crate::domain::channel::{ChannelName, Letter, Secrets};
 use crate::domain::moment::Moment;
 
 /// Something that is to be told.
@@ -69,14 +69,6 @@ impl Store {
     /// When the store cannot be read.
     pub async fn channel_standings(&self) -> Result<Vec<(String, ChannelStanding)>, Unavailable> {
         Ok(outbox::standings(&self.readers).await?)
-    }
-
-    /// Adds what is to be told.
-    ///
-    /// # Errors
-    /// When the store cannot write.
-    pub async fn post(&self, due: Vec<Due>) -> Result<(), NotStored> {
-        self.run(Errand::Post(due)).await.map(|_| ())
     }
 
     /// Notes what became of an attempt to tell something.

@@ -11,6 +11,7 @@ pub mod chronicle;
 mod error;
 mod historians;
 pub mod history;
+pub mod incidents;
 mod lineage;
 pub mod operator;
 mod presence;
@@ -40,7 +41,8 @@ pub use self::writer::Writer;
 use self::writer::{Command, Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
-use crate::domain::channel::{ChannelName, Due};
+use crate::domain::channel::ChannelName;
+use crate::domain::incident::{Acknowledged, IncidentId, Step};
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::ledger::{Change, Put, Receipt};
@@ -82,12 +84,14 @@ pub(crate) enum Errand {
     AddKey(NewApiKey),
     /// Revokes the API key of that name.
     RevokeKey(String),
-    /// Adds what is to be told.
-    Post(Vec<Due>),
     /// Notes what became of attempts to tell something.
     Settle(Settled),
     /// Notes a test of a channel, and why it failed, if it did.
     NoteTest(ChannelName, Option<String>),
+    /// Keeps what becomes of incidents, and what is to be told of it over which channel.
+    Incidents(Vec<Step>),
+    /// Notes that the operator has seen an incident.
+    Acknowledge(IncidentId, Acknowledged),
 }
 
 /// The book, and the only way to change it.

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jq2qmt::domain::account::AccountName;
-use jq2qmt::domain::channel::due;
-use jq2qmt::domain::incident::{Change, Concern, IncidentId, Step};
+use jq2qmt::domain::incident::{Acknowledged, Change, Concern, IncidentId, Step};
 use jq2qmt::domain::strategy::StrategyName;
 use serde_json::{Value, json};
 
@@ -96,11 +95,9 @@ fn silent() -> Concern {
 
 const DISK: Concern = Concern::Disk { free: 1 << 30, total: 100 << 30 };
 
-/// Puts what becomes of an incident into the outbox.
+/// What becomes of an incident, kept as it is found.
 async fn post(app: &App, step: &Step) {
-    let book = app.store.book();
-    let channels = book.settings().channels().map(|(name, channel)| (name, &**channel));
-    app.store.post(due(channels, step)).await.unwrap();
+    app.store.keep_incidents(vec![step.clone()]).await.unwrap();
 }
 
 /// Lets time pass, and the messenger look.
@@ -321,6 +318,13 @@ async fn who_sleeps_is_followed_by_another_channel() {
     pass(&app, Duration::from_secs(1)).await;
     let heard = robot.heard();
     assert!(heard.len() == 1 && heard[0].starts_with("【无人确认】数据库所在磁盘将满"), "{heard:?}");
+
+    post(&app, &step(&app, 2, Change::Begun, silent())).await;
+    pass(&app, HALF_A_MINUTE).await;
+    let by = Acknowledged { at: app.clock.now(), by: "192.0.2.7".to_owned() };
+    assert!(app.store.acknowledge(IncidentId::new(2), by).await.unwrap());
+    pass(&app, Duration::from_hours(1)).await;
+    assert_eq!((desk.heard().len(), robot.heard().len()), (1, 0), "somebody has seen it");
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ pub(super) mod documents;
 pub(super) mod fills;
 pub(super) mod history;
 pub(super) mod holding_changes;
+pub(super) mod incidents;
 mod item_blocks;
 mod kept_lists;
 pub(super) mod operator;

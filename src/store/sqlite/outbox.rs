@@ -28,7 +28,7 @@ pub(in crate::store) async fn add(
     let rows = json(&due.iter().map(row).collect::<Vec<_>>());
     sqlx::query!(
         "INSERT INTO outbox (channel, incident, body, created_at, due_at, attempts)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3, 0 FROM jsonb_each(?) WHERE true",
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3, 0 FROM jsonb_each(?)",
         rows
     )
     .execute(&mut *connection)
