@@ -9,10 +9,10 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use serde::Deserialize;
 
-use crate::alert::Heartbeat;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
+use crate::domain::channel::Secrets;
 use crate::store::api_keys::Scope;
 
 /// What can be said on the command line.
@@ -78,7 +78,7 @@ pub struct ServeOptions {
     token_max_age: Option<u64>,
     /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
     #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
-    heartbeat: Option<Heartbeat>,
+    heartbeat: Option<Secrets>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -264,7 +264,7 @@ pub struct Config {
     /// For how long a signed token is good.
     pub token_max_age: Duration,
     /// Who is told every minute that the server is there.
-    pub heartbeat: Option<Heartbeat>,
+    pub heartbeat: Option<Secrets>,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -395,7 +395,7 @@ impl Said<'_> {
         }
     }
 
-    fn heartbeat(&self, file: &File) -> anyhow::Result<Option<Heartbeat>> {
+    fn heartbeat(&self, file: &File) -> anyhow::Result<Option<Secrets>> {
         // The text is as good as a password: what is wrong with it is said without it.
         let written = |text: &String| text.parse().context("heartbeat in the configuration file cannot be used");
         match self.first(|options| options.heartbeat.clone()) {

@@ -23,7 +23,7 @@ use crate::lifecycle::Lifecycle;
 use crate::net::Bounds;
 use crate::net::tls::Certificate;
 use crate::store::Store;
-use crate::{demo, first_start, log, net};
+use crate::{alert, demo, first_start, log, net};
 
 /// How long requests in flight may take when the process ends because one of its tasks has.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -81,8 +81,8 @@ pub async fn serve(
         None => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    if let Some(heartbeat) = &config.heartbeat {
-        lifecycle.task("the heartbeat", heartbeat.clone().beat(store.clone()));
+    if let Some(address) = &config.heartbeat {
+        lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone()));
     }
     let tls_is_on = tls.is_some();
     let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls_is_on, lifecycle.health());

@@ -2,69 +2,48 @@
 //! server is gone, which the server itself cannot.
 
 use std::convert::Infallible;
-use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 use super::send::agent;
-use crate::domain::channel::{ChannelKind, Secrets};
+use crate::domain::channel::Secrets;
 use crate::store::Store;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// The address that is asked. It is as good as a password: who knows it can keep the watcher still.
-#[derive(Debug, Clone)]
-pub struct Heartbeat(Secrets);
-
-/// Why a text is no such address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no address such as https://example.com/ping")]
-pub struct HeartbeatError;
-
-impl FromStr for Heartbeat {
-    type Err = HeartbeatError;
-
-    fn from_str(url: &str) -> Result<Self, HeartbeatError> {
-        let secrets = Secrets { url: url.to_owned(), secret: None, username: None, from: None, to: Vec::new() };
-        secrets.check(ChannelKind::Wecom).map(|()| Self(secrets)).map_err(|_| HeartbeatError)
+/// Asks an address every minute while the store takes writes, for ever. It is as good as a password: who knows it can keep
+/// the watcher still.
+pub async fn beat(address: Secrets, store: Store) -> Result<(), Infallible> {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_heard = true;
+    loop {
+        ticks.tick().await;
+        if let Err(error) = store.probe().await {
+            tracing::warn!(%error, "no heartbeat is sent: the store takes no writes");
+            continue;
+        }
+        let heard = ask(address.clone()).await;
+        match &heard {
+            Err(error) if was_heard => tracing::warn!(error, "whoever watches the heartbeat does not hear it"),
+            Ok(()) if !was_heard => tracing::info!("the heartbeat is heard again"),
+            _ => {}
+        }
+        was_heard = heard.is_ok();
     }
 }
 
-impl Heartbeat {
-    /// Asks it every minute while the store takes writes, for ever.
-    pub async fn beat(self, store: Store) -> Result<(), Infallible> {
-        let mut ticks = tokio::time::interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut was_heard = true;
-        loop {
-            ticks.tick().await;
-            if let Err(error) = store.probe().await {
-                tracing::warn!(%error, "no heartbeat is sent: the store takes no writes");
-                continue;
-            }
-            let heard = self.ask().await;
-            match &heard {
-                Err(error) if was_heard => tracing::warn!(error, "whoever watches the heartbeat does not hear it"),
-                Ok(()) if !was_heard => tracing::info!("the heartbeat is heard again"),
-                _ => {}
-            }
-            was_heard = heard.is_ok();
-        }
-    }
-
-    async fn ask(&self) -> Result<(), String> {
-        let (answer, heard) = oneshot::channel();
-        let secrets = self.0.clone();
-        let ask = move || match agent().get(&secrets.url).call() {
-            Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => Err(format!("HTTP {}", answer.status().as_u16())),
-            Err(error) => Err(secrets.scrub(&error.to_string())),
-        };
-        let work = move || drop(answer.send(ask()));
-        std::thread::Builder::new().name("the heartbeat".to_owned()).spawn(work).map_err(|error| error.to_string())?;
-        heard.await.unwrap_or_else(|_| Err("asking failed".to_owned()))
-    }
+async fn ask(address: Secrets) -> Result<(), String> {
+    let (answer, heard) = oneshot::channel();
+    let ask = move || match agent().get(&address.url).call() {
+        Ok(answer) if answer.status().is_success() => Ok(()),
+        Ok(answer) => Err(format!("HTTP {}", answer.status().as_u16())),
+        Err(error) => Err(address.scrub(&error.to_string())),
+    };
+    let work = move || drop(answer.send(ask()));
+    std::thread::Builder::new().name("the heartbeat".to_owned()).spawn(work).map_err(|error| error.to_string())?;
+    heard.await.unwrap_or_else(|_| Err("asking failed".to_owned()))
 }

@@ -8,7 +8,6 @@ mod robots;
 mod send;
 mod words;
 
-pub use self::heartbeat::{Heartbeat, HeartbeatError};
+pub use self::heartbeat::beat;
 pub use self::messenger::Messenger;
-pub use self::robots::{Outcome, Request};
-pub use self::words::{Message, Voice};
+pub use self::robots::Outcome;

@@ -17,35 +17,35 @@ const MOST_LINES: usize = 12;
 
 /// A message, before a robot gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub(super) struct Message {
     /// What a lock screen shows.
-    pub title: String,
+    pub(super) title: String,
     /// The rest, in lines.
-    pub body: String,
+    pub(super) body: String,
     /// Where to click.
-    pub link: String,
+    pub(super) link: String,
     /// How urgent the most urgent is that it tells of; None where it tells of no incident.
-    pub severity: Option<Severity>,
+    pub(super) severity: Option<Severity>,
     /// What it tells of, for programs.
-    pub letters: Vec<Letter>,
+    pub(super) letters: Vec<Letter>,
 }
 
 impl Message {
     /// All of it as plain text.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         format!("{}\n{}\n{}", self.title, self.body, self.link)
     }
 }
 
 /// Who speaks: in which language, by which zone's clocks, and where the pages are.
 #[derive(Debug, Clone, Copy)]
-pub struct Voice<'a> {
+pub(super) struct Voice<'a> {
     /// In which language.
-    pub language: Language,
+    pub(super) language: Language,
     /// By whose clocks times are told.
-    pub zone: &'a Zone,
+    pub(super) zone: &'a Zone,
     /// Where the pages are: `https://example.com`.
-    pub base_url: &'a str,
+    pub(super) base_url: &'a str,
 }
 
 /// What is said of a concern: what and which, what more there is to it, what the terminal does, and the page.
@@ -65,7 +65,7 @@ impl Voice<'_> {
     }
 
     /// That a channel works.
-    pub fn test(&self, channel: &str) -> Message {
+    pub(super) fn test(&self, channel: &str) -> Message {
         let (title, body) = self.pick(
             (format!("jq2qmt 测试：{channel}"), "这是一条测试消息：收到它，说明该渠道可用。没有发生任何异常。"),
             (
@@ -77,7 +77,7 @@ impl Voice<'_> {
     }
 
     /// What is to be told together.
-    pub fn tell(&self, letters: Vec<Letter>) -> Message {
+    pub(super) fn tell(&self, letters: Vec<Letter>) -> Message {
         let severity = letters.iter().map(|letter| letter.step.concern.kind().severity()).max();
         let message = match &letters[..] {
             [letter] => self.one(letter),
@@ -393,3 +393,6 @@ pub(super) fn short(text: &str, most: usize) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,7 @@ impl Terminals {
     }
 
     /// When any terminal was last heard of; None when none has been since the server began.
-    pub fn heard_at(&self) -> Option<Moment> {
+    pub fn last_heard_at(&self) -> Option<Moment> {
         self.locked().values().map(|seat| seat.holder.heard_at).max()
     }
 

@@ -1,18 +1,22 @@
 """Channels against robots on this machine: what each is sent, what its answers mean, and what hostile ones do."""
 
 import base64
+import datetime
 import hashlib
 import hmac
 import http.server
 import json
 import socketserver
+import sys
 import threading
 import time
 import urllib.parse
 
 import pytest
 import requests
-from conftest import PASSWORD, running
+from conftest import PASSWORD, compiled, held, running
+from fake_qmt import CHINA
+from two_accounts import Clock
 
 SECRET = "pl4nted-secret"
 GOOD = {
@@ -278,3 +282,37 @@ def test_the_heartbeat_is_heard(tmp_path, robot):
         assert robot.heard and robot.heard[0][0] == "/hook/pl4nted-key?access_token=pl4nted-token"
         assert server.get("/api/v1/heartbeat").json()["status"] == "ok"
         assert "pl4nted" not in server.log()
+
+
+def within(seconds, look):
+    """What a look finds, as soon as it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the server's clock is put before Linux's C library")
+def test_a_kill_between_an_incident_and_its_message_loses_nothing(tmp_path, robot):
+    clock, now = Clock(tmp_path / "clock"), datetime.datetime.now(CHINA).replace(tzinfo=None)
+    clock.set(now)
+    preload = {"LD_PRELOAD": compiled("simulated_clock.c", tmp_path), "SIMULATED_CLOCK": str(tmp_path / "clock")}
+    with running(tmp_path, **preload) as server:
+        settle(server, "desk", kind="wecom", url=robot.url, incidents=["push_held"])
+        assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
+        frozen = server.post("/api/v1/strategies/alpha/state", {"state": "frozen"}, X_Internal_Password=PASSWORD)
+        assert frozen.status_code == 200, frozen.text
+        assert server.push("alpha", [held("000001.XSHE", 200)]).status_code == 202
+        assert within(20, lambda: operate(server, "GET", "").json()["channels"][0]["waiting"]), "it is in the outbox"
+        server.kill()
+        assert robot.heard == []
+        robot.says(GOOD["wecom"])
+        clock.set(now + datetime.timedelta(seconds=31))
+        server.start()
+        (sent,) = within(20, lambda: robot.heard[:])
+        assert "策略 alpha 有一次推送等待批准" in json.loads(sent[2])["text"]["content"]
+        assert within(20, lambda: operate(server, "GET", "").json()["channels"][0]["last_success"])
+        server.kill()
+        server.start()
+        assert operate(server, "GET", "").json()["channels"][0]["waiting"] == 0
+        assert len(robot.heard) == 1

@@ -19,13 +19,13 @@ use crate::domain::moment::Moment;
 
 /// What is to be sent with POST.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Request {
+pub(super) struct Request {
     /// Where to.
-    pub url: String,
+    pub(super) url: String,
     /// With which headers.
-    pub headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(&'static str, String)>,
     /// JSON.
-    pub body: String,
+    pub(super) body: String,
 }
 
 /// Its address is secret, and so may be what it says.

@@ -45,7 +45,7 @@ pub(crate) async fn heartbeat(
     state.store.probe().await?;
     let book = state.store.book();
     let push = book.strategies().filter_map(|strategy| strategy.last_push_at).max();
-    let poll = state.terminals.heard_at();
+    let poll = state.terminals.last_heard_at();
     let report = book.reports().map(|(_, reported)| reported.heard_at).max();
     let newest: Option<Moment> = match query.of.0.as_deref() {
         None => [push, poll, report].into_iter().flatten().max(),
