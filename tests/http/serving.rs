@@ -29,6 +29,7 @@ async fn a_task_that_ends_takes_the_server_with_it() {
         zone: Zone::named("Asia/Shanghai").unwrap(),
         token_max_age: Duration::from_mins(5),
         new: false,
+        heartbeat: None,
         demo: false,
         first_password: Some(PASSWORD.to_owned()),
     };

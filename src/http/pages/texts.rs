@@ -391,6 +391,7 @@ texts! {
     no_channels: "还没有通知渠道：发生异常时没有人会被告知。", "There are no channels: nobody is told when something is wrong.";
     channel_kind: "类型", "Kind";
     channel_address: "地址（隐去密钥）", "Address (without its secret)";
+    channel_credential: "地址与密钥的标记", "Mark of address and secret";
     last_delivered: "最近送达", "Last delivered";
     last_failed: "最近失败", "Last failed";
     channel_waiting: "等待发送", "Waiting";
