@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
+use crate::desk::incidents::DRIFT_AFTER;
 use crate::store::api_keys::Scope;
 
 /// What can be said on the command line.
@@ -75,6 +76,9 @@ pub struct ServeOptions {
     /// Seconds for which a signed token is good [default: 300]
     #[arg(long, value_name = "SECONDS", env = "JQ2QMT_TOKEN_MAX_AGE")]
     token_max_age: Option<u64>,
+    /// Minutes of trading time after which an account that does not hold its target is an incident [default: 10]
+    #[arg(long, value_name = "MINUTES", env = "JQ2QMT_DRIFT_AFTER")]
+    drift_after: Option<u64>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -213,6 +217,8 @@ struct File {
     zone: Option<String>,
     #[serde(alias = "token_max_age")]
     token_max_age: Option<u64>,
+    #[serde(alias = "drift_after")]
+    drift_after: Option<u64>,
     demo: bool,
 }
 
@@ -258,6 +264,8 @@ pub struct Config {
     pub zone: Zone,
     /// For how long a signed token is good.
     pub token_max_age: Duration,
+    /// For how long an account may hold other than its target: trading time.
+    pub drift_after: Duration,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -330,6 +338,7 @@ impl CommandLine {
             tls: said.tls(&file)?,
             zone: said.zone(&file)?,
             token_max_age: said.token_max_age(&file)?,
+            drift_after: said.drift_after(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,
@@ -399,6 +408,16 @@ impl Said<'_> {
             bail!("--token-max-age must be 1 to 86400 seconds");
         }
         Ok(Duration::from_secs(max_age))
+    }
+
+    fn drift_after(&self, file: &File) -> anyhow::Result<Duration> {
+        let Some(minutes) = self.first(|options| options.drift_after).or(file.drift_after) else {
+            return Ok(DRIFT_AFTER);
+        };
+        if !(1..=1_440).contains(&minutes) {
+            bail!("--drift-after must be 1 to 1440 minutes");
+        }
+        Ok(Duration::from_mins(minutes))
     }
 }
 
@@ -518,6 +537,7 @@ mod tests {
     fn half_a_certificate_is_refused() {
         assert!(config(&["--tls-cert", "cert.pem"]).is_err());
         assert!(config(&["--token-max-age", "0"]).is_err());
+        assert!(config(&["--drift-after", "0"]).is_err());
         assert!(config(&["--zone", "Mars/Olympus"]).is_err());
     }
 }

@@ -9,6 +9,7 @@ mod conflicts;
 mod credentials;
 mod guards;
 mod holds;
+pub mod incidents;
 mod lists;
 mod reports;
 mod states;

@@ -13,6 +13,7 @@ mod door;
 pub mod error;
 mod error_text;
 mod extract;
+mod incident_text;
 mod live;
 mod making;
 mod pages;
@@ -40,6 +41,7 @@ use self::targets::Targets;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
+use crate::desk::incidents::Incidents;
 use crate::desk::terminals::Terminals;
 use crate::lifecycle::Health;
 use crate::store::Store;
@@ -69,6 +71,7 @@ pub struct Shared {
     workshop: Workshop,
     /// Which terminal holds which account.
     terminals: Terminals,
+    incidents: Incidents,
     targets: Targets,
     /// Apart: a crowd that waited must not hold up who asks just now.
     crowd_workshop: Workshop,
@@ -89,6 +92,9 @@ impl AppState {
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool, health: Health) -> Self {
         let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
+        let terminals = Terminals::default();
+        let refused = gate.refused().clone();
+        let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), refused);
         Self(Arc::new(Shared {
             desk: Desk::new(&store),
             store,
@@ -98,7 +104,8 @@ impl AppState {
             answers,
             workshop: Workshop::for_askers(),
             crowd_workshop: Workshop::for_crowds(),
-            terminals: Terminals::default(),
+            terminals,
+            incidents,
             targets: Targets::default(),
             capacity,
             closing,
@@ -107,6 +114,11 @@ impl AppState {
             first_push: OnceLock::new(),
             unbound: Mutex::default(),
         }))
+    }
+
+    /// What somebody should be told of.
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
     }
 
     /// Notes that a client's token was bound to nothing, for the operator to see.
@@ -171,6 +183,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/guards/trial", post(api::guards::trial))
         .route("/api/v1/holds/{id}/approve", post(api::holds::approve))
         .route("/api/v1/holds/{id}/discard", post(api::holds::discard))
+        .route("/api/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge))
         .route("/api/v1/accounts/{name}", put(api::accounts::set).delete(api::accounts::remove))
         .route("/api/v1/accounts/{name}/release", post(api::accounts::release))
         .route("/api/v1/accounts/{name}/preview", post(api::accounts::preview))
@@ -194,6 +207,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/pause", get(api::states::pauses))
         .route("/api/v1/guards", get(api::guards::all))
         .route("/api/v1/holds", get(api::holds::all))
+        .route("/api/v1/incidents", get(api::incidents::all))
         .route("/api/v1/accounts", get(api::accounts::all))
         .route("/api/v1/accounts/{name}", get(api::accounts::one))
         .route("/api/v1/accounts/{name}/report", get(api::reports::last))

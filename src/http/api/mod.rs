@@ -10,6 +10,7 @@ pub(super) mod drift;
 pub(super) mod guards;
 pub(super) mod health;
 pub(super) mod holds;
+pub(super) mod incidents;
 pub(super) mod password;
 pub(super) mod positions;
 mod push_body;

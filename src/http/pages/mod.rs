@@ -18,9 +18,10 @@ mod guard_entry;
 mod guards;
 mod history;
 mod holds;
+mod incidents;
 mod instrument;
 mod keys;
-mod links;
+pub(super) mod links;
 mod login;
 mod overlay_row;
 mod overview;
@@ -74,6 +75,8 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/calendar", get(calendar::page))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
+        .route("/incidents", get(incidents::page))
+        .route("/incidents/acknowledge", get(async || see_other("/incidents")))
         .route("/holds/discard", get(async || see_other("/holds")))
         .route("/strategies/{name}/settings", get(upkeep::page))
         .route("/strategies/{name}/schedule", get(upkeep::to_page))
@@ -90,6 +93,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/strategies/{name}/sequence", post(upkeep::set_sequence))
         .route("/holds/approve", post(holds::approve))
         .route("/holds/discard", post(holds::discard))
+        .route("/incidents/acknowledge", post(incidents::acknowledge))
         .route("/adjustment", post(adjustment::edit))
         .route("/calendar", post(calendar::edit))
         .route("/guards", post(guards::edit))

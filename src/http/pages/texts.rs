@@ -295,6 +295,18 @@ texts! {
     key_reader_narrowed: "读取密钥不能限定策略", "a key for reading reads everything";
     no_keys: "还没有密钥。", "There are no keys yet.";
 
+    incidents: "事件", "Incidents";
+    incidents_lead: "需要有人知道的事情，直到它结束。确认表示您已看到：不再重复提醒，有新的变化时仍会通知。", "What somebody must know of, until it is over. To acknowledge is to have seen it: it is not told again unless it changes.";
+    no_incidents: "没有未结事件。", "Nothing stands.";
+    incidents_over: "已结束", "Over";
+    no_incidents_over: "还没有已结束的事件。", "Nothing has been, and is over.";
+    acknowledge: "确认", "Acknowledge";
+    acknowledged: "已确认", "acknowledged";
+    look_at_it: "去处理", "Look at it";
+    matter: "事情", "What";
+    incident_kind: "类别", "Kind";
+    began: "开始", "Began";
+    ended: "结束", "Ended";
     holds: "等待批准", "Waiting pushes";
     holds_lead: "这些推送尚未生效：目标保持不变，终端不会据此交易，直到您批准。", "These pushes are not in force: targets stay as they are and terminals do nothing about them until you approve.";
     no_holds: "没有等待批准的推送。", "No push waits.";
