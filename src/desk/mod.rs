@@ -7,6 +7,7 @@ mod calendar;
 mod closes;
 mod conflicts;
 mod credentials;
+pub mod daily;
 mod guards;
 mod holds;
 pub mod incidents;

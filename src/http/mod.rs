@@ -199,6 +199,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/accounts/{name}/fills.csv", get(api::reports::fills_csv))
         .route("/api/v1/accounts/{name}/attribution", get(api::attribution::attribution))
         .route("/api/v1/accounts/{name}/attribution.csv", get(api::attribution::attribution_csv))
+        .route("/api/v1/reports/daily", get(api::daily::daily))
         .route("/api/v1/strategies/{name}/performance", get(api::attribution::performance))
         .route("/api/v1/strategies/{name}/performance.csv", get(api::attribution::performance_csv))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));

@@ -52,7 +52,7 @@ struct IncidentsAnswer<'a> {
 }
 
 #[derive(Serialize)]
-struct IncidentDto<'a> {
+pub(super) struct IncidentDto<'a> {
     incident: i64,
     kind: &'static str,
     severity: &'static str,
@@ -74,7 +74,7 @@ struct IncidentDto<'a> {
 }
 
 impl<'a> IncidentDto<'a> {
-    fn new(incident: &'a Incident, zone: &Zone) -> Self {
+    pub(super) fn new(incident: &'a Incident, zone: &Zone) -> Self {
         let (concern, time) = (&incident.concern, |at: Moment| zone.rfc3339(at));
         let (kind, (text, message)) = (concern.kind(), incident_texts(concern, zone));
         let acknowledged = incident.acknowledged.as_ref();

@@ -6,6 +6,7 @@ pub(super) mod auth;
 pub(super) mod boards;
 pub(super) mod calendar;
 pub(super) mod conflicts;
+pub(super) mod daily;
 pub(super) mod drift;
 pub(super) mod guards;
 pub(super) mod health;

@@ -11,6 +11,7 @@ mod changes;
 mod chart;
 mod compare;
 mod confirm;
+mod daily;
 mod error;
 mod form;
 mod format;
@@ -112,6 +113,8 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
         .route("/compare", get(compare::page))
+        .route("/reports", get(daily::newest))
+        .route("/reports/{day}", get(daily::page))
         .route("/instruments/{code}", get(instrument::page))
         .route("/guards", get(guards::page));
     let exports = Router::new()

@@ -295,6 +295,24 @@ texts! {
     key_reader_narrowed: "读取密钥不能限定策略", "a key for reading reads everything";
     no_keys: "还没有密钥。", "There are no keys yet.";
 
+    daily_report: "日报", "Daily report";
+    nothing_reported_that_day: "当天没有终端上报。", "Nothing was reported that day.";
+    traded_that_day: "成交", "Traded";
+    nothing_traded: "没有成交。", "Nothing was traded.";
+    bought_shares: "买入（股）", "Bought (shares)";
+    bought_cny: "买入（元）", "Bought (CNY)";
+    sold_shares: "卖出（股）", "Sold (shares)";
+    sold_cny: "卖出（元）", "Sold (CNY)";
+    value_cny: "市值（元）", "Value (CNY)";
+    profit_cny: "盈亏（元）", "Profit (CNY)";
+    turnover_cny: "成交额（元）", "Turnover (CNY)";
+    fees_cny: "费用（元）", "Fees (CNY)";
+    shortfall_cny: "执行差额（元）", "Shortfall (CNY)";
+    saved_cny: "内部抵消节省（元）", "Saved by crossing (CNY)";
+    drift_at_close: "收盘时的偏差", "Drift at the close";
+    no_drift: "持仓与目标一致。", "What is held is what is wanted.";
+    drift_not_known: "不知道：收盘时没有上报，或当天已过。", "Not known: nothing was reported at the close, or the day is past.";
+    no_incidents_that_day: "当天没有事件。", "Nothing had to be told that day.";
     incidents: "事件", "Incidents";
     incidents_lead: "需要有人知道的事情，直到它结束。确认表示您已看到：不再重复提醒，有新的变化时仍会通知。", "What somebody must know of, until it is over. To acknowledge is to have seen it: it is not told again unless it changes.";
     no_incidents: "没有未结事件。", "Nothing stands.";
