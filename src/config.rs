@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
+use crate::desk::incidents::DRIFT_AFTER;
 use crate::domain::channel::Secrets;
 use crate::store::api_keys::Scope;
 
@@ -79,6 +80,9 @@ pub struct ServeOptions {
     /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
     #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
     heartbeat: Option<Secrets>,
+    /// Minutes of trading time after which an account that does not hold its target is an incident [default: 10]
+    #[arg(long, value_name = "MINUTES", env = "JQ2QMT_DRIFT_AFTER")]
+    drift_after: Option<u64>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -218,6 +222,8 @@ struct File {
     #[serde(alias = "token_max_age")]
     token_max_age: Option<u64>,
     heartbeat: Option<String>,
+    #[serde(alias = "drift_after")]
+    drift_after: Option<u64>,
     demo: bool,
 }
 
@@ -265,6 +271,8 @@ pub struct Config {
     pub token_max_age: Duration,
     /// Who is told every minute that the server is there.
     pub heartbeat: Option<Secrets>,
+    /// For how long an account may hold other than its target: trading time.
+    pub drift_after: Duration,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -338,6 +346,7 @@ impl CommandLine {
             zone: said.zone(&file)?,
             token_max_age: said.token_max_age(&file)?,
             heartbeat: said.heartbeat(&file)?,
+            drift_after: said.drift_after(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,
@@ -416,6 +425,16 @@ impl Said<'_> {
             bail!("--token-max-age must be 1 to 86400 seconds");
         }
         Ok(Duration::from_secs(max_age))
+    }
+
+    fn drift_after(&self, file: &File) -> anyhow::Result<Duration> {
+        let Some(minutes) = self.first(|options| options.drift_after).or(file.drift_after) else {
+            return Ok(DRIFT_AFTER);
+        };
+        if !(1..=1_440).contains(&minutes) {
+            bail!("--drift-after must be 1 to 1440 minutes");
+        }
+        Ok(Duration::from_mins(minutes))
     }
 }
 
@@ -535,6 +554,7 @@ mod tests {
     fn half_a_certificate_is_refused() {
         assert!(config(&["--tls-cert", "cert.pem"]).is_err());
         assert!(config(&["--token-max-age", "0"]).is_err());
+        assert!(config(&["--drift-after", "0"]).is_err());
         assert!(config(&["--zone", "Mars/Olympus"]).is_err());
     }
 }

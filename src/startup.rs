@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -17,6 +17,7 @@ use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
+use crate::desk::incidents::{Disk, Incidents, Surroundings};
 use crate::domain::watch::clock_behind;
 use crate::http::{AppState, app};
 use crate::lifecycle::Lifecycle;
@@ -33,6 +34,10 @@ const TELLING: Duration = Duration::from_secs(3);
 
 /// How often the clock is held against the newest change.
 const CLOCK_LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// How often incidents are looked for though nothing changes, and how long a look rests after another.
+const INCIDENTS_EVERY: Duration = Duration::from_secs(5);
+const INCIDENTS_REST: Duration = Duration::from_secs(2);
 
 /// Opens the port.
 ///
@@ -80,12 +85,15 @@ pub async fn serve(
         Some(files) => Some(load_tls(files, &lifecycle).await?),
         None => None,
     };
+    let certificate = tls.clone();
     let scheme = if tls.is_some() { "https" } else { "http" };
     if let Some(address) = &config.heartbeat {
         lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone()));
     }
     let tls_is_on = tls.is_some();
     let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls_is_on, lifecycle.health());
+    let look = Look { data_dir: config.places.data_dir.clone(), drift_after: config.drift_after, certificate };
+    lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), look));
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();
     let serving = net::serve(listener, bounds, tls, app(state.clone()), stop.clone());
@@ -248,6 +256,43 @@ async fn watch_clock(store: Store, clock: Clock) -> Result<(), Infallible> {
             _ => {}
         }
         was_behind = behind.is_some();
+    }
+}
+
+/// Where the server looks for what goes wrong around it.
+struct Look {
+    data_dir: PathBuf,
+    drift_after: Duration,
+    certificate: Option<Certificate>,
+}
+
+impl Look {
+    async fn surroundings(&self) -> Surroundings {
+        let path = self.data_dir.clone();
+        let disk = tokio::task::spawn_blocking(move || fs4::statvfs(path)).await;
+        let disk = disk.ok().and_then(Result::ok);
+        Surroundings {
+            drift_after: self.drift_after,
+            certificate_ends: self.certificate.as_ref().and_then(Certificate::expires_at),
+            disk: disk.map(|disk| Disk { free: disk.available_space(), total: disk.total_space() }),
+            backup: None,
+        }
+    }
+}
+
+/// Looks for what somebody should be told of, soon after each change and every few seconds, for ever.
+async fn watch_incidents(incidents: Incidents, store: Store, look: Look) -> Result<(), Infallible> {
+    let (mut published, mut ticks) = (store.published(), tokio::time::interval(INCIDENTS_EVERY));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = published.changed() => {}
+        }
+        if let Err(error) = incidents.look(look.surroundings().await).await {
+            tracing::error!(%error, "incidents could not be looked for; the next look finds the same again");
+        }
+        // Many changes at once are looked at once.
+        tokio::time::sleep(INCIDENTS_REST).await;
     }
 }
 

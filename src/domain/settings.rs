@@ -15,6 +15,7 @@ use super::code::Code;
 use super::guard::Guards;
 use super::hold::Hold;
 use super::lock::Lock;
+use super::moment::Moment;
 use super::revision::{Revision, Topic};
 use super::schedule::Schedule;
 use super::state::{Pause, Standing, State};
@@ -165,6 +166,11 @@ impl Settings {
         self.marks.get(topic).map_or(Revision::NONE, |mark| mark.revision)
     }
 
+    /// When a topic was settled as it stands; None for one of which nothing is settled.
+    pub fn settled_at(&self, topic: &Topic) -> Option<Moment> {
+        self.marks.get(topic).map(|mark| mark.updated_at)
+    }
+
     /// What the operator lets a strategy do.
     pub fn state(&self, name: &StrategyName) -> State {
         self.standings.get(name).map_or(State::Live, |standing| standing.0.state)
@@ -199,6 +205,11 @@ impl Settings {
     /// By when a strategy's pushes are expected.
     pub fn schedule(&self, name: &StrategyName) -> Option<&Arc<Schedule>> {
         self.schedules.get(name)
+    }
+
+    /// Every schedule, by strategy.
+    pub fn schedules(&self) -> impl ExactSizeIterator<Item = (&StrategyName, &Arc<Schedule>)> {
+        self.schedules.iter()
     }
 
     /// The account of that name.

@@ -18,6 +18,7 @@ use crate::domain::account::AccountName;
 use crate::domain::channel::{ChannelError, ChannelName};
 use crate::domain::code::Code;
 use crate::domain::decimal::DecimalError;
+use crate::domain::incident::IncidentId;
 use crate::domain::position::{Breach, Field};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{NameError, StrategyName};
@@ -133,6 +134,8 @@ pub enum AppError {
     },
     /// There is no such revision, or not yet.
     UnknownRevision(Revision),
+    /// No incident of that number stands.
+    UnknownIncident(IncidentId),
     /// The strategy did not exist at the revision that it is to go back to.
     NothingToRestore {
         /// The strategy.

@@ -169,6 +169,11 @@ impl AppError {
                 format!("版本不存在: {revision}"),
                 format!("there is no revision {revision}"),
             ),
+            Self::UnknownIncident(id) => missing(
+                "unknown_incident",
+                format!("没有编号为 {} 的未结事件", id.get()),
+                format!("no incident {} stands", id.get()),
+            ),
             Self::NothingToRestore { strategy, revision } => missing(
                 "nothing_to_restore",
                 format!("策略 {strategy} 在版本 {revision} 时不存在，无法恢复"),

@@ -13,6 +13,7 @@ mod door;
 pub mod error;
 mod error_text;
 mod extract;
+mod incident_text;
 mod live;
 mod making;
 mod pages;
@@ -41,6 +42,7 @@ use crate::alert::Messenger;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
+use crate::desk::incidents::Incidents;
 use crate::desk::terminals::Terminals;
 use crate::lifecycle::Health;
 use crate::store::Store;
@@ -71,6 +73,7 @@ pub struct Shared {
     workshop: Workshop,
     /// Which terminal holds which account.
     terminals: Terminals,
+    incidents: Incidents,
     targets: Targets,
     /// Apart: a crowd that waited must not hold up who asks just now.
     crowd_workshop: Workshop,
@@ -91,6 +94,9 @@ impl AppState {
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool, health: Health) -> Self {
         let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
+        let terminals = Terminals::default();
+        let refused = gate.refused().clone();
+        let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), refused);
         Self(Arc::new(Shared {
             desk: Desk::new(&store),
             messenger: Messenger::new(store.clone(), clock.clone(), zone.clone()),
@@ -101,7 +107,8 @@ impl AppState {
             answers,
             workshop: Workshop::for_askers(),
             crowd_workshop: Workshop::for_crowds(),
-            terminals: Terminals::default(),
+            terminals,
+            incidents,
             targets: Targets::default(),
             capacity,
             closing,
@@ -110,6 +117,11 @@ impl AppState {
             first_push: OnceLock::new(),
             unbound: Mutex::default(),
         }))
+    }
+
+    /// What somebody should be told of.
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
     }
 
     /// Notes that a client's token was bound to nothing, for the operator to see.
@@ -182,6 +194,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/guards/trial", post(api::guards::trial))
         .route("/api/v1/holds/{id}/approve", post(api::holds::approve))
         .route("/api/v1/holds/{id}/discard", post(api::holds::discard))
+        .route("/api/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge))
         .route("/api/v1/accounts/{name}", put(api::accounts::set).delete(api::accounts::remove))
         .route("/api/v1/accounts/{name}/release", post(api::accounts::release))
         .route("/api/v1/accounts/{name}/preview", post(api::accounts::preview))
@@ -197,6 +210,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/accounts/{name}/fills.csv", get(api::reports::fills_csv))
         .route("/api/v1/accounts/{name}/attribution", get(api::attribution::attribution))
         .route("/api/v1/accounts/{name}/attribution.csv", get(api::attribution::attribution_csv))
+        .route("/api/v1/reports/daily", get(api::daily::daily))
         .route("/api/v1/strategies/{name}/performance", get(api::attribution::performance))
         .route("/api/v1/strategies/{name}/performance.csv", get(api::attribution::performance_csv))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
@@ -205,6 +219,7 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/pause", get(api::states::pauses))
         .route("/api/v1/guards", get(api::guards::all))
         .route("/api/v1/holds", get(api::holds::all))
+        .route("/api/v1/incidents", get(api::incidents::all))
         .route("/api/v1/accounts", get(api::accounts::all))
         .route("/api/v1/accounts/{name}", get(api::accounts::one))
         .route("/api/v1/accounts/{name}/report", get(api::reports::last))

@@ -18,6 +18,7 @@ mod desk_pages;
 mod events;
 mod guards;
 mod history;
+mod incidents;
 mod look_pages;
 mod operator;
 mod pages;

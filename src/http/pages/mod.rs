@@ -12,6 +12,7 @@ mod channels;
 mod chart;
 mod compare;
 mod confirm;
+mod daily;
 mod error;
 mod form;
 mod format;
@@ -19,9 +20,10 @@ mod guard_entry;
 mod guards;
 mod history;
 mod holds;
+mod incidents;
 mod instrument;
 mod keys;
-mod links;
+pub(super) mod links;
 mod login;
 mod overlay_row;
 mod overview;
@@ -78,6 +80,8 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/channels/delete", get(async || see_other("/channels")))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
+        .route("/incidents", get(incidents::page))
+        .route("/incidents/acknowledge", get(async || see_other("/incidents")))
         .route("/holds/discard", get(async || see_other("/holds")))
         .route("/strategies/{name}/settings", get(upkeep::page))
         .route("/strategies/{name}/schedule", get(upkeep::to_page))
@@ -94,6 +98,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/strategies/{name}/sequence", post(upkeep::set_sequence))
         .route("/holds/approve", post(holds::approve))
         .route("/holds/discard", post(holds::discard))
+        .route("/incidents/acknowledge", post(incidents::acknowledge))
         .route("/adjustment", post(adjustment::edit))
         .route("/calendar", post(calendar::edit))
         .route("/channels", post(channels::set))
@@ -115,6 +120,8 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
         .route("/compare", get(compare::page))
+        .route("/reports", get(daily::newest))
+        .route("/reports/{day}", get(daily::page))
         .route("/instruments/{code}", get(instrument::page))
         .route("/guards", get(guards::page));
     let exports = Router::new()
