@@ -13,6 +13,8 @@ use serde::Deserialize;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
+use crate::desk::incidents::DRIFT_AFTER;
+use crate::domain::channel::Secrets;
 use crate::ledger::chain::ChainHash;
 use crate::log::Format;
 use crate::store::api_keys::Scope;
@@ -93,6 +95,12 @@ pub struct ServeOptions {
     /// Folder of these copies, of one server alone [default: backups in the data folder]
     #[arg(long, value_name = "DIR", env = "JQ2QMT_BACKUP_DIR")]
     backup_dir: Option<PathBuf>,
+    /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
+    #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
+    heartbeat: Option<Secrets>,
+    /// Minutes of trading time after which an account that does not hold its target is an incident [default: 10]
+    #[arg(long, value_name = "MINUTES", env = "JQ2QMT_DRIFT_AFTER")]
+    drift_after: Option<u64>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -278,6 +286,9 @@ struct File {
     backup_keep: Option<usize>,
     #[serde(alias = "backup_dir")]
     backup_dir: Option<PathBuf>,
+    heartbeat: Option<String>,
+    #[serde(alias = "drift_after")]
+    drift_after: Option<u64>,
     demo: bool,
 }
 
@@ -325,6 +336,10 @@ pub struct Config {
     pub token_max_age: Duration,
     /// How copies are made, where they are.
     pub backups: Option<Plan>,
+    /// Who is told every minute that the server is there.
+    pub heartbeat: Option<Secrets>,
+    /// For how long an account may hold other than its target: trading time.
+    pub drift_after: Duration,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -408,6 +423,8 @@ impl CommandLine {
             tls,
             zone,
             token_max_age,
+            heartbeat: said.heartbeat(&file)?,
+            drift_after: said.drift_after(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,
@@ -465,6 +482,15 @@ impl Said<'_> {
         }
     }
 
+    fn heartbeat(&self, file: &File) -> anyhow::Result<Option<Secrets>> {
+        // The text is as good as a password: what is wrong with it is said without it.
+        let written = |text: &String| text.parse().context("heartbeat in the configuration file cannot be used");
+        match self.first(|options| options.heartbeat.clone()) {
+            None => file.heartbeat.as_ref().map(written).transpose(),
+            said => Ok(said),
+        }
+    }
+
     fn zone(&self, file: &File) -> anyhow::Result<Zone> {
         let zone = self.first(|options| options.zone.clone()).or_else(|| file.zone.clone());
         let zone = zone.as_deref().unwrap_or("Asia/Shanghai");
@@ -497,6 +523,16 @@ impl Said<'_> {
             bail!("--backup-keep must be at least 1");
         }
         Ok(Some(Plan { every, keep, folder: folder.unwrap_or_else(|| places.data_dir.join("backups")) }))
+    }
+
+    fn drift_after(&self, file: &File) -> anyhow::Result<Duration> {
+        let Some(minutes) = self.first(|options| options.drift_after).or(file.drift_after) else {
+            return Ok(DRIFT_AFTER);
+        };
+        if !(1..=1_440).contains(&minutes) {
+            bail!("--drift-after must be 1 to 1440 minutes");
+        }
+        Ok(Duration::from_mins(minutes))
     }
 }
 
@@ -622,6 +658,7 @@ mod tests {
     fn half_a_certificate_is_refused() {
         assert!(config(&["--tls-cert", "cert.pem"]).is_err());
         assert!(config(&["--token-max-age", "0"]).is_err());
+        assert!(config(&["--drift-after", "0"]).is_err());
         assert!(config(&["--zone", "Mars/Olympus"]).is_err());
     }
 

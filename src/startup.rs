@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -12,10 +12,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::password::NewPassword;
+use crate::auth::reach::Reach;
 use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
+use crate::desk::incidents::{Disk, Incidents, Surroundings};
 use crate::domain::watch::clock_behind;
 use crate::files::create_private_dir;
 use crate::http::{App, AppState};
@@ -23,7 +25,7 @@ use crate::lifecycle::Lifecycle;
 use crate::net::Bounds;
 use crate::net::tls::Certificate;
 use crate::store::{Store, backups};
-use crate::{demo, first_start, log, net};
+use crate::{alert, demo, first_start, log, net};
 
 /// How long requests in flight may take when the process ends because one of its tasks has.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -33,6 +35,10 @@ const TELLING: Duration = Duration::from_secs(3);
 
 /// How often the clock is held against the newest change.
 const CLOCK_LOOK_EVERY: Duration = Duration::from_mins(1);
+
+/// How often incidents are looked for though nothing changes, and how long a look rests after another.
+const INCIDENTS_EVERY: Duration = Duration::from_secs(5);
+const INCIDENTS_REST: Duration = Duration::from_secs(2);
 
 /// Opens the port.
 ///
@@ -67,7 +73,7 @@ pub async fn serve(
     let new_key = if is_first { first_start::make_default_key(&config.places)? } else { None };
     let new_password = if is_first { first_password(&store, config.first_password.as_deref()).await? } else { None };
     let gate = Gate::new(&config.places.keys_dir, config.reads, config.token_max_age, clock.clone(), store.clone())?;
-    let gate = gate.reached(config.reach);
+    let gate = gate.reached(config.reach.clone());
     if gate.keyring().await.is_empty() {
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }
@@ -84,13 +90,22 @@ pub async fn serve(
         Some(files) => Some(load_tls(files, &lifecycle).await?),
         None => None,
     };
+    let certificate = tls.clone();
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some(), lifecycle.health());
+    if let Some(address) = &config.heartbeat {
+        lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone()));
+    }
+    let tls_is_on = tls.is_some();
+    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls_is_on, lifecycle.health());
+    let look = Look { data_dir: config.places.data_dir.clone(), drift_after: config.drift_after, certificate };
+    lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), look));
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();
     let serving = net::serve(listener, bounds, tls, App::new(state.clone()), stop.clone());
     let serving = lifecycle.task("the listener", serving);
     let base_url = url(scheme, reachable(address));
+    state.messenger().pages_at(pages_url(&config.reach, tls_is_on, address));
+    lifecycle.task("the messenger", state.messenger().clone().run());
     state.suggest(first_start::suggestion(&config.places, &base_url));
     let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
     let words = if config.demo { words + &demo::words(&base_url) } else { words };
@@ -157,6 +172,18 @@ async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> an
 
 fn url(scheme: &str, address: SocketAddr) -> String {
     format!("{scheme}://{address}")
+}
+
+/// Where people find the pages: under the public name, behind a proxy at its usual port.
+fn pages_url(reach: &Reach, is_tls: bool, address: SocketAddr) -> String {
+    let is_proxied = address.ip().is_loopback() || !reach.proxies.is_empty();
+    match (&reach.public_host, is_tls) {
+        (Some(host), _) if is_proxied => format!("https://{host}"),
+        (Some(host), true) => format!("https://{host}:{}", address.port()),
+        (Some(host), false) => format!("http://{host}:{}", address.port()),
+        (None, true) => url("https", reachable(address)),
+        (None, false) => url("http", reachable(address)),
+    }
 }
 
 /// An address at which this machine reaches the server: "everywhere" is no place to call.
@@ -239,6 +266,43 @@ async fn watch_clock(store: Store, clock: Clock) -> Result<(), Infallible> {
             _ => {}
         }
         was_behind = behind.is_some();
+    }
+}
+
+/// Where the server looks for what goes wrong around it.
+struct Look {
+    data_dir: PathBuf,
+    drift_after: Duration,
+    certificate: Option<Certificate>,
+}
+
+impl Look {
+    async fn surroundings(&self) -> Surroundings {
+        let path = self.data_dir.clone();
+        let disk = tokio::task::spawn_blocking(move || fs4::statvfs(path)).await;
+        let disk = disk.ok().and_then(Result::ok);
+        Surroundings {
+            drift_after: self.drift_after,
+            certificate_ends: self.certificate.as_ref().and_then(Certificate::expires_at),
+            disk: disk.map(|disk| Disk { free: disk.available_space(), total: disk.total_space() }),
+            backup: None,
+        }
+    }
+}
+
+/// Looks for what somebody should be told of, soon after each change and every few seconds, for ever.
+async fn watch_incidents(incidents: Incidents, store: Store, look: Look) -> Result<(), Infallible> {
+    let (mut published, mut ticks) = (store.published(), tokio::time::interval(INCIDENTS_EVERY));
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = published.changed() => {}
+        }
+        if let Err(error) = incidents.look(look.surroundings().await).await {
+            tracing::error!(%error, "incidents could not be looked for; the next look finds the same again");
+        }
+        // Many changes at once are looked at once.
+        tokio::time::sleep(INCIDENTS_REST).await;
     }
 }
 

@@ -68,6 +68,7 @@
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.title = page.title;
     let changed = false;
     for (const part of parts()) {
       const next = page.querySelector(`[data-live="${part.dataset.live}"]`);
@@ -106,6 +107,9 @@
   noteAges(document, opened);
   setInterval(countAges, 1000);
   if (!("revision" in body.dataset) || parts().length === 0) return;
+
+  // Some of what is shown is no revision: whether terminals are heard of, and what of it is an incident.
+  setInterval(soon, 30_000);
 
   let seen = Number(body.dataset.revision);
   // An id of the stream is a revision, behind a point its lineage.

@@ -5,6 +5,7 @@ mod canonical_json;
 pub mod keyring;
 pub mod password;
 pub mod reach;
+pub mod refused;
 pub mod rights;
 pub mod session;
 mod signature;

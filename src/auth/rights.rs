@@ -17,6 +17,7 @@ use super::api_key::{self, ApiKeys};
 use super::keyring::{Client, Keyring, KeyringError, LOOK_EVERY};
 use super::password::verify;
 use super::reach::Reach;
+use super::refused::Refused;
 use super::session::{self, FormKey, SessionSecret};
 use super::throttle::Throttle;
 use super::token::{Bound, Token};
@@ -266,6 +267,7 @@ pub struct Gate {
     api_keys: ApiKeys,
     /// Held while a password is checked: one guess at a time, each counted before it is looked at.
     throttle: Mutex<Throttle>,
+    refused: Refused,
 }
 
 impl Gate {
@@ -287,6 +289,7 @@ impl Gate {
             keyring: Arc::new(Keyring::open(keys_dir, clock.clone())?),
             api_keys: ApiKeys::new(store.clone(), clock.clone()),
             throttle: Mutex::default(),
+            refused: Refused::default(),
             clock,
             store,
         })
@@ -301,6 +304,11 @@ impl Gate {
     /// How the server is reached.
     pub const fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// From where signatures came that were refused.
+    pub const fn refused(&self) -> &Refused {
+        &self.refused
     }
 
     /// The public keys, as of a look at the folder within the last second.
@@ -542,7 +550,7 @@ impl Gate {
                 client = self.verified(&token);
             }
         }
-        let client = client?;
+        let client = client.inspect_err(|_| self.refused.note(address, self.clock.running()))?;
         if token.is_unbound() && !client.unbound {
             return Err(Denied::UnboundToken);
         }

@@ -55,7 +55,21 @@ struct Seat {
     heard: Duration,
     /// How many of its polls wait for something new.
     waiting: usize,
+    contest: Option<Contest>,
 }
+
+/// That another terminal asks for an account that one has.
+#[derive(Debug, Clone, Copy)]
+struct Contest {
+    /// From where it asked last.
+    address: IpAddr,
+    /// When it first asked, and when it did last, by what the clock has run.
+    since: Duration,
+    last: Duration,
+}
+
+/// For how long another terminal is taken to be still asking.
+const STILL_ASKING: Duration = Duration::from_mins(2);
 
 /// Who holds which account. A clone is the same.
 #[derive(Debug, Clone, Default)]
@@ -91,11 +105,14 @@ impl Terminals {
             }
             let yields = terminal.is_bound && !seat.holder.terminal.is_bound;
             if !yields && (seat.waiting > 0 || running.saturating_sub(seat.heard) < HELD_FOR) {
+                let before = seat.contest.filter(|contest| running.saturating_sub(contest.last) < STILL_ASKING);
+                let since = before.map_or(running, |contest| contest.since);
+                seat.contest = Some(Contest { address: terminal.address, since, last: running });
                 return Err(seat.holder.clone());
             }
         }
         let holder = Holder { terminal: terminal.clone(), since: now, heard_at: now };
-        seats.insert(account.clone(), Seat { holder, heard: running, waiting: 0 });
+        seats.insert(account.clone(), Seat { holder, heard: running, waiting: 0, contest: None });
         Ok(())
     }
 
@@ -113,6 +130,24 @@ impl Terminals {
         let seat = seats.get(account)?;
         let holds = seat.waiting > 0 || running.saturating_sub(seat.heard) < HELD_FOR;
         holds.then(|| seat.holder.clone())
+    }
+
+    /// When any terminal was last heard of; None when none has been since the server began.
+    pub fn last_heard_at(&self) -> Option<Moment> {
+        self.locked().values().map(|seat| seat.holder.heard_at).max()
+    }
+
+    /// When an account's terminal was last heard of, though it may be gone; None where none was since the server began.
+    pub fn heard_at(&self, account: &AccountName) -> Option<Moment> {
+        self.locked().get(account).map(|seat| seat.holder.heard_at)
+    }
+
+    /// From where another terminal asks for an account that one has. One that begins anew under another name asks for a while
+    /// until the account is free: that is not meant.
+    pub fn contested(&self, account: &AccountName, running: Duration) -> Option<IpAddr> {
+        let contest = self.locked().get(account)?.contest?;
+        let lasts = contest.last.saturating_sub(contest.since) > HELD_FOR;
+        (lasts && running.saturating_sub(contest.last) < STILL_ASKING).then_some(contest.address)
     }
 
     /// Frees an account, because the operator says so; false when nobody held it.
@@ -191,6 +226,22 @@ mod tests {
         assert!(take(&terminals, &two, 1_000).is_err());
         drop(waiting);
         take(&terminals, &two, 1_000).unwrap();
+    }
+
+    #[test]
+    fn who_asks_on_for_an_account_that_another_has_contests_it() {
+        let terminals = Terminals::default();
+        let (one, two) = (terminal(Some("one"), "192.0.2.1"), terminal(Some("two"), "192.0.2.2"));
+        let contested = |seconds: u64| terminals.contested(&main(), Duration::from_secs(seconds));
+        for seconds in (0..=70).step_by(10) {
+            take(&terminals, &one, seconds).unwrap();
+            assert!(take(&terminals, &two, seconds).is_err());
+            assert_eq!(contested(seconds).is_some(), seconds > 60, "{seconds}");
+        }
+        assert_eq!(contested(189), Some(two.address));
+        assert_eq!(contested(190), None, "it has given up");
+        take(&terminals, &two, 190).unwrap();
+        assert_eq!(contested(190), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Pushes that wait until somebody approves or discards them.
 
+use serde::{Deserialize, Serialize};
+
 use super::decimal::Decimal;
 use super::guard::Finding;
 use super::moment::Moment;
@@ -8,7 +10,8 @@ use super::revision::{Actor, Revision};
 use super::state::State;
 
 /// Why a push waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Reason {
     /// A guard says so.
     Guard(Finding),

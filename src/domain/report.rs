@@ -210,4 +210,26 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// Whether nobody need look at what it explains: it is as it should be, nobody can change it, or it is told by itself, as
+    /// a silent terminal is and a line that is held.
+    pub const fn is_expected(self) -> bool {
+        match self {
+            Self::TPlus1
+            | Self::BelowLot
+            | Self::Suspended
+            | Self::ClosedHours
+            | Self::HeldLine
+            | Self::DryRun
+            | Self::TerminalSilent => true,
+            Self::InFlight
+            | Self::Cash
+            | Self::LimitUp
+            | Self::LimitDown
+            | Self::NoQuote
+            | Self::OrderLimit
+            | Self::Rejected
+            | Self::Unexplained => false,
+        }
+    }
 }

@@ -188,6 +188,24 @@ impl Schedule {
         }
     }
 
+    /// The last due time up to `now`, where no push met it and none came late: it is missed until one comes. None also where
+    /// nothing is known of whether that was a day for it.
+    pub fn missed(
+        &self,
+        met: Option<Met>,
+        last_push_at: Option<Moment>,
+        calendar: &Calendar,
+        now: Moment,
+    ) -> Option<Moment> {
+        let due = self.last_due(calendar, now)?;
+        let day = Day::of(due);
+        let slot = self.by.iter().position(|time| day.at(*time) == due)?;
+        let is_met = met.is_some_and(|met| met.day == day && met.slots & bit(slot) != 0);
+        let came_late = last_push_at.is_some_and(|at| at > due && at <= now);
+        let is_known = self.days.count(day, calendar) == Openness::Open;
+        (is_known && !is_met && !came_late).then_some(due)
+    }
+
     /// The first due time after `now`, also on a day of which nothing is known; None when there is none for a month.
     pub fn next_due(&self, calendar: &Calendar, now: Moment) -> Option<Moment> {
         let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.next())).take(FARTHEST);
@@ -412,6 +430,12 @@ mod tests {
                 }
             };
             prop_assert_eq!(told, expected);
+            let missed = schedule.missed(met, last, &Calendar::default(), monday.at(time(now)));
+            let due = by.range(..=now).next_back().map(|due| monday.at(time(*due)));
+            // Before the first due time, Friday's is missed until somebody pushes.
+            let is_missed = if due.is_some() { told == Punctuality::Silent } else { pushes.range(..=now).next().is_none() };
+            prop_assert_eq!(missed.is_some(), is_missed);
+            prop_assert!(missed.is_none() || due.is_none() || missed == due);
         }
 
         #[test]

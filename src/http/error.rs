@@ -15,8 +15,10 @@ use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::desk::NotDone;
 use crate::domain::account::AccountName;
+use crate::domain::channel::{ChannelError, ChannelName};
 use crate::domain::code::Code;
 use crate::domain::decimal::DecimalError;
+use crate::domain::incident::IncidentId;
 use crate::domain::position::{Breach, Field};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{NameError, StrategyName};
@@ -73,6 +75,10 @@ pub enum Invalid {
     DecidedAt,
     /// The account's name cannot be taken.
     AccountName(NameError),
+    /// The channel's name cannot be taken.
+    ChannelName(NameError),
+    /// The channel cannot be so.
+    Channel(ChannelError),
     /// A terminal's name cannot be taken.
     Terminal,
     /// A report cannot be taken.
@@ -103,6 +109,12 @@ pub enum AppError {
     UnknownStrategy(UnknownStrategy),
     /// There is no such account.
     UnknownAccount(AccountName),
+    /// There is no such channel.
+    UnknownChannel(ChannelName),
+    /// A channel did not take a message; why.
+    ChannelRefused(String),
+    /// Nobody was heard of for as long as this, or ever.
+    NobodyHeard(Option<Duration>),
     /// No terminal has reported for the account yet.
     NothingReported(AccountName),
     /// Nothing is known of what these strategies want.
@@ -122,6 +134,8 @@ pub enum AppError {
     },
     /// There is no such revision, or not yet.
     UnknownRevision(Revision),
+    /// No incident of that number stands.
+    UnknownIncident(IncidentId),
     /// The strategy did not exist at the revision that it is to go back to.
     NothingToRestore {
         /// The strategy.
@@ -179,6 +193,7 @@ impl From<NotDone> for AppError {
             NotDone::UnknownRevision(revision) => Self::UnknownRevision(revision),
             NotDone::NothingToRestore { strategy, revision } => Self::NothingToRestore { strategy, revision },
             NotDone::KeyNameTaken => Self::KeyNameTaken,
+            NotDone::Channel(error) => Self::Invalid(Invalid::Channel(error)),
             NotDone::Fault(cause) => {
                 tracing::error!(cause, "answered 500");
                 Self::Internal

@@ -14,6 +14,7 @@ pub mod error;
 mod error_text;
 mod extract;
 mod figures;
+mod incident_text;
 mod live;
 mod making;
 mod pages;
@@ -42,9 +43,11 @@ use self::figures::Figures;
 use self::making::Workshop;
 use self::rooms::{Room, Rooms, Routes};
 use self::targets::Targets;
+use crate::alert::Messenger;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
+use crate::desk::incidents::Incidents;
 use crate::desk::terminals::Terminals;
 use crate::lifecycle::Health;
 use crate::net::Application;
@@ -68,6 +71,7 @@ pub struct AppState(Arc<Shared>);
 pub struct Shared {
     store: Store,
     desk: Desk,
+    messenger: Messenger,
     gate: Gate,
     clock: Clock,
     zone: Zone,
@@ -75,6 +79,7 @@ pub struct Shared {
     workshop: Workshop,
     /// Which terminal holds which account.
     terminals: Terminals,
+    incidents: Incidents,
     targets: Targets,
     /// Apart: a crowd that waited must not hold up who asks just now.
     crowd_workshop: Workshop,
@@ -96,8 +101,12 @@ impl AppState {
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool, health: Health) -> Self {
         let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
+        let terminals = Terminals::default();
+        let refused = gate.refused().clone();
+        let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), refused);
         Self(Arc::new(Shared {
             desk: Desk::new(&store),
+            messenger: Messenger::new(store.clone(), clock.clone(), zone.clone()),
             store,
             gate,
             clock,
@@ -105,7 +114,8 @@ impl AppState {
             answers,
             workshop: Workshop::for_askers(),
             crowd_workshop: Workshop::for_crowds(),
-            terminals: Terminals::default(),
+            terminals,
+            incidents,
             targets: Targets::default(),
             capacity,
             figures: Figures::default(),
@@ -115,6 +125,11 @@ impl AppState {
             first_push: OnceLock::new(),
             unbound: Mutex::default(),
         }))
+    }
+
+    /// What somebody should be told of.
+    pub fn incidents(&self) -> &Incidents {
+        &self.incidents
     }
 
     /// Notes that a client's token was bound to nothing, for the operator to see.
@@ -129,6 +144,11 @@ impl AppState {
     /// What the overview suggests to try as long as nobody has pushed: a command.
     pub fn suggest(&self, push: String) {
         let _ = self.first_push.set(push);
+    }
+
+    /// Who tells people of incidents.
+    pub fn messenger(&self) -> &Messenger {
+        &self.messenger
     }
 
     /// Ends what would otherwise never end: the connections of those who listen.
@@ -210,9 +230,13 @@ fn routes() -> Routes {
         .route("/api/v1/pause", post(api::states::pause))
         .route("/api/v1/guards", put(api::guards::set))
         .route("/api/v1/calendar", put(api::calendar::set))
+        .route("/api/v1/channels", get(api::channels::all))
+        .route("/api/v1/channels/{name}", put(api::channels::set).delete(api::channels::remove))
+        .route("/api/v1/channels/{name}/test", post(api::channels::test))
         .route("/api/v1/guards/trial", post(api::guards::trial))
         .route("/api/v1/holds/{id}/approve", post(api::holds::approve))
         .route("/api/v1/holds/{id}/discard", post(api::holds::discard))
+        .route("/api/v1/incidents/{id}/acknowledge", post(api::incidents::acknowledge))
         .route("/api/v1/accounts/{name}", put(api::accounts::set).delete(api::accounts::remove))
         .route("/api/v1/accounts/{name}/release", post(api::accounts::release))
         .route("/api/v1/accounts/{name}/preview", post(api::accounts::preview))
@@ -228,6 +252,7 @@ fn routes() -> Routes {
         .route("/api/v1/accounts/{name}/fills.csv", get(api::reports::fills_csv))
         .route("/api/v1/accounts/{name}/attribution", get(api::attribution::attribution))
         .route("/api/v1/accounts/{name}/attribution.csv", get(api::attribution::attribution_csv))
+        .route("/api/v1/reports/daily", get(api::daily::daily))
         .route("/api/v1/strategies/{name}/performance", get(api::attribution::performance))
         .route("/api/v1/strategies/{name}/performance.csv", get(api::attribution::performance_csv))
         .route("/api/v1/revisions/{id}", get(api::revisions::revision));
@@ -240,6 +265,7 @@ fn routes() -> Routes {
         .route("/api/v1/pause", get(api::states::pauses))
         .route("/api/v1/guards", get(api::guards::all))
         .route("/api/v1/holds", get(api::holds::all))
+        .route("/api/v1/incidents", get(api::incidents::all))
         .route("/api/v1/accounts", get(api::accounts::all))
         .route("/api/v1/accounts/{name}", get(api::accounts::one))
         .route("/api/v1/accounts/{name}/report", get(api::reports::last))
@@ -253,7 +279,9 @@ fn routes() -> Routes {
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info));
     let health = Routes::of(Room::Health).route("/healthz", get(api::health::healthz));
-    let readiness = Routes::of(Room::Readiness).route("/readyz", get(api::health::readyz));
+    let readiness = Routes::of(Room::Readiness)
+        .route("/readyz", get(api::health::readyz))
+        .route("/api/v1/heartbeat", get(api::heartbeat::heartbeat));
     let api = polls.merge(pushes).merge(operators).merge(history).merge(exports).merge(pages);
     api.merge(health).merge(readiness)
 }

@@ -7,11 +7,13 @@ pub mod api_keys;
 pub mod attributed;
 pub mod backups;
 mod beside;
+pub mod channels;
 pub mod chronicle;
 mod error;
 pub mod figures;
 mod historians;
 pub mod history;
+pub mod incidents;
 pub mod legacy;
 mod lineage;
 pub mod operator;
@@ -34,6 +36,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use self::api_keys::{ApiKey, NewApiKey};
 use self::backups::Backups;
 pub use self::beside::Beside;
+use self::channels::Settled;
 pub use self::error::{NotStored, OpenError, Unavailable};
 use self::figures::StoreFigures;
 use self::historians::Historians;
@@ -43,6 +46,8 @@ pub use self::writer::Writer;
 use self::writer::{Command, Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
+use crate::domain::channel::ChannelName;
+use crate::domain::incident::{Acknowledged, IncidentId, Step};
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::ledger::{Change, Put, Receipt};
@@ -84,6 +89,14 @@ pub(crate) enum Errand {
     AddKey(NewApiKey),
     /// Revokes the API key of that name.
     RevokeKey(String),
+    /// Notes what became of attempts to tell something.
+    Settle(Settled),
+    /// Notes a test of a channel, and why it failed, if it did.
+    NoteTest(ChannelName, Option<String>),
+    /// Keeps what becomes of incidents, and what is to be told of it over which channel.
+    Incidents(Vec<Step>),
+    /// Notes that the operator has seen an incident.
+    Acknowledge(IncidentId, Acknowledged),
 }
 
 /// The book, and the only way to change it.

@@ -7,6 +7,7 @@ mod closures;
 mod day;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -233,6 +234,19 @@ impl Calendar {
         let time = time_of_day(now);
         self.may_trade(Day::of(now)) && SESSIONS.iter().any(|(from, until)| (*from..*until).contains(&time))
     }
+
+    /// Whether the exchanges have traded for so long in all between two moments, without the auction before: what was to be
+    /// bought in the lunch break is not late after it. On a day of which nothing is known they may have.
+    pub fn have_traded_for(&self, span: Duration, since: Moment, now: Moment) -> bool {
+        const SESSIONS: [(TimeOfDay, TimeOfDay); 2] = [(OPENS, TimeOfDay::of(11, 30)), (TimeOfDay::of(13, 0), CLOSES)];
+        let (first, mut traded) = (Day::of(since), Duration::ZERO);
+        let days = std::iter::once(Day::of(now)).chain(days_before(Day::of(now)));
+        let days = days.take_while(|day| *day >= first).filter(|day| self.may_trade(*day));
+        days.flat_map(|day| SESSIONS.map(|(from, until)| (day.at(from), day.at(until)))).any(|(from, until)| {
+            traded += until.min(now).since(from.max(since));
+            traded >= span
+        })
+    }
 }
 
 /// The days before a day, backwards.
@@ -249,7 +263,6 @@ fn is_closure(day: Day) -> bool {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use proptest::prelude::*;
 
@@ -265,6 +278,27 @@ mod tests {
 
     fn calendar(document: &str) -> Calendar {
         serde_json::from_str(document).unwrap()
+    }
+
+    #[test]
+    fn only_trading_time_passes() {
+        let calendar = Calendar::default();
+        let (monday, tuesday) = ("2026-01-05", "2026-01-06");
+        for ((day, since), (until, now), minutes) in [
+            ((monday, "10:00"), (monday, "10:10"), 10),
+            ((monday, "11:25"), (monday, "13:05"), 10),
+            ((monday, "09:00"), (monday, "09:40"), 10),
+            ((monday, "14:58"), (tuesday, "09:38"), 10),
+            (("2025-12-31", "14:59"), (monday, "09:31"), 2),
+            ((monday, "10:00"), (tuesday, "10:00"), 240),
+            ((monday, "10:00"), (monday, "09:50"), 0),
+            // The whole of a session, and none of the weekend.
+            (("2026-01-09", "15:00"), ("2026-01-12", "11:30"), 120),
+        ] {
+            let (since, now) = (moment(day, since), moment(until, now));
+            let have = |minutes: u64| calendar.have_traded_for(Duration::from_mins(minutes), since, now);
+            assert!(have(minutes) && !have(minutes + 1), "{since:?} {now:?}");
+        }
     }
 
     fn told(calendar: &Calendar, date: &str) -> (&'static str, Option<&'static str>) {

@@ -94,6 +94,17 @@ impl Serialize for ResultDto<'_> {
     }
 }
 
+/// All figures of an owner, or of all of them together.
+pub(super) fn results(strategy: Option<&str>, result: &DayResult) -> serde_json::Value {
+    #[derive(Serialize)]
+    struct Results<'a> {
+        strategy: Option<&'a str>,
+        #[serde(flatten)]
+        result: ResultDto<'a>,
+    }
+    json!(Results { strategy, result: ResultDto(result) })
+}
+
 #[derive(Serialize)]
 struct OwnerDto<'a> {
     /// Null for what is nobody's: protected, by hand, not ours.
@@ -235,9 +246,15 @@ pub(crate) struct DayQuery {
     day: Last<String>,
 }
 
+impl DayQuery {
+    pub(super) fn day(&self) -> Result<Option<Day>, Invalid> {
+        self.day.day("day")
+    }
+}
+
 async fn day_of(state: &AppState, name: &AccountName, query: &DayQuery) -> Result<(Day, AccountDay), AppError> {
     settled(&state.store.book(), name)?;
-    let day = query.day.day("day")?.unwrap_or_else(|| Day::of(state.clock.now()));
+    let day = query.day()?.unwrap_or_else(|| Day::of(state.clock.now()));
     let known = state.desk.account_day(name, day).await?;
     Ok((day, known.ok_or_else(|| AppError::NothingReported(name.clone()))?))
 }

@@ -36,7 +36,7 @@ struct DriftAnswer<'a> {
 }
 
 #[derive(Serialize)]
-struct DriftLineDto {
+pub(super) struct DriftLineDto {
     code: String,
     name: String,
     target: Number<Volume>,
@@ -66,7 +66,7 @@ impl DriftPartDto {
 }
 
 impl DriftLineDto {
-    fn new(line: &DriftLine, zone: &Zone) -> Self {
+    pub(super) fn new(line: &DriftLine, zone: &Zone) -> Self {
         let code = spelled(&line.code);
         Self {
             name: line.name.as_deref().map_or_else(|| code.clone(), str::to_owned),

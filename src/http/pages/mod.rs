@@ -8,9 +8,11 @@ mod adjustment;
 mod assets;
 mod calendar;
 mod changes;
+mod channels;
 mod chart;
 mod compare;
 mod confirm;
+mod daily;
 mod error;
 mod form;
 mod format;
@@ -18,9 +20,10 @@ mod guard_entry;
 mod guards;
 mod history;
 mod holds;
+mod incidents;
 mod instrument;
 mod keys;
-mod links;
+pub(super) mod links;
 mod login;
 mod overlay_row;
 mod overview;
@@ -70,8 +73,13 @@ pub(super) fn routes() -> Routes {
         .route("/accounts/{name}/pause", get(account::to_page))
         .route("/accounts/{name}/release", get(account::to_page))
         .route("/calendar", get(calendar::page))
+        .route("/channels", get(channels::page))
+        .route("/channels/test", get(async || see_other("/channels")))
+        .route("/channels/delete", get(async || see_other("/channels")))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
+        .route("/incidents", get(incidents::page))
+        .route("/incidents/acknowledge", get(async || see_other("/incidents")))
         .route("/holds/discard", get(async || see_other("/holds")))
         .route("/strategies/{name}/settings", get(upkeep::page))
         .route("/strategies/{name}/schedule", get(upkeep::to_page))
@@ -88,8 +96,12 @@ pub(super) fn routes() -> Routes {
         .route("/strategies/{name}/sequence", post(upkeep::set_sequence))
         .route("/holds/approve", post(holds::approve))
         .route("/holds/discard", post(holds::discard))
+        .route("/incidents/acknowledge", post(incidents::acknowledge))
         .route("/adjustment", post(adjustment::edit))
         .route("/calendar", post(calendar::edit))
+        .route("/channels", post(channels::set))
+        .route("/channels/test", post(channels::test))
+        .route("/channels/delete", post(channels::delete))
         .route("/guards", post(guards::edit))
         .route("/pause", post(accounts::pause))
         .route("/accounts/{name}/settings", post(account_settings::edit))
@@ -106,6 +118,8 @@ pub(super) fn routes() -> Routes {
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
         .route("/compare", get(compare::page))
+        .route("/reports", get(daily::newest))
+        .route("/reports/{day}", get(daily::page))
         .route("/instruments/{code}", get(instrument::page))
         .route("/guards", get(guards::page));
     let exports = Routes::of(Room::Exports)

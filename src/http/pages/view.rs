@@ -2,6 +2,7 @@
 #![expect(clippy::unused_self, clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
 
 use std::borrow::Borrow;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -17,6 +18,7 @@ use super::super::cookies;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::incidents::Shown;
 use super::links::own_path;
 use super::texts::{CHINESE, ENGLISH, Texts};
 use super::{format, links, see_other};
@@ -27,6 +29,7 @@ use crate::domain::account::AccountName;
 use crate::domain::book::Book;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::{Amount, Volume};
+use crate::domain::incident::Standing;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settings;
@@ -46,6 +49,7 @@ pub(super) struct View {
     zone: Zone,
     /// How many pushes wait.
     waiting: usize,
+    standing: Arc<Standing>,
     /// Why and since when no poll is answered.
     pause: Option<Paused>,
 }
@@ -89,6 +93,7 @@ impl View {
             may_read: state.gate.reads() == Reads::Open,
             zone: state.zone.clone(),
             waiting: settings.holds().len(),
+            standing: state.incidents.standing(),
             pause: Paused::of(settings, None),
         }
     }
@@ -109,6 +114,18 @@ impl View {
     /// How many pushes wait, as far as who looks may know.
     pub(super) const fn waiting(&self) -> usize {
         if self.may_read { self.waiting } else { 0 }
+    }
+
+    /// The incidents that stand, the most urgent first, as far as who looks may know.
+    pub(super) fn incidents(&self) -> Vec<Shown> {
+        let mut standing: Vec<_> = self.standing.incidents().filter(|_| self.may_read).collect();
+        standing.sort_by_key(|one| (one.acknowledged.is_some(), Reverse(one.concern.kind().severity()), one.id));
+        standing.into_iter().map(|one| Shown::new(one, self)).collect()
+    }
+
+    /// How many of them nobody has acknowledged.
+    pub(super) fn unseen(&self) -> usize {
+        self.standing.incidents().filter(|one| self.may_read && one.acknowledged.is_none()).count()
     }
 
     /// The pause of everything.

@@ -1,0 +1,406 @@
+//! Incidents: the one place that looks at everything, at the book, at the terminals and what they report, at the door and
+//! at the machine, and says what somebody should be told of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+
+use super::drift_of;
+use super::terminals::Terminals;
+use crate::auth::refused::Refused;
+use crate::auth::rights::Operator;
+use crate::clock::Clock;
+use crate::domain::account::AccountName;
+use crate::domain::book::Book;
+use crate::domain::calendar::{Calendar, Day, Openness};
+use crate::domain::code::{Code, Instrument, Notation};
+use crate::domain::decimal::Volume;
+use crate::domain::drift::DriftLine;
+use crate::domain::incident::{Acknowledged, Concern, Found, Incident, IncidentId, Key, Kind, NAMED, Standing, Step};
+use crate::domain::moment::Moment;
+use crate::domain::report::{OrderStatus, Reason};
+use crate::domain::reported::{Reported, SILENT_AFTER};
+use crate::domain::revision::Topic;
+use crate::domain::settings::Settled;
+use crate::domain::state::State;
+use crate::domain::total::Selection;
+use crate::domain::watch::{Expected, Hearing, clock_behind};
+use crate::store::incidents::Which;
+use crate::store::{NotStored, Store, Unavailable};
+
+/// For how long what an account holds may differ from its target, where nobody said otherwise: trading time.
+pub const DRIFT_AFTER: Duration = Duration::from_mins(10);
+
+/// How many orders of an instrument the broker may reject in a day without a word, less one.
+const REJECTED: u64 = 3;
+
+/// How old the newest copy of the database may be: a day, and some time to make it.
+const COPY_AT_MOST: Duration = Duration::from_hours(26);
+
+/// How long before its end a certificate is told of.
+const CERTIFICATE_SOON: Duration = Duration::from_hours(14 * 24);
+
+/// Below which a disk is nearly full, and above which it is not any more: bytes. What lies between ends nothing.
+const DISK_LOW: u64 = 1 << 30;
+const DISK_WELL: u64 = DISK_LOW + DISK_LOW / 4;
+
+/// By how much the clock may differ from that of whoever reports.
+const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
+
+/// How many of a kind are told of: where there are more, it is no single one that is wrong.
+const MOST: usize = 100;
+
+/// What the server knows of the machine that it runs on, and of how it is set up.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// For how long what an account holds may differ from its target: trading time.
+    pub drift_after: Duration,
+    /// When the certificate expires; None without one.
+    pub certificate_ends: Option<Moment>,
+    /// What is free on the disk; None where that cannot be known now.
+    pub disk: Option<Disk>,
+    /// The last copy of the database; None where the server makes none.
+    pub backup: Option<Backup>,
+}
+
+/// What there is of a disk: bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// What may still be written.
+    pub free: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+/// How copies of the database go.
+#[derive(Debug, Clone, Default)]
+pub struct Backup {
+    /// When the last one was made; None when there is none.
+    pub made_at: Option<Moment>,
+    /// Why the last try failed, when it did.
+    pub error: Option<String>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { drift_after: DRIFT_AFTER, certificate_ends: None, disk: None, backup: None }
+    }
+}
+
+/// What stands, and who looks at it. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct Incidents {
+    store: Store,
+    clock: Clock,
+    terminals: Terminals,
+    refused: Refused,
+    /// What the clock had run when the server began.
+    began: Duration,
+    /// What stands as it is on the disk; None before it was read, and where it is not known what was written.
+    kept: Arc<Mutex<Option<Standing>>>,
+    /// The same, for all to see.
+    shown: Arc<ArcSwap<Standing>>,
+}
+
+impl Incidents {
+    /// Those of a store; nothing stands before the first look.
+    pub fn new(store: Store, clock: Clock, terminals: Terminals, refused: Refused) -> Self {
+        let began = clock.running();
+        Self { store, clock, terminals, refused, began, kept: Arc::default(), shown: Arc::default() }
+    }
+
+    /// What stands, as the last look found it.
+    pub fn standing(&self) -> Arc<Standing> {
+        self.shown.load_full()
+    }
+
+    /// Looks at everything, and keeps what is to be told together with the messages that tell it.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written: the next look finds the same again.
+    pub async fn look(&self, surroundings: Surroundings) -> Result<Vec<Step>, NotStored> {
+        let mut kept = self.kept.lock().await;
+        let mut standing = self.taken(&mut kept).await?;
+        let (book, now) = (self.store.book(), self.clock.now());
+        let found = self.find(Arc::clone(&book), surroundings, standing.clone(), now).await?;
+        let steps = standing.steps(&found, book.settings().calendar(), now);
+        if !steps.is_empty() {
+            self.store.keep_incidents(steps.clone()).await?;
+        }
+        for step in &steps {
+            let (id, kind, change): (_, _, &str) = (step.id.get(), step.concern.kind().as_str(), step.change.into());
+            tracing::info!(id, kind, change, "an incident");
+        }
+        standing.take(&steps, &found);
+        self.show(&mut kept, standing);
+        Ok(steps)
+    }
+
+    /// Incidents, the newest first, at most `limit`; those that stand as they are now, and not as they were told last.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list(&self, which: Which, limit: u32) -> Result<Vec<Incident>, Unavailable> {
+        let mut incidents = self.store.incidents(which, limit).await?;
+        let standing = self.standing();
+        for one in &mut incidents {
+            if let Some(now) = standing.get(&one.concern.key()).filter(|now| now.id == one.id) {
+                one.concern = now.concern.clone();
+            }
+        }
+        Ok(incidents)
+    }
+
+    /// Notes that the operator has seen an incident: it is not told again until it changes. False when it does not stand.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn acknowledge(&self, by: &Operator, id: IncidentId) -> Result<bool, NotStored> {
+        let mut kept = self.kept.lock().await;
+        let mut standing = self.taken(&mut kept).await?;
+        let by = Acknowledged { at: self.clock.now(), by: by.address().to_string() };
+        let is_noted = self.store.acknowledge(id, by.clone()).await? && standing.acknowledge(id, &by);
+        self.show(&mut kept, standing);
+        Ok(is_noted)
+    }
+
+    /// Takes what stands, from the disk where it is not known. Whoever takes it gives it back once it is kept.
+    async fn taken(&self, kept: &mut Option<Standing>) -> Result<Standing, Unavailable> {
+        match kept.take() {
+            Some(standing) => Ok(standing),
+            None => self.store.standing().await,
+        }
+    }
+
+    fn show(&self, kept: &mut Option<Standing>, standing: Standing) {
+        self.shown.store(Arc::new(standing.clone()));
+        *kept = Some(standing);
+    }
+
+    /// Looks on a thread that may be busy: targets are added up.
+    async fn find(
+        &self,
+        book: Arc<Book>,
+        surroundings: Surroundings,
+        standing: Standing,
+        now: Moment,
+    ) -> Result<Found, Unavailable> {
+        let (terminals, refused) = (self.terminals.clone(), self.refused.clone());
+        let (running, began) = (self.clock.running(), self.began);
+        let look = move || {
+            let calendar = book.settings().calendar();
+            let found = Found::default();
+            let look = Look { book: &book, calendar, surroundings, standing, terminals, running, began, now, found };
+            look.everything(&refused)
+        };
+        tokio::task::spawn_blocking(look).await.map_err(|error| Unavailable(error.to_string()))
+    }
+}
+
+/// One look.
+struct Look<'a> {
+    book: &'a Book,
+    calendar: &'a Calendar,
+    surroundings: Surroundings,
+    standing: Standing,
+    terminals: Terminals,
+    running: Duration,
+    began: Duration,
+    now: Moment,
+    found: Found,
+}
+
+/// Instruments as terminals spell them: the first few, and how many there are.
+fn named<'a>(codes: impl Iterator<Item = &'a Code>) -> (Vec<String>, usize) {
+    let all: Vec<String> = codes.map(|code| code.to(Notation::Qmt).to_string()).collect();
+    let count = all.len();
+    (all.into_iter().take(NAMED).collect(), count)
+}
+
+impl Look<'_> {
+    fn everything(mut self, refused: &Refused) -> Found {
+        self.schedules();
+        self.silence();
+        self.holds();
+        self.below_zero();
+        for (account, settled) in self.book.settings().accounts().take(MOST) {
+            self.terminal(account);
+            self.locks(account);
+            if let Some(reported) = self.book.reported(account) {
+                self.drift(settled, reported);
+                self.rejected(account, reported);
+            }
+        }
+        for (address, count) in refused.many(self.running) {
+            self.found.add(Concern::RefusedSignatures { address: address.to_string(), count });
+        }
+        self.machine();
+        self.found
+    }
+
+    fn stands(&self, key: &Key) -> bool {
+        self.standing.get(key).is_some()
+    }
+
+    /// Times that went by without a push. What was due before the schedule was settled was not due by it.
+    fn schedules(&mut self) {
+        let settings = self.book.settings();
+        let is_pushed = |state: State| matches!(state, State::Live | State::Frozen);
+        let expected = settings.schedules().filter(|(name, _)| is_pushed(settings.state(name)));
+        let late = expected.filter_map(|(name, schedule)| {
+            let met = self.book.strategy(name).and_then(|strategy| strategy.told.met);
+            let due = schedule.missed(met, self.book.last_push_at(name), self.calendar, self.now)?;
+            let settled_at = settings.settled_at(&Topic::Schedule(name.clone()))?;
+            (due > settled_at).then(|| Concern::StrategyLate { strategy: name.clone(), due })
+        });
+        let late: Vec<Concern> = late.take(MOST).collect();
+        late.into_iter().for_each(|one| self.found.add(one));
+    }
+
+    /// Strategies without a schedule that have not pushed since the last trading day.
+    fn silence(&mut self) {
+        let (settings, expected) = (self.book.settings(), Expected::at(self.calendar, self.now));
+        let unscheduled = self.book.strategies().filter(|one| settings.schedule(&one.name).is_none());
+        let expected_to = unscheduled.filter(|one| matches!(settings.state(&one.name), State::Live | State::Frozen));
+        for strategy in expected_to.filter(|one| expected.of(one) == Hearing::Silent).take(MOST) {
+            if let Some(since) = strategy.last_push_at {
+                self.found.add(Concern::StrategySilent { strategy: strategy.name.clone(), since });
+            }
+        }
+    }
+
+    fn holds(&mut self) {
+        for (strategy, hold) in self.book.settings().holds().take(MOST) {
+            let (strategy, reasons) = (strategy.clone(), hold.reasons.clone());
+            self.found.add(Concern::PushHeld { strategy, hold: hold.id, reasons });
+        }
+    }
+
+    fn below_zero(&mut self) {
+        let Ok(total) = self.book.total(&Selection::All) else { return };
+        let below = total.lines.iter().filter(|line| line.volume < Volume::default());
+        let (instruments, count) = named(below.map(|line| &line.code));
+        if count > 0 {
+            self.found.add(Concern::BelowZero { instruments, count });
+        }
+    }
+
+    /// Whether an account's terminal is there, and whether another is as well.
+    fn terminal(&mut self, account: &AccountName) {
+        if let Some(address) = self.terminals.contested(account, self.running) {
+            self.found.add(Concern::OtherTerminal { account: account.clone(), address: address.to_string() });
+        }
+        let reported = self.book.reported(account).map(|reported| reported.heard_at);
+        let heard = reported.max(self.terminals.heard_at(account));
+        // One that was never there is not missed.
+        let Some(since) = heard else { return };
+        let holds = self.terminals.holder(account, self.running).is_some();
+        if holds || self.now.since(since) <= SILENT_AFTER {
+            return;
+        }
+        let today = Day::of(self.now);
+        // It has not had the time to come back; or whether it should is not known.
+        let is_excused = self.running.saturating_sub(self.began) < SILENT_AFTER
+            || (self.calendar.openness(today) == Openness::Unknown && Day::of(since) != today);
+        if is_excused {
+            self.found.unseen.insert(Key::new(Kind::TerminalSilent, account));
+        } else {
+            self.found.add(Concern::TerminalSilent { account: account.clone(), since });
+        }
+    }
+
+    fn locks(&mut self, account: &AccountName) {
+        let locks = self.book.settings().locks(account).map(|(locks, _)| locks).unwrap_or_default();
+        let (instruments, count) = named(locks.iter().map(|lock| &lock.code));
+        if count > 0 {
+            self.found.add(Concern::Locked { account: account.clone(), instruments, count });
+        }
+    }
+
+    /// What an account holds and should not, or should and does not, for too long. Whether it does is known of accounts that
+    /// report; the target is added up only where a report has already said that something differs.
+    fn drift(&mut self, settled: &Settled, reported: &Reported) {
+        let key = Key::new(Kind::Drift, &settled.name);
+        let is_old = |since: Moment| self.calendar.have_traded_for(self.surroundings.drift_after, since, self.now);
+        if !reported.differs.values().any(|since| is_old(*since)) {
+            return;
+        }
+        let is_told = Kind::Drift.begins().count(self.calendar, self.now);
+        let drift = (is_told && !reported.is_silent(self.now)).then(|| drift_of(self.book, settled, self.now));
+        let Some(Ok(drift)) = drift else {
+            // What differed when it was last heard of may do so still.
+            self.found.unseen.insert(key);
+            return;
+        };
+        let is_wrong = |line: &&DriftLine| line.parts.iter().any(|part| !part.reason.is_expected());
+        let lines: Vec<&DriftLine> = drift.lines.iter().filter(|line| is_old(line.since)).filter(is_wrong).collect();
+        let (instruments, count) = named(lines.iter().map(|line| &line.code));
+        if let Some(since) = lines.iter().map(|line| line.since).min() {
+            self.found.add(Concern::Drift { account: settled.name.clone(), instruments, count, since });
+        }
+    }
+
+    /// What the broker rejects again and again today.
+    fn rejected(&mut self, account: &AccountName, reported: &Reported) {
+        if Day::of(reported.heard_at) != Day::of(self.now) {
+            return;
+        }
+        let mut counts: BTreeMap<Instrument, (&Code, u64)> = BTreeMap::new();
+        for order in reported.orders.iter().filter(|order| order.ours && order.status == OrderStatus::Rejected) {
+            counts.entry(order.code.instrument()).or_insert((&order.code, 0)).1 += 1;
+        }
+        for (instrument, (code, count)) in counts.into_iter().filter(|(_, (_, count))| *count >= REJECTED).take(MOST) {
+            let told = reported.waiting.iter().filter(|one| one.reason == Reason::Rejected);
+            let reason = told.filter(|one| one.code.instrument() == instrument).find_map(|one| one.text.clone());
+            self.found.add(Concern::OrdersRejected {
+                account: account.clone(),
+                instrument: code.to(Notation::Qmt).to_string(),
+                count,
+                reason: reason.map(String::from),
+            });
+        }
+    }
+
+    /// The machine, and the calendar.
+    fn machine(&mut self) {
+        let Surroundings { certificate_ends, disk, ref backup, .. } = self.surroundings;
+        let backup = backup.clone();
+        if let Some(expires_at) = certificate_ends.filter(|end| *end <= self.now.plus(CERTIFICATE_SOON)) {
+            self.found.add(Concern::Certificate { expires_at });
+        }
+        let disk_key = Key::new(Kind::Disk, "");
+        let enough = if self.stands(&disk_key) { DISK_WELL } else { DISK_LOW };
+        match disk {
+            None => drop(self.found.unseen.insert(disk_key)),
+            Some(Disk { free, total }) if free < enough => self.found.add(Concern::Disk { free, total }),
+            Some(_) => {}
+        }
+        if let Some(Backup { made_at, error }) = backup
+            && (error.is_some() || made_at.is_none_or(|at| self.now.since(at) > COPY_AT_MOST))
+        {
+            self.found.add(Concern::Backup { made_at, error });
+        }
+        if let Some(ahead) = self.clock_ahead() {
+            self.found.add(Concern::Clock { ahead });
+        }
+        if let Some(from) = self.calendar.unknown_soon(Day::of(self.now)) {
+            self.found.add(Concern::CalendarUnknown { from });
+        }
+    }
+
+    /// By how many microseconds the clock is ahead of what others say, where it is off: of the newest change, which it had
+    /// seen; or of every terminal that reports, for one of them alone may be wrong itself.
+    fn clock_ahead(&self) -> Option<i64> {
+        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        if let Some(behind) = clock_behind(self.book, self.now) {
+            return Some(-micros(behind));
+        }
+        let fresh = self.book.reports().filter(|(_, reported)| !reported.is_silent(self.now));
+        let ahead = fresh.map(|(_, one)| one.heard_at.as_micros().saturating_sub(one.at.as_micros()));
+        let least = ahead.min_by_key(|ahead| ahead.unsigned_abs())?;
+        (least.saturating_abs() > micros(CLOCK_TOLERANCE)).then_some(least)
+    }
+}

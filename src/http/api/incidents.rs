@@ -1,0 +1,155 @@
+//! Incidents: which stand, which are over, and that the operator has seen one.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::AppState;
+use super::super::error::{AppError, Invalid};
+use super::super::extract::{Last, OperatorRequest, PathText, Query};
+use super::super::incident_text::{incident_texts, meanwhile_texts, place};
+use super::super::reason_text::ReasonDto;
+use super::json;
+use crate::auth::rights::Reader;
+use crate::clock::Zone;
+use crate::domain::incident::{Concern, Incident, IncidentId};
+use crate::domain::moment::Moment;
+use crate::store::incidents::Which;
+
+/// How many are told where nobody says, and how many at most.
+const USUAL_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 1_000;
+
+/// Which incidents, and how many.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct IncidentsQuery {
+    open: Last<bool>,
+    kind: Last<String>,
+    limit: Last<u32>,
+    before: Last<i64>,
+}
+
+impl IncidentsQuery {
+    fn which(&self) -> Result<(Which, u32), Invalid> {
+        let kind = self.kind.0.as_deref().map(|kind| kind.parse().map_err(|_| Invalid::Query("kind".into())));
+        let limit = self.limit.0.unwrap_or(USUAL_LIMIT);
+        if limit == 0 {
+            return Err(Invalid::Query("limit".into()));
+        }
+        let before = self.before.0.map(IncidentId::new);
+        Ok((Which { is_open: self.open.0, kind: kind.transpose()?, before }, limit.min(MAX_LIMIT)))
+    }
+}
+
+#[derive(Serialize)]
+struct IncidentsAnswer<'a> {
+    incidents: Vec<IncidentDto<'a>>,
+    /// What `before` is to be for the ones that follow; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_before: Option<i64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct IncidentDto<'a> {
+    incident: i64,
+    kind: &'static str,
+    severity: &'static str,
+    account: Option<&'a str>,
+    strategy_name: Option<&'a str>,
+    details: Value,
+    began_at: String,
+    changed_at: String,
+    told_at: String,
+    ended_at: Option<String>,
+    acknowledged_at: Option<String>,
+    acknowledged_by: Option<&'a str>,
+    /// In Chinese and English: what is the matter, and what terminals do meanwhile.
+    text: String,
+    message: String,
+    meanwhile: [&'static str; 2],
+    /// The page on which something can be done about it.
+    page: String,
+}
+
+impl<'a> IncidentDto<'a> {
+    pub(super) fn new(incident: &'a Incident, zone: &Zone) -> Self {
+        let (concern, time) = (&incident.concern, |at: Moment| zone.rfc3339(at));
+        let (kind, (text, message)) = (concern.kind(), incident_texts(concern, zone));
+        let acknowledged = incident.acknowledged.as_ref();
+        Self {
+            incident: incident.id.get(),
+            kind: kind.as_str(),
+            severity: kind.severity().as_str(),
+            account: concern.account().map(|account| account.as_str()),
+            strategy_name: concern.strategy().map(|strategy| strategy.as_str()),
+            details: details(concern, zone),
+            began_at: time(incident.began_at),
+            changed_at: time(incident.changed_at),
+            told_at: time(incident.told_at),
+            ended_at: incident.ended_at.map(time),
+            acknowledged_at: acknowledged.map(|seen| time(seen.at)),
+            acknowledged_by: acknowledged.map(|seen| seen.by.as_str()),
+            text,
+            message,
+            meanwhile: meanwhile_texts(kind).into(),
+            page: place(concern),
+        }
+    }
+}
+
+/// What else was found, by kind.
+fn details(concern: &Concern, zone: &Zone) -> Value {
+    let time = |at: Moment| zone.rfc3339(at);
+    match concern {
+        Concern::StrategyLate { due, .. } => json!({"due": time(*due)}),
+        Concern::StrategySilent { since, .. } | Concern::TerminalSilent { since, .. } => json!({"since": time(*since)}),
+        Concern::Drift { instruments, count, since, .. } => {
+            json!({"instruments": instruments, "count": count, "since": time(*since)})
+        }
+        Concern::PushHeld { hold, reasons, .. } => {
+            json!({"hold": hold, "reasons": reasons.iter().map(ReasonDto::of_hold).collect::<Vec<_>>()})
+        }
+        Concern::Locked { instruments, count, .. } | Concern::BelowZero { instruments, count } => {
+            json!({"instruments": instruments, "count": count})
+        }
+        Concern::RefusedSignatures { address, count } => json!({"address": address, "count": count}),
+        Concern::OtherTerminal { address, .. } => json!({"address": address}),
+        Concern::OrdersRejected { instrument, count, reason, .. } => {
+            json!({"instrument": instrument, "count": count, "reason": reason})
+        }
+        Concern::Backup { made_at, error } => json!({"made_at": made_at.map(time), "error": error}),
+        Concern::Certificate { expires_at } => json!({"expires_at": time(*expires_at)}),
+        Concern::Disk { free, total } => json!({"free": free, "total": total}),
+        Concern::Clock { ahead } => json!({"ahead_us": ahead}),
+        Concern::CalendarUnknown { from } => json!({"from": from.to_string()}),
+    }
+}
+
+/// `GET /api/v1/incidents`
+pub(crate) async fn all(
+    State(state): State<AppState>,
+    _: Reader,
+    Query(query): Query<IncidentsQuery>,
+) -> Result<Response, AppError> {
+    let (which, limit) = query.which()?;
+    let incidents = state.incidents.list(which, limit).await?;
+    let more = u32::try_from(incidents.len()).is_ok_and(|count| count == limit);
+    let next_before = incidents.last().filter(|_| more).map(|last| last.id.get());
+    let incidents = incidents.iter().map(|one| IncidentDto::new(one, &state.zone)).collect();
+    Ok(json(&IncidentsAnswer { incidents, next_before }))
+}
+
+/// `POST /api/v1/incidents/{id}/acknowledge`
+pub(crate) async fn acknowledge(
+    State(state): State<AppState>,
+    PathText(id): PathText,
+    request: OperatorRequest,
+) -> Result<Response, AppError> {
+    let id = id.parse().map(IncidentId::new).map_err(|_| AppError::NotFound)?;
+    if !state.incidents.acknowledge(&request.operator, id).await? {
+        return Err(AppError::UnknownIncident(id));
+    }
+    Ok(json(&json!({"message": "已确认：不再重复提醒", "incident": id})))
+}

@@ -1,0 +1,418 @@
+//! Incidents: each kind begins, is told once, is grouped, changes and ends; an ordinary day raises none.
+
+use std::time::Duration;
+
+use jq2qmt::auth::rights::Reads;
+use jq2qmt::desk::incidents::{Backup, Disk, Surroundings};
+use jq2qmt::domain::moment::Moment;
+use jq2qmt::store::api_keys::Scope;
+use serde_json::{Value, json};
+
+use crate::app::{ALICE, App, MALLORY, PASSWORD, START, add_bound_key, add_key};
+
+const TARGET: &str = "/api/v1/accounts/main/target";
+
+/// Two strategies, an account over both of them, and its terminal.
+struct Desk {
+    app: App,
+    key: String,
+}
+
+fn wanted(code: &str, volume: i64) -> Value {
+    json!({"code": code, "volume": volume, "cost": 10.0})
+}
+
+fn holding(code: &str, volume: i64) -> Value {
+    json!({"code": code, "volume": volume, "sellable": volume, "cost": "10", "price": "11.5"})
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_mins(minutes)
+}
+
+fn rfc3339(at: Moment) -> String {
+    jiff::Timestamp::from_microsecond(at.as_micros()).unwrap().to_string()
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let app = App::start().await;
+        let settings = json!({"strategies": [{"name": "alpha"}, {"name": "beta"}]}).to_string();
+        let desk = Self { key: String::new(), app };
+        desk.push().await;
+        desk.app.operate("PUT", "/api/v1/accounts/main", &[], &settings).await.ok();
+        let key = add_bound_key(&desk.app, "qmt", "main").await;
+        Self { key, ..desk }
+    }
+
+    /// On the morning after, ten minutes after the opening, with everybody's word of the day.
+    async fn in_the_morning() -> Self {
+        let desk = Self::open().await;
+        desk.pass(Duration::from_hours(18) + minutes(50));
+        desk.push().await;
+        desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({})).await;
+        desk
+    }
+
+    fn pass(&self, span: Duration) {
+        self.app.clock.advance(span);
+    }
+
+    async fn push(&self) {
+        self.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1000), wanted("600000.SH", 500)])).await.ok();
+        self.app.push(&ALICE, "beta", json!([wanted("000001.SZ", 300)])).await.ok();
+    }
+
+    async fn report(&self, holdings: &[(&str, i64)], more: Value) {
+        let at = rfc3339(self.app.clock.now());
+        let holdings: Vec<Value> = holdings.iter().map(|(code, volume)| holding(code, *volume)).collect();
+        let mut report = json!({"at": at, "revision": 3, "cash": "12345.67", "holdings": holdings});
+        report.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let path = "/api/v1/accounts/main/report";
+        self.app.post(path, &[("x-api-key", &self.key)], report.to_string()).await.ok();
+    }
+
+    async fn look(&self) -> Vec<String> {
+        look(&self.app, Surroundings::default()).await
+    }
+}
+
+/// Looks, and says what is to be told.
+async fn look(app: &App, surroundings: Surroundings) -> Vec<String> {
+    let steps = app.state.incidents().look(surroundings).await.unwrap();
+    let told = steps.iter().map(|step| {
+        let change: &str = step.change.into();
+        format!("{change} {}", step.concern.kind().as_str())
+    });
+    told.collect()
+}
+
+/// What stands, as the API tells it.
+async fn open(app: &App) -> Value {
+    app.get("/api/v1/incidents?open=true").await.ok()["incidents"].clone()
+}
+
+#[tokio::test]
+async fn an_ordinary_day_raises_none() {
+    let desk = Desk::open().await;
+    for strategy in ["alpha", "beta"] {
+        let path = format!("/api/v1/strategies/{strategy}/schedule");
+        desk.app.operate("PUT", &path, &[], r#"{"by": ["09:35", "14:55"]}"#).await.ok();
+    }
+    desk.push().await;
+    // From ten to three on Monday to the same time on Wednesday; the terminal is off from close to opening.
+    for step in 0..48 * 12 {
+        let of_day = (14 * 60 + 50 + step * 5) % (24 * 60);
+        let at = |hour: u64, minute: u64| of_day == hour * 60 + minute;
+        if at(9, 30) || at(14, 50) {
+            desk.push().await;
+        }
+        if (9 * 60..=15 * 60).contains(&of_day) {
+            desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({})).await;
+        }
+        assert_eq!(desk.look().await, [""; 0], "{}", rfc3339(desk.app.clock.now()));
+        desk.pass(minutes(5));
+    }
+}
+
+#[tokio::test]
+async fn a_strategy_is_late_until_it_pushes() {
+    let desk = Desk::open().await;
+    desk.app.operate("PUT", "/api/v1/strategies/alpha/schedule", &[], r#"{"by": ["14:55"]}"#).await.ok();
+    assert_eq!(desk.look().await, [""; 0], "what was due on Friday was not due by this schedule");
+    desk.pass(minutes(6));
+    assert_eq!(desk.look().await, ["begun strategy_late"]);
+    assert_eq!(desk.look().await, [""; 0]);
+    let told = open(&desk.app).await;
+    assert_eq!(told[0]["details"]["due"], "2026-01-05T14:55:00.000000+08:00");
+    assert_eq!((&told[0]["strategy_name"], &told[0]["severity"]), (&json!("alpha"), &json!("warning")));
+    desk.pass(Duration::from_hours(24));
+    assert_eq!(desk.look().await, ["changed strategy_late"], "it is due again");
+    desk.push().await;
+    assert_eq!(desk.look().await, ["ended strategy_late"]);
+    assert_eq!(desk.look().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_strategy_that_is_silent_is_told_in_the_morning() {
+    let desk = Desk::open().await;
+    desk.pass(Duration::from_hours(40));
+    assert_eq!(desk.look().await, [""; 0], "it is the second morning, before the opening");
+    desk.pass(Duration::from_hours(3));
+    assert_eq!(desk.look().await, ["begun strategy_silent", "begun strategy_silent"]);
+    desk.app.operate("POST", "/api/v1/strategies/beta/state", &[], r#"{"state": "flat"}"#).await.ok();
+    assert_eq!(desk.look().await, ["ended strategy_silent"], "nobody expects a word of beta");
+    desk.push_alpha_and_see_it_end().await;
+}
+
+impl Desk {
+    async fn push_alpha_and_see_it_end(&self) {
+        self.app.push(&ALICE, "alpha", json!([])).await.ok();
+        assert_eq!(self.look().await, ["ended strategy_silent"]);
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_is_gone_is_told_while_the_exchanges_trade() {
+    let mut desk = Desk::in_the_morning().await;
+    desk.pass(Duration::from_secs(90));
+    assert_eq!(desk.look().await, [""; 0]);
+    desk.pass(Duration::from_secs(1));
+    assert_eq!(desk.look().await, ["begun terminal_silent"]);
+    desk.app.restart().await;
+    assert_eq!(desk.look().await, [""; 0], "it is known after a restart, and may just not have come back");
+    desk.pass(minutes(2));
+    assert_eq!(desk.look().await, [""; 0]);
+    desk.app.get_with(TARGET, &[("x-api-key", &desk.key)]).await.ok();
+    assert_eq!(desk.look().await, ["ended terminal_silent"], "it asks, though it does not report");
+    desk.pass(minutes(110));
+    assert_eq!(desk.look().await, [""; 0], "the lunch break");
+}
+
+#[tokio::test]
+async fn drift_is_told_once_for_an_account_after_ten_minutes_of_trading() {
+    let desk = Desk::in_the_morning().await;
+    desk.report(&[], json!({})).await;
+    // What is bought today is on its way; the locks that this makes are another matter.
+    desk.app.operate("DELETE", "/api/v1/accounts/main/locks", &[], "").await;
+    for _ in 0..9 {
+        desk.pass(minutes(1));
+        desk.report(&[], json!({})).await;
+        desk.app.operate("DELETE", "/api/v1/accounts/main/locks", &[], "").await;
+        assert_eq!(desk.look().await, [""; 0]);
+    }
+    desk.pass(minutes(1));
+    desk.report(&[], json!({})).await;
+    assert_eq!(desk.look().await, ["begun drift"]);
+    let told = open(&desk.app).await;
+    assert_eq!(told[0]["details"]["instruments"], json!(["000001.SZ", "600000.SH"]));
+    desk.report(&[("000001.SZ", 1300)], json!({})).await;
+    assert_eq!(desk.look().await, [""; 0], "it is less than was told");
+    desk.pass(minutes(3));
+    assert_eq!(desk.look().await, ["begun terminal_silent"], "the drift of who does not report is not known");
+    let all = [("000001.SZ", 1300), ("600000.SH", 500)];
+    desk.report(&all, json!({})).await;
+    let told = desk.look().await;
+    assert_eq!(told, ["ended terminal_silent", "ended drift", "begun locked"], "no trade explains what is held");
+}
+
+#[tokio::test]
+async fn what_waits_for_the_operator_is_told_until_it_is_decided() {
+    let desk = Desk::open().await;
+    desk.app.operate("POST", "/api/v1/strategies/alpha/state", &[], r#"{"state": "frozen"}"#).await.ok();
+    let push = async |volume: i64| {
+        let held = desk.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", volume)])).await.json();
+        held["hold"].as_i64().unwrap()
+    };
+    push(100).await;
+    assert_eq!(desk.look().await, ["begun push_held"]);
+    desk.pass(minutes(10));
+    let newer = push(200).await;
+    assert_eq!(desk.look().await, ["changed push_held"]);
+    let told = open(&desk.app).await;
+    assert_eq!(
+        (&told[0]["details"]["hold"], &told[0]["details"]["reasons"][0]["rule"]),
+        (&json!(newer), &json!("frozen"))
+    );
+    assert_eq!((&told[0]["page"], &told[0]["incident"]), (&json!("/holds"), &json!(1)));
+    desk.app.operate("POST", &format!("/api/v1/holds/{newer}/approve"), &[], "").await.ok();
+    assert_eq!(desk.look().await, ["ended push_held"]);
+}
+
+#[tokio::test]
+async fn locks_of_an_account_are_one_incident() {
+    let desk = Desk::in_the_morning().await;
+    let astray = [("000001.SZ", 1400), ("600000.SH", 600)];
+    for _ in 0..4 {
+        desk.report(&astray, json!({})).await;
+        desk.pass(minutes(1));
+    }
+    desk.report(&astray, json!({})).await;
+    assert_eq!(desk.look().await, ["begun locked"]);
+    assert_eq!(open(&desk.app).await[0]["details"]["count"], 2);
+    desk.app.operate("DELETE", "/api/v1/accounts/main/locks", &[], "").await.ok();
+    assert_eq!(desk.look().await, ["ended locked"]);
+}
+
+#[tokio::test]
+async fn totals_below_zero_are_one_incident_that_changes_with_another_instrument() {
+    let desk = Desk::open().await;
+    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("000001.SZ", -1400)])).await.ok();
+    assert_eq!(desk.look().await, ["begun below_zero"]);
+    desk.pass(minutes(10));
+    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("600000.SH", -600)])).await.ok();
+    assert_eq!(desk.look().await, ["changed below_zero"]);
+    desk.app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
+    assert_eq!(desk.look().await, ["ended below_zero"]);
+}
+
+#[tokio::test]
+async fn many_refused_signatures_from_one_address_are_told_and_a_few_are_not() {
+    let desk = Desk::open().await;
+    for n in 0..11 {
+        assert_eq!(desk.app.push(&MALLORY, "alpha", json!([])).await.status, 401);
+        assert_eq!(desk.look().await.is_empty(), n != 9, "{n}");
+    }
+    assert_eq!(open(&desk.app).await[0]["details"], json!({"address": "192.0.2.7", "count": 11}));
+    desk.pass(minutes(11));
+    assert_eq!(desk.look().await, ["ended refused_signatures"]);
+}
+
+#[tokio::test]
+async fn a_second_terminal_is_told_and_one_that_begins_anew_is_not() {
+    let desk = Desk::open().await;
+    let ask = async |name: &str| desk.app.get_with(TARGET, &[("x-terminal", name)]).await.status;
+    for _ in 0..7 {
+        assert_eq!((ask("one").await, ask("two").await).0, 200);
+        assert_eq!(desk.look().await, [""; 0]);
+        desk.pass(Duration::from_secs(10));
+    }
+    ask("one").await;
+    assert_eq!(ask("two").await, 409);
+    assert_eq!(desk.look().await, ["begun other_terminal"]);
+    for _ in 0..12 {
+        ask("one").await;
+        desk.pass(Duration::from_secs(10));
+    }
+    assert_eq!(desk.look().await, ["ended other_terminal"]);
+}
+
+#[tokio::test]
+async fn orders_that_are_rejected_again_and_again_are_told() {
+    let desk = Desk::in_the_morning().await;
+    let report = async |count: usize| {
+        let order = |n: usize| {
+            json!({"id": n.to_string(), "code": "600000.SH", "side": "buy", "volume": 100, "traded": 0, "price": "10",
+                   "status": "rejected", "ours": true})
+        };
+        let orders: Vec<Value> = (0..count).map(order).collect();
+        let waiting = json!([{"code": "600000.SH", "shares": 100, "reason": "rejected", "text": "废单：资金不足"}]);
+        let all = [("000001.SZ", 1300), ("600000.SH", 500)];
+        desk.report(&all, json!({"orders": orders, "waiting": waiting})).await;
+        desk.look().await
+    };
+    assert_eq!(report(2).await, [""; 0]);
+    assert_eq!(report(3).await, ["begun orders_rejected"]);
+    assert_eq!(open(&desk.app).await[0]["details"]["reason"], "废单：资金不足");
+    desk.pass(minutes(11));
+    assert_eq!(report(5).await, [""; 0]);
+    assert_eq!(report(6).await, ["changed orders_rejected"]);
+    desk.pass(Duration::from_hours(15));
+    assert_eq!(desk.look().await, ["ended orders_rejected"], "it is another day");
+}
+
+#[tokio::test]
+async fn the_machine_is_looked_at_as_well() {
+    let app = App::start().await;
+    let fine = || Surroundings {
+        certificate_ends: Some(START.plus(Duration::from_hours(24 * 365))),
+        disk: Some(Disk { free: 50 << 30, total: 100 << 30 }),
+        backup: Some(Backup { made_at: Some(START), error: None }),
+        ..Surroundings::default()
+    };
+    assert_eq!(look(&app, fine()).await, [""; 0]);
+    let full = |mebibytes: u64| Some(Disk { free: mebibytes << 20, total: 100 << 30 });
+    let failed = Some(Backup { made_at: Some(START), error: Some("no space".to_owned()) });
+    let certificate_ends = Some(START.plus(Duration::from_hours(24 * 14)));
+    let ill = Surroundings { certificate_ends, disk: full(1000), backup: failed, ..fine() };
+    assert_eq!(look(&app, ill.clone()).await, ["begun backup", "begun certificate", "begun disk"]);
+    assert_eq!(look(&app, ill.clone()).await, [""; 0]);
+    assert_eq!(look(&app, Surroundings { disk: full(1100), ..ill.clone() }).await, [""; 0], "it is hardly better");
+    assert_eq!(look(&app, Surroundings { disk: None, ..ill }).await, [""; 0], "nothing is known of it");
+    assert_eq!(look(&app, fine()).await, ["ended backup", "ended certificate", "ended disk"]);
+    app.clock.advance(Duration::from_hours(27));
+    assert_eq!(look(&app, fine()).await, ["begun backup"], "it is too old");
+}
+
+#[tokio::test]
+async fn a_clock_that_others_contradict_is_told() {
+    let desk = Desk::open().await;
+    let now = desk.app.clock.now();
+    desk.app.clock.set(now.minus(minutes(30)));
+    assert_eq!(desk.look().await, ["begun clock"]);
+    assert_eq!(open(&desk.app).await[0]["details"]["ahead_us"].as_i64().unwrap() / 1_000_000, -1_800);
+    desk.app.clock.set(now);
+    assert_eq!(desk.look().await, ["ended clock"]);
+    let at = rfc3339(now.minus(minutes(2)));
+    desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({"at": at})).await;
+    assert_eq!(desk.look().await, ["begun clock"]);
+    desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({})).await;
+    assert_eq!(desk.look().await, ["ended clock"]);
+}
+
+#[tokio::test]
+async fn a_calendar_that_ends_is_told_in_december() {
+    let app = App::start().await;
+    let at = |text: &str| Moment::from_micros(text.parse::<jiff::Timestamp>().unwrap().as_microsecond());
+    app.clock.set(at("2026-11-30T12:00:00+08:00"));
+    assert_eq!(look(&app, Surroundings::default()).await, [""; 0]);
+    app.clock.set(at("2026-12-01T00:00:00+08:00"));
+    assert_eq!(look(&app, Surroundings::default()).await, ["begun calendar_unknown"]);
+    let said = json!({"open": [], "closed": ["2027-01-01"], "known_through": "2027-12-31"}).to_string();
+    app.operate("PUT", "/api/v1/calendar", &[], &said).await.ok();
+    assert_eq!(look(&app, Surroundings::default()).await, ["ended calendar_unknown"]);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_is_not_told_again_and_what_is_over_cannot_be() {
+    let mut desk = Desk::open().await;
+    desk.app.operate("PUT", "/api/v1/strategies/alpha/schedule", &[], r#"{"by": ["14:55"]}"#).await.ok();
+    desk.pass(minutes(6));
+    assert_eq!(desk.look().await, ["begun strategy_late"]);
+    let path = "/api/v1/incidents/1/acknowledge";
+    assert_eq!(desk.app.post(path, &[], "{}").await.refusal().0, 401);
+    desk.app.operate("POST", path, &[], "").await.ok();
+    assert_eq!(open(&desk.app).await[0]["acknowledged_by"], "192.0.2.7");
+    desk.app.restart().await;
+    // The morning after, before it is due again.
+    desk.pass(Duration::from_hours(19));
+    assert_eq!(desk.look().await, [""; 0]);
+    assert_eq!(open(&desk.app).await[0]["acknowledged_by"], "192.0.2.7", "a restart does not forget it");
+    desk.push().await;
+    assert_eq!(desk.look().await, ["ended strategy_late"]);
+    assert_eq!(desk.app.operate("POST", path, &[], "").await.refusal(), (404, "unknown_incident".to_owned()));
+    let over = desk.app.get("/api/v1/incidents?open=false&kind=strategy_late&limit=1").await.ok();
+    assert_eq!((&over["incidents"][0]["incident"], &over["next_before"]), (&json!(1), &json!(1)));
+    assert_eq!(desk.app.get("/api/v1/incidents?before=1").await.ok(), json!({"incidents": []}));
+    for query in ["kind=nothing", "limit=0", "open=perhaps", "before=x"] {
+        assert_eq!(desk.app.get(&format!("/api/v1/incidents?{query}")).await.refusal().0, 400, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_read_is_told_of_no_incident() {
+    let app = App::start_with(Reads::Key).await;
+    app.edit("ADJUSTMENT_MAIN", json!([wanted("000001.SZ", -1)])).await.ok();
+    assert_eq!(look(&app, Surroundings::default()).await, ["begun below_zero"]);
+    assert_eq!(app.get("/api/v1/incidents").await.refusal().0, 401);
+    let key = add_key(&app, "reader", Scope::Read, &[]).await;
+    let told = app.get_with("/api/v1/incidents", &[("x-api-key", &key)]).await.ok();
+    assert_eq!(told["incidents"][0]["kind"], "below_zero");
+    let page = String::from_utf8(app.get("/login").await.bytes.to_vec()).unwrap();
+    assert!(!page.contains("(1)"), "{page}");
+}
+
+#[tokio::test]
+async fn the_pages_show_what_stands_and_the_title_says_how_much() {
+    let desk = Desk::open().await;
+    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("000001.SZ", -1400)])).await.ok();
+    assert_eq!(desk.look().await, ["begun below_zero"]);
+    let page = async |path: &str| {
+        let answer = desk.app.get_with(path, &[("accept-language", "en")]).await;
+        assert_eq!(answer.status, 200);
+        String::from_utf8(answer.bytes.to_vec()).unwrap()
+    };
+    let text = "the total of some instruments is below zero (1): 000001.SZ";
+    for path in ["/", "/incidents"] {
+        let page = page(path).await;
+        assert!(page.contains("<title>(1) ") && page.contains(text), "{page}");
+    }
+    assert!(page("/incidents").await.contains("Terminals take the target of these instruments for zero."));
+    desk.app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
+    assert_eq!(desk.look().await, ["ended below_zero"]);
+    let page = page("/incidents").await;
+    assert!(page.contains("<title>Incidents") && page.contains("Nothing stands.") && page.contains(text), "{page}");
+    let log_in = format!("password={PASSWORD}");
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+    assert_ne!(desk.app.post("/incidents/acknowledge", &headers, log_in).await.status, 303, "nobody is logged in");
+}
