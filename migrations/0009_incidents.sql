@@ -23,10 +23,11 @@ CREATE TABLE outbox (
     channel      TEXT    NOT NULL,
     incident     INTEGER, -- NULL for what is no incident: a report, a test
     body         TEXT    NOT NULL, -- JSON: what is to be said, without words
-    created_at   INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL, -- when it was to be sent first: a day later it is given up
     due_at       INTEGER NOT NULL, -- not before
     attempts     INTEGER NOT NULL,
-    error        TEXT, -- of the last attempt
+    failed_at    INTEGER, -- when the last attempt failed
+    error        TEXT, -- and why
     delivered_at INTEGER,
     given_up_at  INTEGER
 ) STRICT;

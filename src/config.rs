@@ -12,7 +12,8 @@ use serde::Deserialize;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
-use crate::desk::incidents::DRIFT_AFTER;
+use crate::domain::channel::Secrets;
+use crate::domain::incident::DRIFT_AFTER;
 use crate::store::api_keys::Scope;
 
 /// What can be said on the command line.
@@ -79,6 +80,9 @@ pub struct ServeOptions {
     /// Minutes of trading time after which an account that does not hold its target is an incident [default: 10]
     #[arg(long, value_name = "MINUTES", env = "JQ2QMT_DRIFT_AFTER")]
     drift_after: Option<u64>,
+    /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
+    #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
+    heartbeat: Option<Secrets>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -219,6 +223,7 @@ struct File {
     token_max_age: Option<u64>,
     #[serde(alias = "drift_after")]
     drift_after: Option<u64>,
+    heartbeat: Option<String>,
     demo: bool,
 }
 
@@ -266,6 +271,8 @@ pub struct Config {
     pub token_max_age: Duration,
     /// For how long an account may hold other than its target: trading time.
     pub drift_after: Duration,
+    /// Who is told every minute that the server is there.
+    pub heartbeat: Option<Secrets>,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -339,6 +346,7 @@ impl CommandLine {
             zone: said.zone(&file)?,
             token_max_age: said.token_max_age(&file)?,
             drift_after: said.drift_after(&file)?,
+            heartbeat: said.heartbeat(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,
@@ -393,6 +401,15 @@ impl Said<'_> {
             (Some(cert), Some(key)) => Ok(Some(Tls { cert, key })),
             (None, None) => Ok(None),
             _ => bail!("--tls-cert and --tls-key go together"),
+        }
+    }
+
+    fn heartbeat(&self, file: &File) -> anyhow::Result<Option<Secrets>> {
+        // The text is as good as a password: what is wrong with it is said without it.
+        let written = |text: &String| text.parse().context("heartbeat in the configuration file cannot be used");
+        match self.first(|options| options.heartbeat.clone()) {
+            None => file.heartbeat.as_ref().map(written).transpose(),
+            said => Ok(said),
         }
     }
 

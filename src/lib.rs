@@ -1,6 +1,6 @@
 //! jq2qmt keeps the target positions of quant strategies and tells the trading terminal their exact total.
 //!
-//! Data comes in at the top and goes down; nothing below knows what is above it: `http → desk → auth → store → ledger → domain`.
+//! Data comes in at the top and goes down; nothing below knows what is above it: `http → alert → desk → auth → store → ledger → domain`.
 //!
 //! * [`cli`]: the command line, a file for each command.
 //! * [`config`]: the only reader of flags, environment and configuration file.
@@ -9,12 +9,14 @@
 //! * [`clock`]: the only reader of the wall clock.
 //! * [`net`]: who is connected; bounds on connections and their time.
 //! * [`http`]: routes, extractors, answers.
+//! * [`alert`]: telling people; what a message says, how each robot wants it, and its way there.
 //! * [`desk`]: what people and programs do, once for API and pages.
 //! * [`auth`]: who is it, and may they.
 //! * [`store`]: the book on disk; one writer, one transaction for a batch, answers after COMMIT.
 //! * [`ledger`]: pure; what a change is, what decides about it, and what it appends to the chain.
 //! * [`domain`]: pure rules; instruments, exact numbers, positions, the book and its totals.
 
+pub mod alert;
 pub mod auth;
 pub mod cli;
 pub mod clock;

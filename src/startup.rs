@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::password::NewPassword;
+use crate::auth::reach::Reach;
 use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
@@ -23,7 +24,7 @@ use crate::lifecycle::Lifecycle;
 use crate::net::Bounds;
 use crate::net::tls::Certificate;
 use crate::store::Store;
-use crate::{demo, first_start, log, net};
+use crate::{alert, demo, first_start, log, net};
 
 /// How long requests in flight may take when the process ends because one of its tasks has.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -71,7 +72,7 @@ pub async fn serve(
     let new_key = if is_first { first_start::make_default_key(&config.places)? } else { None };
     let new_password = if is_first { first_password(&store, config.first_password.as_deref()).await? } else { None };
     let gate = Gate::new(&config.places.keys_dir, config.reads, config.token_max_age, clock.clone(), store.clone())?;
-    let gate = gate.reached(config.reach);
+    let gate = gate.reached(config.reach.clone());
     if gate.keyring().await.is_empty() {
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }
@@ -86,7 +87,11 @@ pub async fn serve(
     };
     let certificate = tls.clone();
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls.is_some(), lifecycle.health());
+    if let Some(address) = &config.heartbeat {
+        lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone()));
+    }
+    let tls_is_on = tls.is_some();
+    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls_is_on, lifecycle.health());
     let look = Look { data_dir: config.places.data_dir.clone(), drift_after: config.drift_after, certificate };
     lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), look));
     let stop = CancellationToken::new();
@@ -94,6 +99,8 @@ pub async fn serve(
     let serving = net::serve(listener, bounds, tls, app(state.clone()), stop.clone());
     let serving = lifecycle.task("the listener", serving);
     let base_url = url(scheme, reachable(address));
+    state.messenger().pages_at(pages_url(&config.reach, tls_is_on, address));
+    lifecycle.task("the messenger", state.messenger().clone().run());
     state.suggest(first_start::suggestion(&config.places, &base_url));
     let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
     let words = if config.demo { words + &demo::words(&base_url) } else { words };
@@ -155,6 +162,18 @@ async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> an
 
 fn url(scheme: &str, address: SocketAddr) -> String {
     format!("{scheme}://{address}")
+}
+
+/// Where people find the pages: under the public name, behind a proxy at its usual port.
+fn pages_url(reach: &Reach, is_tls: bool, address: SocketAddr) -> String {
+    let is_proxied = address.ip().is_loopback() || !reach.proxies.is_empty();
+    match (&reach.public_host, is_tls) {
+        (Some(host), _) if is_proxied => format!("https://{host}"),
+        (Some(host), true) => format!("https://{host}:{}", address.port()),
+        (Some(host), false) => format!("http://{host}:{}", address.port()),
+        (None, true) => url("https", reachable(address)),
+        (None, false) => url("http", reachable(address)),
+    }
 }
 
 /// An address at which this machine reaches the server: "everywhere" is no place to call.
@@ -269,7 +288,7 @@ async fn watch_incidents(incidents: Incidents, store: Store, look: Look) -> Resu
             _ = ticks.tick() => {}
             _ = published.changed() => {}
         }
-        if let Err(error) = incidents.look(look.surroundings().await, |_, _| Vec::new()).await {
+        if let Err(error) = incidents.look(look.surroundings().await).await {
             tracing::error!(%error, "incidents could not be looked for; the next look finds the same again");
         }
         // Many changes at once are looked at once.

@@ -1,5 +1,6 @@
 //! How the server is reached: under which names, through which proxies, and from which site's pages.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -37,6 +38,12 @@ impl FromStr for PublicHost {
         let name = text.trim_end_matches('.').to_ascii_lowercase();
         let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
         if is_name && !name.is_empty() && name.len() <= 253 { Ok(Self(name)) } else { Err(NoHost) }
+    }
+}
+
+impl fmt::Display for PublicHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

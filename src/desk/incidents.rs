@@ -19,7 +19,9 @@ use crate::domain::calendar::{Calendar, Day, Openness};
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::Volume;
 use crate::domain::drift::DriftLine;
-use crate::domain::incident::{Acknowledged, Concern, Found, Incident, IncidentId, Key, Kind, NAMED, Standing, Step};
+use crate::domain::incident::{
+    Acknowledged, Concern, DRIFT_AFTER, Found, Incident, IncidentId, Key, Kind, NAMED, Standing, Step,
+};
 use crate::domain::moment::Moment;
 use crate::domain::report::{OrderStatus, Reason};
 use crate::domain::reported::{Reported, SILENT_AFTER};
@@ -28,11 +30,8 @@ use crate::domain::settings::Settled;
 use crate::domain::state::State;
 use crate::domain::total::Selection;
 use crate::domain::watch::{Expected, Hearing, clock_behind};
-use crate::store::incidents::{Outgoing, Which};
+use crate::store::incidents::Which;
 use crate::store::{NotStored, Store, Unavailable};
-
-/// For how long what an account holds may differ from its target, where nobody said otherwise: trading time.
-pub const DRIFT_AFTER: Duration = Duration::from_mins(10);
 
 /// How many orders of an instrument the broker may reject in a day without a word, less one.
 const REJECTED: u64 = 3;
@@ -117,23 +116,18 @@ impl Incidents {
         self.shown.load_full()
     }
 
-    /// Looks at everything, and keeps what is to be told together with the messages that tell it.
+    /// Looks at everything, and keeps what is to be told, in the transaction that queues it for the channels.
     ///
     /// # Errors
     /// When the store cannot be read or written: the next look finds the same again.
-    pub async fn look(
-        &self,
-        surroundings: Surroundings,
-        messages: impl FnOnce(&Book, &[Step]) -> Vec<Outgoing>,
-    ) -> Result<Vec<Step>, NotStored> {
+    pub async fn look(&self, surroundings: Surroundings) -> Result<Vec<Step>, NotStored> {
         let mut kept = self.kept.lock().await;
         let mut standing = self.taken(&mut kept).await?;
         let (book, now) = (self.store.book(), self.clock.now());
         let found = self.find(Arc::clone(&book), surroundings, standing.clone(), now).await?;
         let steps = standing.steps(&found, book.settings().calendar(), now);
         if !steps.is_empty() {
-            let messages = messages(&book, &steps);
-            self.store.keep_incidents(steps.clone(), messages).await?;
+            self.store.keep_incidents(steps.clone()).await?;
         }
         for step in &steps {
             let (id, kind, change): (_, _, &str) = (step.id.get(), step.concern.kind().as_str(), step.change.into());
@@ -333,8 +327,8 @@ impl Look<'_> {
         if !reported.differs.values().any(|since| is_old(*since)) {
             return;
         }
-        let is_told = Kind::Drift.begins().count(self.calendar, self.now);
-        let drift = (is_told && !reported.is_silent(self.now)).then(|| drift_of(self.book, settled, self.now));
+        let counts = Kind::Drift.begins().count(self.calendar, self.now);
+        let drift = (counts && !reported.is_silent(self.now)).then(|| drift_of(self.book, settled, self.now));
         let Some(Ok(drift)) = drift else {
             // What differed when it was last heard of may do so still.
             self.found.unseen.insert(key);

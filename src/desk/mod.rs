@@ -4,6 +4,7 @@
 mod accounts;
 mod attribution;
 mod calendar;
+mod channels;
 mod closes;
 mod conflicts;
 mod credentials;
@@ -18,6 +19,7 @@ pub mod terminals;
 
 pub use self::accounts::{AccountPreview, Order, Supposed};
 pub use self::attribution::{AccountDay, is_of};
+pub use self::channels::ChannelWish;
 use self::closes::Closes;
 pub use self::closes::Costs;
 pub use self::conflicts::{Conflicts, conflicts};
@@ -25,6 +27,7 @@ pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
 pub use self::reports::{Drift, drift_of};
 pub use self::states::StateWish;
+use crate::domain::channel::ChannelError;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::Rejected;
@@ -57,6 +60,9 @@ pub enum NotDone {
     /// An API key of that name is in use.
     #[error("there is a key of that name already")]
     KeyNameTaken,
+    /// A channel cannot be so.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
     /// A fault of the machine.
     #[error("{0}")]
     Fault(String),

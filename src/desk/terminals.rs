@@ -145,6 +145,11 @@ impl Terminals {
         (lasts && running.saturating_sub(contest.last) < STILL_ASKING).then_some(contest.address)
     }
 
+    /// When any terminal was last heard of; None when none has been since the server began.
+    pub fn last_heard_at(&self) -> Option<Moment> {
+        self.locked().values().map(|seat| seat.holder.heard_at).max()
+    }
+
     /// Frees an account, because the operator says so; false when nobody held it.
     pub fn release(&self, account: &AccountName) -> bool {
         self.locked().remove(account).is_some()

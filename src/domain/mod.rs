@@ -6,6 +6,7 @@ pub mod board;
 pub mod book;
 pub mod calendar;
 pub mod changes;
+pub mod channel;
 pub mod code;
 pub mod conflict;
 pub mod decimal;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use super::account::AccountName;
+use super::channel::ChannelName;
 use super::strategy::StrategyName;
 
 /// A stored change's number; grows over the whole server. 0 lies before the first change.
@@ -80,7 +81,7 @@ pub enum RevisionKind {
     Flat,
     /// The operator set back the last sequence that was accepted.
     Sequence,
-    /// The operator settled something: an account, a guard, a state, a schedule, a pause, the calendar.
+    /// The operator settled something: an account, a guard, a state, a schedule, a pause, the calendar, a channel.
     Set,
     /// The operator took back what was settled.
     Withdraw,
@@ -208,9 +209,14 @@ impl Subject {
             Self::Strategy(name) | Self::Document(Topic::State(name) | Topic::Hold(name) | Topic::Schedule(name)) => {
                 Some(name)
             }
-            Self::Document(Topic::Account(_) | Topic::Pause(_) | Topic::Guards | Topic::Locks(_) | Topic::Calendar) => {
-                None
-            }
+            Self::Document(
+                Topic::Account(_)
+                | Topic::Pause(_)
+                | Topic::Guards
+                | Topic::Locks(_)
+                | Topic::Calendar
+                | Topic::Channel(_),
+            ) => None,
         }
     }
 }
@@ -235,6 +241,8 @@ pub enum Topic {
     Locks(AccountName),
     /// On which days the exchanges trade.
     Calendar,
+    /// Over which way somebody is told of incidents.
+    Channel(ChannelName),
 }
 
 /// Why a document's kind and name are not understood.
@@ -264,6 +272,7 @@ impl Topic {
             "guards" if name.is_empty() => Ok(Self::Guards),
             "locks" => account().map(Self::Locks),
             "calendar" if name.is_empty() => Ok(Self::Calendar),
+            "channel" => ChannelName::parse(name).map(Self::Channel).map_err(|_| unknown()),
             _ => Err(unknown()),
         }
     }
@@ -279,6 +288,7 @@ impl Topic {
             Self::Guards => "guards",
             Self::Locks(_) => "locks",
             Self::Calendar => "calendar",
+            Self::Channel(_) => "channel",
         }
     }
 
@@ -287,6 +297,7 @@ impl Topic {
         match self {
             Self::State(strategy) | Self::Hold(strategy) | Self::Schedule(strategy) => strategy.as_str(),
             Self::Account(account) | Self::Pause(Some(account)) | Self::Locks(account) => account.as_str(),
+            Self::Channel(channel) => channel.as_str(),
             Self::Pause(None) | Self::Guards | Self::Calendar => "",
         }
     }
@@ -339,6 +350,7 @@ mod tests {
             Topic::Guards,
             Topic::Locks(main),
             Topic::Calendar,
+            Topic::Channel(ChannelName::parse("desk").unwrap()),
         ] {
             assert_eq!(Topic::parse(topic.kind(), topic.name()), Ok(topic));
         }

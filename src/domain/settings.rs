@@ -1,4 +1,4 @@
-//! What the operator has settled around the lists: states, guards, schedules, accounts, pauses, the calendar; and the pushes
+//! What the operator has settled around the lists: states, guards, schedules, accounts, pauses, the calendar, channels; and the pushes
 //! that wait.
 //!
 //! The maps are persistent, as the book's are: a clone costs nothing and shares what did not change.
@@ -10,6 +10,7 @@ use imbl::OrdMap;
 use super::account::{Account, AccountName};
 use super::book::Mark;
 use super::calendar::Calendar;
+use super::channel::{Channel, ChannelName};
 use super::code::Code;
 use super::guard::Guards;
 use super::hold::Hold;
@@ -65,6 +66,8 @@ pub enum Setting {
     Locks(Vec<Lock>),
     /// On which days the exchanges trade.
     Calendar(Calendar),
+    /// Over which way somebody is told of incidents; None when that is over.
+    Channel(Option<Channel>),
 }
 
 /// All that is settled.
@@ -81,6 +84,7 @@ pub struct Settings {
     guards: Option<Arc<Guards>>,
     locks: OrdMap<AccountName, Arc<(Vec<Lock>, Mark)>>,
     calendar: Arc<Calendar>,
+    channels: OrdMap<ChannelName, Arc<Channel>>,
     marks: OrdMap<Topic, Mark>,
     newest: Option<Mark>,
 }
@@ -93,7 +97,10 @@ impl Settings {
 
     /// Settles something. The mark is that of the revision that says so.
     pub fn settle(&mut self, topic: Topic, setting: Setting, mark: Mark) {
-        let is_there = !matches!(setting, Setting::Hold(None) | Setting::Schedule(None) | Setting::NoAccount(_));
+        let is_there = !matches!(
+            setting,
+            Setting::Hold(None) | Setting::Schedule(None) | Setting::NoAccount(_) | Setting::Channel(None)
+        );
         match (&topic, setting) {
             (Topic::State(name), Setting::State(standing)) => {
                 self.standings.insert(name.clone(), Arc::new((standing, mark)));
@@ -126,6 +133,10 @@ impl Settings {
                 self.locks.insert(account.clone(), Arc::new((locks, mark)));
             }
             (Topic::Calendar, Setting::Calendar(calendar)) => self.calendar = Arc::new(calendar),
+            (Topic::Channel(name), Setting::Channel(Some(channel))) => {
+                self.channels.insert(name.clone(), Arc::new(channel));
+            }
+            (Topic::Channel(name), _) => drop(self.channels.remove(name)),
             // A reader of documents gives each topic a setting of its own.
             (
                 Topic::State(_)
@@ -235,6 +246,16 @@ impl Settings {
     /// On which days the exchanges trade, as far as that is known.
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// Every channel, by name.
+    pub fn channels(&self) -> impl ExactSizeIterator<Item = (&ChannelName, &Arc<Channel>)> + Clone {
+        self.channels.iter()
+    }
+
+    /// The channel of that name.
+    pub fn channel(&self, name: &ChannelName) -> Option<&Arc<Channel>> {
+        self.channels.get(name)
     }
 
     /// What is looked at before a push counts.

@@ -15,6 +15,7 @@ use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::desk::NotDone;
 use crate::domain::account::AccountName;
+use crate::domain::channel::{ChannelError, ChannelName};
 use crate::domain::code::Code;
 use crate::domain::decimal::DecimalError;
 use crate::domain::incident::IncidentId;
@@ -74,6 +75,10 @@ pub enum Invalid {
     DecidedAt,
     /// The account's name cannot be taken.
     AccountName(NameError),
+    /// The channel's name cannot be taken.
+    ChannelName(NameError),
+    /// The channel cannot be so.
+    Channel(ChannelError),
     /// A terminal's name cannot be taken.
     Terminal,
     /// A report cannot be taken.
@@ -104,6 +109,12 @@ pub enum AppError {
     UnknownStrategy(UnknownStrategy),
     /// There is no such account.
     UnknownAccount(AccountName),
+    /// There is no such channel.
+    UnknownChannel(ChannelName),
+    /// A channel did not take a message; why.
+    ChannelRefused(String),
+    /// Nobody was heard of for as long as this, or ever.
+    NobodyHeard(Option<Duration>),
     /// No terminal has reported for the account yet.
     NothingReported(AccountName),
     /// Nothing is known of what these strategies want.
@@ -182,6 +193,7 @@ impl From<NotDone> for AppError {
             NotDone::UnknownRevision(revision) => Self::UnknownRevision(revision),
             NotDone::NothingToRestore { strategy, revision } => Self::NothingToRestore { strategy, revision },
             NotDone::KeyNameTaken => Self::KeyNameTaken,
+            NotDone::Channel(error) => Self::Invalid(Invalid::Channel(error)),
             NotDone::Fault(cause) => {
                 tracing::error!(cause, "answered 500");
                 Self::Internal

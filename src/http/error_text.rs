@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use super::error::{AppError, Fault, Invalid, whole_seconds};
 use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
+use crate::domain::channel::{ChannelError, SecretsError};
 use crate::domain::code::CodeError;
 use crate::domain::decimal::DecimalError;
 use crate::domain::position::{Breach, Field, MAX_POSITIONS};
@@ -89,6 +90,12 @@ impl Invalid {
                 format!("账户名称无效: {}", name_error_zh(*error)),
                 format!("the account's name {error}"),
             ),
+            Self::ChannelName(error) => bad(
+                "invalid_channel_name",
+                format!("渠道名称无效: {}", name_error_zh(*error)),
+                format!("the channel's name {error}"),
+            ),
+            Self::Channel(error) => bad("invalid_channel", channel_error_zh(error), error.to_string()),
             Self::Terminal => bad(
                 "invalid_terminal",
                 "X-Terminal 无效: 1 到 100 个 ASCII 字符",
@@ -156,6 +163,7 @@ impl AppError {
                 format!("账户 {name} 还没有终端上报"),
                 format!("no terminal has reported for account {:?} yet", name.as_str()),
             ),
+            Self::UnknownChannel(_) | Self::ChannelRefused(_) | Self::NobodyHeard(_) => self.text_for_watchers(),
             Self::UnknownRevision(revision) => missing(
                 "unknown_revision",
                 format!("版本不存在: {revision}"),
@@ -223,6 +231,35 @@ impl AppError {
 }
 
 impl AppError {
+    /// What keeps people from being told, or is told to whoever watches.
+    fn text_for_watchers(&self) -> Text {
+        use StatusCode as S;
+        match self {
+            Self::UnknownChannel(name) => missing(
+                "unknown_channel",
+                format!("通知渠道不存在: {name}"),
+                format!("there is no channel {:?}", name.as_str()),
+            ),
+            Self::ChannelRefused(error) => Text::new(
+                S::BAD_GATEWAY,
+                "channel_refused",
+                format!("渠道没有收下消息: {error}"),
+                format!("the channel did not take the message: {error}"),
+            ),
+            Self::NobodyHeard(age) => {
+                let (chinese, english) = match age {
+                    Some(age) => {
+                        (format!("最近一次是 {} 秒前", age.as_secs()), format!("the last was {} s ago", age.as_secs()))
+                    }
+                    None => ("从未有过".to_owned(), "there was none".to_owned()),
+                };
+                let english = format!("nobody was heard of in time: {english}");
+                Text::new(S::SERVICE_UNAVAILABLE, "nobody_heard", format!("太久没有收到消息: {chinese}"), english)
+            }
+            other => other.text(),
+        }
+    }
+
     /// What keeps a terminal from its account's target.
     fn text_for_terminals(&self) -> Text {
         match self {
@@ -298,6 +335,25 @@ fn later(code: &'static str, chinese: &'static str, english: impl Into<Cow<'stat
 /// What is not there.
 fn missing(code: &'static str, chinese: impl Into<Cow<'static, str>>, english: impl Into<Cow<'static, str>>) -> Text {
     Text::new(StatusCode::NOT_FOUND, code, chinese, english)
+}
+
+fn channel_error_zh(error: &ChannelError) -> &'static str {
+    match error {
+        ChannelError::Secrets(SecretsError::Url) => "url 无效: 请填写完整地址，例如 https://example.com/path",
+        ChannelError::Secrets(SecretsError::MailUrl) => {
+            "url 无效: 请填写 smtps://主机 或 smtp://主机，端口不同时加上 :端口"
+        }
+        ChannelError::Secrets(SecretsError::MailAddress) => "邮件需要 from 和 to: 例如 me@example.com",
+        ChannelError::Secrets(SecretsError::NoMail) => "from、to 和 username 只用于邮件",
+        ChannelError::Secrets(SecretsError::Secret) => "secret 无效: 1 到 2000 个字符，不能有控制字符",
+        ChannelError::Secrets(SecretsError::Unsigned) => "webhook 需要 secret: 消息用它签名",
+        ChannelError::Quiet => "免打扰的开始和结束不能相同",
+        ChannelError::ToItself => "escalate.to 必须是另一个渠道",
+        ChannelError::ToNobody => "escalate.to 指向的渠道不存在",
+        ChannelError::After => "escalate.after 必须是 1 到 1440 分钟",
+        ChannelError::Needed => "另有渠道在无人确认时转到这一个，请先修改那一个",
+        ChannelError::NoAddress => "缺少 url: 新渠道，或换了类型的渠道，需要地址",
+    }
 }
 
 fn name_error_zh(error: NameError) -> &'static str {

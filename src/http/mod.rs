@@ -13,7 +13,6 @@ mod door;
 pub mod error;
 mod error_text;
 mod extract;
-mod incident_text;
 mod live;
 mod making;
 mod pages;
@@ -38,6 +37,7 @@ use self::capacity::{Capacity, Room, in_room};
 use self::error::AppError;
 use self::making::Workshop;
 use self::targets::Targets;
+use crate::alert::Messenger;
 use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
@@ -64,6 +64,7 @@ pub struct AppState(Arc<Shared>);
 pub struct Shared {
     store: Store,
     desk: Desk,
+    messenger: Messenger,
     gate: Gate,
     clock: Clock,
     zone: Zone,
@@ -97,6 +98,7 @@ impl AppState {
         let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), refused);
         Self(Arc::new(Shared {
             desk: Desk::new(&store),
+            messenger: Messenger::new(store.clone(), clock.clone(), zone.clone()),
             store,
             gate,
             clock,
@@ -133,6 +135,11 @@ impl AppState {
     /// What the overview suggests to try as long as nobody has pushed: a command.
     pub fn suggest(&self, push: String) {
         let _ = self.first_push.set(push);
+    }
+
+    /// Who tells people of incidents.
+    pub fn messenger(&self) -> &Messenger {
+        &self.messenger
     }
 
     /// Ends what would otherwise never end: the connections of those who listen.
@@ -180,6 +187,9 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/pause", post(api::states::pause))
         .route("/api/v1/guards", put(api::guards::set))
         .route("/api/v1/calendar", put(api::calendar::set))
+        .route("/api/v1/channels", get(api::channels::all))
+        .route("/api/v1/channels/{name}", put(api::channels::set).delete(api::channels::remove))
+        .route("/api/v1/channels/{name}/test", post(api::channels::test))
         .route("/api/v1/guards/trial", post(api::guards::trial))
         .route("/api/v1/holds/{id}/approve", post(api::holds::approve))
         .route("/api/v1/holds/{id}/discard", post(api::holds::discard))
@@ -220,13 +230,16 @@ fn routes(state: &AppState) -> Router<AppState> {
         .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))
         .route("/api/v1/internal/password/info", get(api::password::info));
+    let readiness = Router::new()
+        .route("/readyz", get(api::health::readyz))
+        .route("/api/v1/heartbeat", get(api::heartbeat::heartbeat));
     in_room(Room::Polls, state, polls)
         .merge(in_room(Room::Pushes, state, pushes))
         .merge(in_room(Room::Operators, state, operators))
         .merge(in_room(Room::History, state, history))
         .merge(in_room(Room::Pages, state, pages))
         .merge(in_room(Room::Health, state, Router::new().route("/healthz", get(api::health::healthz))))
-        .merge(in_room(Room::Readiness, state, Router::new().route("/readyz", get(api::health::readyz))))
+        .merge(in_room(Room::Readiness, state, readiness))
 }
 
 /// Routes with what stands around all of them.

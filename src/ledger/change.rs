@@ -2,6 +2,7 @@
 
 use crate::domain::account::{Account, AccountName};
 use crate::domain::calendar::Calendar;
+use crate::domain::channel::{Channel, ChannelName, Secrets};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::guard::{Finding, Guards};
@@ -133,6 +134,8 @@ pub enum Document {
     Released(AccountName, Option<Code>),
     /// On which days the exchanges trade.
     Calendar(Calendar),
+    /// Over which way somebody is told of incidents, and what of it is kept apart from the history.
+    Channel(ChannelName, Option<(Channel, Secrets)>),
 }
 
 impl Document {
@@ -145,17 +148,21 @@ impl Document {
             Self::Schedule(strategy, _) => Topic::Schedule(strategy.clone()),
             Self::Released(account, _) => Topic::Locks(account.clone()),
             Self::Calendar(_) => Topic::Calendar,
+            Self::Channel(name, _) => Topic::Channel(name.clone()),
         }
     }
 
     /// How the history calls it when it is written.
     pub(super) const fn revision_kind(&self) -> RevisionKind {
         match self {
-            Self::Account(_, None) | Self::Schedule(_, None) => RevisionKind::Withdraw,
+            Self::Account(_, None) | Self::Schedule(_, None) | Self::Channel(_, None) => RevisionKind::Withdraw,
             Self::Released(..) => RevisionKind::Release,
-            Self::Account(..) | Self::Guards(_) | Self::Pause(..) | Self::Schedule(..) | Self::Calendar(_) => {
-                RevisionKind::Set
-            }
+            Self::Account(..)
+            | Self::Guards(_)
+            | Self::Pause(..)
+            | Self::Schedule(..)
+            | Self::Calendar(_)
+            | Self::Channel(..) => RevisionKind::Set,
         }
     }
 }

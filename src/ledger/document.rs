@@ -69,6 +69,7 @@ impl DocumentState {
             Topic::Guards => read(body).and_then(|guards| present(guards).map(Setting::Guards)),
             Topic::Locks(_) => read(body).map(|locks| Setting::Locks(locks.unwrap_or_default())),
             Topic::Calendar => read(body).and_then(|calendar| present(calendar).map(Setting::Calendar)),
+            Topic::Channel(_) => read(body).map(Setting::Channel),
         };
         understood.map_err(|error| error.to_string())
     }

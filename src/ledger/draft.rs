@@ -7,6 +7,7 @@ use super::chain::{Entry, Record};
 use super::{Aside, Change, Deed, DocumentState, FiledStep, Ledger, Receipt, Rejected, StrategyState, UsedToken};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
+use crate::domain::channel::{ChannelName, Secrets};
 use crate::domain::fingerprint::Fingerprint;
 use crate::domain::guard::Previous;
 use crate::domain::moment::Moment;
@@ -30,6 +31,8 @@ pub struct Appended {
     pub documents: BTreeMap<i64, Arc<DocumentState>>,
     /// What terminals reported, in its order.
     pub reports: Vec<FiledStep>,
+    /// What of channels is kept apart from the history, in its order; None where nothing is any more.
+    pub secrets: Vec<(ChannelName, Option<Secrets>)>,
 }
 
 /// Who does something, and how the history calls it.

@@ -35,6 +35,9 @@ impl Draft {
             self.forget_met(strategy);
         }
         let written = self.write(topic, body, Origin { kind, actor, address, note: None });
+        if let Document::Channel(name, channel) = document {
+            self.appended.secrets.push((name, channel.map(|(_, secrets)| secrets)));
+        }
         Ok(Receipt::plain(written.unwrap_or(current), written.is_some(), count))
     }
 
@@ -68,6 +71,7 @@ impl Draft {
                 let rest = self.locked_without(account, code.as_ref())?;
                 (Some(write(&rest)), rest.len())
             }
+            Document::Channel(_, channel) => (channel.as_ref().map(|(channel, _)| write(channel)), 0),
             Document::Calendar(calendar) => (Some(write(calendar)), calendar.open().len() + calendar.closed().len()),
         })
     }

@@ -6,19 +6,6 @@ use super::{Errand, Store};
 use crate::domain::incident::{Acknowledged, Incident, IncidentId, Kind, Standing, Step};
 use crate::domain::moment::Moment;
 
-/// A message that waits to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Over which channel.
-    pub channel: String,
-    /// About which incident; None for what is about none.
-    pub incident: Option<IncidentId>,
-    /// What is to be said, without words: JSON.
-    pub body: String,
-    /// Not before then.
-    pub due_at: Moment,
-}
-
 /// Which incidents are looked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Which {
@@ -31,12 +18,12 @@ pub struct Which {
 }
 
 impl Store {
-    /// Keeps what becomes of incidents, and in the same transaction what is to be said of it.
+    /// Keeps what becomes of incidents, and in the same transaction what is to be told of it over which channel.
     ///
     /// # Errors
     /// When the store cannot write, or the disk failed in between.
-    pub async fn keep_incidents(&self, steps: Vec<Step>, messages: Vec<Outgoing>) -> Result<(), NotStored> {
-        self.run(Errand::Incidents { steps, messages }).await.map(|_| ())
+    pub async fn keep_incidents(&self, steps: Vec<Step>) -> Result<(), NotStored> {
+        self.run(Errand::Incidents(steps)).await.map(|_| ())
     }
 
     /// Notes that the operator has seen an incident; false when none of that number stands.

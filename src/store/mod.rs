@@ -6,6 +6,7 @@
 pub mod api_keys;
 pub mod attributed;
 mod beside;
+pub mod channels;
 pub mod chronicle;
 mod error;
 mod historians;
@@ -31,15 +32,16 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::api_keys::{ApiKey, NewApiKey};
 pub use self::beside::Beside;
+use self::channels::Settled;
 pub use self::error::{NotStored, OpenError, Unavailable};
 use self::historians::Historians;
-use self::incidents::Outgoing;
 use self::operator::Operator;
 use self::sessions::Session;
 pub use self::writer::Writer;
 use self::writer::{Command, Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
+use crate::domain::channel::ChannelName;
 use crate::domain::incident::{Acknowledged, IncidentId, Step};
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
@@ -82,8 +84,12 @@ pub(crate) enum Errand {
     AddKey(NewApiKey),
     /// Revokes the API key of that name.
     RevokeKey(String),
-    /// Keeps what becomes of incidents, and what is to be said of it.
-    Incidents { steps: Vec<Step>, messages: Vec<Outgoing> },
+    /// Notes what became of attempts to tell something.
+    Settle(Settled),
+    /// Notes a test of a channel, and why it failed, if it did.
+    NoteTest(ChannelName, Option<String>),
+    /// Keeps what becomes of incidents, and what is to be told of it over which channel.
+    Incidents(Vec<Step>),
     /// Notes that the operator has seen an incident.
     Acknowledge(IncidentId, Acknowledged),
 }

@@ -14,12 +14,14 @@ use super::error::{NotStored, OpenError, Unavailable};
 use super::historians::Historians;
 use super::lineage;
 use super::presence::Presence;
-use super::sqlite::{self, api_keys, batch, incidents, operator, sessions, upkeep, used_tokens};
+use super::sqlite::{self, api_keys, batch, incidents, operator, outbox, sessions, upkeep, used_tokens};
 use super::witness::{Witness, Witnessed};
 use super::{Errand, Stored};
 use crate::clock::Clock;
 use crate::domain::book::Book;
+use crate::domain::channel::{Due, due};
 use crate::domain::moment::Moment;
+use crate::domain::settings::Settings;
 use crate::ledger::chain::{Entry, Head};
 use crate::ledger::{Appended, Change, Draft, Filed, Filing, Ledger, Put, Receipt, Rejected, UsedToken};
 
@@ -290,7 +292,7 @@ impl Writer {
         let outcomes = work.changes.into_iter().map(|wish| wish.put_to(&mut draft)).collect();
         let filed = work.reports.into_iter().map(|filing| draft.report(filing)).collect();
         let (mut ledger, appended, unspent) = draft.finish();
-        let ran = work.rest.write(&mut self.connection, now).await?;
+        let ran = work.rest.write(&mut self.connection, ledger.book.settings(), now).await?;
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY || now < self.last_sweep;
         if sweep {
             self.sweep(&mut ledger, now).await?;
@@ -537,7 +539,12 @@ impl Answers {
 
 impl Rest {
     /// Writes it all, and says of each errand whether there was anything to do.
-    async fn write(self, connection: &mut SqliteConnection, now: Moment) -> Result<Vec<bool>, sqlx::Error> {
+    async fn write(
+        self,
+        connection: &mut SqliteConnection,
+        settings: &Settings,
+        now: Moment,
+    ) -> Result<Vec<bool>, sqlx::Error> {
         for (id, at) in self.key_uses {
             api_keys::note_use(&mut *connection, id, at).await?;
         }
@@ -546,7 +553,7 @@ impl Rest {
         }
         let mut ran = Vec::with_capacity(self.errands.len());
         for errand in self.errands {
-            ran.push(errand.run(connection, now).await?);
+            ran.push(errand.run(connection, settings, now).await?);
         }
         if self.probe {
             upkeep::probe(connection, now).await?;
@@ -556,7 +563,12 @@ impl Rest {
 }
 
 impl Errand {
-    async fn run(self, connection: &mut SqliteConnection, now: Moment) -> Result<bool, sqlx::Error> {
+    async fn run(
+        self,
+        connection: &mut SqliteConnection,
+        settings: &Settings,
+        now: Moment,
+    ) -> Result<bool, sqlx::Error> {
         match self {
             Self::SetPassword(hash) => operator::set(connection, &hash, now).await.map(|()| true),
             Self::OpenSession { digest, useless_before } => {
@@ -565,8 +577,16 @@ impl Errand {
             Self::CloseSession(digest) => sessions::close(connection, &digest).await,
             Self::AddKey(key) => api_keys::add(connection, &key, now).await,
             Self::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
-            Self::Incidents { steps, messages } => {
-                incidents::write(connection, &steps, &messages, now).await.map(|()| true)
+            Self::Settle(settled) => outbox::settle(connection, &settled, now).await.map(|()| true),
+            Self::NoteTest(channel, error) => {
+                outbox::note_test(connection, &channel, error.as_deref(), now).await.map(|()| true)
+            }
+            Self::Incidents(steps) => {
+                incidents::write(connection, &steps).await?;
+                // By the channels as this batch leaves them.
+                let channels = settings.channels().map(|(name, channel)| (name, &**channel));
+                let due: Vec<Due> = steps.iter().flat_map(|step| due(channels.clone(), step)).collect();
+                outbox::add(connection, &due, now).await.map(|()| true)
             }
             Self::Acknowledge(id, by) => incidents::acknowledge(connection, id, &by).await,
         }

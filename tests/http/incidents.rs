@@ -79,7 +79,7 @@ impl Desk {
 
 /// Looks, and says what is to be told.
 async fn look(app: &App, surroundings: Surroundings) -> Vec<String> {
-    let steps = app.state.incidents().look(surroundings, |_, _| Vec::new()).await.unwrap();
+    let steps = app.state.incidents().look(surroundings).await.unwrap();
     let told = steps.iter().map(|step| {
         let change: &str = step.change.into();
         format!("{change} {}", step.concern.kind().as_str())
@@ -402,12 +402,12 @@ async fn the_pages_show_what_stands_and_the_title_says_how_much() {
         assert_eq!(answer.status, 200);
         String::from_utf8(answer.bytes.to_vec()).unwrap()
     };
-    let text = "the total of some instruments is below zero (1): 000001.SZ";
+    let text = "The merged total is below zero: 1";
     for path in ["/", "/incidents"] {
         let page = page(path).await;
         assert!(page.contains("<title>(1) ") && page.contains(text), "{page}");
     }
-    assert!(page("/incidents").await.contains("Terminals take the target of these instruments for zero."));
+    assert!(page("/incidents").await.contains("Terminals take it as zero"));
     desk.app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
     assert_eq!(desk.look().await, ["ended below_zero"]);
     let page = page("/incidents").await;

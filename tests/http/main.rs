@@ -7,6 +7,7 @@ mod answers;
 mod app;
 mod attribution;
 mod calendar;
+mod channels;
 mod clients;
 mod conflicts;
 mod connections;

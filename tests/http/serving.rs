@@ -30,6 +30,7 @@ async fn a_task_that_ends_takes_the_server_with_it() {
         token_max_age: Duration::from_mins(5),
         drift_after: Duration::from_mins(10),
         new: false,
+        heartbeat: None,
         demo: false,
         first_password: Some(PASSWORD.to_owned()),
     };

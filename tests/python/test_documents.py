@@ -10,7 +10,21 @@ import sys
 from conftest import BINARY, PASSWORD, ROOT, clean_environment
 
 #: The rooms of the source, from the top down: each may use those below it.
-ROOMS = ["main", "cli", "startup", "first_start", "demo", "http", "desk", "net", "config", "auth", "store", "ledger"]
+ROOMS = [
+    "main",
+    "cli",
+    "startup",
+    "first_start",
+    "demo",
+    "http",
+    "alert",
+    "desk",
+    "net",
+    "config",
+    "auth",
+    "store",
+    "ledger",
+]
 ROOMS += ["lifecycle", "log", "clock", "domain"]
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -56,7 +70,7 @@ def test_api_usage_works_as_printed(server):
     # What is printed as an answer looks as the real ones do.
     refused = server.push("alpha", [{"code": "X", "volume": 1, "cost": 1}, {"code": "Y", "volume": -1, "cost": 1}])
     real = [shape(answer) for answer in [*json_in(done.stdout), refused.json()]]
-    assert len(answers) == 8 and [answer for answer in answers if shape(answer) not in real] == []
+    assert len(answers) == 9 and [answer for answer in answers if shape(answer) not in real] == []
     assert server.total()["positions"] == [
         {"code": "000001.XSHE", "name": "平安银行", "total_volume": 1500, "avg_cost": 12.7},
         {"code": "600000.XSHG", "name": "浦发银行", "total_volume": 500, "avg_cost": 9.02},

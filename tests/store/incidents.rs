@@ -2,9 +2,12 @@
 
 use jq2qmt::domain::account::AccountName;
 use jq2qmt::domain::calendar::Calendar;
+use jq2qmt::domain::channel::{Channel, ChannelKind, ChannelName, Secrets, Terms};
 use jq2qmt::domain::incident::{Acknowledged, Concern, Found, Incident, IncidentId, Kind, Step};
 use jq2qmt::domain::moment::Moment;
-use jq2qmt::store::incidents::{Outgoing, Which};
+use jq2qmt::domain::revision::Actor;
+use jq2qmt::ledger::{Document, Put};
+use jq2qmt::store::incidents::Which;
 use jq2qmt::store::{NotStored, Store};
 use sqlx::Row as _;
 
@@ -19,18 +22,23 @@ fn at(minutes: u64) -> Moment {
     START.plus(std::time::Duration::from_mins(minutes))
 }
 
-/// Looks, by what is on the disk, and keeps what is to be told, with a message about each.
+/// Looks, by what is on the disk, and keeps what is to be told.
 async fn look(store: &Store, concerns: impl IntoIterator<Item = Concern>, minutes: u64) -> Vec<Step> {
     let mut found = Found::default();
     concerns.into_iter().for_each(|one| found.add(one));
     let steps = store.standing().await.unwrap().steps(&found, &Calendar::default(), at(minutes));
-    store.keep_incidents(steps.clone(), steps.iter().map(|step| message(step.id)).collect()).await.unwrap();
+    store.keep_incidents(steps.clone()).await.unwrap();
     steps
 }
 
-fn message(incident: IncidentId) -> Outgoing {
-    let (channel, body) = ("phone".to_owned(), "{}".to_owned());
-    Outgoing { channel, incident: Some(incident), body, due_at: START }
+/// Has everything told over a channel.
+async fn tell(store: &Store) {
+    let name = ChannelName::parse("phone").unwrap();
+    let secrets: Secrets = serde_json::from_str(r#"{"url": "https://example.com/x"}"#).unwrap();
+    let (address, credential) = (secrets.masked(), "0".to_owned());
+    let channel = Channel { kind: ChannelKind::Wecom, address, credential, terms: Terms::default() };
+    let document = Document::Channel(name, Some((channel, secrets)));
+    store.settle(Put { document, actor: Actor::Operator, address: None, expected_revision: None }).await.unwrap();
 }
 
 fn numbers(incidents: &[Incident]) -> Vec<(i64, bool)> {
@@ -42,6 +50,7 @@ async fn what_was_told_is_known_after_a_restart_and_what_is_to_be_said_of_it_as_
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let store = open(&path).await;
+    tell(&store).await;
     assert_eq!(
         look(&store, [locked(1), Concern::CalendarUnknown { from: "2027-01-01".parse().unwrap() }], 0).await.len(),
         2
@@ -84,10 +93,11 @@ async fn an_incident_and_what_is_to_be_said_of_it_are_kept_together_or_not_at_al
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let store = open(&path).await;
+    tell(&store).await;
     let steps = look(&store, [locked(1)], 0).await;
     // There stands one already.
     let again = Step { id: IncidentId::new(7), ..steps[0].clone() };
-    let kept = store.keep_incidents(vec![again], vec![message(IncidentId::new(7))]).await;
+    let kept = store.keep_incidents(vec![again]).await;
     assert!(matches!(kept, Err(NotStored::Unavailable(_))), "{kept:?}");
     store.close().await;
     let said = sqlx::query("SELECT incident FROM outbox").fetch_all(&mut raw(&path).await).await.unwrap();

@@ -53,7 +53,7 @@ pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, Ap
 }
 
 /// A server without one of its tasks must not look alive for the moment that it still is.
-fn all_at_work(state: &AppState) -> Result<(), AppError> {
+pub(super) fn all_at_work(state: &AppState) -> Result<(), AppError> {
     match state.health.ended() {
         None => Ok(()),
         Some(ended) => Err(AppError::Failing(ended.task)),

@@ -317,6 +317,7 @@ impl Entry {
                 Topic::Guards => t.topic_guards,
                 Topic::Locks(_) => t.topic_locks,
                 Topic::Calendar => t.topic_calendar,
+                Topic::Channel(_) => t.topic_channel,
             }),
         }
     }
@@ -333,6 +334,7 @@ impl Entry {
             Topic::Pause(None) => "/accounts".to_owned(),
             Topic::Guards => "/guards".to_owned(),
             Topic::Calendar => "/calendar".to_owned(),
+            Topic::Channel(_) => "/channels".to_owned(),
         })
     }
 

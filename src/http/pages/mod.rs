@@ -8,6 +8,7 @@ mod adjustment;
 mod assets;
 mod calendar;
 mod changes;
+mod channels;
 mod chart;
 mod compare;
 mod confirm;
@@ -22,7 +23,7 @@ mod holds;
 mod incidents;
 mod instrument;
 mod keys;
-pub(super) mod links;
+mod links;
 mod login;
 mod overlay_row;
 mod overview;
@@ -74,6 +75,9 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/accounts/{name}/pause", get(account::to_page))
         .route("/accounts/{name}/release", get(account::to_page))
         .route("/calendar", get(calendar::page))
+        .route("/channels", get(channels::page))
+        .route("/channels/test", get(async || see_other("/channels")))
+        .route("/channels/delete", get(async || see_other("/channels")))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
         .route("/incidents", get(incidents::page))
@@ -97,6 +101,9 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/incidents/acknowledge", post(incidents::acknowledge))
         .route("/adjustment", post(adjustment::edit))
         .route("/calendar", post(calendar::edit))
+        .route("/channels", post(channels::set))
+        .route("/channels/test", post(channels::test))
+        .route("/channels/delete", post(channels::delete))
         .route("/guards", post(guards::edit))
         .route("/pause", post(accounts::pause))
         .route("/accounts/{name}/settings", post(account_settings::edit))

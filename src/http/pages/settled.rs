@@ -113,6 +113,15 @@ fn word(member: &str, t: &Texts) -> Option<&'static str> {
         "open" => t.days_open,
         "closed" => t.days_closed,
         "known_through" => t.known_through,
+        "kind" => t.channel_kind,
+        "address" => t.channel_address,
+        "credential" => t.channel_credential,
+        "incidents" => t.channel_incidents,
+        "accounts" => t.channel_accounts,
+        "severity" => t.channel_severity,
+        "quiet" => t.quiet_hours,
+        "language" => t.channel_language,
+        "escalate" => t.escalation,
         _ => return None,
     })
 }
@@ -134,6 +143,10 @@ fn readable(member: &str, value: Option<&Value>, t: &Texts) -> String {
             .map(|(name, cost)| format!("{} {}", cost_word(name, t), plain(cost)))
             .collect::<Vec<_>>()
             .join(t.comma),
+        ("quiet", Some(hours @ Value::Object(_))) => format!("{} – {}", plain(&hours["from"]), plain(&hours["to"])),
+        ("escalate", Some(next @ Value::Object(_))) => {
+            format!("{} · {} {}", plain(&next["to"]), plain(&next["after"]), t.escalate_after)
+        }
         (_, Some(Value::Object(rules))) => {
             rules.iter().map(|(name, rule)| rule_words(name, rule, t)).collect::<Vec<_>>().join(t.comma)
         }
@@ -232,6 +245,15 @@ mod tests {
                 &ENGLISH
             ),
             ["wanted before: – → 000001.SZ", "Strategies: alpha × 1 → alpha × 0.5"]
+        );
+        let channel = r#"{"kind":"mail","quiet":{"from":"22:00","to":"08:00"},"escalate":{"to":"boss","after":10}}"#;
+        assert_eq!(
+            read(None, Some(channel), &ENGLISH),
+            [
+                "When nobody acknowledges, tell: – → boss · 10 minutes later",
+                "Kind: – → mail",
+                "Quiet hours (Shanghai; alarms come through): – → 22:00 – 08:00"
+            ]
         );
         let guards = r#"[{"strategies":"a*","rules":{"grows":{"over":3,"then":"hold"}}}]"#;
         assert_eq!(

@@ -99,6 +99,9 @@ sentences! {
     no_account_then(at: &str): "{at} 时还没有该账户：没有目标可以对比。", "There was no such account at {at}: no target to compare.";
     incomplete_then(at: &str, names: &str): "{at} 时目标不完整，终端得不到目标，因此不对比。这些策略从未推送或已删除：{names}", "At {at} the target was incomplete and terminals were told none, so nothing is compared. These strategies had never pushed or were closed: {names}";
 
+    channel_tested(name: &str): "测试消息已由渠道 {name} 收下：请看它是否到了您那里。", "Channel {name} took the test message: see whether it has reached you.";
+    channel_refused(name: &str, error: &str): "渠道 {name} 没有收下测试消息：{error}", "Channel {name} did not take the test message: {error}";
+
     saved_as(revision: Revision): "已保存，版本 {revision}", "Saved as revision {revision}";
 }
 
@@ -212,6 +215,7 @@ texts! {
     topic_guards: "检查规则", "guards";
     topic_locks: "锁定", "locks";
     topic_calendar: "交易日历", "calendar";
+    topic_channel: "通知渠道", "channel";
     operator: "操作员", "operator";
     api_key: "API 密钥", "API key";
     client: "客户端", "client";
@@ -318,6 +322,7 @@ texts! {
     no_incidents: "没有未结事件。", "Nothing stands.";
     incidents_over: "已结束", "Over";
     no_incidents_over: "还没有已结束的事件。", "Nothing has been, and is over.";
+    meanwhile: "终端在此期间：", "Terminals meanwhile: ";
     acknowledge: "确认", "Acknowledge";
     acknowledged: "已确认", "acknowledged";
     look_at_it: "去处理", "Look at it";
@@ -411,6 +416,62 @@ texts! {
     days_too_many: "最多可填写 1000 天", "no more than 1000 days can be said";
     known_through_lead: "到这一天为止的全部休市日都已填写：其余工作日都是交易日。留空则以内置数据为准。", "All closures up to this day have been entered: every other weekday is a trading day. Empty: as far as the data reach.";
     all_paused: "全部查询已暂停：终端得不到目标，不会交易。推送照常接收。", "Everything is paused: terminals are told no target and do not trade. Pushes are still taken.";
+
+    channels: "通知渠道", "Channels";
+    channels_lead: "发生异常时通过这些渠道告知：企业微信、钉钉、飞书、Bark、PushPlus、Server酱、邮件或自己的地址。地址和密钥只写不读。", "Over these channels people are told when something is wrong: WeCom, DingTalk, Feishu, Bark, PushPlus, ServerChan, mail, or an address of your own. Addresses and secrets are written here and never shown.";
+    no_channels: "还没有通知渠道：发生异常时没有人会被告知。", "There are no channels: nobody is told when something is wrong.";
+    channel_kind: "类型", "Kind";
+    channel_address: "地址（隐去密钥）", "Address (without its secret)";
+    channel_credential: "地址与密钥的标记", "Mark of address and secret";
+    last_delivered: "最近送达", "Last delivered";
+    last_failed: "最近失败", "Last failed";
+    channel_waiting: "等待发送", "Waiting";
+    channel_test: "测试", "Test";
+    remove_channel: "删除", "Remove";
+    new_channel: "新渠道", "New channel";
+    change_channel: "修改渠道", "Change channel";
+    secrets_stay: "地址和密钥留空则保持不变；填写新地址时请同时填写密钥。", "Address and secret stay as they are where nothing is typed; with a new address, type its secret as well.";
+    channel_moved: "您编辑期间，他人已修改该渠道，尚未保存。", "Somebody changed this channel meanwhile; nothing was saved.";
+    channel_terms_bad: "有内容无法识别：请检查异常类型、账户、免打扰时间和分钟数", "something cannot be understood: look at the incidents, accounts, quiet hours and minutes";
+    channel_url: "完整地址", "Whole address";
+    channel_url_hint: "机器人给出的完整地址；邮件为 smtps://主机。", "The whole address as the robot gives it; for mail smtps://HOST.";
+    channel_secret: "密钥", "Secret";
+    channel_secret_hint: "钉钉、飞书的加签密钥，PushPlus 的 token，邮件的密码，webhook 的签名密钥；其他类型不填。", "What signs (DingTalk, Feishu, webhook), PushPlus's token, or the password of mail; nothing for the others.";
+    channel_wecom: "企业微信", "WeCom";
+    channel_dingtalk: "钉钉", "DingTalk";
+    channel_feishu: "飞书", "Feishu";
+    channel_serverchan: "Server酱", "ServerChan";
+    channel_mail: "邮件", "Mail";
+    mail_from: "发件人", "From";
+    mail_to: "收件人（可多个，用逗号分隔）", "To (commas between more)";
+    mail_username: "登录名（默认与发件人相同）", "User name (the sender where nothing is typed)";
+    channel_incidents: "告知哪些异常", "Incidents that it tells of";
+    all_incidents: "全部", "all";
+    channel_severity: "最低级别", "From which severity on";
+    channel_accounts: "仅限账户（每行一个；空为全部）", "Only these accounts (one a line; empty for all)";
+    quiet_hours: "免打扰（上海时间；警报除外）", "Quiet hours (Shanghai; alarms come through)";
+    quiet_to: "到", "until";
+    channel_language: "语言", "Language";
+    escalation: "无人确认时转到", "When nobody acknowledges, tell";
+    escalate_after: "分钟后", "minutes later";
+    severity_notice: "提示", "notice";
+    severity_warning: "警告", "warning";
+    severity_alarm: "警报", "alarm";
+    incident_strategy_late: "策略没有按时推送", "strategy late";
+    incident_strategy_silent: "策略没有推送", "strategy silent";
+    incident_terminal_silent: "终端没有消息", "terminal silent";
+    incident_drift: "持仓与目标不一致", "drift";
+    incident_push_held: "推送等待批准", "push waits";
+    incident_locked: "持仓有不明变动", "unexplained change";
+    incident_below_zero: "合并持仓为负", "total below zero";
+    incident_refused_signatures: "签名被拒绝", "refused signatures";
+    incident_other_terminal: "另一个终端", "other terminal";
+    incident_orders_rejected: "委托被拒", "orders rejected";
+    incident_backup: "备份", "backup";
+    incident_certificate: "证书到期", "certificate";
+    incident_disk: "磁盘将满", "disk";
+    incident_clock: "时钟偏差", "clock";
+    incident_calendar_unknown: "日历未知", "calendar unknown";
 
     then_warn: "提醒", "warn";
     then_hold: "等待批准", "hold";

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{
-    attributed, attribution_events, documents, fills, holding_changes, item_blocks, kept_lists, past_instruments,
-    reports, revisions, strategies, used_tokens,
+    attributed, attribution_events, channel_secrets, documents, fills, holding_changes, item_blocks, kept_lists,
+    past_instruments, reports, revisions, strategies, used_tokens,
 };
 use crate::domain::moment::Moment;
 use crate::ledger::{Appended, FiledStep, UsedToken};
@@ -85,6 +85,9 @@ pub(in crate::store) async fn commit(
         fills::append(connection, &appended.reports).await?;
         attributed::write(connection, &appended.reports).await?;
         attribution_events::append(connection, &appended.reports).await?;
+    }
+    for (channel, secrets) in &appended.secrets {
+        channel_secrets::keep(connection, channel, secrets.as_ref()).await?;
     }
     let mut bytes = Bytes::default();
     let strategies = strategies::rows(appended.strategies.values(), &mut bytes);

@@ -1,28 +1,20 @@
-//! The tables `incidents` and `outbox`: what somebody should be told of, and what is to be said of it.
+//! The table `incidents`: what somebody should be told of.
 
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::json;
 use crate::domain::incident::{Acknowledged, Change, Concern, Incident, IncidentId, Standing, Step};
 use crate::domain::moment::Moment;
-use crate::store::incidents::{Outgoing, Which};
+use crate::store::incidents::Which;
 
-/// Writes what becomes of incidents, and what is to be said of it.
-pub(in crate::store) async fn write(
-    connection: &mut SqliteConnection,
-    steps: &[Step],
-    messages: &[Outgoing],
-    now: Moment,
-) -> Result<(), sqlx::Error> {
+/// Writes what becomes of incidents.
+pub(in crate::store) async fn write(connection: &mut SqliteConnection, steps: &[Step]) -> Result<(), sqlx::Error> {
     for step in steps {
         match step.change {
             Change::Begun => begin(&mut *connection, step).await?,
             Change::Changed | Change::Again => tell(&mut *connection, step).await?,
             Change::Ended => end(&mut *connection, step).await?,
         }
-    }
-    for message in messages {
-        enqueue(&mut *connection, message, now).await?;
     }
     Ok(())
 }
@@ -65,21 +57,6 @@ async fn end(connection: &mut SqliteConnection, step: &Step) -> Result<(), sqlx:
     sqlx::query!("UPDATE incidents SET finding = ?1, told_at = ?2, ended_at = ?2 WHERE id = ?3", finding, at, id)
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-async fn enqueue(connection: &mut SqliteConnection, message: &Outgoing, now: Moment) -> Result<(), sqlx::Error> {
-    let (incident, now, due_at) = (message.incident.map(IncidentId::get), now.as_micros(), message.due_at.as_micros());
-    sqlx::query!(
-        "INSERT INTO outbox (channel, incident, body, created_at, due_at, attempts) VALUES (?, ?, ?, ?, ?, 0)",
-        message.channel,
-        incident,
-        message.body,
-        now,
-        due_at
-    )
-    .execute(connection)
-    .await?;
     Ok(())
 }
 

@@ -1,0 +1,243 @@
+//! The messenger: takes what is due out of the outbox, and notes what became of it. What it takes stays on the disk until
+//! it is delivered, so that a restart loses nothing; what was sent and not yet noted is sent again.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
+
+use super::robots::Outcome;
+use super::send::send;
+use super::words::{Message, Voice};
+use crate::clock::{Clock, Zone};
+use crate::domain::channel::{
+    Bucket, Channel, ChannelKind, ChannelName, GROUPING, Language, Letter, Secrets, TOLD_WITHIN, parcels, pause,
+};
+use crate::domain::moment::Moment;
+use crate::store::channels::{Settled, Waiting};
+use crate::store::{NotStored, Store, Unavailable};
+
+/// How often the outbox is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long whoever wants to be left alone is.
+const LEFT_ALONE: Duration = Duration::from_mins(10);
+
+/// Who carries what is to be told. A clone is the same one.
+#[derive(Debug, Clone)]
+pub struct Messenger(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    clock: Clock,
+    zone: Zone,
+    base_url: OnceLock<String>,
+    routes: Mutex<HashMap<ChannelName, Route>>,
+}
+
+/// What is remembered of a channel while the server runs.
+#[derive(Debug, Default)]
+struct Route {
+    bucket: Bucket,
+    is_busy: bool,
+}
+
+/// A channel that something is sent over: no other message goes the same way meanwhile.
+struct Journey<'a> {
+    messenger: &'a Messenger,
+    channel: &'a ChannelName,
+}
+
+impl Drop for Journey<'_> {
+    fn drop(&mut self) {
+        self.messenger.routes().entry(self.channel.clone()).or_default().is_busy = false;
+    }
+}
+
+impl Messenger {
+    /// A messenger for what stands in the outbox of a store.
+    pub fn new(store: Store, clock: Clock, zone: Zone) -> Self {
+        Self(Arc::new(Shared { store, clock, zone, base_url: OnceLock::new(), routes: Mutex::default() }))
+    }
+
+    /// Says where people find the pages: once, at the start.
+    pub fn pages_at(&self, base_url: String) {
+        let _ = self.0.base_url.set(base_url);
+    }
+
+    /// Carries what is due, for ever. Nothing that fails ends it.
+    pub async fn run(self) -> Result<(), Infallible> {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.due().await {
+                Ok(due) => {
+                    for (channel, waiting) in due {
+                        let messenger = self.clone();
+                        tokio::spawn(async move { messenger.carry(channel, waiting).await });
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "what is to be told cannot be looked at"),
+            }
+        }
+    }
+
+    /// Carries what is due now, once.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn carry_due(&self) -> Result<(), Unavailable> {
+        let due = self.due().await?;
+        join_all(due.into_iter().map(|(channel, waiting)| self.carry(channel, waiting))).await;
+        Ok(())
+    }
+
+    /// What each channel is to tell now.
+    async fn due(&self) -> Result<HashMap<ChannelName, Vec<Waiting>>, Unavailable> {
+        let now = self.0.clock.now();
+        let mut by_channel: HashMap<ChannelName, Vec<Waiting>> = HashMap::new();
+        for waiting in self.0.store.outbox(now.plus(GROUPING)).await? {
+            by_channel.entry(waiting.channel.clone()).or_default().push(waiting);
+        }
+        // What would be due a moment later goes along; nobody is called before his time.
+        by_channel.retain(|_, all| all.iter().any(|one| one.due_at <= now));
+        let goes =
+            |one: &Waiting| one.due_at <= now || one.letter.as_ref().is_some_and(|letter| !letter.unacknowledged);
+        for all in by_channel.values_mut() {
+            all.retain(goes);
+        }
+        Ok(by_channel)
+    }
+
+    async fn carry(&self, name: ChannelName, waiting: Vec<Waiting>) {
+        let Some(_journey) = self.set_out(&name) else { return };
+        if let Err(error) = self.carry_all(&name, waiting).await {
+            tracing::warn!(%error, channel = name.as_str(), "what became of a message cannot be noted");
+        }
+    }
+
+    async fn carry_all(&self, name: &ChannelName, waiting: Vec<Waiting>) -> Result<(), NotStored> {
+        let book = self.0.store.book();
+        let (waiting, needless): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(is_needed);
+        self.give_up(&needless, "it needs telling no more").await?;
+        let Some(channel) = book.settings().channel(name) else {
+            return self.give_up(&waiting, "the channel is gone").await;
+        };
+        let Some(secrets) = self.0.store.channel_secrets(name).await? else {
+            return self.give_up(&waiting, "the channel has no address").await;
+        };
+        let topics: Vec<_> = waiting.iter().filter_map(|one| one.letter.as_ref().map(Letter::topic)).collect();
+        let left = self.routes().entry(name.clone()).or_default().bucket.left(self.0.clock.running());
+        let mut parcels = parcels(&topics, left).into_iter();
+        let taken = |parcel: Vec<usize>| parcel.into_iter().map(|place| &waiting[place]).collect::<Vec<_>>();
+        for parcel in parcels.by_ref().map(taken) {
+            let letters = parcel.iter().filter_map(|one| one.letter.clone()).collect();
+            let message = self.voice(channel.terms.language).tell(letters);
+            let outcome = self.send(name, channel, &secrets, message).await;
+            let is_limit = matches!(outcome, Outcome::Limited(_));
+            self.note(name, &parcel, outcome).await?;
+            if is_limit {
+                break;
+            }
+        }
+        // Whoever wants to be left alone is left alone with the rest as well.
+        let rest = taken(parcels.flatten().collect());
+        if rest.is_empty() {
+            return Ok(());
+        }
+        self.note(name, &rest, Outcome::Limited("the message before it was too much".to_owned())).await
+    }
+
+    /// Tells over a channel that it works, and says what became of that.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn test(&self, name: &ChannelName, channel: &Channel) -> Result<Outcome, NotStored> {
+        let Some(secrets) = self.0.store.channel_secrets(name).await? else {
+            return Ok(Outcome::Refused("the channel has no address".to_owned()));
+        };
+        if self.routes().entry(name.clone()).or_default().bucket.left(self.0.clock.running()) == 0 {
+            return Ok(Outcome::Limited("fifteen messages were sent within a minute".to_owned()));
+        }
+        let message = self.voice(channel.terms.language).test(name.as_str());
+        let outcome = self.send(name, channel, &secrets, message).await;
+        self.0.store.note_test(name.clone(), outcome.error().map(str::to_owned)).await?;
+        Ok(outcome)
+    }
+
+    async fn send(&self, name: &ChannelName, channel: &Channel, secrets: &Secrets, message: Message) -> Outcome {
+        self.routes().entry(name.clone()).or_default().bucket.take(self.0.clock.running());
+        let outcome = sent(channel.kind, secrets.clone(), message, self.0.clock.now()).await;
+        if let Some(error) = outcome.error() {
+            tracing::warn!(channel = name.as_str(), error, "a channel did not take a message");
+        }
+        outcome
+    }
+
+    /// Notes what became of an attempt: when it comes again, unless it is delivered or too old.
+    async fn note(&self, name: &ChannelName, parcel: &[&Waiting], outcome: Outcome) -> Result<(), NotStored> {
+        let now = self.0.clock.now();
+        let (error, least) = match outcome {
+            Outcome::Delivered => (None, Duration::ZERO),
+            Outcome::Limited(error) => (Some(error), LEFT_ALONE),
+            Outcome::Refused(error) => (Some(error), Duration::ZERO),
+        };
+        let mut settled: HashMap<Option<Moment>, Vec<i64>> = HashMap::new();
+        for one in parcel {
+            let is_old = now.since(one.first_due) >= TOLD_WITHIN;
+            if is_old && error.is_some() {
+                tracing::warn!(channel = name.as_str(), "a message could not be delivered for a day and is given up");
+            }
+            let again = (error.is_some() && !is_old).then(|| now.plus(pause(one.attempts + 1).max(least)));
+            settled.entry(again).or_default().push(one.id);
+        }
+        for (again_at, ids) in settled {
+            self.0.store.settle_outbox(Settled { ids, error: error.clone(), again_at }).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, all: &[Waiting], why: &str) -> Result<(), NotStored> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        let ids = all.iter().map(|one| one.id).collect();
+        self.0.store.settle_outbox(Settled { ids, error: Some(why.to_owned()), again_at: None }).await
+    }
+
+    fn voice(&self, language: Language) -> Voice<'_> {
+        let base_url = self.0.base_url.get().map_or("", String::as_str);
+        Voice { language, zone: &self.0.zone, base_url }
+    }
+
+    /// Takes a channel, unless something is on its way over it.
+    fn set_out<'a>(&'a self, channel: &'a ChannelName) -> Option<Journey<'a>> {
+        let is_busy = std::mem::replace(&mut self.routes().entry(channel.clone()).or_default().is_busy, true);
+        (!is_busy).then_some(Journey { messenger: self, channel })
+    }
+
+    fn routes(&self) -> MutexGuard<'_, HashMap<ChannelName, Route>> {
+        self.0.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether something still needs telling: nobody need be called for what was acknowledged, or is over.
+fn is_needed(waiting: &Waiting) -> bool {
+    waiting.letter.as_ref().is_some_and(|letter| !(letter.unacknowledged && waiting.is_seen))
+}
+
+/// Sends on a thread of its own: at the end of the process nobody waits for one that waits for a stranger.
+async fn sent(kind: ChannelKind, secrets: Secrets, message: Message, now: Moment) -> Outcome {
+    let (answer, outcome) = oneshot::channel();
+    let work = move || drop(answer.send(send(kind, &secrets, &message, now)));
+    match std::thread::Builder::new().name("a message".to_owned()).spawn(work) {
+        Ok(_) => outcome.await.unwrap_or_else(|_| Outcome::Refused("sending it failed".to_owned())),
+        Err(error) => Outcome::Refused(error.to_string()),
+    }
+}

@@ -1,0 +1,14 @@
+//! Telling people: what a message says, how each robot wants it, and its way there.
+//!
+//! A channel that cannot be reached is a channel's trouble, never the server's: what is to be told waits on the disk.
+
+mod heartbeat;
+mod messenger;
+mod robots;
+mod send;
+mod words;
+
+pub use self::heartbeat::beat;
+pub use self::messenger::Messenger;
+pub use self::robots::Outcome;
+pub use self::words::{Said, said};
