@@ -30,13 +30,6 @@ pub(super) struct Message {
     pub(super) letters: Vec<Letter>,
 }
 
-impl Message {
-    /// All of it as plain text.
-    pub(super) fn text(&self) -> String {
-        format!("{}\n{}\n{}", self.title, self.body, self.link)
-    }
-}
-
 /// Who speaks: in which language, by which zone's clocks, and where the pages are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Voice<'a> {

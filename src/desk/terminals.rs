@@ -132,6 +132,11 @@ impl Terminals {
         holds.then(|| seat.holder.clone())
     }
 
+    /// When any terminal was last heard of; None when none has been since the server began.
+    pub fn last_heard_at(&self) -> Option<Moment> {
+        self.locked().values().map(|seat| seat.holder.heard_at).max()
+    }
+
     /// When an account's terminal was last heard of, though it may be gone; None where none was since the server began.
     pub fn heard_at(&self, account: &AccountName) -> Option<Moment> {
         self.locked().get(account).map(|seat| seat.holder.heard_at)
@@ -143,11 +148,6 @@ impl Terminals {
         let contest = self.locked().get(account)?.contest?;
         let lasts = contest.last.saturating_sub(contest.since) > HELD_FOR;
         (lasts && running.saturating_sub(contest.last) < STILL_ASKING).then_some(contest.address)
-    }
-
-    /// When any terminal was last heard of; None when none has been since the server began.
-    pub fn last_heard_at(&self) -> Option<Moment> {
-        self.locked().values().map(|seat| seat.holder.heard_at).max()
     }
 
     /// Frees an account, because the operator says so; false when nobody held it.

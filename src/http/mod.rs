@@ -13,6 +13,7 @@ mod door;
 pub mod error;
 mod error_text;
 mod extract;
+mod incident_text;
 mod live;
 mod making;
 mod pages;

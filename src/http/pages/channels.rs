@@ -14,6 +14,7 @@ use super::super::AppState;
 use super::super::api::channels::channel_name;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
+use super::super::incident_text::{kind_texts, severity_texts};
 use super::form::{CheckedForm, Fields};
 use super::links;
 use super::texts::Texts;
@@ -189,12 +190,16 @@ impl ChannelsPage {
     }
 
     fn incident_kinds(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        Kind::VARIANTS.iter().map(|kind| (kind.as_str(), self.v.t.of_incident_kind(*kind)))
+        Kind::VARIANTS.iter().map(|kind| (kind.as_str(), self.in_words(kind_texts(*kind))))
     }
 
     fn severities(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let all = [Severity::Notice, Severity::Warning, Severity::Alarm];
-        all.into_iter().map(|severity| (severity.as_str(), self.v.t.of_severity(severity)))
+        all.into_iter().map(|severity| (severity.as_str(), self.in_words(severity_texts(severity))))
+    }
+
+    fn in_words(&self, (chinese, english): (&'static str, &'static str)) -> &'static str {
+        self.v.t.pick(chinese, english)
     }
 
     fn draw(self, status: StatusCode) -> Response {
@@ -286,36 +291,6 @@ impl Texts {
             ChannelKind::Serverchan => self.channel_serverchan,
             ChannelKind::Mail => self.channel_mail,
             ChannelKind::Webhook => "Webhook",
-        }
-    }
-
-    /// What a kind of incident is called.
-    pub(super) const fn of_incident_kind(&self, kind: Kind) -> &'static str {
-        match kind {
-            Kind::StrategyLate => self.incident_strategy_late,
-            Kind::StrategySilent => self.incident_strategy_silent,
-            Kind::TerminalSilent => self.incident_terminal_silent,
-            Kind::Drift => self.incident_drift,
-            Kind::PushHeld => self.incident_push_held,
-            Kind::Locked => self.incident_locked,
-            Kind::BelowZero => self.incident_below_zero,
-            Kind::RefusedSignatures => self.incident_refused_signatures,
-            Kind::OtherTerminal => self.incident_other_terminal,
-            Kind::OrdersRejected => self.incident_orders_rejected,
-            Kind::Backup => self.incident_backup,
-            Kind::Certificate => self.incident_certificate,
-            Kind::Disk => self.incident_disk,
-            Kind::Clock => self.incident_clock,
-            Kind::CalendarUnknown => self.incident_calendar_unknown,
-        }
-    }
-
-    /// How urgent an incident is.
-    pub(super) const fn of_severity(&self, severity: Severity) -> &'static str {
-        match severity {
-            Severity::Notice => self.severity_notice,
-            Severity::Warning => self.severity_warning,
-            Severity::Alarm => self.severity_alarm,
         }
     }
 }

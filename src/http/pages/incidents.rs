@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
+use super::super::incident_text::{kind_texts, severity_texts};
 use super::form::CheckedForm;
 use super::view::{Reading, View};
 use super::{html, see_other};
@@ -50,12 +51,13 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn new(incident: &Incident, v: &View) -> Self {
         let kind = incident.concern.kind();
+        let pick = |(zh, en)| v.t.pick(zh, en);
         let language = v.t.pick(Language::Zh, Language::En);
         let Said { what, more, meanwhile, path } = said(&incident.concern, language, v.zone());
         Self {
             id: incident.id.get(),
-            kind: v.t.of_incident_kind(kind),
-            severity: v.t.of_severity(kind.severity()),
+            kind: pick(kind_texts(kind)),
+            severity: pick(severity_texts(kind.severity())),
             is_alarm: kind.severity() == Severity::Alarm,
             what,
             more,

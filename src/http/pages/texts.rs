@@ -454,24 +454,6 @@ texts! {
     channel_language: "语言", "Language";
     escalation: "无人确认时转到", "When nobody acknowledges, tell";
     escalate_after: "分钟后", "minutes later";
-    severity_notice: "提示", "notice";
-    severity_warning: "警告", "warning";
-    severity_alarm: "警报", "alarm";
-    incident_strategy_late: "策略没有按时推送", "strategy late";
-    incident_strategy_silent: "策略没有推送", "strategy silent";
-    incident_terminal_silent: "终端没有消息", "terminal silent";
-    incident_drift: "持仓与目标不一致", "drift";
-    incident_push_held: "推送等待批准", "push waits";
-    incident_locked: "持仓有不明变动", "unexplained change";
-    incident_below_zero: "合并持仓为负", "total below zero";
-    incident_refused_signatures: "签名被拒绝", "refused signatures";
-    incident_other_terminal: "另一个终端", "other terminal";
-    incident_orders_rejected: "委托被拒", "orders rejected";
-    incident_backup: "备份", "backup";
-    incident_certificate: "证书到期", "certificate";
-    incident_disk: "磁盘将满", "disk";
-    incident_clock: "时钟偏差", "clock";
-    incident_calendar_unknown: "日历未知", "calendar unknown";
 
     then_warn: "提醒", "warn";
     then_hold: "等待批准", "hold";
