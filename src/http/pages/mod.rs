@@ -32,6 +32,7 @@ mod sheet;
 mod sort;
 mod state;
 mod strategy;
+mod target_rows;
 mod texts;
 mod upkeep;
 mod view;
@@ -84,6 +85,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/static/{name}", get(assets::asset));
     let operators = Router::new()
         .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
+        .route("/strategies/{name}/undo", get(confirm::ask_undo))
         .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
         .route("/strategies/{name}/state", get(state::ask).post(state::set))
         .route("/strategies/{name}/schedule", post(upkeep::set_schedule))

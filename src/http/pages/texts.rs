@@ -119,6 +119,17 @@ texts! {
     buys_and_sells: "预计买入 / 卖出", "to buy / to sell";
     nothing_reported: "终端尚未上报", "nothing reported";
     changed_lines: "增减行数", "lines changed";
+    account_total_lead: "此账户的目标，与其持仓和偏差", "What this account is to hold, and what it holds";
+    drift_short: "偏差", "Drift";
+    all_boards: "全部", "All";
+    other_boards: "其他", "Other";
+    only_changed: "只看较昨收有变动", "Changed since the close";
+    boards: "板块", "Boards";
+    todays_pushes: "今日推送 / 时间表", "Pushes due today";
+    act: "操作", "Act";
+    freeze_short: "冻结", "Freeze";
+    undo_short: "撤销", "Undo";
+    undo_last: "撤销最近一次变动", "Undo the last change";
     thirty_days: "30 日", "30 days";
     waits: "待批", "push waits";
     adjustments: "手工调整", "Adjustments";
