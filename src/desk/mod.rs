@@ -14,7 +14,7 @@ mod reports;
 mod states;
 pub mod terminals;
 
-pub use self::accounts::{AccountPreview, Order, Supposed};
+pub use self::accounts::{AccountPreview, Order, Supposed, orders_of};
 pub use self::attribution::{AccountDay, is_of};
 use self::closes::Closes;
 pub use self::closes::Costs;

@@ -2,6 +2,7 @@
 
 mod account;
 mod account_form;
+mod account_report;
 mod account_settings;
 mod accounts;
 mod adjustment;

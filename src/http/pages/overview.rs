@@ -376,15 +376,12 @@ async fn account_rows(
     now: Moment,
 ) -> Result<Rows, AppError> {
     let settled = book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
-    let settled_then = match &then {
-        Some(then) => state.store.account_as_of(name, then.revision()).await?,
-        None => None,
-    };
+    let settled_then = target_rows::settled_then(&state.store, name, then.as_deref()).await?;
     let (book, settled) = (Arc::clone(book), Arc::clone(settled));
     let make = move || {
         let then: Option<(&Book, &Settled)> = then.as_deref().zip(settled_then.as_ref());
-        Ok(match target_rows::of_account(&book, &settled, then, now) {
-            Ok(rows) => (rows, Vec::new()),
+        Ok(match book.target(&settled, now) {
+            Ok(target) => (target_rows::of_account(&book, &settled, target, then, now), Vec::new()),
             Err(incomplete) => (Vec::new(), incomplete.0),
         })
     };

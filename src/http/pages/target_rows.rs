@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use super::sort::Sort;
 use super::view::View;
+use crate::domain::account::AccountName;
 use crate::domain::board::Board;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::code::{Code, Instrument, Notation};
-use crate::domain::decimal::{Decimal, Volume};
+use crate::domain::decimal::{Decimal, Scaled, Volume};
 use crate::domain::drift::{DriftLine, drift};
 use crate::domain::moment::Moment;
 use crate::domain::settings::Settled;
 use crate::domain::since::Since;
-use crate::domain::target::{HoldReason, Incomplete, Target, TargetLine};
+use crate::domain::target::{HoldReason, Target, TargetLine};
 use crate::domain::total::{Selection, TotalLine};
+use crate::store::{Store, Unavailable};
 
 /// How many colours strategies have in bars.
 const COLOURS: usize = 8;
@@ -29,6 +31,8 @@ pub(super) struct TargetRow {
     pub(super) code: Code,
     pub(super) name: String,
     pub(super) volume: Volume,
+    /// The same before lots, of an account: shares.
+    pub(super) exact: Option<Scaled>,
     /// What was wanted at the last close; None where that is not known.
     pub(super) was: Option<Volume>,
     /// What the account holds; None where nothing is reported, and of the merged total.
@@ -37,7 +41,7 @@ pub(super) struct TargetRow {
     /// Why it must not be traded now.
     pub(super) hold: Option<HoldReason>,
     /// Whether it is no line any more, and stood in the target at the last close.
-    is_gone: bool,
+    pub(super) is_gone: bool,
     /// What the strategies paid on average, and for all of it: CNY.
     pub(super) average: Option<f64>,
     pub(super) cost: f64,
@@ -131,6 +135,7 @@ fn total_row(book: &Book, line: TotalLine, since: Option<&Since>) -> TargetRow {
         was: since.map(was),
         name: line.name.map(String::from).unwrap_or_default(),
         volume: line.volume,
+        exact: None,
         holding: None,
         drift: None,
         hold: None,
@@ -148,10 +153,10 @@ fn total_row(book: &Book, line: TotalLine, since: Option<&Since>) -> TargetRow {
 pub(super) fn of_account(
     book: &Book,
     settled: &Settled,
+    target: Target,
     then: Option<(&Book, &Settled)>,
     now: Moment,
-) -> Result<Vec<TargetRow>, Incomplete> {
-    let target = book.target(settled, now)?;
+) -> Vec<TargetRow> {
     let before = then.and_then(|(then, settled)| then.target(settled, now).ok());
     let reported = book.reported(&settled.name);
     let drifts = reported.map(|reported| drift(&target, reported, book.settings().calendar(), now));
@@ -176,7 +181,7 @@ pub(super) fn of_account(
         let line = TargetLine { volume: Volume::default(), parts: Vec::new(), hold: None, ..line };
         TargetRow { is_gone: true, ..account_row(line, Some(was), &colours) }
     }));
-    Ok(shared(rows))
+    shared(rows)
 }
 
 fn by_instrument(target: Option<Target>) -> BTreeMap<Instrument, TargetLine> {
@@ -196,6 +201,7 @@ fn account_row(line: TargetLine, was: Option<Volume>, colours: &Colours) -> Targ
         cost: line.average.map_or(0.0, |average| average * line.volume.approximate()),
         name: line.name.map(String::from).unwrap_or_default(),
         volume: line.volume,
+        exact: Some(line.exact),
         holding: None,
         drift: None,
         hold: line.hold.map(|hold| hold.reason),
@@ -257,6 +263,18 @@ pub(super) fn fill_parts(book: &Book, rows: &mut [TargetRow]) {
     }
     for row in rows.iter_mut().filter(|row| row.parts.is_empty()) {
         row.parts = parts.remove(&row.code.instrument()).unwrap_or_default();
+    }
+}
+
+/// An account as it was settled when a book was as it is.
+pub(super) async fn settled_then(
+    store: &Store,
+    account: &AccountName,
+    then: Option<&Book>,
+) -> Result<Option<Settled>, Unavailable> {
+    match then {
+        Some(then) => store.account_as_of(account, then.revision()).await,
+        None => Ok(None),
     }
 }
 

@@ -61,6 +61,8 @@ impl Texts {
 
 sentences! {
     drift_lines(lines: &usize, unexplained: &usize): "{lines} 行，{unexplained} 行原因不明", "{lines} lines, {unexplained} unexplained";
+    drifting(lines: &usize): "{lines} 行", "{lines} lines";
+    other_orders(count: &usize): "今日其他委托（已成、已撤、废单）：{count}", "Other orders of today (filled, cancelled, rejected): {count}";
     seconds(n: u64): "{n} 秒", "{n} s";
     minutes(n: u64): "{n} 分钟", "{n} min";
     hours(n: u64): "{n} 小时", "{n} h";
@@ -120,6 +122,23 @@ texts! {
     nothing_reported: "终端尚未上报", "nothing reported";
     changed_lines: "增减行数", "lines changed";
     account_total_lead: "此账户的目标，与其持仓和偏差", "What this account is to hold, and what it holds";
+    close_short: "较昨收", "vs close";
+    reported: "最近上报", "Last report";
+    mode_live: "实盘", "live";
+    mode_dry: "模拟运行，不下单", "dry run: orders nothing";
+    goes_by: "终端按版本", "Trades on revision";
+    cash: "可用资金（元）", "Cash (CNY)";
+    held_value: "持仓市值（元）", "Holdings (CNY)";
+    total_asset: "总资产（元）", "Total assets (CNY)";
+    drift_by_reason: "偏差原因（按成本）", "Drift by reason (at cost)";
+    held_beside: "目标之外的持仓，终端从不动：", "Held beside the target and never touched: ";
+    orders_now: "终端将下的单（现在）", "Orders to come";
+    orders_now_lead: "目标减去持仓和在途委托，按板块的手数取整：可卖多少卖多少，先卖后买。价格为策略的均价，不是报价。", "The target less what is held and ordered, in the board's lots and no more than may be sold; sales first. Prices are the strategies' average costs, no quotes.";
+    in_flight: "在途委托", "Orders in flight";
+    none_in_flight: "没有在途委托。", "No order is in flight.";
+    todays_fills: "今日成交", "Fills of today";
+    no_fills: "今天还没有成交。", "No fills today.";
+    fee: "费用（元）", "Fees (CNY)";
     drift_short: "偏差", "Drift";
     all_boards: "全部", "All";
     other_boards: "其他", "Other";

@@ -159,6 +159,11 @@ impl View {
         format::grouped(text.trim_end_matches('0').trim_end_matches('.'))
     }
 
+    /// An average in a column of them: all with four decimals.
+    pub(super) fn price(&self, cost: &f64) -> String {
+        format::grouped(&format::rounded(&format!("{cost}"), 4))
+    }
+
     /// Money that is an estimate, to the cent.
     pub(super) fn cash(&self, cash: &f64) -> String {
         format::grouped(&format::rounded(&format!("{cash}"), 2))
