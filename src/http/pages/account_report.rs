@@ -29,8 +29,8 @@ pub(super) struct AccountReport {
     pub(super) revision: Option<Revision>,
     pub(super) is_behind: bool,
     /// CNY.
-    pub(super) cash: Option<Decimal>,
-    pub(super) total_asset: Option<Decimal>,
+    pub(super) cash: Option<f64>,
+    pub(super) total_asset: Option<f64>,
     /// What is held, at the last prices: CNY; None where one is not known.
     pub(super) value: Option<f64>,
     /// What may still be traded of the day's orders, and what became of the others.
@@ -40,11 +40,11 @@ pub(super) struct AccountReport {
     pub(super) beside: Vec<Holding>,
 }
 
-/// Why so much differs: the reason, of how many lines, and at which cost: CNY.
+/// Why so much differs: the reason, of how many lines, and what they are worth: CNY.
 pub(super) struct Because {
     pub(super) reason: Reason,
     pub(super) lines: usize,
-    pub(super) cost: f64,
+    pub(super) worth: f64,
 }
 
 impl AccountReport {
@@ -65,8 +65,8 @@ impl AccountReport {
             is_dry: reported.mode == Mode::DryRun,
             revision: reported.revision,
             is_behind: target.is_some_and(|target| reported.revision.is_some_and(|one| one < target.mark.revision)),
-            cash: reported.cash,
-            total_asset: reported.total_asset,
+            cash: reported.cash.map(Decimal::approximate),
+            total_asset: reported.total_asset.map(Decimal::approximate),
             value: reported.holdings.values().map(worth).sum(),
             in_flight: orders().filter(|order| order.open() > 0).cloned().collect(),
             settled_orders: orders().filter(|order| order.open() == 0).count(),
@@ -80,19 +80,19 @@ pub(super) fn orders_now(book: &Book, account: &AccountName, target: &Target, no
     book.reported(account).map(|reported| orders_of(target, reported, Day::of(now)))
 }
 
-/// Why lines differ, what costs most first.
+/// Why lines differ, what is worth most first.
 pub(super) fn because(rows: &[TargetRow]) -> Vec<Because> {
     let mut reasons: BTreeMap<&'static str, Because> = BTreeMap::new();
     for row in rows {
         for part in row.drift.iter().flat_map(|drift| &drift.parts) {
-            let entry = Because { reason: part.reason, lines: 0, cost: 0.0 };
+            let entry = Because { reason: part.reason, lines: 0, worth: 0.0 };
             let because = reasons.entry(part.reason.as_str()).or_insert(entry);
             because.lines += 1;
-            because.cost += part.shares.approximate().abs() * row.average.unwrap_or_default();
+            because.worth += part.shares.approximate().abs() * row.price.or(row.average).unwrap_or_default();
         }
     }
     let mut all: Vec<Because> = reasons.into_values().collect();
-    all.sort_by(|one, two| two.cost.total_cmp(&one.cost));
+    all.sort_by(|one, two| two.worth.total_cmp(&one.worth));
     all
 }
 

@@ -26,6 +26,8 @@ mod login;
 mod overlay_row;
 mod overview;
 mod password;
+mod performance;
+mod push_calendar;
 mod resume;
 mod revision;
 mod settled;

@@ -21,9 +21,9 @@ use super::{format, html, links};
 use crate::desk::terminals::Holder;
 use crate::desk::{Costs, Drift, drift_of};
 use crate::domain::account::AccountName;
+use crate::domain::board::boards;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::Day;
-use crate::domain::board::boards;
 use crate::domain::decimal::Amount;
 use crate::domain::drift::DriftLine;
 use crate::domain::moment::Moment;
@@ -295,8 +295,7 @@ pub(super) async fn page(
     let says = |text: &str| text.to_lowercase().contains(&wanted);
     let mut found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
-    let strategy_sort =
-        Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
+    let strategy_sort = Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
     sort_strategies(&strategy_sort, &mut found, since.as_ref());
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
     let closes = state.desk.costs_at_closes(v.now);
@@ -304,9 +303,10 @@ pub(super) async fn page(
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let strip = strip(&state, &v, &book);
     let targets = targets(&state, &v, &query, &book, total.lines, then, since).await?;
-    let kept = query.parameters().into_iter().filter(|(name, value)| {
-        !matches!(*name, "q" | "page" | "strategies") && !value.is_empty()
-    });
+    let kept = query
+        .parameters()
+        .into_iter()
+        .filter(|(name, value)| !matches!(*name, "q" | "page" | "strategies") && !value.is_empty());
     let kept = kept.map(|(name, value)| (name, value.to_owned())).collect();
     let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
     let page = OverviewPage {
@@ -435,9 +435,9 @@ fn strategy_row(
     let (name, settings) = (&strategy.name, book.settings());
     let invested = strategy.list.amount();
     let costs = closes.iter().map(|costs| costs.get(name).copied().unwrap_or_default());
-    let slots = settings.schedule(name).map(|schedule| {
-        schedule.slots(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now)
-    });
+    let slots = settings
+        .schedule(name)
+        .map(|schedule| schedule.slots(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now));
     let slots = slots.unwrap_or_default();
     let has_come = |kept: Punctuality| kept != Punctuality::NotDue;
     let was_met = |kept: Punctuality| matches!(kept, Punctuality::OnTime | Punctuality::Late);

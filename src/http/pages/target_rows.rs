@@ -38,6 +38,8 @@ pub(super) struct TargetRow {
     /// What the account holds; None where nothing is reported, and of the merged total.
     pub(super) holding: Option<Volume>,
     pub(super) drift: Option<DriftLine>,
+    /// The last price that was reported: CNY per share.
+    pub(super) price: Option<f64>,
     /// Why it must not be traded now.
     pub(super) hold: Option<HoldReason>,
     /// Whether it is no line any more, and stood in the target at the last close.
@@ -119,8 +121,14 @@ impl TargetRow {
 }
 
 /// The merged total, beside what it was.
-pub(super) fn of_total(book: &Book, lines: Vec<TotalLine>, then: Option<&Book>, since: Option<&Since>) -> Vec<TargetRow> {
-    let gone = then.into_iter().flat_map(|then| then.total(&Selection::All).map(|total| total.lines).unwrap_or_default());
+pub(super) fn of_total(
+    book: &Book,
+    lines: Vec<TotalLine>,
+    then: Option<&Book>,
+    since: Option<&Since>,
+) -> Vec<TargetRow> {
+    let gone =
+        then.into_iter().flat_map(|then| then.total(&Selection::All).map(|total| total.lines).unwrap_or_default());
     let gone = gone.filter(|line| book.sum(&line.code.instrument()).0.is_zero());
     let gone: Vec<TargetRow> = gone
         .map(|line| TargetRow { volume: Volume::default(), cost: 0.0, is_gone: true, ..total_row(book, line, since) })
@@ -138,6 +146,7 @@ fn total_row(book: &Book, line: TotalLine, since: Option<&Since>) -> TargetRow {
         exact: None,
         holding: None,
         drift: None,
+        price: None,
         hold: None,
         is_gone: false,
         average: Some(line.average),
@@ -171,6 +180,8 @@ pub(super) fn of_account(
         let mut row = account_row(line, is_known.then_some(was), &colours);
         row.holding = reported.map(|reported| reported.held(&instrument).into());
         row.drift = drifts.remove(&instrument);
+        let holding = reported.and_then(|reported| reported.holdings.get(&instrument));
+        row.price = holding.and_then(|holding| holding.price).map(Decimal::approximate);
         row
     };
     let mut rows: Vec<TargetRow> = target.lines.into_iter().map(&mut row).collect();
@@ -204,6 +215,7 @@ fn account_row(line: TargetLine, was: Option<Volume>, colours: &Colours) -> Targ
         exact: Some(line.exact),
         holding: None,
         drift: None,
+        price: None,
         hold: line.hold.map(|hold| hold.reason),
         is_gone: false,
         average: line.average,
