@@ -166,3 +166,73 @@ async fn a_strategy_is_frozen_or_undone_from_its_row() {
     let order = |page: &str| page.find("/strategies/beta\"").unwrap() < page.find("/strategies/alpha\"").unwrap();
     assert!(!order(&page) && order(&browser.page("/?order=invested").await));
 }
+
+/// Each weekday of the month that a page shows, with how its pushes came.
+fn month(page: &str) -> Vec<(String, String)> {
+    let (_, table) = page.split_once("class=\"month\"").unwrap();
+    let cells = table.split("</table>").next().unwrap().split("<td class=\"").skip(1);
+    let read = |cell: &str| {
+        let (class, rest) = cell.split_once('"').unwrap();
+        (plain(rest.split("</td>").next().unwrap()).chars().take(2).collect(), class.to_owned())
+    };
+    cells.map(read).collect()
+}
+
+#[tokio::test]
+async fn a_months_pushes_are_on_time_late_missing_or_not_known() {
+    let app = App::start().await;
+    push(&app, "alpha", json!([bank(100)])).await;
+    operate(&app, "PUT", "/api/v1/strategies/alpha/schedule", json!({"by": ["14:55"]})).await;
+    app.clock.advance(Duration::from_mins(24 * 60 + 10));
+    push(&app, "alpha", json!([bank(1100)])).await;
+    app.clock.advance(Duration::from_hours(48));
+    push(&app, "alpha", json!([bank(600)])).await;
+    app.clock.advance(Duration::from_hours(24));
+    let mut browser = Browser::operator(&app).await;
+    let page = browser.page("/strategies/alpha").await;
+    let days = month(&page);
+    let of = |day: &str| days.iter().find(|(number, _)| number == day).map(|(_, class)| class.as_str());
+    let week = ["02", "05", "06", "07", "08", "09", "12"].map(of).map(Option::unwrap);
+    assert_eq!(week, ["blank", "on-time", "came-late", "unknown", "came-late", "missing", "blank"], "{days:?}");
+    // What was moved: 1,000 × 10 is the most, and 500 × 10 half of it.
+    assert!(page.contains("rect width=\"100\"") && page.contains("rect width=\"50\""), "{page}");
+    assert!(page.contains("month=2025-12#pushes") && !page.contains("month=2026-02"), "{page}");
+    // On Monday it is certain that nothing came on Friday, and not that nothing came on Wednesday.
+    app.clock.advance(Duration::from_hours(72));
+    let days = month(&browser.page("/strategies/alpha?month=2026-01").await);
+    assert!(
+        days.contains(&("09".into(), "missing".into())) && days.contains(&("07".into(), "unknown".into())),
+        "{days:?}"
+    );
+    let days = month(&browser.page("/strategies/alpha?month=2025-12").await);
+    assert!(days.iter().all(|(_, class)| class == "blank"), "there was no strategy: {days:?}");
+    for odd in ["month=9999-99", "month=%3Cimg%3E", "month=2030-01", "from=x&to=y", "from=2030-01-01&to=1990-01-01"] {
+        let page = browser.page(&format!("/strategies/alpha?{odd}")).await;
+        assert!(page.contains("2026-01</span>") && !page.contains("<img>"), "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn a_strategy_shows_what_became_of_its_wishes_and_acts_from_the_top() {
+    let app = desk().await;
+    report(&app, json!({"holdings": []})).await;
+    app.clock.advance(Duration::from_secs(20));
+    let now = jiff::Timestamp::from_microsecond(app.clock.now().as_micros()).unwrap().to_string();
+    report(&app, json!({"holdings": [{"code": "000001.SZ", "volume": 800, "sellable": 0, "cost": "10.5", "price": "11"}],
+        "orders": [{"id": "7", "code": "000001.SZ", "side": "buy", "volume": 800, "traded": 800, "price": "10.5", "status": "filled"}],
+        "fills": [{"id": "1", "order": "7", "code": "000001.SZ", "side": "buy", "volume": 800, "price": "10.5", "at": now, "fee": "5.25"}]}))
+    .await;
+    let mut browser = Browser::operator(&app).await;
+    let page = browser.page("/strategies/alpha").await;
+    let performance = rows(&page, "performance");
+    // 800 × (11 − 10.5) less the fee.
+    assert!(performance[0].starts_with("main | 394.75 | 5.25 | 0.00 | 8,400.00"), "{performance:#?}");
+    assert!(performance[0].ends_with("8,800.00"), "{performance:#?}");
+    assert!(page.contains("归属盈亏 394.75 元") && page.contains("/performance.csv?from="), "{page}");
+    let earlier = browser.page("/strategies/alpha?from=2025-12-01&to=2025-12-31").await;
+    assert!(earlier.contains("没有账户为此策略上报过"), "{earlier}");
+    let top = page.split("data-live=\"facts\"").next().unwrap();
+    for action in ["state?to=frozen", "state?to=flat", "/undo", "#timeline", "/settings"] {
+        assert!(top.contains(action), "{action}\n{top}");
+    }
+}

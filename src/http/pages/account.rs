@@ -161,7 +161,7 @@ pub(super) async fn page(
     let pause = Paused::of(book.settings(), Some(&name));
     let now = v.now;
     let then = state.desk.book_at_close(now).await.ok();
-    let settled_then = target_rows::settled_then(&state.store, &name, then.as_deref()).await?;
+    let settled_then = state.desk.account_at_close(&name, now).await.ok().flatten();
     let make = {
         let settled = settled.clone();
         move || Ok(Standing::new(&book, &settled, then.as_deref().zip(settled_then.as_ref()), now))

@@ -376,7 +376,7 @@ async fn account_rows(
     now: Moment,
 ) -> Result<Rows, AppError> {
     let settled = book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
-    let settled_then = target_rows::settled_then(&state.store, name, then.as_deref()).await?;
+    let settled_then = state.desk.account_at_close(name, now).await.ok().flatten();
     let (book, settled) = (Arc::clone(book), Arc::clone(settled));
     let make = move || {
         let then: Option<(&Book, &Settled)> = then.as_deref().zip(settled_then.as_ref());

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::sort::Sort;
 use super::view::View;
-use crate::domain::account::AccountName;
 use crate::domain::board::Board;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::code::{Code, Instrument, Notation};
@@ -17,7 +16,6 @@ use crate::domain::settings::Settled;
 use crate::domain::since::Since;
 use crate::domain::target::{HoldReason, Target, TargetLine};
 use crate::domain::total::{Selection, TotalLine};
-use crate::store::{Store, Unavailable};
 
 /// How many colours strategies have in bars.
 const COLOURS: usize = 8;
@@ -275,18 +273,6 @@ pub(super) fn fill_parts(book: &Book, rows: &mut [TargetRow]) {
     }
     for row in rows.iter_mut().filter(|row| row.parts.is_empty()) {
         row.parts = parts.remove(&row.code.instrument()).unwrap_or_default();
-    }
-}
-
-/// An account as it was settled when a book was as it is.
-pub(super) async fn settled_then(
-    store: &Store,
-    account: &AccountName,
-    then: Option<&Book>,
-) -> Result<Option<Settled>, Unavailable> {
-    match then {
-        Some(then) => store.account_as_of(account, then.revision()).await,
-        None => Ok(None),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every text of the pages in both languages, side by side: one that is missing does not compile.
 
 use super::super::error_text::Text;
+use crate::domain::account::AccountName;
 use crate::domain::calendar::Day;
 use crate::domain::code::Code;
 use crate::domain::revision::Revision;
@@ -63,6 +64,7 @@ sentences! {
     drift_lines(lines: &usize, unexplained: &usize): "{lines} 行，{unexplained} 行原因不明", "{lines} lines, {unexplained} unexplained";
     profit_from_to(from: Day, to: Day, profit: &str): "从 {from} 到 {to}：归属盈亏 {profit} 元。", "From {from} to {to}: attributed profit {profit} CNY.";
     span_days(n: &i64): "{n} 天", "{n} days";
+    held_in(account: &AccountName): "持仓 {account}", "held in {account}";
     drifting(lines: &usize): "{lines} 行", "× {lines}";
     other_orders(count: &usize): "今日其他委托（已成、已撤、废单）：{count}", "Other orders of today (filled, cancelled, rejected): {count}";
     seconds(n: u64): "{n} 秒", "{n} s";
@@ -649,7 +651,7 @@ texts! {
     order_filled: "已成", "filled";
     order_cancelled: "已撤", "cancelled";
     order_rejected: "废单", "rejected";
-    target_over_time: "目标持仓变化（按策略）", "Target over time, by strategy";
+    target_over_time: "目标（按策略）与持仓的变化", "Target by strategy, and holding, over time";
 
     error_title: "出错了", "Something is wrong";
     back_to_overview: "返回总览", "Back to the overview";
