@@ -74,6 +74,8 @@ struct Targets {
     whose: Vec<Tab>,
     boards: Vec<Tab>,
     changed: Tab,
+    /// Whether less than all of them is asked for.
+    is_narrowed: bool,
     account: Option<AccountName>,
     /// Strategies of which nothing is known: the account's target is not answered.
     incomplete: Vec<StrategyName>,
@@ -401,9 +403,10 @@ impl Targets {
         let board = &*query.board;
         let board = if board == OTHER_BOARD || boards().iter().any(|known| known.id == board) { board } else { "" };
         let narrowed = Narrowed { search: &query.q, changed: !query.changed.is_empty(), board };
+        let is_narrowed = narrowed.is_narrow();
         let counts = narrowed.apply(&mut rows, book, v);
         let sort = Sort::parse(&query.sort, &target_rows::COLUMNS, &query.rest(&["sort", "page"]));
-        target_rows::sort(&sort, &mut rows);
+        target_rows::sort(&sort, &mut rows, book);
         let pages = Pages::new(query, "page", &query.page, rows.len());
         let mut rows = pages.of(rows);
         if account.is_none() {
@@ -420,7 +423,7 @@ impl Targets {
         let boards = [all].into_iter().chain(counts.iter().map(one)).collect();
         let turned = if query.changed.is_empty() { "1" } else { "" };
         let changed = Tab { is_here: turned.is_empty(), ..query.tab("changed", turned, v.t.only_changed, None) };
-        Self { whose, boards, changed, account, incomplete, rows, sort, pages, cost }
+        Self { whose, boards, changed, is_narrowed, account, incomplete, rows, sort, pages, cost }
     }
 }
 

@@ -24,9 +24,9 @@ const CHANGES: i64 = 50_000;
 pub(super) struct PushCalendar {
     /// Such as 2026-01.
     pub(super) month: String,
-    pub(super) before: String,
-    /// None where nothing can have been pushed yet.
-    pub(super) after: Option<String>,
+    /// The month before and the one after, with where they are shown; None where nothing can have been pushed yet.
+    pub(super) before: (String, String),
+    pub(super) after: Option<(String, String)>,
     /// From Monday to Friday; None outside of the month.
     pub(super) weeks: Vec<Vec<Option<Cell>>>,
 }
@@ -181,15 +181,10 @@ impl PushCalendar {
         let weeks: Vec<Vec<Option<Cell>>> = mondays.map(week).collect();
         Self {
             month: month(first),
-            before: month(first.before()),
-            after: Some(month(end)).filter(|_| end <= Day::of(known.now)),
+            before: linked(name, first.before()),
+            after: (end <= Day::of(known.now)).then(|| linked(name, end)),
             weeks: weeks.into_iter().filter(|week| week.iter().any(Option::is_some)).collect(),
         }
-    }
-
-    /// Where another month is shown.
-    pub(super) fn link(&self, name: &StrategyName, month: &str) -> String {
-        format!("{}?month={month}#pushes", strategy_path(name.as_str()))
     }
 }
 
@@ -233,6 +228,13 @@ impl Known<'_> {
 
 fn first_of(day: Day) -> Day {
     format!("{}-01", month(day)).parse().unwrap_or(day)
+}
+
+/// A day's month, and where it is shown.
+fn linked(name: &StrategyName, day: Day) -> (String, String) {
+    let month = month(day);
+    let link = format!("{}?month={month}#pushes", strategy_path(name.as_str()));
+    (month, link)
 }
 
 fn month(day: Day) -> String {

@@ -47,8 +47,8 @@ pub(super) struct TargetRow {
     pub(super) cost: f64,
     /// What of the whole target's cost that is.
     pub(super) share: f64,
-    /// How many strategies want it, and how much each.
-    pub(super) holders: usize,
+    /// How many strategies want it, where lines are sorted by that, and how much each.
+    holders: usize,
     pub(super) parts: Vec<Part>,
 }
 
@@ -129,12 +129,12 @@ pub(super) fn of_total(
         then.into_iter().flat_map(|then| then.total(&Selection::All).map(|total| total.lines).unwrap_or_default());
     let gone = gone.filter(|line| book.sum(&line.code.instrument()).0.is_zero());
     let gone: Vec<TargetRow> = gone
-        .map(|line| TargetRow { volume: Volume::default(), cost: 0.0, is_gone: true, ..total_row(book, line, since) })
+        .map(|line| TargetRow { volume: Volume::default(), cost: 0.0, is_gone: true, ..total_row(line, since) })
         .collect();
-    shared(lines.into_iter().map(|line| total_row(book, line, since)).chain(gone).collect())
+    shared(lines.into_iter().map(|line| total_row(line, since)).chain(gone).collect())
 }
 
-fn total_row(book: &Book, line: TotalLine, since: Option<&Since>) -> TargetRow {
+fn total_row(line: TotalLine, since: Option<&Since>) -> TargetRow {
     let instrument = line.code.instrument();
     let was = |since: &Since| since.instruments.get(&instrument).copied().unwrap_or(line.volume);
     TargetRow {
@@ -150,7 +150,7 @@ fn total_row(book: &Book, line: TotalLine, since: Option<&Since>) -> TargetRow {
         average: Some(line.average),
         cost: line.amount.approximate(),
         share: 0.0,
-        holders: book.holders(&instrument).len(),
+        holders: 0,
         parts: Vec::new(),
         code: line.code,
     }
@@ -292,6 +292,10 @@ pub(super) const OTHER_BOARD: &str = "other";
 pub(super) type BoardCount = (&'static str, &'static str, usize);
 
 impl Narrowed<'_> {
+    pub(super) const fn is_narrow(&self) -> bool {
+        self.changed || !self.search.is_empty() || !self.board.is_empty()
+    }
+
     /// Leaves what is wanted, and says how many lines there were board by board.
     pub(super) fn apply(&self, rows: &mut Vec<TargetRow>, book: &Book, v: &View) -> Vec<BoardCount> {
         let wanted = self.search.to_lowercase();
@@ -313,7 +317,13 @@ fn board_id(row: &TargetRow) -> &'static str {
 }
 
 /// Puts lines in the order that is asked for.
-pub(super) fn sort(sort: &Sort, rows: &mut [TargetRow]) {
+pub(super) fn sort(sort: &Sort, rows: &mut [TargetRow], book: &Book) {
+    // Who wants it is looked up where it matters: of thousands of lines by hundreds of strategies it takes its time.
+    if sort.column() == "holders" {
+        for row in rows.iter_mut().filter(|row| row.parts.is_empty()) {
+            row.holders = book.holders(&row.code.instrument()).len();
+        }
+    }
     let moved = |row: &TargetRow| row.was.map(|was| row.volume.distance(was)).unwrap_or_default();
     let drift = |row: &TargetRow| row.drift.as_ref().map(|drift| drift.holding.distance(drift.target));
     let average = |row: &TargetRow| row.average.unwrap_or_default();
