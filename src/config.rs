@@ -101,9 +101,6 @@ pub struct ServeOptions {
     /// Minutes of trading time after which an account that does not hold its target is an incident [default: 10]
     #[arg(long, value_name = "MINUTES", env = "JQ2QMT_DRIFT_AFTER")]
     drift_after: Option<u64>,
-    /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
-    #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
-    heartbeat: Option<Secrets>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -292,7 +289,6 @@ struct File {
     heartbeat: Option<String>,
     #[serde(alias = "drift_after")]
     drift_after: Option<u64>,
-    heartbeat: Option<String>,
     demo: bool,
 }
 
@@ -344,8 +340,6 @@ pub struct Config {
     pub heartbeat: Option<Secrets>,
     /// For how long an account may hold other than its target: trading time.
     pub drift_after: Duration,
-    /// Who is told every minute that the server is there.
-    pub heartbeat: Option<Secrets>,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -431,7 +425,6 @@ impl CommandLine {
             token_max_age,
             heartbeat: said.heartbeat(&file)?,
             drift_after: said.drift_after(&file)?,
-            heartbeat: said.heartbeat(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,

@@ -77,7 +77,10 @@
       for (const one of next.querySelectorAll("details")) one.open = open.has(keyOf(one.closest("tr")));
       mark(part, next);
       const focused = part.contains(document.activeElement) ? document.activeElement : null;
+      // What has been scrolled within it stays where it was.
+      const places = [...part.querySelectorAll(".scroll")].map((one) => [one.scrollLeft, one.scrollTop]);
       part.replaceWith(next);
+      for (const [n, one] of next.querySelectorAll(".scroll").entries()) one.scrollTo(...(places[n] ?? [0, 0]));
       if (focused) sameIn(next, focused)?.focus({ preventScroll: true });
       noteAges(next, Date.now());
       changed = true;

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::{Desk, NotDone};
 use crate::auth::rights::Operator;
 use crate::domain::account::{Account, AccountName};
+use crate::domain::board::Board;
 use crate::domain::book::{Book, Mark};
+use crate::domain::calendar::Day;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::{Scaled, Volume};
 use crate::domain::guard::{Finding, Intended};
@@ -166,6 +168,24 @@ fn orders(reported: Option<&Reported>, before: Option<&Target>, after: &Target) 
     let mut orders: Vec<Order> = after.lines.iter().filter_map(order).collect();
     orders.sort_by_key(|order| order.side == Side::Buy);
     orders
+}
+
+/// What a terminal would order now to hold a target, beside what it has ordered: as much as it may sell and the exchange
+/// takes, sales first.
+pub fn orders_of(target: &Target, reported: &Reported, day: Day) -> Vec<Order> {
+    let in_flight = reported.in_flight();
+    let rest = |order: Order| {
+        let instrument = order.code.instrument();
+        let ordered: Volume = in_flight.get(&(instrument.clone(), order.side)).copied().unwrap_or_default().into();
+        let sellable = reported.holdings.get(&instrument).map_or(0, |holding| holding.sellable);
+        let volume = order.volume - ordered.min(order.volume);
+        let volume = if order.side == Side::Sell { volume.min(sellable.into()) } else { volume };
+        let held = reported.held(&instrument).into();
+        let board = Board::of_at(&instrument, day);
+        let volume = board.map_or(volume, |board| board.tradable(order.side, volume, held));
+        (volume > Volume::default()).then_some(Order { volume, ..order })
+    };
+    orders(Some(reported), None, target).into_iter().filter_map(rest).collect()
 }
 
 /// What leads from what is held to a line.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Desk;
+use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::{CLOSES, Calendar, Day};
 use crate::domain::moment::Moment;
+use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
 use crate::store::Unavailable;
 
@@ -52,6 +54,16 @@ impl Desk {
         let book = Arc::new(self.read_close(day).await?);
         self.closes.with(|read| read.newest = Some((day, Arc::clone(&book))));
         Ok(book)
+    }
+
+    /// An account as it was settled at that close; None where there was none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn account_at_close(&self, account: &AccountName, now: Moment) -> Result<Option<Settled>, Unavailable> {
+        let day = day_before(self.store.book().settings().calendar(), now);
+        let revision = self.store.revision_at(day.at(CLOSES)).await?;
+        self.store.account_as_of(account, revision).await
     }
 
     /// What the lists cost at the closes of the last trading days, oldest first; none before all were read by

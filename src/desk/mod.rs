@@ -17,7 +17,7 @@ mod reports;
 mod states;
 pub mod terminals;
 
-pub use self::accounts::{AccountPreview, Order, Supposed};
+pub use self::accounts::{AccountPreview, Order, Supposed, orders_of};
 pub use self::attribution::{AccountDay, is_of};
 pub use self::channels::ChannelWish;
 use self::closes::Closes;

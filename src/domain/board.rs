@@ -6,6 +6,7 @@ use strum::IntoStaticStr;
 use super::calendar::Day;
 use super::code::{Exchange, Instrument};
 use super::decimal::{Decimal, Volume};
+use super::report::Side;
 
 /// What may be ordered of the instruments of a board, from a day on. Volumes are shares, of convertible bonds pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +153,17 @@ impl Board {
     /// Whether so much can be bought to the share.
     pub fn takes(&self, volume: Volume) -> bool {
         volume >= Volume::whole(self.least) && volume.is_multiple_of(self.step)
+    }
+
+    /// How much of a trade the exchange takes an order for, where so much is held before it.
+    pub fn tradable(&self, side: Side, volume: Volume, held: Volume) -> Volume {
+        let odd = |volume: Volume| volume - volume.rounded_down(self.step);
+        match side {
+            Side::Buy if volume < Volume::whole(self.least) => Volume::default(),
+            // What is odd of a holding is sold in one order.
+            Side::Sell if odd(volume) == odd(held) => volume,
+            Side::Buy | Side::Sell => volume.rounded_down(self.step),
+        }
     }
 
     /// What a terminal shall hold where so much is wanted: nothing, or whole lots that can be bought. Never below zero.

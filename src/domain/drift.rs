@@ -151,20 +151,10 @@ impl<'a> Difference<'a> {
         }
         self.all_because(Reason::ClosedHours, !is_open);
         let board = Board::of_at(&instrument, Day::of(now));
-        self.because(Reason::BelowLot, board.map_or_else(Volume::default, |board| self.no_order_takes(board)), None);
+        let taken = board.map_or(self.rest, |board| board.tradable(self.side, self.rest, self.holding));
+        self.because(Reason::BelowLot, self.rest - taken, None);
         self.all_because(Reason::Unexplained, true);
         self.parts
-    }
-
-    /// How much of what is left the exchange takes no order for: shares.
-    fn no_order_takes(&self, board: &Board) -> Volume {
-        let odd = |volume: Volume| volume - volume.rounded_down(board.step);
-        match self.side {
-            Side::Buy if self.rest < Volume::whole(board.least) => self.rest,
-            // What is odd of a holding is sold in one order.
-            Side::Sell if odd(self.rest) == odd(self.holding) => Volume::default(),
-            Side::Buy | Side::Sell => odd(self.rest),
-        }
     }
 }
 

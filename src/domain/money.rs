@@ -61,6 +61,11 @@ impl Money {
         self.0 == 0
     }
 
+    /// The double nearest to it, for charts: CNY.
+    pub fn approximate(self) -> f64 {
+        self.to_string().parse().unwrap_or_default()
+    }
+
     /// Without its sign.
     #[must_use]
     pub const fn magnitude(self) -> Self {

@@ -206,6 +206,29 @@ impl Schedule {
         (is_known && !is_met && !came_late).then_some(due)
     }
 
+    /// How each due time of today was kept, in their order; none on a day that the schedule is not about.
+    pub fn slots(
+        &self,
+        met: Option<Met>,
+        last_push_at: Option<Moment>,
+        calendar: &Calendar,
+        now: Moment,
+    ) -> Vec<(TimeOfDay, Punctuality)> {
+        let today = Day::of(now);
+        let (on_time, late) = met.filter(|met| met.day == today).map_or((0, 0), |met| (met.slots, met.late));
+        let due: Vec<Moment> = self.due_times(today, calendar).collect();
+        let latest = due.iter().rposition(|due| *due <= now);
+        let kept = |(slot, due): (usize, &Moment)| match self.days.count(today, calendar) {
+            _ if latest == Some(slot) => self.status(met, last_push_at, calendar, now),
+            _ if on_time & bit(slot) != 0 => Punctuality::OnTime,
+            _ if late & bit(slot) != 0 => Punctuality::Late,
+            _ if *due > now => Punctuality::NotDue,
+            Openness::Unknown => Punctuality::Unknown,
+            Openness::Open | Openness::Closed => Punctuality::Silent,
+        };
+        self.by.iter().copied().zip(due.iter().enumerate().map(kept)).collect()
+    }
+
     /// The first due time after `now`, also on a day of which nothing is known; None when there is none for a month.
     pub fn next_due(&self, calendar: &Calendar, now: Moment) -> Option<Moment> {
         let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.next())).take(FARTHEST);
@@ -297,6 +320,24 @@ mod tests {
         assert_eq!(status(&[(5, "09:36"), (5, "09:37")], "14:55"), "on_time", "what was missed is met late once");
         assert_eq!(status(&[(5, "09:30"), (5, "09:36")], "14:55"), "on_time", "nothing was missed");
         assert_eq!(status(&[(5, "09:30"), (5, "14:55+1")], "15:00"), "late");
+    }
+
+    #[test]
+    fn every_due_time_of_the_day_says_how_it_was_kept() {
+        let calendar = Calendar::default();
+        let slots = |document: &str, day, pushes: &[&str], now| {
+            let schedule = schedule(document);
+            let met = pushes.iter().fold(None, |met, time| Some(schedule.note(met, moment(day, time))));
+            let last = pushes.last().map(|time| moment(day, time));
+            let slots = schedule.slots(met, last, &calendar, moment(day, now));
+            slots.iter().map(|(by, kept)| format!("{by} {}", kept.as_str())).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(slots(DAY, 5, &[], "09:00"), "09:35 not_due, 14:55 not_due");
+        assert_eq!(slots(DAY, 5, &["09:30"], "10:00"), "09:35 on_time, 14:55 not_due");
+        assert_eq!(slots(DAY, 5, &["10:00", "14:50"], "14:52"), "09:35 late, 14:55 on_time");
+        assert_eq!(slots(DAY, 5, &["14:50"], "15:00"), "09:35 silent, 14:55 on_time");
+        assert_eq!(slots(DAY, 5, &["09:35"], "15:00"), "09:35 on_time, 14:55 silent");
+        assert_eq!(slots(DAY, 3, &[], "15:00"), "", "a Saturday");
     }
 
     #[test]

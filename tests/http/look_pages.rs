@@ -309,6 +309,7 @@ async fn an_instrument_says_who_wants_it_since_when_and_what_became_of_it() {
     let moves = section("moves");
     assert!(moves.contains("/revisions/5") && moves.contains("/revisions/1") && moves.contains("买入 +600"), "{moves}");
     assert!(section("over-time").contains("alpha 1,600、beta 500"), "{page}");
+    assert!(section("over-time").contains("持仓 main 500"), "{page}");
     assert!(page.contains("平安银行") && page.contains("/adjustment?code=000001.SZ"), "{page}");
     let page = english(&app).await.page("/instruments/000001.SZ").await;
     assert!(page.contains("Who wants it") && page.contains("not enough cash") && page.contains("cancelled"), "{page}");

@@ -29,5 +29,6 @@ mod readers;
 mod reports;
 mod requests;
 mod serving;
+mod today_pages;
 mod tokens;
 mod waits;

@@ -476,6 +476,7 @@ def test_what_strangers_write_is_only_text(tab, server):
 
 PAGES = {
     "overview": "/",
+    "overview-account": "/?account=main&changed=1",
     "strategy": STRATEGY,
     "restore": STRATEGY + "/restore?to=1",
     "delete": STRATEGY + "/delete",
@@ -605,6 +606,69 @@ def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
         one.page.click("main button")
         expect(one.page.get_by_text("尚未提交" if language == "zh" else "nothing was sent yet")).to_be_visible()
         look("resumed-" + name)
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+@pytest.mark.usefixtures("desk")
+def test_a_push_is_undone_and_a_strategy_stopped_from_today(tab, server, javascript):
+    page = tab(javascript=javascript).log_in()
+    page.get_by_role("link", name="撤销最近一次变动 DEMO_双均线策略").click()
+    page.wait_for_url("**/restore?to=1")
+    page.locator("main form[method=post] button").last.click()
+    page.wait_for_url(lambda url: "/restore" not in url)
+    restored = server.get("/api/v1/positions/strategy/DEMO_双均线策略").json()["positions"]
+    assert [line["volume"] for line in restored] == [3000, 200, 500]
+    page.goto("/")
+    page.get_by_role("link", name="冻结 alpha").click()
+    page.wait_for_url("**/state?to=frozen")
+    page.locator("main form[method=post] button").last.click()
+    page.goto("/")
+    expect(page.locator("[data-live=strategies] tr", has_text="alpha")).to_contain_text("冻结")
+
+
+@pytest.mark.usefixtures("desk")
+def test_targets_are_looked_at_by_account_and_board(tab):
+    page = tab(javascript=False).open("/")
+    total = page.locator("[data-live=total]")
+    total.get_by_role("link", name="main", exact=True).click()
+    expect(total.locator("h2")).to_contain_text("main")
+    expect(total.locator("tr", has_text="平安银行")).to_be_visible()
+    total.get_by_role("link", name="上海基金").click()
+    expect(total.locator("tbody tr")).to_have_count(1)
+    total.get_by_role("link", name="偏差").click()
+    assert "account=main&board=sse_funds&sort=-drift" in page.url
+    page.fill("#q", "nothing")
+    page.get_by_role("button", name="搜索").click()
+    assert "account=main" in page.url and "board=sse_funds" in page.url
+    expect(total.get_by_text("没有符合条件的内容")).to_be_visible()
+
+
+@pytest.mark.usefixtures("desk")
+def test_rows_are_narrow_and_their_heads_stay(tab):
+    def heights(page):
+        return page.locator(".dense tbody tr").evaluate_all(
+            "rows => rows.map(row => row.getBoundingClientRect().height)"
+        )
+
+    page = tab().log_in()
+    for path in ("/", "/?account=main", "/accounts/main"):
+        page.goto(path)
+        assert heights(page) and max(heights(page)) <= 28.5, path
+    panel = page.locator(".panel").first
+    panel.evaluate("panel => { panel.style.maxHeight = '60px'; panel.style.width = '300px'; panel.scrollTo(200, 20); }")
+    corner = panel.evaluate(
+        """panel => {
+            const at = (one) => one.getBoundingClientRect();
+            const [head, row] = panel.querySelectorAll("th:first-child");
+            return [at(head).top - at(panel).top, at(head).left - at(panel).left, at(row).left - at(panel).left];
+        }"""
+    )
+    assert max(map(abs, corner)) <= 2, corner
+    phone = tab(viewport=PHONE).log_in()
+    for path in ("/", "/?account=main", "/accounts/main"):
+        phone.goto(path)
+        # Two lines, and the space around them.
+        assert max(heights(phone)) <= 50, path
 
 
 def test_the_keyboard_reaches_everything(tab):

@@ -9,18 +9,23 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed, account_name};
+use super::account_report::{AccountReport, Because, LISTED, because, fills_of_today, orders_now};
 use super::accounts::pause_of;
 use super::form::CheckedForm;
 use super::links::account_path;
+use super::target_rows::{self, TargetRow};
 use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
+use crate::desk::Order;
 use crate::desk::terminals::Holder;
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::{Book, Mark};
 use crate::domain::decimal::{Amount, Decimal};
+use crate::domain::moment::Moment;
+use crate::domain::report::{Fill, Side};
 use crate::domain::revision::Revision;
+use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
-use crate::domain::target::TargetLine;
 
 /// How many lines of a target are shown.
 const LINES: usize = 1_000;
@@ -37,14 +42,47 @@ struct AccountPage {
     account: Account,
     mark: Mark,
     pause: Option<Paused>,
-    lines: Vec<TargetLine>,
+    standing: Standing,
     hidden: usize,
-    is_demo: bool,
-    /// Strategies of which nothing is known: the target is not answered.
-    incomplete: Vec<StrategyName>,
+    fills: Vec<Fill>,
     holder: Option<Holder>,
     capital: Vec<Capital>,
     wanted: Wanted,
+}
+
+/// What the account is to hold, and what it does.
+#[derive(Default)]
+struct Standing {
+    rows: Vec<TargetRow>,
+    is_demo: bool,
+    /// Strategies of which nothing is known: the target is not answered.
+    incomplete: Vec<StrategyName>,
+    /// What the terminal reported last; None before any report.
+    report: Option<AccountReport>,
+    because: Vec<Because>,
+    /// What the terminal would order now; None where that is not known.
+    orders: Option<Vec<Order>>,
+}
+
+impl Standing {
+    fn new(book: &Book, settled: &Settled, then: Option<(&Book, &Settled)>, now: Moment) -> Self {
+        let account = &settled.name;
+        match book.target(settled, now) {
+            Ok(target) => {
+                let report = AccountReport::of(book, account, Some(&target), now);
+                let orders = orders_now(book, account, &target, now);
+                let is_demo = target.is_demo;
+                let mut rows = target_rows::of_account(book, settled, target, then, now);
+                rows.retain(|row| !row.is_gone);
+                Self { because: because(&rows), rows, is_demo, incomplete: Vec::new(), report, orders }
+            }
+            Err(incomplete) => Self {
+                incomplete: incomplete.0,
+                report: AccountReport::of(book, account, None, now),
+                ..Self::default()
+            },
+        }
+    }
 }
 
 /// A strategy that the account follows, and what of its equity that is.
@@ -122,24 +160,23 @@ pub(super) async fn page(
     let capital = capital(&book, &settled.account);
     let pause = Paused::of(book.settings(), Some(&name));
     let now = v.now;
+    let then = state.desk.book_at_close(now).await.ok();
+    let settled_then = state.desk.account_at_close(&name, now).await.ok().flatten();
     let make = {
         let settled = settled.clone();
-        move || Ok(book.target(&settled, now))
+        move || Ok(Standing::new(&book, &settled, then.as_deref().zip(settled_then.as_ref()), now))
     };
-    let (lines, is_demo, incomplete) = match state.workshop.make(make).await? {
-        Ok(target) => (target.lines, target.is_demo, Vec::new()),
-        Err(incomplete) => (Vec::new(), false, incomplete.0),
-    };
-    let hidden = lines.len().saturating_sub(LINES);
+    let mut standing = state.workshop.make(make).await?;
+    let hidden = standing.rows.len().saturating_sub(LINES);
+    standing.rows.truncate(LINES);
     let page = AccountPage {
         path: account_path(name.as_str()),
         account: settled.account.clone(),
         mark: settled.mark,
         pause,
-        lines: lines.into_iter().take(LINES).collect(),
+        standing,
         hidden,
-        is_demo,
-        incomplete,
+        fills: fills_of_today(&state.store, &name, now).await?,
         holder: state.terminals.holder(&name, state.clock.running()),
         wanted: Wanted::new(&asked, &capital),
         capital,

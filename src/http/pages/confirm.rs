@@ -17,7 +17,9 @@ use super::{html, see_other};
 use crate::desk::{NotDone, Proposal};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
+use crate::domain::total::UnknownStrategy;
 use crate::ledger::Receipt;
+use crate::store::history::ListAsOf;
 
 #[derive(Template)]
 #[template(path = "confirm.html")]
@@ -97,6 +99,23 @@ pub(super) async fn ask_restore(
 ) -> Result<Response, AppError> {
     let to = revision(&asked.to, "to")?;
     draw(&state, v, strategy_name(&name)?, Some(to), Occasion::Asked).await
+}
+
+/// `GET /strategies/{name}/undo`: to the list before the newest change, or to where the strategy is deleted if there was none.
+pub(super) async fn ask_undo(
+    State(state): State<AppState>,
+    Member(_): Member,
+    PathText(name): PathText,
+) -> Result<Response, AppError> {
+    let name = strategy_name(&name)?;
+    let path = strategy_path(name.as_str());
+    let newest = state.store.book().strategy(&name).map(|strategy| strategy.mark.revision);
+    let newest = newest.ok_or_else(|| UnknownStrategy(name.clone()))?;
+    let before = state.store.list_as_of(&name, newest.before()).await?;
+    Ok(see_other(&match before {
+        Some(ListAsOf { mark, list: Some(_) }) => format!("{path}/restore?to={}", mark.revision),
+        _ => format!("{path}/delete"),
+    }))
 }
 
 /// `GET /strategies/{name}/delete`

@@ -50,6 +50,10 @@ const OF_STRATEGY: i64 = 20;
 const FILLS: u32 = 10_000;
 const FILLS_LISTED: usize = 50;
 
+/// How many days, and how many moves of all of an account's holdings, are looked through for those of this one.
+const HELD_DAYS: i64 = 30;
+const HELD_MOVES: u32 = 5_000;
+
 #[derive(Template)]
 #[template(path = "instrument.html")]
 struct InstrumentPage {
@@ -170,6 +174,8 @@ pub(super) async fn page(
     let (code, name) = known(&book, &instrument, &moves, &accounts).ok_or(AppError::NotFound)?;
     let wanters = wanters(&state.store, &book, &instrument, &moves, is_whole).await?;
     let fills = fills(&state.store, &accounts, &instrument, v.now).await?;
+    let mut lines = series(&wanters, &moves);
+    lines.extend(held_over_time(&state.store, &accounts, &instrument, &v).await?);
     let (volume, invested) = book.sum(&instrument);
     let orders = accounts.iter().flat_map(|one| one.orders.iter().map(|order| (one.account.clone(), order.clone())));
     let spelled = code.to(Notation::Qmt).to_string();
@@ -177,7 +183,7 @@ pub(super) async fn page(
         volume,
         invested,
         average: invested.per(volume),
-        chart: StepChart::draw(series(&wanters, &moves), &v),
+        chart: StepChart::draw(lines, &v),
         orders: orders.collect(),
         history: format!("/history?{}", query([("instrument", spelled.as_str())])),
         adjust: format!("/adjustment?{}", query([("code", spelled.as_str())])),
@@ -357,6 +363,28 @@ async fn fills(
     found.sort_by_key(|(_, fill)| Reverse(fill.at));
     found.truncate(FILLS_LISTED);
     Ok(found)
+}
+
+/// How much accounts held over time, as far as what they reported in the last days goes back: each in the order of time.
+async fn held_over_time(
+    store: &Store,
+    accounts: &[Standing],
+    instrument: &Instrument,
+    v: &View,
+) -> Result<Vec<(String, Vec<(Moment, f64)>)>, AppError> {
+    let today = Day::of(v.now);
+    let span = Span { from: today.after(-HELD_DAYS).begins_at(), to: today.next().begins_at() };
+    let shares = |volume: i64| Volume::from(volume).approximate();
+    let mut series = Vec::new();
+    for one in accounts.iter().filter(|one| one.holding.is_some()) {
+        let mut moved = store.holding_changes(&one.account, span, HELD_MOVES).await?;
+        moved.retain(|then| then.change.code.instrument() == *instrument);
+        let Some(oldest) = moved.last() else { continue };
+        let first = (oldest.at, shares(oldest.change.before));
+        let rest = moved.iter().rev().map(|then| (then.at, shares(then.change.after)));
+        series.push((v.t.held_in(&one.account), [first].into_iter().chain(rest).collect()));
+    }
+    Ok(series)
 }
 
 /// How much each strategy wanted over time, as far as the changes go back: in the order of time.

@@ -2,6 +2,7 @@
 
 mod account;
 mod account_form;
+mod account_report;
 mod account_settings;
 mod accounts;
 mod adjustment;
@@ -28,6 +29,8 @@ mod login;
 mod overlay_row;
 mod overview;
 mod password;
+mod performance;
+mod push_calendar;
 mod resume;
 mod revision;
 mod settled;
@@ -35,6 +38,7 @@ mod sheet;
 mod sort;
 mod state;
 mod strategy;
+mod target_rows;
 mod texts;
 mod upkeep;
 mod view;
@@ -90,6 +94,7 @@ pub(super) fn routes() -> Routes {
         .route("/static/{name}", get(assets::asset));
     let operators = Routes::of(Room::Operators)
         .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
+        .route("/strategies/{name}/undo", get(confirm::ask_undo))
         .route("/strategies/{name}/delete", get(confirm::ask_delete).post(confirm::delete))
         .route("/strategies/{name}/state", get(state::ask).post(state::set))
         .route("/strategies/{name}/schedule", post(upkeep::set_schedule))

@@ -1,7 +1,6 @@
 //! `GET /`: the merged total, the strategies, and what needs attention.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 
 use askama::Template;
@@ -12,27 +11,29 @@ use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::AppError;
-use super::super::extract::{Query, Typed};
+use super::super::extract::{Query, Typed, account_name};
 use super::chart::spark;
 use super::links::strategy_path;
 use super::sort::Sort;
+use super::target_rows::{self, Narrowed, OTHER_BOARD, TargetRow};
 use super::view::{Reading, View};
 use super::{format, html, links};
 use crate::desk::terminals::Holder;
 use crate::desk::{Costs, Drift, drift_of};
 use crate::domain::account::AccountName;
+use crate::domain::board::boards;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::Day;
-use crate::domain::code::{Code, Instrument, Notation};
-use crate::domain::decimal::{Amount, Decimal, Volume};
+use crate::domain::decimal::Amount;
 use crate::domain::drift::DriftLine;
 use crate::domain::moment::Moment;
 use crate::domain::report::Reason;
 use crate::domain::revision::Revision;
 use crate::domain::schedule::Punctuality;
+use crate::domain::settings::Settled;
 use crate::domain::since::{ListChange, Since};
 use crate::domain::state::State as StrategyState;
-use crate::domain::strategy::{Kind, StrategyId};
+use crate::domain::strategy::{Kind, StrategyName};
 use crate::domain::total::{Selection, TotalLine};
 use crate::domain::watch::{Attention, Expected, Hearing, attention, clock_behind};
 use crate::log;
@@ -46,16 +47,14 @@ const ODD_LOTS_NAMED: usize = 3;
 /// How many of the earlier closes are read with a look: none of them makes anybody wait for long.
 const CLOSES_AT_A_LOOK: usize = 3;
 
-/// How many colours strategies have in bars.
-const COLOURS: usize = 8;
-
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct OverviewPage {
     v: View,
     warnings: Vec<Warning>,
     search: String,
-    sort: Sort,
+    /// What of the address a search keeps.
+    kept: Vec<(&'static str, String)>,
     known: bool,
     /// A command to try while nobody has pushed.
     first_push: Option<String>,
@@ -63,50 +62,36 @@ struct OverviewPage {
     invested: Amount,
     strip: Strip,
     sums: Sums,
-    total: Vec<TotalRow>,
-    total_pages: Pages,
+    targets: Targets,
     strategies: Vec<StrategyRow>,
+    strategy_sort: Sort,
     strategy_pages: Pages,
 }
 
-/// One line of the total.
-struct TotalRow {
-    code: Code,
-    name: String,
-    volume: Volume,
-    average: f64,
-    invested: Amount,
-    share: f64,
-    /// What has changed since yesterday's close; None where it is as it was, or that is not known.
-    against: Option<Volume>,
-    parts: Vec<Part>,
+/// The targets of the merged total, or of an account.
+struct Targets {
+    /// Whose, and boards: tabs.
+    whose: Vec<Tab>,
+    boards: Vec<Tab>,
+    changed: Tab,
+    /// Whether less than all of them is asked for.
+    is_narrowed: bool,
+    account: Option<AccountName>,
+    /// Strategies of which nothing is known: the account's target is not answered.
+    incomplete: Vec<StrategyName>,
+    rows: Vec<TargetRow>,
+    sort: Sort,
+    pages: Pages,
+    /// What all of them cost: CNY.
+    cost: f64,
 }
 
-impl TotalRow {
-    /// The bar's pieces: from where, how long, and which colour, in hundredths of the line.
-    fn pieces(&self) -> Vec<(f64, f64, usize)> {
-        let whole: f64 = self.parts.iter().map(|part| part.volume.approximate().max(0.0)).sum();
-        let mut from = 0.0;
-        let piece = |part: &Part| {
-            let width = part.volume.approximate().max(0.0) / whole.max(f64::MIN_POSITIVE) * 100.0;
-            from += width;
-            (from - width, width, part.colour)
-        };
-        self.parts.iter().map(piece).collect()
-    }
-
-    fn is_negative(&self) -> bool {
-        self.volume < Volume::default()
-    }
-}
-
-/// What one strategy holds of an instrument.
-struct Part {
-    strategy: String,
-    volume: Decimal,
-    cost: Decimal,
-    /// Which of the colours its strategy has.
-    colour: usize,
+/// One of several things that may be looked at.
+struct Tab {
+    label: String,
+    link: String,
+    count: Option<usize>,
+    is_here: bool,
 }
 
 /// One strategy's line.
@@ -124,6 +109,9 @@ struct StrategyRow {
     /// Whether a push of it waits.
     waits: bool,
     punctuality: Option<Punctuality>,
+    /// How each due time of today was kept: in words, and how many of those that have come.
+    slots: String,
+    kept: (usize, usize),
     /// What has changed since yesterday's close.
     change: Option<ListChange>,
     /// What its list cost at the last closes, and now: the path of a line.
@@ -156,6 +144,8 @@ struct TerminalRow {
     holder: Option<(String, Moment)>,
     /// The revision that it goes by, where it reports.
     revision: Option<Revision>,
+    /// Whether that is not the newest of its target.
+    is_behind: bool,
     is_silent: bool,
 }
 
@@ -177,23 +167,58 @@ struct Warning {
     link: String,
 }
 
-/// What is searched, how it is sorted, and which page of each table is wanted.
+/// What is searched, narrowed and sorted, and which page of each table is wanted.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct OverviewQuery {
     q: Typed,
+    account: Typed,
+    board: Typed,
+    changed: Typed,
     sort: Typed,
     page: Typed,
+    order: Typed,
     strategies: Typed,
 }
 
 impl OverviewQuery {
+    fn parameters(&self) -> [(&'static str, &str); 8] {
+        [
+            ("q", &*self.q),
+            ("account", &*self.account),
+            ("board", &*self.board),
+            ("changed", &*self.changed),
+            ("sort", &*self.sort),
+            ("page", &*self.page),
+            ("order", &*self.order),
+            ("strategies", &*self.strategies),
+        ]
+    }
+
     /// The query without some parameters, ready for one more.
     fn without(&self, names: &[&str]) -> String {
-        let all = [("q", &self.q), ("sort", &self.sort), ("page", &self.page), ("strategies", &self.strategies)];
-        let kept = all.into_iter().filter(|(name, _)| !names.contains(name));
-        let text = links::query(kept.map(|(name, value)| (name, &**value)));
+        let kept = self.parameters().into_iter().filter(|(name, _)| !names.contains(name));
+        let text = links::query(kept);
         if text.is_empty() { text } else { format!("{text}&") }
+    }
+
+    /// The address of the page without some parameters.
+    fn rest(&self, names: &[&str]) -> String {
+        let rest = format!("/?{}", self.without(names));
+        rest.trim_end_matches(['?', '&']).to_owned()
+    }
+
+    /// The address with another value of a parameter, at the top of the table; without it where the value is empty.
+    fn with(&self, name: &str, value: &str) -> String {
+        let kept = self.parameters().into_iter().filter(|(other, _)| *other != name && *other != "page");
+        let query = links::query(kept.chain([(name, value)]));
+        let link = if query.is_empty() { "/".to_owned() } else { format!("/?{query}") };
+        link + "#total"
+    }
+
+    fn tab(&self, name: &str, value: &str, label: &str, count: Option<usize>) -> Tab {
+        let here = self.parameters().into_iter().find(|(other, _)| *other == name).map(|(_, value)| value);
+        Tab { label: label.to_owned(), link: self.with(name, value), count, is_here: here == Some(value) }
     }
 }
 
@@ -231,19 +256,19 @@ impl Pages {
     }
 }
 
-/// The columns that the total is sorted by; without one it keeps its order.
-const COLUMNS: [&str; 6] = ["code", "volume", "against", "invested", "share", "holders"];
+/// The columns that strategies are sorted by; without one the oldest come first.
+const STRATEGY_COLUMNS: [&str; 6] = ["name", "positions", "invested", "lines", "against", "push"];
 
-fn sort_total(sort: &Sort, lines: &mut [TotalLine], book: &Book, since: Option<&Since>) {
-    let was = |line: &TotalLine| since.and_then(|since| since.instruments.get(&line.code.instrument())).copied();
-    let moved = |line: &TotalLine| was(line).map(|was| line.volume.distance(was)).unwrap_or_default();
-    let holders = |line: &TotalLine| book.holders(&line.code.instrument()).len();
-    sort.by(lines, |one, two| match sort.column() {
-        "code" => one.code.instrument().cmp(&two.code.instrument()),
-        "volume" => one.volume.cmp(&two.volume),
-        "against" => moved(one).cmp(&moved(two)),
-        "invested" | "share" => one.amount.cmp(&two.amount),
-        "holders" => holders(one).cmp(&holders(two)),
+fn sort_strategies(sort: &Sort, strategies: &mut [&Arc<Strategy>], since: Option<&Since>) {
+    let change = |one: &Strategy| since.and_then(|since| since.strategies.get(&one.name)).copied().unwrap_or_default();
+    let lines = |one: &Strategy| change(one).more + change(one).less;
+    sort.by(strategies, |one, two| match sort.column() {
+        "name" => one.name.cmp(&two.name),
+        "positions" => one.list.len().cmp(&two.list.len()),
+        "invested" => one.list.amount().cmp(&two.list.amount()),
+        "lines" => lines(one).cmp(&lines(two)),
+        "against" => change(one).amount.cmp(&change(two).amount),
+        "push" => one.last_push_at.cmp(&two.last_push_at),
         _ => Ordering::Equal,
     });
 }
@@ -254,8 +279,6 @@ pub(super) async fn page(
     Reading { v, book }: Reading,
     Query(query): Query<OverviewQuery>,
 ) -> Result<Response, AppError> {
-    let rest = format!("/?{}", query.without(&["sort", "page"]));
-    let sort = Sort::parse(&query.sort, &COLUMNS, rest.trim_end_matches(['?', '&']));
     let search = query.q.to_string();
     let total = book.total(&Selection::All)?;
     let invested = total.lines.iter().map(|line| line.amount).sum::<Amount>();
@@ -268,44 +291,40 @@ pub(super) async fn page(
     for _ in 0..CLOSES_AT_A_LOOK {
         let _ = state.desk.read_earlier(v.now).await;
     }
-    let (since, sums) = compared(&state, &book, then, v.now).await?;
+    let (since, sums) = compared(&state, &book, then.clone(), v.now).await?;
+    let (known, demo) = (total.known, book.takes_demo(&Selection::All));
     let wanted = search.to_lowercase();
     let says = |text: &str| text.to_lowercase().contains(&wanted);
-    let mut lines = total.lines;
-    lines.retain(|line| {
-        wanted.is_empty()
-            || [Notation::Jq, Notation::Qmt].iter().any(|notation| says(&line.code.to(*notation).to_string()))
-            || line.name.as_deref().is_some_and(says)
-            || book.holders(&line.code.instrument()).iter().any(|holder| says(holder.name.as_str()))
-    });
-    sort_total(&sort, &mut lines, &book, since.as_ref());
-    let total_pages = Pages::new(&query, "page", &query.page, lines.len());
-    let whole: f64 = invested.approximate();
-    let rows = total_rows(&book, total_pages.of(lines), whole, since.as_ref());
-
-    let found: Vec<_> =
+    let mut found: Vec<_> =
         book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
+    let strategy_sort = Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
+    sort_strategies(&strategy_sort, &mut found, since.as_ref());
     let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
     let closes = state.desk.costs_at_closes(v.now);
-    let row = |strategy: &Arc<Strategy>| strategy_row(&book, strategy, &expected, since.as_ref(), &closes, v.now);
+    let row = |strategy: &Arc<Strategy>| strategy_row(&book, strategy, &expected, since.as_ref(), &closes, &v);
     let strategies = strategy_pages.of(found).into_iter().map(row).collect();
     let strip = strip(&state, &v, &book);
-    let (known, demo) = (total.known, book.takes_demo(&Selection::All));
+    let targets = targets(&state, &v, &query, &book, total.lines, then, since).await?;
+    let kept = query
+        .parameters()
+        .into_iter()
+        .filter(|(name, value)| !matches!(*name, "q" | "page" | "strategies") && !value.is_empty());
+    let kept = kept.map(|(name, value)| (name, value.to_owned())).collect();
     let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
     let page = OverviewPage {
         v,
         warnings,
         search,
-        sort,
+        kept,
         known,
         first_push,
         demo,
         invested,
         strip,
         sums,
-        total: rows,
-        total_pages,
+        targets,
         strategies,
+        strategy_sort,
         strategy_pages,
     };
     Ok(html(StatusCode::OK, &page))
@@ -327,46 +346,84 @@ async fn compared(
     state.workshop.make(make).await
 }
 
-/// The rows of some lines, each with what every strategy holds of it. Each list is walked once, however many of its
-/// instruments are shown.
-fn total_rows(book: &Book, lines: Vec<TotalLine>, whole: f64, since: Option<&Since>) -> Vec<TotalRow> {
-    let mut parts: HashMap<Instrument, Vec<Part>> =
-        lines.iter().map(|line| (line.code.instrument(), Vec::new())).collect();
-    let holders: BTreeMap<_, _> = parts
-        .keys()
-        .flat_map(|instrument| book.holders(instrument))
-        .map(|strategy| (strategy.id, Arc::clone(strategy)))
-        .collect();
-    let colours: HashMap<StrategyId, usize> =
-        book.strategies().enumerate().map(|(n, strategy)| (strategy.id, n % COLOURS)).collect();
-    for strategy in holders.values() {
-        let colour = colours.get(&strategy.id).copied().unwrap_or_default();
-        for position in strategy.list.iter() {
-            if let Some(parts) = parts.get_mut(&position.code().instrument()) {
-                let (volume, cost) = (position.volume(), position.cost());
-                parts.push(Part { strategy: strategy.name.to_string(), volume, cost, colour });
-            }
+/// The targets that are looked at. Only of that account is anything reckoned.
+async fn targets(
+    state: &AppState,
+    v: &View,
+    query: &OverviewQuery,
+    book: &Arc<Book>,
+    total: Vec<TotalLine>,
+    then: Option<Arc<Book>>,
+    since: Option<Since>,
+) -> Result<Targets, AppError> {
+    let account = if query.account.is_empty() { None } else { Some(account_name(&query.account)?) };
+    let (rows, incomplete) = match &account {
+        None => {
+            let gone = then.as_deref().filter(|_| !query.changed.is_empty());
+            (target_rows::of_total(book, total, gone, since.as_ref()), Vec::new())
         }
-    }
-    let row = |line: TotalLine| {
-        let parts = parts.remove(&line.code.instrument()).unwrap_or_default();
-        let was = since.and_then(|since| since.instruments.get(&line.code.instrument()));
-        let against = was.map(|was| line.volume - *was);
-        total_row(line, parts, whole, against)
+        Some(name) => account_rows(state, book, name, then, v.now).await?,
     };
-    lines.into_iter().map(row).collect()
+    Ok(Targets::new(v, query, book, account, (rows, incomplete)))
 }
 
-fn total_row(line: TotalLine, parts: Vec<Part>, whole: f64, against: Option<Volume>) -> TotalRow {
-    TotalRow {
-        name: line.name.map(String::from).unwrap_or_default(),
-        average: line.average,
-        share: if whole == 0.0 { 0.0 } else { line.amount.approximate() / whole },
-        against,
-        parts,
-        code: line.code,
-        volume: line.volume,
-        invested: line.amount,
+type Rows = (Vec<TargetRow>, Vec<StrategyName>);
+
+/// An account's target beside what it was at the last close, as the account was settled then.
+async fn account_rows(
+    state: &AppState,
+    book: &Arc<Book>,
+    name: &AccountName,
+    then: Option<Arc<Book>>,
+    now: Moment,
+) -> Result<Rows, AppError> {
+    let settled = book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
+    let settled_then = state.desk.account_at_close(name, now).await.ok().flatten();
+    let (book, settled) = (Arc::clone(book), Arc::clone(settled));
+    let make = move || {
+        let then: Option<(&Book, &Settled)> = then.as_deref().zip(settled_then.as_ref());
+        Ok(match book.target(&settled, now) {
+            Ok(target) => (target_rows::of_account(&book, &settled, target, then, now), Vec::new()),
+            Err(incomplete) => (Vec::new(), incomplete.0),
+        })
+    };
+    state.workshop.make(make).await
+}
+
+impl Targets {
+    fn new(
+        v: &View,
+        query: &OverviewQuery,
+        book: &Book,
+        account: Option<AccountName>,
+        (mut rows, incomplete): Rows,
+    ) -> Self {
+        let cost = rows.iter().map(|row| row.cost).sum();
+        // A board that is not known asks for all.
+        let board = &*query.board;
+        let board = if board == OTHER_BOARD || boards().iter().any(|known| known.id == board) { board } else { "" };
+        let narrowed = Narrowed { search: &query.q, changed: !query.changed.is_empty(), board };
+        let is_narrowed = narrowed.is_narrow();
+        let counts = narrowed.apply(&mut rows, book, v);
+        let sort = Sort::parse(&query.sort, &target_rows::COLUMNS, &query.rest(&["sort", "page"]));
+        target_rows::sort(&sort, &mut rows, book);
+        let pages = Pages::new(query, "page", &query.page, rows.len());
+        let mut rows = pages.of(rows);
+        if account.is_none() {
+            target_rows::fill_parts(book, &mut rows);
+        }
+        let names: Vec<&AccountName> = book.settings().accounts().map(|(name, _)| name).collect();
+        let mut whose = Vec::new();
+        if !names.is_empty() {
+            whose.push(query.tab("account", "", v.t.total, None));
+            whose.extend(names.iter().map(|name| query.tab("account", name.as_str(), name.as_str(), None)));
+        }
+        let all = query.tab("board", "", v.t.all_boards, Some(counts.iter().map(|(_, _, count)| count).sum()));
+        let one = |(id, name, count): &(&str, &str, usize)| query.tab("board", id, name, Some(*count));
+        let boards = [all].into_iter().chain(counts.iter().map(one)).collect();
+        let turned = if query.changed.is_empty() { "1" } else { "" };
+        let changed = Tab { is_here: turned.is_empty(), ..query.tab("changed", turned, v.t.only_changed, None) };
+        Self { whose, boards, changed, is_narrowed, account, incomplete, rows, sort, pages, cost }
     }
 }
 
@@ -376,12 +433,24 @@ fn strategy_row(
     expected: &Expected,
     since: Option<&Since>,
     closes: &[Arc<Costs>],
-    now: Moment,
+    v: &View,
 ) -> StrategyRow {
     let (name, settings) = (&strategy.name, book.settings());
     let invested = strategy.list.amount();
     let costs = closes.iter().map(|costs| costs.get(name).copied().unwrap_or_default());
+    let slots = settings
+        .schedule(name)
+        .map(|schedule| schedule.slots(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now));
+    let slots = slots.unwrap_or_default();
+    let has_come = |kept: Punctuality| kept != Punctuality::NotDue;
+    let was_met = |kept: Punctuality| matches!(kept, Punctuality::OnTime | Punctuality::Late);
+    let words: Vec<String> = slots.iter().map(|(by, kept)| format!("{by} {}", v.t.of_punctuality(kept))).collect();
     StrategyRow {
+        slots: words.join(v.t.comma),
+        kept: (
+            slots.iter().filter(|(_, kept)| was_met(*kept)).count(),
+            slots.iter().filter(|(_, kept)| has_come(*kept)).count(),
+        ),
         name: name.to_string(),
         is_adjustment: name.kind() == Kind::Adjustment,
         is_demo: name.is_demo(),
@@ -393,7 +462,7 @@ fn strategy_row(
         waits: settings.hold(name).is_some(),
         punctuality: settings
             .schedule(name)
-            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), now)),
+            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now)),
         change: since.map(|since| since.strategies.get(name).copied().unwrap_or_default()),
         spark: spark(&costs.chain([invested.approximate()]).collect::<Vec<_>>()),
         invested,
@@ -402,7 +471,8 @@ fn strategy_row(
 
 /// What terminals read, and who reads it.
 fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
-    let terminal = |name: &AccountName| {
+    let terminal = |(name, settled): (&AccountName, &Arc<Settled>)| {
+        let target = book.target_mark(settled, v.now).map(|mark| mark.mark.revision);
         let holder = state.terminals.holder(name, state.clock.running());
         let reported = book.reported(name);
         let called = |holder: Holder| {
@@ -412,6 +482,9 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
             account: name.to_string(),
             holder: holder.map(called),
             revision: reported.and_then(|reported| reported.revision),
+            is_behind: target.is_ok_and(|target| {
+                reported.and_then(|reported| reported.revision).is_some_and(|revision| revision < target)
+            }),
             is_silent: reported.is_some_and(|reported| reported.is_silent(v.now)),
         }
     };
@@ -428,7 +501,7 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
         revision: mark.map(|mark| mark.revision).unwrap_or_default(),
         changed_at: mark.map(|mark| mark.updated_at),
         phase,
-        terminals: book.settings().accounts().map(|(name, _)| terminal(name)).collect(),
+        terminals: book.settings().accounts().map(terminal).collect(),
     }
 }
 
@@ -436,8 +509,8 @@ fn sums(book: &Book, now: Moment, since: Option<&Since>) -> Sums {
     let began = book.settings().calendar().trading_day_began(now);
     let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == Kind::Ordinary);
     let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
-    let drifts = book.settings().accounts().filter_map(|(_, settled)| drift_of(book, settled, now).ok());
-    let drifts: Vec<Drift> = drifts.filter(|drift| drift.reported_at.is_some()).collect();
+    let reported = book.settings().accounts().filter(|(name, _)| book.reported(name).is_some());
+    let drifts: Vec<Drift> = reported.filter_map(|(_, settled)| drift_of(book, settled, now).ok()).collect();
     let lines = || drifts.iter().flat_map(|drift| &drift.lines);
     let unexplained = |line: &&DriftLine| line.parts.iter().any(|part| part.reason == Reason::Unexplained);
     Sums {

@@ -15,11 +15,16 @@ pub(super) struct Sort {
 impl Sort {
     /// Reads a wish for one of some columns. `base` is the page's address with what else it asks for.
     pub(super) fn parse(asked: &str, columns: &[&'static str], base: &str) -> Self {
+        Self::named("sort", asked, columns, base)
+    }
+
+    /// The same of a table whose wish has a parameter of its own.
+    pub(super) fn named(parameter: &str, asked: &str, columns: &[&'static str], base: &str) -> Self {
         let (descending, name) = asked.strip_prefix('-').map_or((false, asked), |name| (true, name));
         let column = columns.iter().copied().find(|column| *column == name).unwrap_or_default();
         let descending = descending && !column.is_empty();
         let mark = if base.contains('?') { '&' } else { '?' };
-        Self { column, descending, base: format!("{base}{mark}sort=") }
+        Self { column, descending, base: format!("{base}{mark}{parameter}=") }
     }
 
     /// Where a column's heading leads: numbers begin with the largest, and a second time turns the order round.

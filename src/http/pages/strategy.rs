@@ -19,6 +19,8 @@ use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart};
 use super::html;
 use super::links::strategy_path;
+use super::performance::Performance;
+use super::push_calendar::PushCalendar;
 use super::view::{Reading, View};
 use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::changes::Changes;
@@ -50,6 +52,8 @@ struct StrategyPage {
     /// None when the strategy was removed.
     now: Option<Now>,
     positions: Vec<PositionRow>,
+    pushes: PushCalendar,
+    performance: Performance,
     chart: Option<LineChart>,
     composition: Option<BarChart>,
     entries: Vec<Entry>,
@@ -126,11 +130,14 @@ struct PositionRow {
     remark: String,
 }
 
-/// Which part of the timeline.
+/// Which part of the timeline, which month of pushes, and performance over which days.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct TimelineQuery {
+pub(super) struct StrategyQuery {
     before: Typed,
+    month: Typed,
+    from: Typed,
+    to: Typed,
 }
 
 /// `GET /strategies/{name}`
@@ -138,10 +145,10 @@ pub(super) async fn page(
     State(state): State<AppState>,
     Reading { v, book }: Reading,
     PathText(name): PathText,
-    Query(place): Query<TimelineQuery>,
+    Query(asked): Query<StrategyQuery>,
 ) -> Result<Response, AppError> {
     let name = strategy_name(&name)?;
-    let before: Option<Revision> = place.before.parse().ok();
+    let before: Option<Revision> = asked.before.parse().ok();
     let filter = Filter { strategy: Some(name.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, TIMELINE + 1).await?;
     let current = book.strategy(&name);
@@ -174,6 +181,8 @@ pub(super) async fn page(
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
     });
+    let pushes = PushCalendar::read(&state.store, &book, &name, &asked.month, &v).await?;
+    let performance = Performance::read(&state, &book, &name, (&asked.from, &asked.to), &v).await?;
     let entries = entries(&state.store, revisions).await?;
     let path = strategy_path(name.as_str());
     let at_newest = before.is_none();
@@ -186,6 +195,8 @@ pub(super) async fn page(
             path,
             now,
             positions,
+            pushes,
+            performance,
             chart,
             composition,
             entries,

@@ -1,6 +1,7 @@
 //! Every text of the pages in both languages, side by side: one that is missing does not compile.
 
 use super::super::error_text::Text;
+use crate::domain::account::AccountName;
 use crate::domain::calendar::Day;
 use crate::domain::code::Code;
 use crate::domain::revision::Revision;
@@ -61,6 +62,11 @@ impl Texts {
 
 sentences! {
     drift_lines(lines: &usize, unexplained: &usize): "{lines} 行，{unexplained} 行原因不明", "{lines} lines, {unexplained} unexplained";
+    profit_from_to(from: Day, to: Day, profit: &str): "从 {from} 到 {to}：归属盈亏 {profit} 元。", "From {from} to {to}: attributed profit {profit} CNY.";
+    span_days(n: &i64): "{n} 天", "{n} days";
+    held_in(account: &AccountName): "持仓 {account}", "held in {account}";
+    drifting(lines: &usize): "{lines} 行", "× {lines}";
+    other_orders(count: &usize): "今日其他委托（已成、已撤、废单）：{count}", "Other orders of today (filled, cancelled, rejected): {count}";
     seconds(n: u64): "{n} 秒", "{n} s";
     minutes(n: u64): "{n} 分钟", "{n} min";
     hours(n: u64): "{n} 小时", "{n} h";
@@ -122,6 +128,66 @@ texts! {
     buys_and_sells: "预计买入 / 卖出", "to buy / to sell";
     nothing_reported: "终端尚未上报", "nothing reported";
     changed_lines: "增减行数", "lines changed";
+    account_total_lead: "此账户的目标，与其持仓和偏差", "What this account is to hold, and what it holds";
+    pushes: "推送日历", "Pushes";
+    pushes_lead: "按现在的时间表。历史里只有改变持仓的推送：没有变动的日子，重复推送与没有推送分不清。长条为当日变动金额。", "By the schedule as it is now. The history holds pushes that changed the list: on other days a push that said the same again and none look alike. Bars are what was moved that day.";
+    kept_on_time: "✓ 按时", "✓ on time";
+    kept_late: "◷ 迟到", "◷ late";
+    kept_pushed: "✓ 有推送", "✓ pushed";
+    kept_missing: "✗ 未推送", "✗ none";
+    kept_unknown: "? 未知", "? unknown";
+    kept_closed: "休市", "closed";
+    monday: "周一", "Mon";
+    tuesday: "周二", "Tue";
+    wednesday: "周三", "Wed";
+    thursday: "周四", "Thu";
+    friday: "周五", "Fri";
+    performance: "表现", "Performance";
+    performance_lead: "按账户成交归属到此策略，不是回测。差额为决策价与实际的差：大于零为多付。", "Attributed from the accounts' own fills, no backtest. The shortfall is decision prices against what became of them: above zero, trading was dearer.";
+    no_performance: "这段时间没有账户为此策略上报过。", "No account reported anything for it in these days.";
+    profit: "归属盈亏（元）", "Profit (CNY)";
+    turnover: "成交金额（元）", "Turnover (CNY)";
+    fees: "费用（元）", "Fees (CNY)";
+    saved: "内部对冲省下（元）", "Saved by crossing (CNY)";
+    shortfall: "执行差额（元）", "Shortfall (CNY)";
+    shortfall_delay: "其中延迟", "of it delay";
+    shortfall_execution: "其中成交", "of it execution";
+    shortfall_unfilled: "其中未成交", "of it unfilled";
+    market_value: "期末市值（元）", "Value at the end (CNY)";
+    day: "日期", "Day";
+    all_accounts: "合计", "All";
+    profit_by_day: "每日盈亏", "Profit by day";
+    first_day_shown: "从", "From";
+    last_day_shown: "到", "To";
+    show: "显示", "Show";
+    restore_earlier: "恢复到较早版本", "Restore an earlier list";
+    close_short: "较昨收", "vs close";
+    reported: "最近上报", "Last report";
+    mode_live: "实盘", "live";
+    mode_dry: "模拟运行，不下单", "dry run: orders nothing";
+    goes_by: "终端按版本", "Trades on revision";
+    cash: "可用资金（元）", "Cash (CNY)";
+    held_value: "持仓市值（元）", "Holdings (CNY)";
+    total_asset: "总资产（元）", "Total assets (CNY)";
+    drift_by_reason: "偏差原因", "Drift by reason";
+    held_beside: "目标之外的持仓，终端从不动：", "Held beside the target and never touched: ";
+    orders_now: "终端将下的单（现在）", "Orders to come";
+    orders_now_lead: "目标减去持仓和在途委托，按板块的手数取整：可卖多少卖多少，先卖后买。价格为策略的均价，不是报价。", "The target less what is held and ordered, in the board's lots and no more than may be sold; sales first. Prices are the strategies' average costs, no quotes.";
+    in_flight: "在途委托", "Orders in flight";
+    none_in_flight: "没有在途委托。", "No order is in flight.";
+    todays_fills: "今日成交", "Fills of today";
+    no_fills: "今天还没有成交。", "No fills today.";
+    fee: "费用（元）", "Fees (CNY)";
+    drift_short: "偏差", "Drift";
+    all_boards: "全部", "All";
+    other_boards: "其他", "Other";
+    only_changed: "只看较昨收有变动", "Changed since the close";
+    boards: "板块", "Boards";
+    todays_pushes: "今日推送 / 时间表", "Pushes due today";
+    act: "操作", "Act";
+    freeze_short: "冻结", "Freeze";
+    undo_short: "撤销", "Undo";
+    undo_last: "撤销最近一次变动", "Undo the last change";
     thirty_days: "30 日", "30 days";
     waits: "待批", "push waits";
     adjustments: "手工调整", "Adjustments";
@@ -660,7 +726,7 @@ texts! {
     order_filled: "已成", "filled";
     order_cancelled: "已撤", "cancelled";
     order_rejected: "废单", "rejected";
-    target_over_time: "目标持仓变化（按策略）", "Target over time, by strategy";
+    target_over_time: "目标（按策略）与持仓的变化", "Target by strategy, and holding, over time";
 
     error_title: "出错了", "Something is wrong";
     back_to_overview: "返回总览", "Back to the overview";

@@ -31,6 +31,7 @@ use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::{Amount, Volume};
 use crate::domain::incident::Standing;
 use crate::domain::moment::Moment;
+use crate::domain::money::Money;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settings;
 
@@ -174,6 +175,25 @@ impl View {
     pub(super) fn average(&self, cost: &f64) -> String {
         let text = format::rounded(&format!("{cost}"), 4);
         format::grouped(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+
+    /// An average in a column of them: all with four decimals.
+    pub(super) fn price(&self, cost: &f64) -> String {
+        format::grouped(&format::rounded(&format!("{cost}"), 4))
+    }
+
+    /// Money that was reckoned up, to the fen and with one minus sign.
+    pub(super) fn fen(&self, money: impl Borrow<Money>) -> String {
+        format::grouped(&format::rounded(&money.borrow().to_string(), 2))
+    }
+
+    /// Whether money was gained or lost, as a class; neither where it is nothing.
+    pub(super) fn gain(&self, money: impl Borrow<Money>) -> &'static str {
+        match money.borrow().cmp(&Money::ZERO) {
+            std::cmp::Ordering::Less => "sell",
+            std::cmp::Ordering::Equal => "",
+            std::cmp::Ordering::Greater => "buy",
+        }
     }
 
     /// Money that is an estimate, to the cent.

@@ -7,6 +7,7 @@ use crate::domain::board::Rounding;
 use crate::domain::drift::DriftPart;
 use crate::domain::guard::{Finding, RuleName, Then};
 use crate::domain::hold::Reason;
+use crate::domain::report;
 use crate::domain::schedule::{Days, Punctuality};
 use crate::domain::state::State;
 use crate::domain::target::HoldReason;
@@ -122,6 +123,12 @@ impl Texts {
     pub(super) fn of_drift(&self, part: &DriftPart) -> String {
         let (chinese, english) = drift_texts(part.reason);
         part.words.as_deref().unwrap_or_else(|| self.pick(chinese, english)).to_owned()
+    }
+
+    /// Why something differs, in our words.
+    pub(super) fn of_drift_reason(&self, reason: &report::Reason) -> &'static str {
+        let (chinese, english) = drift_texts(*reason);
+        self.pick(chinese, english)
     }
 
     /// Why a line is not traded.
