@@ -177,8 +177,13 @@ impl Flow {
         flow
     }
 
+    /// What is bought less what is sold.
+    pub(super) const fn sum(&self) -> f64 {
+        self.bought - self.sold
+    }
+
     pub(super) fn net(&self, v: &View) -> String {
-        signed_cash(self.bought - self.sold, v)
+        signed_cash(self.sum(), v)
     }
 }
 
@@ -257,24 +262,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn kind(&self, t: &Texts) -> &'static str {
-        match self.revision.kind {
-            RevisionKind::Push => t.kind_push,
-            RevisionKind::Edit => t.kind_edit,
-            RevisionKind::Restore => t.kind_restore,
-            RevisionKind::Remove => t.kind_remove,
-            RevisionKind::Import => t.kind_import,
-            RevisionKind::Approve => t.kind_approve,
-            RevisionKind::Flat => t.kind_flat,
-            RevisionKind::Sequence => t.kind_sequence,
-            RevisionKind::Set => t.kind_set,
-            RevisionKind::Withdraw => t.kind_withdraw,
-            RevisionKind::Hold => t.kind_hold,
-            RevisionKind::Discard => t.kind_discard,
-            RevisionKind::Supersede => t.kind_supersede,
-            RevisionKind::Lock => t.kind_lock,
-            RevisionKind::Release => t.kind_release,
-        }
+    pub(super) const fn kind(&self, t: &Texts) -> &'static str {
+        t.of_kind(&self.revision.kind)
     }
 
     pub(super) fn actor_kind(&self, t: &Texts) -> &'static str {

@@ -20,6 +20,7 @@ mod history;
 mod holds;
 mod instrument;
 mod keys;
+mod known;
 mod links;
 mod login;
 mod overlay_row;

@@ -251,8 +251,20 @@ texts! {
     instrument: "证券", "Instrument";
     actor: "操作者", "Who";
     from_time: "从", "From";
-    to_time: "到（不含）", "Until (exclusive)";
+    to_time: "到（含当天）", "Through";
     bad_filter: "筛选条件无法识别", "This filter cannot be understood";
+    kind: "类型", "Kind";
+    any_kind: "全部类型", "Any kind";
+    today: "今日", "Today";
+    yesterday: "昨日", "Yesterday";
+    this_week: "本周", "This week";
+    monday: "周一", "Monday";
+    tuesday: "周二", "Tuesday";
+    wednesday: "周三", "Wednesday";
+    thursday: "周四", "Thursday";
+    friday: "周五", "Friday";
+    saturday: "周六", "Saturday";
+    sunday: "周日", "Sunday";
 
     current_password: "当前密码", "Current password";
     new_password: "新密码", "New password";

@@ -205,6 +205,16 @@ impl View {
         self.zone.seconds(*moment)
     }
 
+    /// The day that it is then.
+    pub(super) fn day(&self, moment: &Moment) -> String {
+        self.zone.day(*moment)
+    }
+
+    /// The time of that day, to the second.
+    pub(super) fn clock(&self, moment: &Moment) -> String {
+        self.zone.clock(*moment)
+    }
+
     /// RFC 3339, for machines.
     pub(super) fn iso(&self, moment: &Moment) -> String {
         self.zone.rfc3339(*moment)

@@ -4,15 +4,51 @@ use super::super::reason_text::{ReasonDto, drift_texts, hold_texts};
 use super::texts::Texts;
 use crate::domain::account::Fresh;
 use crate::domain::board::Rounding;
+use crate::domain::calendar::Weekday;
 use crate::domain::drift::DriftPart;
 use crate::domain::guard::{Finding, RuleName, Then};
 use crate::domain::hold::Reason;
+use crate::domain::revision::RevisionKind;
 use crate::domain::schedule::{Days, Punctuality};
 use crate::domain::state::State;
 use crate::domain::target::HoldReason;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
 impl Texts {
+    /// What a kind of revision is called.
+    pub(super) const fn of_kind(&self, kind: &RevisionKind) -> &'static str {
+        match kind {
+            RevisionKind::Push => self.kind_push,
+            RevisionKind::Edit => self.kind_edit,
+            RevisionKind::Restore => self.kind_restore,
+            RevisionKind::Remove => self.kind_remove,
+            RevisionKind::Import => self.kind_import,
+            RevisionKind::Approve => self.kind_approve,
+            RevisionKind::Flat => self.kind_flat,
+            RevisionKind::Sequence => self.kind_sequence,
+            RevisionKind::Set => self.kind_set,
+            RevisionKind::Withdraw => self.kind_withdraw,
+            RevisionKind::Hold => self.kind_hold,
+            RevisionKind::Discard => self.kind_discard,
+            RevisionKind::Supersede => self.kind_supersede,
+            RevisionKind::Lock => self.kind_lock,
+            RevisionKind::Release => self.kind_release,
+        }
+    }
+
+    /// What a day of the week is called.
+    pub(super) const fn of_weekday(&self, day: &Weekday) -> &'static str {
+        match day {
+            Weekday::Monday => self.monday,
+            Weekday::Tuesday => self.tuesday,
+            Weekday::Wednesday => self.wednesday,
+            Weekday::Thursday => self.thursday,
+            Weekday::Friday => self.friday,
+            Weekday::Saturday => self.saturday,
+            Weekday::Sunday => self.sunday,
+        }
+    }
+
     /// What a state is called.
     pub(super) const fn of_state(&self, state: &State) -> &'static str {
         match state {
