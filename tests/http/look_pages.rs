@@ -382,3 +382,33 @@ async fn the_history_is_a_line_a_revision_under_its_day_and_a_match_stands_in_it
     let suggested = [">平安银行</option>", "<option value=\"beta\">", "<option value=\"alice\">"];
     assert!(suggested.iter().all(|one| page.contains(one)), "{page}");
 }
+
+#[tokio::test]
+async fn what_is_looked_for_is_found_and_a_single_answer_is_gone_to() {
+    let app = desk().await;
+    push(&app, "gamma", json!([held("600520.SH", 100, 10.0)])).await;
+    operate(&app, "DELETE", "/api/v1/strategies/gamma", json!({})).await;
+    let mut browser = Browser::new(&app);
+    for (typed, path) in [
+        ("alpha", "/strategies/alpha"),
+        ("ALPH", "/strategies/alpha"),
+        ("gamma", "/strategies/gamma"),
+        ("000001", "/instruments/000001.SZ"),
+        ("600519.XSHG", "/instruments/600519.SH"),
+        ("payh", "/instruments/000001.SZ"),
+        ("%E5%B9%B3%E5%AE%89", "/instruments/000001.SZ"),
+        ("4", "/revisions/4"),
+        ("%234", "/revisions/4"),
+        ("main", "/accounts/main"),
+        ("ls", "/history"),
+        ("%E5%8E%86%E5%8F%B2", "/history"),
+    ] {
+        let answer = browser.get(&format!("/search?q={typed}")).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, path), "{typed}");
+    }
+    let many = browser.page("/search?q=6005").await;
+    assert!(many.contains("/instruments/600519.SH") && many.contains("/instruments/600520.SH"), "{many}");
+    let none = browser.page("/search?q=%3Cimg%20src%3Dx%3E").await;
+    assert!(none.contains("没有符合条件的内容") && !none.contains("<img"), "{none}");
+    assert!(browser.page("/search").await.contains("拼音首字母"));
+}

@@ -161,7 +161,7 @@ async fn viewing_is_open_where_reads_are_and_changing_never() {
 async fn where_reads_need_a_key_every_page_needs_a_login() {
     let app = App::start_with(Reads::Key).await;
     let mut stranger = Browser::new(&app);
-    for path in ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history", "/history.csv"]
+    for path in ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history", "/search?q=alpha"]
     {
         assert_eq!(stranger.get(path).await.header("location").split('?').next(), Some("/login"), "{path}");
     }

@@ -14,6 +14,11 @@ pub(super) fn account_path(name: &str) -> String {
     path_below("/accounts/", name)
 }
 
+/// Where an instrument's page is.
+pub(super) fn instrument_path(code: &str) -> String {
+    path_below("/instruments/", code)
+}
+
 /// Where a revision's page is.
 pub(super) fn revision_path(revision: Revision) -> String {
     format!("/revisions/{revision}")

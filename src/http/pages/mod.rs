@@ -18,6 +18,7 @@ mod guard_entry;
 mod guards;
 mod history;
 mod holds;
+mod initials;
 mod instrument;
 mod keys;
 mod known;
@@ -28,6 +29,7 @@ mod overview;
 mod password;
 mod resume;
 mod revision;
+mod search;
 mod settled;
 mod sheet;
 mod sort;
@@ -108,6 +110,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
+        .route("/search", get(search::page))
         .route("/compare", get(compare::page))
         .route("/instruments/{code}", get(instrument::page))
         .route("/guards", get(guards::page));

@@ -158,6 +158,11 @@ texts! {
     nothing_held: "合并后没有持仓：终端会清仓。", "The total is empty: terminals sell everything.";
     no_match: "没有符合条件的内容。", "Nothing matches.";
     search: "搜索", "Search";
+    find: "查找策略、证券、版本或页面", "Find a strategy, an instrument, a revision or a page";
+    find_field: "查找  /", "Find  /";
+    find_hint: "输入策略、证券代码、名称或拼音首字母（如 gzmt）、版本号或页面名称。", "Type a strategy, an instrument's code, name or pinyin initials (such as gzmt), a revision's number, or a page.";
+    instruments: "证券", "Instruments";
+    pages: "页面", "Pages";
     search_label: "代码、名称或策略", "Code, name or strategy";
     clear: "清除", "Clear";
     attention: "需要注意", "Needs attention";

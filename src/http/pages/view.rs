@@ -16,7 +16,7 @@ use super::super::AppState;
 use super::super::cookies;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
-use super::assets::{ICON, SCRIPT, STYLE};
+use super::assets::{HANDS, ICON, SCRIPT, STYLE};
 use super::links::own_path;
 use super::texts::{CHINESE, ENGLISH, Texts};
 use super::{format, links, see_other};
@@ -132,6 +132,10 @@ impl View {
 
     pub(super) fn script(&self) -> &'static str {
         &SCRIPT.path
+    }
+
+    pub(super) fn hands(&self) -> &'static str {
+        &HANDS.path
     }
 
     pub(super) fn icon(&self) -> &'static str {
