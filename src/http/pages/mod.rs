@@ -24,6 +24,7 @@ mod keys;
 mod known;
 mod links;
 mod login;
+mod overlay_merge;
 mod overlay_row;
 mod overview;
 mod password;
@@ -65,7 +66,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/keys", get(keys::page))
         // Where a form's answer was, a reload or a language switch asks again.
         .route("/keys/create", get(async || see_other("/keys")))
-        .route("/keys/revoke", get(async || see_other("/keys")))
+        .route("/keys/revoke", get(keys::ask_revoke))
         .route("/accounts", get(accounts::page))
         .route("/account", get(accounts::create))
         .route("/pause", get(async || see_other("/accounts")))
@@ -84,6 +85,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route("/login", get(login::page))
         .route("/logout", get(async || see_other("/")))
         .route("/language", get(view::switch_language))
+        .route("/look", get(view::switch_look))
         .route("/static/{name}", get(assets::asset));
     let operators = Router::new()
         .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))

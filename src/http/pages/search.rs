@@ -154,7 +154,10 @@ fn instruments(book: &Book, wish: &Wish) -> Vec<Hit> {
 
 async fn revision(state: &AppState, wish: &Wish, v: &View) -> Result<Vec<Hit>, AppError> {
     let number = wish.lower.trim_start_matches(['#', 'r']);
-    let Ok(number) = number.parse::<Revision>() else { return Ok(Vec::new()) };
+    // A code may begin with zeros; a revision's number never does.
+    let Some(number) = number.parse::<Revision>().ok().filter(|one| one.to_string() == number) else {
+        return Ok(Vec::new());
+    };
     let found = state.store.revision(number).await?;
     let hit = found.map(|info| Hit {
         link: revision_path(number),

@@ -131,6 +131,7 @@ texts! {
     connection_lost: "与服务器的连接已断开，以下数据可能已过时。", "The connection to the server is lost; what you see may be old.";
     put_back: "服务器的数据换成了较早的副本（例如恢复了备份）。您刚才看到的变更可能已不存在，请核对。", "The server's data is an earlier copy now, as when a backup is put back. What you saw before may be gone: check it.";
     changed_now: "数据已更新", "The data was updated";
+    done: "已完成", "Done";
 
     code: "代码", "Code";
     name: "名称", "Name";
@@ -243,13 +244,23 @@ texts! {
     save: "保存", "Save";
     preview_title: "保存前后对比", "Before and after";
     unchanged: "内容没有变化，未产生新版本。", "Nothing changed; there is no new revision.";
-    code_hint: "如 600000、600000.SH 或 600000.XSHG", "Such as 600000, 600000.SH or 600000.XSHG";
+    code_hint: "代码如 600000、600000.SH 或 600000.XSHG，也可填持仓中的名称或拼音首字母。", "A code such as 600000, 600000.SH or 600000.XSHG; or the name, or its pinyin initials, of what the book holds.";
     code_unknown: "无法判断交易所，请写成 600000.SH 的形式", "the exchange cannot be inferred; write it as 600000.SH";
     required: "必填", "is needed";
     fix_errors: "有内容需要更正，尚未保存。", "Some fields need correcting; nothing was saved.";
     previewed_other: "预览之后内容又有改动，请再看一遍再保存。", "The rows changed after the preview; look once more, then save.";
-    conflict: "您编辑期间，他人已修改此表。您的输入仍在下方；请核对他人的改动，再次预览并保存。", "Somebody changed this overlay while you were editing. Your input is kept below; see what changed, then preview and save again.";
+    conflict: "您编辑期间，他人已修改此表。只有他人改过的行已取他人的；其余仍是您的输入。请核对后再保存。", "Somebody changed this overlay while you were editing. Lines that only they changed are taken from theirs; all else is as you typed it. Look at it, then save.";
     their_changes: "他人的改动", "What they changed";
+    merge: "两人都改过此表", "Two edited this overlay";
+    merge_base: "您打开时", "When you opened it";
+    merge_theirs: "他人的", "Theirs";
+    merge_mine: "您的", "Yours";
+    merge_both: "您的（两人改得不同）", "Yours (both changed it)";
+    merge_taken: "取用", "Taken";
+    more_or_less: "增减（股）", "More or less (shares)";
+    target_becomes: "总目标变为", "Total becomes";
+    odd_target: "不是整手", "no whole lots";
+    fill_hint: "名称和成本留空时按现有持仓填入；填写“总目标变为”时，增减由它算出。", "Name and cost are filled in from the book where you leave them out; where you say what the total becomes, more or less follows from it.";
     log_in_to_edit: "登录后才能修改。", "Log in to change anything.";
 
     filter: "筛选", "Filter";
@@ -304,6 +315,23 @@ texts! {
     never_pushed: "从未（由操作员填写）", "never (by the operator)";
     revoke: "吊销", "Revoke";
     revoked: "已吊销", "revoked";
+    confirm_revoke: "确认吊销", "Revoke the key";
+    revoke_lead: "吊销后，使用此密钥的终端或脚本立即被拒绝，且不能恢复。", "Whoever uses this key is refused from then on, and it cannot be brought back.";
+    rotate: "轮换", "Rotate";
+    rotate_lead: "新密钥与旧密钥同时有效：把新密钥填入使用它的程序，看到它已在使用后，再吊销旧密钥。", "Both keys are in force until you revoke the old one: give the new one to the program that uses it, see that it does, then revoke the old one.";
+    old_key: "旧密钥", "The old key";
+    old_key_lead: "它仍然有效：程序换用新密钥后再吊销。", "It is still in force: revoke it once the program uses the new one.";
+    copy: "复制", "Copy";
+    copied: "已复制", "Copied";
+    stop: "。", ". ";
+    rows_dense: "紧凑行距", "Dense rows";
+    rows_roomy: "宽松行距", "Roomy rows";
+    colours_china: "红涨绿跌", "Red is up";
+    colours_west: "绿涨红跌", "Green is up";
+    look: "显示", "Display";
+    session_over_here: "登录已过期，以下数据不再更新。", "Your session has ended; what you see is not updated any more.";
+    held_back: "数据有更新。您正在填写，页面没有刷新。", "There is newer data. The page was left as it is, since you are filling it in.";
+    reload: "刷新", "Reload";
     create_key: "创建密钥", "Create key";
     patterns: "策略（可用 *，每行一个；空为全部，手工调整除外）", "Strategies (* stands for anything, one a line; empty for all but overlays)";
     key_made: "密钥已创建，只显示这一次：", "The key, shown this once:";
