@@ -273,7 +273,7 @@ async fn guards_are_tried_on_the_past_before_they_are_saved() {
     assert!(moved.status == 409 && text(&moved).contains("value=\"7\"") && text(&moved).contains("他人已修改规则"));
     let saved = browser.submit_from(&text(&moved), "/guards", &and(&guard_fields("7"), "save")).await;
     assert_eq!(saved.status, 303);
-    assert!(browser.page("/history").await.contains("放大：投入金额增加超过倍数 5 → 拒绝"));
+    assert!(browser.page("/history").await.contains("放大：持仓成本增加超过倍数 5 → 拒绝"));
 }
 
 #[tokio::test]

@@ -721,7 +721,7 @@ async fn the_overview_says_what_needs_attention() {
     let mut browser = Browser::operator(&app).await;
     let page = browser.page("/").await;
     assert!(
-        page.contains("600000.SH 的合并持仓为负（\u{2212}200 股）") && page.contains("密码自首次启动以来没有修改过")
+        page.contains("600000.SH 的目标总持仓为负（\u{2212}200 股）") && page.contains("密码自首次启动以来没有修改过")
     );
     assert!(!page.contains("没有推送") && !page.contains("未绑定"));
     // Two days later, on Wednesday, nobody has pushed on Tuesday. Overlays are never late.
@@ -752,7 +752,7 @@ async fn examples_are_marked_wherever_they_count() {
     let page = browser.page("/").await;
     let (before, after) = page.split_once("id=\"total\"").unwrap();
     assert!(
-        before.contains("演示数据计入合并总持仓") && before.contains("<span class=\"badge warn\">演示</span>"),
+        before.contains("演示数据计入目标总持仓") && before.contains("<span class=\"badge warn\">演示</span>"),
         "{page}"
     );
     assert!(after.split("</h2>").next().unwrap().contains("<span class=\"badge warn\">演示</span>"), "{page}");

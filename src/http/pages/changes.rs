@@ -193,7 +193,9 @@ pub(super) struct TotalChange {
     pub(super) name: String,
     pub(super) before: Volume,
     pub(super) after: Volume,
-    pub(super) delta: Volume,
+    delta: Volume,
+    /// How much more or less that is: the word beside it says which.
+    pub(super) size: Volume,
 }
 
 impl TotalChange {
@@ -206,7 +208,8 @@ impl TotalChange {
             let code = entry.position.code().clone();
             let name = name_of(change).or(names.get(&change.instrument).map(String::as_str)).unwrap_or_default();
             let name = name.to_owned();
-            (before != after).then(|| Self { code, name, before, after, delta: after - before })
+            let (delta, size) = (after - before, before.distance(after));
+            (before != after).then(|| Self { code, name, before, after, delta, size })
         };
         changes.iter().filter_map(line).collect()
     }
@@ -215,12 +218,9 @@ impl TotalChange {
         if is_negative(self.delta) { "sell" } else { "buy" }
     }
 
+    /// What terminals will do about it, as far as it is them who trade on the total.
     pub(super) fn word(&self, t: &Texts) -> &'static str {
-        if is_negative(self.delta) { t.sold } else { t.bought }
-    }
-
-    pub(super) fn sign(&self) -> &'static str {
-        if is_negative(self.delta) { "" } else { "+" }
+        if is_negative(self.delta) { t.to_sell } else { t.to_buy }
     }
 
     pub(super) fn falls_below_zero(&self) -> bool {

@@ -6,6 +6,7 @@ mod account_settings;
 mod accounts;
 mod adjustment;
 mod assets;
+mod axis;
 mod calendar;
 mod changes;
 mod chart;

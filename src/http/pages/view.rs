@@ -25,6 +25,7 @@ use crate::auth::rights::{LoggedIn, Reads};
 use crate::clock::Zone;
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
+use crate::domain::calendar::Calendar;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::{Amount, Volume};
 use crate::domain::moment::Moment;
@@ -48,6 +49,7 @@ pub(super) struct View {
     is_roomy: bool,
     is_western: bool,
     zone: Zone,
+    book: Arc<Book>,
     /// How many pushes wait.
     waiting: usize,
     /// Why and since when no poll is answered.
@@ -114,6 +116,7 @@ impl View {
             waiting: settings.holds().len(),
             pause: Paused::of(settings, None),
             done: None,
+            book: Arc::clone(&book),
         }
     }
 
@@ -247,7 +250,7 @@ impl View {
 
     /// A part of a whole, in per cent.
     pub(super) fn percent(&self, part: &f64) -> String {
-        format!("{:.1}%", part * 100.0)
+        format!("{:.1}%", part * 100.0).replace('-', "\u{2212}")
     }
 
     pub(super) fn age(&self, moment: &Moment) -> String {
@@ -280,6 +283,10 @@ impl View {
 
     pub(super) fn qmt(&self, code: &Code) -> Code {
         code.to(Notation::Qmt)
+    }
+
+    pub(super) fn calendar(&self) -> &Calendar {
+        self.book.settings().calendar()
     }
 
     pub(super) const fn zone(&self) -> &Zone {

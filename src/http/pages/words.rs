@@ -3,8 +3,9 @@
 use super::super::reason_text::{ReasonDto, drift_texts, hold_texts};
 use super::texts::Texts;
 use crate::domain::account::Fresh;
-use crate::domain::board::Rounding;
+use crate::domain::board::{Board, Rounding};
 use crate::domain::calendar::Weekday;
+use crate::domain::code::Code;
 use crate::domain::drift::DriftPart;
 use crate::domain::guard::{Finding, RuleName, Then};
 use crate::domain::hold::Reason;
@@ -39,13 +40,13 @@ impl Texts {
     /// What a day of the week is called.
     pub(super) const fn of_weekday(&self, day: &Weekday) -> &'static str {
         match day {
-            Weekday::Monday => self.monday,
-            Weekday::Tuesday => self.tuesday,
-            Weekday::Wednesday => self.wednesday,
-            Weekday::Thursday => self.thursday,
-            Weekday::Friday => self.friday,
-            Weekday::Saturday => self.saturday,
-            Weekday::Sunday => self.sunday,
+            Weekday::Monday => self.on_monday,
+            Weekday::Tuesday => self.on_tuesday,
+            Weekday::Wednesday => self.on_wednesday,
+            Weekday::Thursday => self.on_thursday,
+            Weekday::Friday => self.on_friday,
+            Weekday::Saturday => self.on_saturday,
+            Weekday::Sunday => self.on_sunday,
         }
     }
 
@@ -164,5 +165,33 @@ impl Texts {
     pub(super) fn of_line_hold(&self, reason: &HoldReason) -> String {
         let (_, chinese, english) = hold_texts(reason);
         self.pick(chinese, english)
+    }
+
+    /// What volumes of an instrument count.
+    pub(super) fn unit_of(&self, code: &Code) -> &'static str {
+        match Board::of(&code.instrument()) {
+            Some(board) if board.same_day => self.unit_bonds,
+            Some(board) if !board.is_of_shares() => self.unit_funds,
+            _ => self.unit_shares,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::{CHINESE, ENGLISH};
+    use super::*;
+
+    #[test]
+    fn volumes_count_what_is_traded() {
+        for (code, chinese, english) in [
+            ("600519.SH", "股", "shares"),
+            ("510300.SH", "份", "units"),
+            ("113050.SH", "张", "bonds"),
+            ("X", "股", "shares"),
+        ] {
+            let code = Code::parse(code).unwrap();
+            assert_eq!((CHINESE.unit_of(&code), ENGLISH.unit_of(&code)), (chinese, english), "{code}");
+        }
     }
 }
