@@ -161,7 +161,8 @@ async fn viewing_is_open_where_reads_are_and_changing_never() {
 async fn where_reads_need_a_key_every_page_needs_a_login() {
     let app = App::start_with(Reads::Key).await;
     let mut stranger = Browser::new(&app);
-    for path in ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history", "/search?q=alpha"]
+    for path in
+        ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history", "/search?q=alpha"]
     {
         assert_eq!(stranger.get(path).await.header("location").split('?').next(), Some("/login"), "{path}");
     }
@@ -507,7 +508,10 @@ async fn an_overlay_is_previewed_then_saved() {
     assert_eq!(list["positions"][0], json!({"code": "600000.XSHG", "name": "浦发银行", "volume": -300, "cost": 10.5}));
     assert_eq!(list["positions"][1], json!({"code": "000001.SZ", "name": "", "volume": 1000, "cost": 12}));
     let page = browser.page(saved.header("location")).await;
-    assert!(page.contains("已完成：编辑 ADJUSTMENT_MAIN") && page.contains("href=\"/revisions/2\">撤销此变更"), "{page}");
+    assert!(
+        page.contains("已完成：编辑 ADJUSTMENT_MAIN") && page.contains("href=\"/revisions/2\">撤销此变更"),
+        "{page}"
+    );
     assert!(!Browser::new(&app).page(saved.header("location")).await.contains("已完成"));
     let revision = app.get("/api/v1/revisions/2").await.ok();
     assert_eq!((&revision["kind"], &revision["actor"]), (&json!("edit"), &json!("operator")));
@@ -578,7 +582,10 @@ async fn where_two_changed_one_line_mine_stays_until_i_say_otherwise() {
     let both = ["100 × 10", "700 × 10", "150 × 10", "您的（两人改得不同）"];
     let (added, gone) = (["–", "900 × 4", "–", "他人的"], ["200 × 10", "–", "200 × 10", "他人的"]);
     let shown = fates(&page);
-    assert!([both, added, gone].iter().all(|fate| shown.iter().any(|one| one == fate)) && shown.len() == 3, "{shown:?}");
+    assert!(
+        [both, added, gone].iter().all(|fate| shown.iter().any(|one| one == fate)) && shown.len() == 3,
+        "{shown:?}"
+    );
     assert!(page.contains("class=\"removed\"") && page.contains("value=\"510300.SH\""), "{page}");
     let merged = [["600000.SH", "150", "10"], ["000001.SZ", "300", "10"], ["510300.SH", "900", "4"]];
     assert_eq!(save(&mut browser, &conflict, &merged).await.status, 303);
@@ -605,7 +612,8 @@ async fn an_overlay_says_what_the_total_becomes_and_is_filled_in_from_the_book()
         ("action", "preview"),
     ];
     let page = text(&browser.submit("/adjustment?name=B", "/adjustment", &target).await);
-    for shown in ["value=\"000001.SZ\"", "value=\"平安银行\"", "value=\"250\"", "placeholder=\"1,150\"", "不是整手"] {
+    for shown in ["value=\"000001.SZ\"", "value=\"平安银行\"", "value=\"250\"", "placeholder=\"1,150\"", "不是整手"]
+    {
         assert!(page.contains(shown), "{shown}\n{page}");
     }
     assert!(page.contains("<option value=\"000001.SZ\">平安银行</option>"));
@@ -620,7 +628,10 @@ async fn an_overlay_says_what_the_total_becomes_and_is_filled_in_from_the_book()
     ];
     // Another target after the preview is looked at first.
     let page = text(&browser.submit_from(&page, "/adjustment", &typed).await);
-    assert!(page.contains("value=\"100\"") && page.contains("预览之后内容又有改动") && !page.contains("不是整手"), "{page}");
+    assert!(
+        page.contains("value=\"100\"") && page.contains("预览之后内容又有改动") && !page.contains("不是整手"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

@@ -227,8 +227,7 @@ impl Calendar {
 
     /// When the exchanges match orders all the time, on the days from one to another on which they may trade.
     pub fn sessions(&self, first: Day, last: Day) -> impl Iterator<Item = (Moment, Moment)> {
-        const SESSIONS: [(TimeOfDay, TimeOfDay); 2] =
-            [(OPENS, TimeOfDay::of(11, 30)), (TimeOfDay::of(13, 0), CLOSES)];
+        const SESSIONS: [(TimeOfDay, TimeOfDay); 2] = [(OPENS, TimeOfDay::of(11, 30)), (TimeOfDay::of(13, 0), CLOSES)];
         let open = first.through(last).filter(|day| self.may_trade(*day));
         open.flat_map(|day| SESSIONS.map(|(from, until)| (day.at(from), day.at(until))))
     }

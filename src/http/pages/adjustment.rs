@@ -100,8 +100,7 @@ pub(super) async fn page(
         row.weigh(&book, &name, position);
         row
     };
-    let mut rows: Vec<OverlayRow> =
-        current.map(|strategy| strategy.list.iter().map(row).collect()).unwrap_or_default();
+    let mut rows: Vec<OverlayRow> = current.map(|strategy| strategy.list.iter().map(row).collect()).unwrap_or_default();
     let is_there = |code: &Code| {
         rows.iter().any(|row| Code::infer(&row.code).is_some_and(|one| one.instrument() == code.instrument()))
     };
@@ -139,7 +138,9 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     if saving && fields.get("digest") == page.digest {
         let (name, positions) = (page.name.clone(), positions.clone());
         match state.desk.correct(&operator, name, positions, Some(page.revision), None).await {
-            Ok(receipt) => return Ok(see_other(&links::done("/adjustment", &[("name", page.name.as_str())], &receipt))),
+            Ok(receipt) => {
+                return Ok(see_other(&links::done("/adjustment", &[("name", page.name.as_str())], &receipt)));
+            }
             Err(not_done) if not_done.is_conflict() => {}
             Err(not_done) => return Err(not_done.into()),
         }
@@ -183,7 +184,7 @@ impl AdjustmentPage {
             current.map(|position| (position.code().to_string(), position.code().clone())).collect();
         let read = |row: &mut OverlayRow| {
             if !known.contains_key(row.code.trim()) || !row.target.is_empty() {
-                row.fill(book, &self.name, &self.v);
+                row.fill(book, &self.instruments, &self.name, &self.v);
             }
             let position = row.read(&known, &self.v)?;
             row.weigh(book, &self.name, &position);
@@ -227,12 +228,7 @@ impl AdjustmentPage {
     }
 
     /// Takes in what somebody else changed since the rows were read, and shows whose word counts in which line.
-    async fn merge(
-        &mut self,
-        desk: &Desk,
-        book: &Book,
-        mine: &[Position],
-    ) -> Result<Option<Vec<Position>>, AppError> {
+    async fn merge(&mut self, desk: &Desk, book: &Book, mine: &[Position]) -> Result<Option<Vec<Position>>, AppError> {
         let positions = |list: &PositionList| list.iter().cloned().collect::<Vec<_>>();
         let base = positions(&desk.list_at(&self.name, self.revision).await?);
         let overlay = book.strategy(&self.name);

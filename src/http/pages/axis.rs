@@ -10,7 +10,7 @@ pub(super) const HEIGHT: f64 = 180.0;
 pub(super) const PLOT: f64 = WIDTH - 10.0;
 
 /// How far apart ticks are at least, for their labels.
-const APART: f64 = 60.0;
+const APART: f64 = 84.0;
 
 /// From a first moment to a last.
 pub(super) struct TimeAxis {
@@ -66,7 +66,8 @@ impl TimeAxis {
             let is_new = day.replace(Day::of(*from)) != Some(Day::of(*from));
             let x = self.x(*from);
             if (is_new || within) && ticks.last().is_none_or(|last| x - last.x >= APART) && x <= WIDTH - APART {
-                let label = if within { time_of_day(*from).to_string() } else { Day::of(*from).to_string()[5..].to_owned() };
+                let label =
+                    if within { time_of_day(*from).to_string() } else { Day::of(*from).to_string()[5..].to_owned() };
                 ticks.push(Tick { x, label });
             }
         }

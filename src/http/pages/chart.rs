@@ -159,7 +159,8 @@ impl StepChart {
     pub(super) fn draw<P: Into<Point>>(series: Vec<(String, Vec<P>)>, v: &View) -> Option<Self> {
         const MOST: usize = 6;
         let hidden = series.len().saturating_sub(MOST);
-        let own = |(label, points): (String, Vec<P>)| (label, points.into_iter().map(Into::into).collect::<Vec<Point>>());
+        let own =
+            |(label, points): (String, Vec<P>)| (label, points.into_iter().map(Into::into).collect::<Vec<Point>>());
         let series: Vec<(String, Vec<Point>)> = series.into_iter().take(MOST).map(own).collect();
         let points = || series.iter().flat_map(|(_, points)| points);
         let first = points().map(|point| point.at).min()?;

@@ -9,7 +9,7 @@ use super::super::error_text::fault_texts;
 use super::form::Fields;
 use super::format::rounded;
 use super::initials::match_initials;
-use super::known;
+use super::known::Known;
 use super::view::View;
 use crate::domain::board::Board;
 use crate::domain::book::Book;
@@ -77,17 +77,19 @@ impl OverlayRow {
 
     /// Fills in what the book knows: the code of a name, name and average cost where they were left out, and how much more or
     /// less leads to the target that was typed.
-    pub(super) fn fill(&mut self, book: &Book, overlay: &StrategyName, v: &View) {
+    pub(super) fn fill(&mut self, book: &Book, instruments: &[Known], overlay: &StrategyName, v: &View) {
         if Code::infer(&self.code).is_none()
-            && let Some(code) = code_of(book, self.code.trim())
+            && let Some(code) = code_of(instruments, self.code.trim())
         {
             self.code = code.to_string();
         }
         let Some(code) = Code::infer(&self.code) else { return };
-        let about = Self::about(book, &code);
-        for (text, known) in [(&mut self.name, about.name), (&mut self.cost, about.cost)] {
-            if text.trim().is_empty() {
-                *text = known;
+        if self.name.trim().is_empty() || self.cost.trim().is_empty() {
+            let about = Self::about(book, &code);
+            for (text, known) in [(&mut self.name, about.name), (&mut self.cost, about.cost)] {
+                if text.trim().is_empty() {
+                    *text = known;
+                }
             }
         }
         if !self.target.trim().is_empty()
@@ -156,9 +158,8 @@ fn others(book: &Book, overlay: &StrategyName, instrument: &Instrument) -> Volum
     own.fold(book.sum(instrument).0, |rest, position| rest - position.volume().into())
 }
 
-/// The code of the one instrument that the book knows by a name, or by its initials.
-fn code_of(book: &Book, name: &str) -> Option<Code> {
-    let known = known::instruments(book);
+/// The code of the one instrument that is known by a name, or by its initials.
+fn code_of(known: &[Known], name: &str) -> Option<Code> {
     let single = |is_it: &dyn Fn(&str) -> bool| {
         let mut found = known.iter().filter(|known| is_it(&known.name));
         found.next().filter(|_| found.next().is_none()).map(|known| known.code.clone())
