@@ -561,8 +561,8 @@ async fn volumes_of_main(app: &App) -> Vec<i64> {
 fn fates(page: &str) -> Vec<Vec<&str>> {
     let (_, merge) = page.split_once("id=\"merge\"").unwrap();
     let rows = merge.split("</section>").next().unwrap().split("<tr>").skip(2);
-    let cells = |row: &'_ str| row.split("</td>").map(|cell| cell.rsplit('>').next().unwrap()).collect::<Vec<_>>();
-    rows.map(|row| cells(row.split_once("</th>").unwrap().1)[1..5].to_vec()).collect()
+    let cells = rows.map(|row| row.split_once("</th>").unwrap().1.split("</td>").skip(1).take(4));
+    cells.map(|cells| cells.map(|cell| cell.rsplit('>').next().unwrap()).collect()).collect()
 }
 
 #[tokio::test]

@@ -209,7 +209,7 @@ impl TotalChange {
             let name = name_of(change).or(names.get(&change.instrument).map(String::as_str)).unwrap_or_default();
             let name = name.to_owned();
             let (delta, size) = (after - before, before.distance(after));
-            (before != after).then(|| Self { code, name, before, after, delta, size })
+            (before != after).then_some(Self { code, name, before, after, delta, size })
         };
         changes.iter().filter_map(line).collect()
     }
