@@ -544,7 +544,7 @@ async fn the_second_of_two_operators_is_shown_what_the_first_did() {
     assert!(page.contains("value=\"510300\""), "nothing typed is lost");
     assert_eq!(app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok()["positions"][0]["volume"], 700);
     // What only the first changed is theirs, in the rows as well; what only the second typed stays.
-    assert_eq!(fates(&page), [["100 × 10", "700 × 10", "100 × 10", "他人的"], ["–", "–", "500 × 4", "您的"]]);
+    assert_eq!(fates(&page), [["–", "–", "500 × 4", "您的"], ["100 × 10", "700 × 10", "100 × 10", "他人的"]]);
     assert!(page.contains("value=\"700\"") && !page.contains("name=\"volume\" value=\"100\""), "{page}");
     let both = [["600000.SH", "700", "10"], ["510300", "500", "4"]];
     assert_eq!(save(&mut browser, &conflict, &both).await.status, 303);
@@ -969,7 +969,7 @@ async fn a_new_password_needs_the_old_one_and_ends_other_sessions() {
     let new = "another-long-password";
     for (current, first, second, words) in [
         ("wrong", new, new, "密码验证失败"),
-        (PASSWORD, "short", "short", "新密码太短"),
+        (PASSWORD, "tooshort", "tooshort", "新密码太短"),
         (PASSWORD, new, "something else", "两次输入不一致"),
     ] {
         let fields = [("current", current), ("new", first), ("again", second)];
