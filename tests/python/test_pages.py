@@ -477,7 +477,7 @@ def test_two_operators_in_two_windows(tab):
     expect(row).to_contain_text("−3,000 × 11.5 周五前恢复")
     expect(row).to_contain_text("−200 × 11.5 周五前恢复")
     # What only the first changed is theirs; what the second typed is kept.
-    assert (second.typed(0, "volume"), second.typed(1, "code")) == ("-200", "510300.XSHG")
+    assert (second.typed(0, "volume"), second.typed(1, "code")) == ("-200", "510300")
     second.page.get_by_role("button", name="保存").click()
     expect(second.page.get_by_text("已完成")).to_be_visible()
 
@@ -488,7 +488,7 @@ def test_a_session_that_ends_in_the_middle_of_an_edit(tab):
     one.type_row(1, code="510300", name=EVIL, volume="500", cost="4", remark="不要丢")
     one.context.clear_cookies(name="jq2qmt_session")
     page.get_by_role("button", name="预览").click()
-    expect(page.get_by_text("登录已过期")).to_be_visible()
+    expect(page.locator("main").get_by_text("登录已过期")).to_be_visible()
     page.fill("#password", PASSWORD)
     page.click("main button")
     # What it would do is seen before it is done.
