@@ -920,7 +920,11 @@ async fn keys_are_made_shown_once_and_revoked() {
     app.clock.advance(Duration::from_secs(2));
     assert_eq!(push("alpha").await.refusal(), (401, "unknown_api_key".to_owned()));
     assert!(browser.page("/keys").await.contains("已吊销"));
-    assert_eq!(browser.get("/keys/revoke?name=qmt%3Cb%3E").await.header("location"), "/keys", "there is nothing to ask");
+    assert_eq!(
+        browser.get("/keys/revoke?name=qmt%3Cb%3E").await.header("location"),
+        "/keys",
+        "there is nothing to ask"
+    );
     // Clients are listed with the fingerprint of their keys.
     assert!(page.contains(">alice<") && page.contains("class=\"print\">"));
 }
