@@ -112,6 +112,16 @@ impl Zone {
         self.format("%Y-%m-%d %H:%M:%S", moment)
     }
 
+    /// The local day: `2026-01-05`.
+    pub fn day(&self, moment: Moment) -> String {
+        self.format("%Y-%m-%d", moment)
+    }
+
+    /// Local time of the day: `14:50:00`.
+    pub fn clock(&self, moment: Moment) -> String {
+        self.format("%H:%M:%S", moment)
+    }
+
     /// The zone's IANA name.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")

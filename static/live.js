@@ -3,9 +3,18 @@
 
 (() => {
   const body = document.body;
-  const parts = () => [...document.querySelectorAll("[data-live]")];
+  // What is kept live: the whole of a page that shows numbers, and what stands above every page. A page that is only a form
+  // stays as it is.
+  const selectorOf = (part) => (part.id ? `#${part.id}` : `[data-live="${part.dataset.live}"]`);
+  const live = () => {
+    const above = [...document.querySelectorAll("[data-live]")].filter((part) => !part.closest("main"));
+    const main = document.querySelector("main:has([data-live])");
+    return main ? [...above, main] : above;
+  };
   const lost = document.getElementById("lost");
   const putBack = document.getElementById("put-back");
+  const over = document.getElementById("session-over");
+  const heldBack = document.getElementById("held-back");
   const status = document.getElementById("live");
   const chinese = document.documentElement.lang !== "en";
   const units = chinese ? ["秒", "分钟", "小时", "天"] : ["s", "min", "h", "d"];
@@ -42,10 +51,16 @@
   // What a row or an item is known by, so that the same one is found in the new page.
   const keyOf = (item) => item.id || item.querySelector("th[scope=row] a, th[scope=row] .code, a")?.textContent.trim();
 
+  // What opens is known by its row or item, and by what it is called there.
+  const keyOfOpen = (one) => {
+    const item = one.closest("tr, li");
+    return `${item ? keyOf(item) : ""} ${one.querySelector("summary")?.textContent.trim()}`;
+  };
+
   function mark(before, after) {
-    const items = [...before.querySelectorAll("tbody tr, li.entry")];
+    const items = [...before.querySelectorAll("[data-live] tbody tr, [data-live] li.entry")];
     const old = new Map(items.map((item) => [keyOf(item), text(item, "[data-derived]")]));
-    for (const item of after.querySelectorAll("tbody tr, li.entry")) {
+    for (const item of after.querySelectorAll("[data-live] tbody tr, [data-live] li.entry")) {
       if (old.get(keyOf(item)) !== text(item, "[data-derived]")) item.classList.add("changed");
     }
   }
@@ -60,32 +75,80 @@
 
   // Who works with the keyboard stays where they were.
   function sameIn(part, element) {
+    if (element.id) return part.querySelector(`#${CSS.escape(element.id)}`);
     const alike = (other) => other.textContent === element.textContent && other.href === element.href;
     return [...part.querySelectorAll(element.tagName)].find(alike);
   }
 
+  // What somebody typed or chose, and did not send.
+  function isTouched(field) {
+    if (field.type === "hidden") return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.tagName === "SELECT") {
+      const first = [...field.options].findIndex((option) => option.defaultSelected);
+      return field.selectedIndex !== Math.max(0, first);
+    }
+    return field.value !== field.defaultValue;
+  }
+
+  // A form's fields by where they are sent and what they are called, the first, second, … of a name apart.
+  function fieldsOf(part) {
+    const fields = new Map();
+    for (const field of part.querySelectorAll("input, select, textarea")) {
+      let key = `${field.form?.getAttribute("action")} ${field.name} ${field.type === "radio" ? field.value : ""}`;
+      while (fields.has(key)) key += "+";
+      fields.set(key, field);
+    }
+    return fields;
+  }
+
+  // Takes over what is typed; false where the new page has no place for it.
+  function keepTyped(before, after) {
+    const fields = fieldsOf(after);
+    for (const [key, field] of fieldsOf(before)) {
+      if (!isTouched(field)) continue;
+      const same = fields.get(key);
+      if (!same) return false;
+      if (field.type === "checkbox" || field.type === "radio") same.checked = field.checked;
+      else same.value = field.value;
+    }
+    return true;
+  }
+
+  // Puts one part of the page in the place of another, as it was left: open, scrolled, focused.
+  function put(before, after) {
+    const open = new Set([...before.querySelectorAll("details[open]")].map(keyOfOpen));
+    for (const one of after.querySelectorAll("details")) one.open = open.has(keyOfOpen(one));
+    const scrolled = [...before.querySelectorAll(".scroll")].map((one) => [one.scrollLeft, one.scrollTop]);
+    const focused = before.contains(document.activeElement) ? document.activeElement : null;
+    mark(before, after);
+    before.replaceWith(after);
+    after.querySelectorAll(".scroll").forEach((one, n) => {
+      if (scrolled[n]) [one.scrollLeft, one.scrollTop] = scrolled[n];
+    });
+    if (focused) sameIn(after, focused)?.focus({ preventScroll: true });
+    noteAges(after, Date.now());
+  }
+
+  // A page whose session has ended shows what a stranger may see, or a login: neither comes in the place of this one.
+  function isOver(answer, page) {
+    const sent = answer.status === 401 || (answer.redirected && new URL(answer.url).pathname === "/login");
+    return sent || (answer.ok && "member" in body.dataset && !("member" in page.body.dataset));
+  }
+
+  // Every number of the page comes from one answer: all of them are put in, or none.
   async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-    if (!answer.ok || answer.redirected) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    over.hidden = !isOver(answer, page);
+    if (!over.hidden || !answer.ok || answer.redirected) return;
+    const pairs = live().map((part) => [part, page.querySelector(selectorOf(part))]);
+    const changed = pairs.filter(([part, next]) => next && text(part) !== text(next));
+    heldBack.hidden = changed.every(([part, next]) => keepTyped(part, next));
+    if (!heldBack.hidden || changed.length === 0) return;
+    for (const [part, next] of changed) put(part, next);
     document.title = page.title;
-    let changed = false;
-    for (const part of parts()) {
-      const next = page.querySelector(`[data-live="${part.dataset.live}"]`);
-      if (!next || text(part) === text(next)) continue;
-      const open = new Set([...part.querySelectorAll("details[open]")].map((one) => keyOf(one.closest("tr"))));
-      for (const one of next.querySelectorAll("details")) one.open = open.has(keyOf(one.closest("tr")));
-      mark(part, next);
-      const focused = part.contains(document.activeElement) ? document.activeElement : null;
-      // What has been scrolled within it stays where it was.
-      const places = [...part.querySelectorAll(".scroll")].map((one) => [one.scrollLeft, one.scrollTop]);
-      part.replaceWith(next);
-      for (const [n, one] of next.querySelectorAll(".scroll").entries()) one.scrollTo(...(places[n] ?? [0, 0]));
-      if (focused) sameIn(next, focused)?.focus({ preventScroll: true });
-      noteAges(next, Date.now());
-      changed = true;
-    }
-    if (changed) status.textContent = body.dataset.changed;
+    status.textContent = body.dataset.changed;
   }
 
   // However many revisions come, the page is fetched once a second at most, and not while nobody looks.
@@ -109,7 +172,7 @@
 
   noteAges(document, opened);
   setInterval(countAges, 1000);
-  if (!("revision" in body.dataset) || parts().length === 0) return;
+  if (!("revision" in body.dataset) || live().length === 0) return;
 
   // Some of what is shown is no revision: whether terminals are heard of, and what of it is an incident.
   setInterval(soon, 30_000);

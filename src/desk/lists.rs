@@ -115,19 +115,12 @@ impl Desk {
         Ok(Preview { expected, before, after, changes })
     }
 
-    /// What changed in a strategy's list since a revision.
+    /// A strategy's list as an edit of it found it at a revision.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn changes_since(
-        &self,
-        strategy: &StrategyName,
-        since: Revision,
-    ) -> Result<Vec<InstrumentChange>, NotDone> {
-        let then = self.store.list_as_of(strategy, since).await?.and_then(|then| then.list).unwrap_or_default();
-        let book = self.store.book();
-        let nothing = PositionList::default();
-        Ok(then.changes_to(book.strategy(strategy).map_or(&nothing, |strategy| &strategy.list)))
+    pub async fn list_at(&self, strategy: &StrategyName, revision: Revision) -> Result<PositionList, NotDone> {
+        Ok(self.store.list_as_of(strategy, revision).await?.and_then(|then| then.list).unwrap_or_default())
     }
 
     pub(super) async fn positions_to_restore(

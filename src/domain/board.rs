@@ -166,6 +166,11 @@ impl Board {
         }
     }
 
+    /// Whether so much is wanted of an instrument that it cannot be bought to the share. Below zero there is nothing to buy.
+    pub fn is_odd(instrument: &Instrument, volume: Volume) -> bool {
+        volume > Volume::default() && Self::of(instrument).is_some_and(|board| !board.takes(volume))
+    }
+
     /// What a terminal shall hold where so much is wanted: nothing, or whole lots that can be bought. Never below zero.
     pub fn round(&self, volume: Volume, rounding: Rounding) -> Volume {
         in_lots(volume, self.least, self.lot, rounding)

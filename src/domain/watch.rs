@@ -43,7 +43,8 @@ pub enum Attention<'a> {
 pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected) -> Vec<Attention<'a>> {
     let examples = book.takes_demo(&Selection::All).then_some(Attention::Examples);
     let below_zero = total.iter().filter(|line| line.volume < Volume::default()).map(Attention::BelowZero);
-    let odd: Vec<&TotalLine> = total.iter().filter(|line| is_odd_lot(line)).collect();
+    let odd: Vec<&TotalLine> =
+        total.iter().filter(|line| Board::is_odd(&line.code.instrument(), line.volume)).collect();
     let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
     let silent = book.strategies().filter_map(|strategy| match expected.of(strategy) {
         Hearing::InTime => None,
@@ -116,12 +117,6 @@ impl Expected {
 pub fn clock_behind(book: &Book, now: Moment) -> Option<Duration> {
     let behind = book.changed_at()?.since(now);
     (behind > CLOCK_TOLERANCE).then_some(behind)
-}
-
-/// Whether a target cannot be bought to the share. Below zero there is nothing to buy.
-fn is_odd_lot(line: &TotalLine) -> bool {
-    let board = Board::of(&line.code.instrument());
-    line.volume > Volume::default() && board.is_some_and(|board| !board.takes(line.volume))
 }
 
 #[cfg(test)]

@@ -85,6 +85,8 @@ pub struct Filter {
     pub instrument: Option<Instrument>,
     /// Those of an actor.
     pub actor: Option<String>,
+    /// Those of a kind.
+    pub kind: Option<RevisionKind>,
     /// Those from a moment on.
     pub from: Option<Moment>,
     /// Those before a moment.

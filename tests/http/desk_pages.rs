@@ -42,7 +42,7 @@ async fn a_strategy_is_frozen_made_flat_and_let_live_after_a_look() {
     let asked = browser.page(ask).await;
     assert!(asked.contains("目标保持不变") && asked.contains("没有任何变化"), "{asked}");
     let done = browser.submit_from(&asked, "/strategies/alpha/state", &[("note", EVIL)]).await;
-    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/strategies/alpha"));
+    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/strategies/alpha?done=2"));
     let page = browser.page("/strategies/alpha").await;
     assert!(page.contains("冻结") && page.contains("onerror=alert(1)") && !page.contains("<img"), "{page}");
     assert_eq!(push(&app, "alpha", 900).await["held"], true);
@@ -273,7 +273,7 @@ async fn guards_are_tried_on_the_past_before_they_are_saved() {
     assert!(moved.status == 409 && text(&moved).contains("value=\"7\"") && text(&moved).contains("他人已修改规则"));
     let saved = browser.submit_from(&text(&moved), "/guards", &and(&guard_fields("7"), "save")).await;
     assert_eq!(saved.status, 303);
-    assert!(browser.page("/history").await.contains("放大：投入金额增加超过倍数 5 → 拒绝"));
+    assert!(browser.page("/history").await.contains("放大：持仓成本增加超过倍数 5 → 拒绝"));
 }
 
 #[tokio::test]
@@ -351,7 +351,7 @@ async fn an_account_is_made_looked_at_and_changed_after_its_orders_were_seen() {
     let answer = browser.submit_from(&preview, &settings, &and(&other, "save")).await;
     assert!(answer.status == 200 && text(&answer).contains("再看一遍"));
     let done = browser.submit_from(&preview, &settings, &and(&ACCOUNT, "save")).await;
-    assert_eq!((done.status.as_u16(), done.header("location")), (303, path));
+    assert_eq!((done.status.as_u16(), done.header("location")), (303, &*format!("{path}?done=2")));
     let page = browser.page(path).await;
     for shown in ["600000.SH", "500", "从不交易", "100,000.00", "四舍五入到整手"] {
         assert!(page.contains(shown), "{shown}\n{page}");
@@ -429,7 +429,7 @@ async fn a_terminal_is_seen_and_released_and_an_account_deleted() {
     saved(&mut browser, settings, &[("strategy", "alpha"), ("scale", "2")]).await;
     let moved = browser.submit_from(&asked, delete, &[]).await;
     assert_eq!(moved.status, 409);
-    assert_eq!(browser.submit_from(&text(&moved), delete, &[]).await.header("location"), "/accounts");
+    assert_eq!(browser.submit_from(&text(&moved), delete, &[]).await.header("location"), "/accounts?done=4");
     assert_eq!(browser.get("/accounts/main").await.status, 404);
 }
 

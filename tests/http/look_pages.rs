@@ -350,3 +350,66 @@ async fn an_adjustment_begins_with_what_the_book_knows_of_a_code() {
     assert!(!browser.page("/adjustment?code=%3Cimg%3E.X").await.contains("<img>"));
     assert!(!Browser::new(&app).page("/adjustment?code=600519").await.contains("value=\"600519"));
 }
+
+#[tokio::test]
+async fn the_history_is_a_line_a_revision_under_its_day_and_a_match_stands_in_it() {
+    let app = desk().await;
+    let mut many: Vec<Value> = (0..20).map(|n| held(&format!("6000{n:02}.SH"), 100, 10.0)).collect();
+    many.push(bank(2000, 10.0));
+    app.clock.advance(std::time::Duration::from_hours(24));
+    push(&app, "alpha", json!(many)).await;
+    operate(&app, "POST", "/api/v1/strategies/beta/state", json!({"state": "frozen"})).await;
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/history").await;
+    let (newest, before) = page.split_once("<h2>2026-01-05 <span class=\"count\">周一</span></h2>").unwrap();
+    assert!(newest.contains("<h2>2026-01-06 <span class=\"count\">周二</span></h2>"), "{page}");
+    assert_eq!((newest.matches("id=\"r").count(), before.matches("id=\"r").count()), (2, 4));
+    // 21 are bought for 20,000 and 400 × 10, and one is sold that had cost 8,000.
+    let yesterday = "href=\"/history?from=2026-01-05&#38;to=2026-01-05\"";
+    for shown in [">+21</span>", ">−1</span>", ">+1.60万<", "状态 – → 冻结", yesterday] {
+        assert!(page.contains(shown), "{shown}\n{page}");
+    }
+    // In the order of the list it would be the last of 22, behind what a line shows.
+    let found = browser.page("/history?instrument=000001&kind=push&from=2026-01-06&to=2026-01-06").await;
+    assert_eq!(found.matches("id=\"r").count(), 1);
+    let (_, shown) = found.split_once("class=\"match buy\"").unwrap();
+    assert!(shown.split("</summary>").next().unwrap().contains("1,600 → 2,000"), "{shown}");
+    for (query, many) in
+        [("kind=set", 2), ("kind=push&strategy=beta", 1), ("kind=set&strategy=beta", 1), ("to=2026-01-05", 4)]
+    {
+        assert_eq!(browser.page(&format!("/history?{query}")).await.matches("id=\"r").count(), many, "{query}");
+    }
+    assert_eq!(browser.get("/history?kind=gift").await.status, 400);
+    let suggested = [">平安银行</option>", "<option value=\"beta\">", "<option value=\"alice\">"];
+    assert!(suggested.iter().all(|one| page.contains(one)), "{page}");
+}
+
+#[tokio::test]
+async fn what_is_looked_for_is_found_and_a_single_answer_is_gone_to() {
+    let app = desk().await;
+    push(&app, "gamma", json!([held("600520.SH", 100, 10.0)])).await;
+    operate(&app, "DELETE", "/api/v1/strategies/gamma", json!({})).await;
+    let mut browser = Browser::new(&app);
+    for (typed, path) in [
+        ("alpha", "/strategies/alpha"),
+        ("ALPH", "/strategies/alpha"),
+        ("gamma", "/strategies/gamma"),
+        ("000001", "/instruments/000001.SZ"),
+        ("600519.XSHG", "/instruments/600519.SH"),
+        ("payh", "/instruments/000001.SZ"),
+        ("%E5%B9%B3%E5%AE%89", "/instruments/000001.SZ"),
+        ("4", "/revisions/4"),
+        ("%234", "/revisions/4"),
+        ("main", "/accounts/main"),
+        ("ls", "/history"),
+        ("%E5%8E%86%E5%8F%B2", "/history"),
+    ] {
+        let answer = browser.get(&format!("/search?q={typed}")).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (303, path), "{typed}");
+    }
+    let many = browser.page("/search?q=6005").await;
+    assert!(many.contains("/instruments/600519.SH") && many.contains("/instruments/600520.SH"), "{many}");
+    let none = browser.page("/search?q=%3Cimg%20src%3Dx%3E").await;
+    assert!(none.contains("没有符合条件的内容") && !none.contains("<img"), "{none}");
+    assert!(browser.page("/search").await.contains("拼音首字母"));
+}

@@ -161,7 +161,8 @@ async fn viewing_is_open_where_reads_are_and_changing_never() {
 async fn where_reads_need_a_key_every_page_needs_a_login() {
     let app = App::start_with(Reads::Key).await;
     let mut stranger = Browser::new(&app);
-    for path in ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history", "/history.csv"]
+    for path in
+        ["/", "/holds", "/accounts", "/guards", "/strategies/alpha", "/adjustment", "/history", "/search?q=alpha"]
     {
         assert_eq!(stranger.get(path).await.header("location").split('?').next(), Some("/login"), "{path}");
     }
@@ -502,10 +503,16 @@ async fn an_overlay_is_previewed_then_saved() {
     assert!(page.contains("浦发银行"), "the name that the book knows");
     assert!(app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok()["update_time"].is_null());
     let saved = save(&mut browser, &seen, &typed).await;
-    assert_eq!((saved.status.as_u16(), saved.header("location")), (303, "/adjustment?name=ADJUSTMENT_MAIN&saved=2"));
+    assert_eq!((saved.status.as_u16(), saved.header("location")), (303, "/adjustment?name=ADJUSTMENT_MAIN&done=2"));
     let list = app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok();
-    assert_eq!(list["positions"][0], json!({"code": "600000.XSHG", "name": "", "volume": -300, "cost": 10.5}));
+    assert_eq!(list["positions"][0], json!({"code": "600000.XSHG", "name": "浦发银行", "volume": -300, "cost": 10.5}));
     assert_eq!(list["positions"][1], json!({"code": "000001.SZ", "name": "", "volume": 1000, "cost": 12}));
+    let page = browser.page(saved.header("location")).await;
+    assert!(
+        page.contains("已完成：编辑 ADJUSTMENT_MAIN") && page.contains("href=\"/revisions/2\">撤销此变更"),
+        "{page}"
+    );
+    assert!(!Browser::new(&app).page(saved.header("location")).await.contains("已完成"));
     let revision = app.get("/api/v1/revisions/2").await.ok();
     assert_eq!((&revision["kind"], &revision["actor"]), (&json!("edit"), &json!("operator")));
 }
@@ -534,12 +541,97 @@ async fn the_second_of_two_operators_is_shown_what_the_first_did() {
     let conflict = save(&mut browser, &seen, &mine).await;
     assert_eq!(conflict.status, 409);
     let page = text(&conflict);
-    assert!(page.contains("他人的改动") && page.contains("100 → 700"), "{page}");
     assert!(page.contains("value=\"510300\""), "nothing typed is lost");
     assert_eq!(app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok()["positions"][0]["volume"], 700);
-    // Having seen it, the second decides.
-    assert_eq!(save(&mut browser, &conflict, &mine).await.status, 303);
-    assert_eq!(app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok()["positions"][0]["volume"], 100);
+    // What only the first changed is theirs, in the rows as well; what only the second typed stays.
+    assert_eq!(fates(&page), [["–", "–", "500 × 4", "您的"], ["100 × 10", "700 × 10", "100 × 10", "他人的"]]);
+    assert!(page.contains("value=\"700\"") && !page.contains("name=\"volume\" value=\"100\""), "{page}");
+    let both = [["600000.SH", "700", "10"], ["510300", "500", "4"]];
+    assert_eq!(save(&mut browser, &conflict, &both).await.status, 303);
+    assert_eq!(volumes_of_main(&app).await, [700, 500]);
+}
+
+/// The volumes that the main overlay has.
+async fn volumes_of_main(app: &App) -> Vec<i64> {
+    let list = app.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").await.ok();
+    list["positions"].as_array().unwrap().iter().map(|one| one["volume"].as_i64().unwrap()).collect()
+}
+
+/// What a merge shows of each instrument: as it was, theirs, mine, and whose is taken.
+fn fates(page: &str) -> Vec<Vec<&str>> {
+    let (_, merge) = page.split_once("id=\"merge\"").unwrap();
+    let rows = merge.split("</section>").next().unwrap().split("<tr>").skip(2);
+    let cells = rows.map(|row| row.split_once("</th>").unwrap().1.split("</td>").skip(1).take(4));
+    cells.map(|cells| cells.map(|cell| cell.rsplit('>').next().unwrap()).collect()).collect()
+}
+
+#[tokio::test]
+async fn where_two_changed_one_line_mine_stays_until_i_say_otherwise() {
+    let app = App::start().await;
+    let base = json!([held("600000.SH", 100, 10.0), held("600519.SH", 200, 10.0), held("000001.SZ", 300, 10.0)]);
+    app.edit("ADJUSTMENT_MAIN", base).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let mine = [["600000.SH", "150", "10"], ["600519.SH", "200", "10"], ["000001.SZ", "300", "10"]];
+    let seen = preview(&mut browser, "/adjustment", &mine).await;
+    // They change the same line, take another one out, and add a third.
+    let theirs = json!([held("600000.SH", 700, 10.0), held("000001.SZ", 300, 10.0), held("510300.SH", 900, 4.0)]);
+    app.edit("ADJUSTMENT_MAIN", theirs).await.ok();
+    let conflict = save(&mut browser, &seen, &mine).await;
+    assert_eq!(conflict.status, 409);
+    let page = text(&conflict);
+    let both = ["100 × 10", "700 × 10", "150 × 10", "您的（两人改得不同）"];
+    let (added, gone) = (["–", "900 × 4", "–", "他人的"], ["200 × 10", "–", "200 × 10", "他人的"]);
+    let shown = fates(&page);
+    assert!(
+        [both, added, gone].iter().all(|fate| shown.iter().any(|one| one == fate)) && shown.len() == 3,
+        "{shown:?}"
+    );
+    assert!(page.contains("class=\"removed\"") && page.contains("value=\"510300.SH\""), "{page}");
+    let merged = [["600000.SH", "150", "10"], ["000001.SZ", "300", "10"], ["510300.SH", "900", "4"]];
+    assert_eq!(save(&mut browser, &conflict, &merged).await.status, 303);
+    assert_eq!(volumes_of_main(&app).await, [150, 300, 900]);
+}
+
+#[tokio::test]
+async fn an_overlay_says_what_the_total_becomes_and_is_filled_in_from_the_book() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([{"code": "000001.XSHE", "name": "平安银行", "volume": 1000, "cost": 11.3}]))
+        .await
+        .ok();
+    app.edit("ADJUSTMENT_MAIN", json!([held("000001.SZ", -100, 11.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    assert!(browser.page("/adjustment").await.contains("placeholder=\"900\""));
+    // A name, or its initials, stands for the code; the target for how much less that is.
+    let target = [
+        ("code", "payh"),
+        ("name", ""),
+        ("volume", ""),
+        ("target", "1,150"),
+        ("cost", ""),
+        ("remark", ""),
+        ("action", "preview"),
+    ];
+    let page = text(&browser.submit("/adjustment?name=B", "/adjustment", &target).await);
+    for shown in ["value=\"000001.SZ\"", "value=\"平安银行\"", "value=\"250\"", "placeholder=\"1,150\"", "不是整手"]
+    {
+        assert!(page.contains(shown), "{shown}\n{page}");
+    }
+    assert!(page.contains("<option value=\"000001.SZ\">平安银行</option>"));
+    let typed = [
+        ("code", "000001.SZ"),
+        ("name", "平安银行"),
+        ("volume", "250"),
+        ("target", "1000"),
+        ("cost", "11.3"),
+        ("remark", ""),
+        ("action", "save"),
+    ];
+    // Another target after the preview is looked at first.
+    let page = text(&browser.submit_from(&page, "/adjustment", &typed).await);
+    assert!(
+        page.contains("value=\"100\"") && page.contains("预览之后内容又有改动") && !page.contains("不是整手"),
+        "{page}"
+    );
 }
 
 #[tokio::test]
@@ -619,7 +711,7 @@ async fn restore_and_delete_show_what_they_change_and_hold_against_it() {
     let moved = browser.submit_from(&page, &restore, &[]).await;
     assert_eq!(moved.status, 409);
     assert!(text(&moved).contains("950 → 100"));
-    assert_eq!(browser.submit_from(&text(&moved), &restore, &[]).await.header("location"), path);
+    assert_eq!(browser.submit_from(&text(&moved), &restore, &[]).await.header("location"), format!("{path}?done=4"));
     assert_eq!(app.total("").await["positions"][0]["total_volume"], 100);
 
     assert!(browser.page(&delete).await.contains("100 → 0"));
@@ -640,7 +732,7 @@ async fn the_overview_says_what_needs_attention() {
     let mut browser = Browser::operator(&app).await;
     let page = browser.page("/").await;
     assert!(
-        page.contains("600000.SH 的合并持仓为负（\u{2212}200 股）") && page.contains("密码自首次启动以来没有修改过")
+        page.contains("600000.SH 的目标总持仓为负（\u{2212}200 股）") && page.contains("密码自首次启动以来没有修改过")
     );
     assert!(!page.contains("没有推送") && !page.contains("未绑定"));
     // Two days later, on Wednesday, nobody has pushed on Tuesday. Overlays are never late.
@@ -671,7 +763,7 @@ async fn examples_are_marked_wherever_they_count() {
     let page = browser.page("/").await;
     let (before, after) = page.split_once("id=\"total\"").unwrap();
     assert!(
-        before.contains("演示数据计入合并总持仓") && before.contains("<span class=\"badge warn\">演示</span>"),
+        before.contains("演示数据计入目标总持仓") && before.contains("<span class=\"badge warn\">演示</span>"),
         "{page}"
     );
     assert!(after.split("</h2>").next().unwrap().contains("<span class=\"badge warn\">演示</span>"), "{page}");
@@ -828,8 +920,49 @@ async fn keys_are_made_shown_once_and_revoked() {
     app.clock.advance(Duration::from_secs(2));
     assert_eq!(push("alpha").await.refusal(), (401, "unknown_api_key".to_owned()));
     assert!(browser.page("/keys").await.contains("已吊销"));
+    assert_eq!(
+        browser.get("/keys/revoke?name=qmt%3Cb%3E").await.header("location"),
+        "/keys",
+        "there is nothing to ask"
+    );
     // Clients are listed with the fingerprint of their keys.
     assert!(page.contains(">alice<") && page.contains("class=\"print\">"));
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_with_an_overlap_and_revoked_after_a_question() {
+    let app = App::start().await;
+    let mut browser = Browser::operator(&app).await;
+    let wish = [("name", "qmt"), ("scope", "write"), ("patterns", "beta-*")];
+    browser.submit("/keys", "/keys/create", &wish).await;
+    let page = browser.page("/keys?rotate=qmt").await;
+    assert!(page.contains("value=\"qmt-2\"") && page.contains("beta-*</textarea>"), "{page}");
+    let next = [("name", "qmt-2"), ("scope", "write"), ("patterns", "beta-*")];
+    let made = text(&browser.submit_from(&page, "/keys/create", &next).await);
+    assert!(made.contains("旧密钥 <b>qmt</b>：最近使用 从未"), "{made}");
+    assert!(made.contains("data-copy=\"secret\"") && made.contains("href=\"/keys/revoke?name=qmt\""), "{made}");
+    let asked = browser.page("/keys/revoke?name=qmt").await;
+    assert!(asked.contains("立即被拒绝") && !browser.page("/keys").await.contains("已吊销"), "{asked}");
+    assert_eq!(browser.submit_from(&asked, "/keys/revoke", &[]).await.status, 303);
+    assert!(browser.page("/keys").await.contains("已吊销"));
+    // What is no key, or no key any more, prefills nothing.
+    assert!(!browser.page("/keys?rotate=qmt").await.contains("name=\"replaces\""));
+    assert!(!browser.page("/keys?rotate=%3Cimg%3E").await.contains("<img>"));
+}
+
+#[tokio::test]
+async fn rows_and_colours_are_switched_and_remembered() {
+    let app = App::start().await;
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/history?actor=x").await;
+    assert!(!page.contains("data-rows") && page.contains("/look?rows=roomy&#38;back=%2Fhistory%3Factor%3Dx"), "{page}");
+    for link in ["/look?rows=roomy&back=/history", "/look?colours=west&back=/history"] {
+        assert_eq!(browser.get(link).await.header("location"), "/history");
+    }
+    assert!(browser.page("/").await.contains("data-rows=\"roomy\" data-colours=\"west\""));
+    browser.get("/look?colours=china&back=//evil.example").await;
+    assert!(!browser.page("/").await.contains("data-colours"));
+    assert_eq!(browser.get("/look?rows=dense&back=//evil.example").await.header("location"), "/");
 }
 
 #[tokio::test]
@@ -840,7 +973,7 @@ async fn a_new_password_needs_the_old_one_and_ends_other_sessions() {
     let new = "another-long-password";
     for (current, first, second, words) in [
         ("wrong", new, new, "密码验证失败"),
-        (PASSWORD, "short", "short", "新密码太短"),
+        (PASSWORD, "tooshort", "tooshort", "新密码太短"),
         (PASSWORD, new, "something else", "两次输入不一致"),
     ] {
         let fields = [("current", current), ("new", first), ("again", second)];

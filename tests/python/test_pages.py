@@ -189,10 +189,11 @@ def test_an_adjustment_from_login_to_the_total(tab, server, javascript):
     page.get_by_role("button", name="预览").click()
     expect(page.get_by_text("= 600519.XSHG")).to_be_visible()
     row = page.locator(".preview table tbody tr")
-    assert re.sub(r"\s+", " ", row.inner_text()).strip() == "600519.SH 贵州茅台 300 200 卖出 −100"
+    assert re.sub(r"\s+", " ", row.inner_text()).strip() == "600519.SH 贵州茅台 300 200 预计卖出 100 股"
     assert len(server.get("/api/v1/positions/strategy/ADJUSTMENT_MAIN").json()["positions"]) == 1
     page.get_by_role("button", name="保存").click()
-    expect(page.get_by_text("已保存，版本 9")).to_be_visible()
+    expect(page.get_by_text("已完成：编辑 ADJUSTMENT_MAIN")).to_be_visible()
+    expect(page.locator("main").get_by_role("link", name="版本 9")).to_be_visible()
     assert one.typed(1, "code") == "600519.XSHG"
     page.goto("/")
     expect(page.locator("[data-live=total] tr", has_text="贵州茅台")).to_contain_text("200")
@@ -227,10 +228,10 @@ def test_a_strategy_is_looked_at_restored_and_deleted(tab, server, javascript):
 @pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
 def test_search_sort_and_parts(tab, javascript):
     page = tab(javascript=javascript).open("/")
-    page.locator("[data-live=total]").get_by_role("link", name="投入（元）").click()
+    page.locator("[data-live=total]").get_by_role("link", name="持仓成本（元）").click()
     expect(page.locator("[data-live=total] tbody tr").first).to_contain_text("600519.SH")
-    expect(page.locator("th[aria-sort=descending]")).to_have_text("投入（元）")
-    page.locator("[data-live=total]").get_by_role("link", name="投入（元）").click()
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("持仓成本（元）")
+    page.locator("[data-live=total]").get_by_role("link", name="持仓成本（元）").click()
     expect(page.locator("[data-live=total] tbody tr").last).to_contain_text("600519.SH")
     page.fill("#q", "平安")
     page.get_by_role("button", name="搜索").click()
@@ -293,6 +294,129 @@ def test_why_an_instrument_is_held_and_its_adjustment(tab, javascript):
     assert page.locator(".editor [name=name]").nth(1).input_value() == "贵州茅台"
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_what_changed_is_read_by_the_day_and_opens_in_place(tab, javascript):
+    page = tab(javascript=javascript).open("/")
+    page.get_by_role("link", name="历史").click()
+    page.get_by_role("link", name="今日", exact=True).last.click()
+    assert "from=" in page.url and page.locator("#from").input_value() == page.locator("#to").input_value() != ""
+    expect(page.locator("main h2")).to_have_count(1)
+    line = page.locator("#r5")
+    expect(line.locator(".changes")).to_be_hidden()
+    expect(line.locator(".sums")).to_contain_text("+2 −2")
+    line.locator("summary").click()
+    expect(line.locator(".changes")).to_contain_text("宁德时代")
+    page.fill("#instrument", "600519")
+    page.select_option("#kind", "push")
+    page.get_by_role("button", name="筛选").click()
+    expect(page.locator("#r5 .match")).to_contain_text("贵州茅台 200 → 300")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_one_field_finds_everything(tab, javascript):
+    page = tab(javascript=javascript).open("/history")
+    for typed, heading in (
+        ("gzmt", "贵州茅台"),
+        ("510300", "沪深300ETF"),
+        ("5", "版本 5"),
+        ("ADJUSTMENT_DEMO", "ADJUSTMENT_DEMO"),
+    ):
+        if javascript:
+            page.keyboard.press("/" if typed != "5" else "Control+k")
+            page.keyboard.type(typed)
+        else:
+            page.fill("#find", typed)
+        page.keyboard.press("Enter") if javascript else page.locator("#find").press("Enter")
+        expect(page.locator("h1")).to_contain_text(heading)
+    page.fill("#find", "DEMO")
+    page.locator("#find").press("Enter")
+    expect(page.locator(".hits a").first).to_be_visible()
+    # A slash that is typed into a field stays a slash.
+    page.goto("/history")
+    page.locator("#actor").press("/")
+    assert page.locator("#actor").input_value() == "/"
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_an_adjustment_by_name_and_target(tab, javascript):
+    one = tab(javascript=javascript)
+    page = one.log_in("/adjustment")
+    one.type_row(1, code="gzmt", target="150")
+    page.get_by_role("button", name="预览").click()
+    assert [one.typed(1, field) for field in ("code", "name", "volume")] == ["600519.SH", "贵州茅台", "-150"]
+    expect(page.get_by_text("不是整手")).to_be_visible()
+    expect(page.locator(".preview table")).to_contain_text("预计卖出 150 股")
+    page.get_by_role("button", name="保存").click()
+    expect(page.get_by_role("status").filter(has_text="已完成")).to_be_visible()
+    page.get_by_role("link", name="撤销此变更").click()
+    expect(page.locator("h1")).to_contain_text("版本 9")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
+def test_a_key_is_rotated(tab, server, javascript):
+    one = tab(javascript=javascript)
+    if javascript:
+        one.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = one.log_in("/keys")
+    page.fill("#name", "qmt")
+    page.get_by_role("button", name="创建密钥").click()
+    old = page.locator(".secret").inner_text()
+    page.goto("/keys")
+    page.get_by_role("link", name="轮换 qmt").click()
+    assert page.input_value("#name") == "qmt-2"
+    page.get_by_role("button", name="创建密钥").click()
+    new = page.locator(".secret").inner_text()
+    if javascript:
+        page.get_by_role("button", name="复制").click()
+        expect(page.get_by_role("button", name="已复制")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == new
+    else:
+        expect(page.locator("[data-copy]")).to_be_hidden()
+    total = "/api/v1/positions/total"
+    assert [server.get(total, headers={"X-API-Key": key}).status_code for key in (old, new)] == [200, 200]
+    page.get_by_role("link", name="吊销 qmt", exact=True).first.click()
+    expect(page.get_by_text("立即被拒绝")).to_be_visible()
+    page.get_by_role("button", name="确认吊销").click()
+    expect(page.locator("tr.removed")).to_contain_text("qmt")
+
+
+def test_rows_and_colours_by_a_switch(tab):
+    page = tab(javascript=False).open("/")
+    cell = page.locator("[data-live=total] tbody th").first
+
+    def seen():
+        colour = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--buy')")
+        bad = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--bad')")
+        return cell.bounding_box()["height"], colour == bad
+
+    height, is_red = seen()
+    page.get_by_role("link", name="宽松行距").click()
+    page.get_by_role("link", name="绿涨红跌").click()
+    assert page.url.endswith("/")
+    assert is_red and not seen()[1] and 7 <= seen()[0] - height <= 9
+    page.get_by_role("link", name="紧凑行距").click()
+    page.get_by_role("link", name="红涨绿跌").click()
+    assert seen() == (height, True)
+
+
+def test_a_chart_says_what_stands_under_the_pointer(tab):
+    page = tab().open(STRATEGY)
+    chart = page.locator("svg[data-points]").first
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 12, box["y"] + box["height"] / 2)
+    expect(page.locator(".readout")).to_contain_text(re.compile(r"版本 5 · client1$"))
+    expect(chart.locator(".cursor")).to_have_count(1)
+
+
+def test_on_paper_a_page_says_of_when_it_is(tab):
+    page = tab(color_scheme="dark").open("/compare?from=4")
+    expect(page.locator(".printed")).to_be_hidden()
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator(".printed")).to_contain_text(re.compile(r"jq2qmt · 2\d{3}-.* · 版本 \d+"))
+    assert page.locator("header").is_hidden() and page.locator(".filters").is_hidden()
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+
+
 def test_history_filters_live_in_the_address(tab):
     page = tab(javascript=False).open("/history")
     page.fill("#instrument", "600519")
@@ -303,8 +427,7 @@ def test_history_filters_live_in_the_address(tab):
         page.get_by_role("link", name="下载 CSV").click()
     text = pathlib.Path(download.value.path()).read_text(encoding="utf-8-sig")
     assert text.count("600519.XSHG") == 2 and "000001" not in text
-    page.fill("#from", "soon")
-    page.get_by_role("button", name="筛选").click()
+    page.goto("/history?instrument=600519&from=soon")
     expect(page.get_by_text("筛选条件无法识别")).to_be_visible()
     assert page.input_value("#instrument") == "600519"
 
@@ -317,7 +440,8 @@ def test_keys_and_password(tab, server):
     assert server.get("/api/v1/positions/total", headers={"X-API-Key": secret}).status_code == 200
     page.goto("/keys")
     assert secret not in page.content()
-    page.get_by_role("button", name="吊销 qmt").click()
+    page.get_by_role("link", name="吊销 qmt").click()
+    page.get_by_role("button", name="确认吊销").click()
     expect(page.locator("tr.removed")).to_contain_text("已吊销")
     page.get_by_role("link", name="密码", exact=True).click()
     page.fill("#current", PASSWORD)
@@ -346,15 +470,16 @@ def test_two_operators_in_two_windows(tab):
     first.type_row(0, volume="-200")
     first.page.get_by_role("button", name="预览").click()
     first.page.get_by_role("button", name="保存").click()
-    expect(first.page.get_by_text("已保存")).to_be_visible()
+    expect(first.page.get_by_text("已完成")).to_be_visible()
     second.page.get_by_role("button", name="保存").click()
     expect(second.page.get_by_text("他人已修改此表")).to_be_visible()
-    expect(second.page.locator(".attention .changes")).to_contain_text("−3,000 → −200")
-    assert second.typed(1, "code") == "510300"
-    second.type_row(0, volume="-200")
-    second.page.get_by_role("button", name="预览").click()
+    row = second.page.locator("[aria-labelledby=merge] tbody tr").first
+    expect(row).to_contain_text("−3,000 × 11.5 周五前恢复")
+    expect(row).to_contain_text("−200 × 11.5 周五前恢复")
+    # What only the first changed is theirs; what the second typed is kept.
+    assert (second.typed(0, "volume"), second.typed(1, "code")) == ("-200", "510300")
     second.page.get_by_role("button", name="保存").click()
-    expect(second.page.get_by_text("已保存")).to_be_visible()
+    expect(second.page.get_by_text("已完成")).to_be_visible()
 
 
 def test_a_session_that_ends_in_the_middle_of_an_edit(tab):
@@ -363,7 +488,7 @@ def test_a_session_that_ends_in_the_middle_of_an_edit(tab):
     one.type_row(1, code="510300", name=EVIL, volume="500", cost="4", remark="不要丢")
     one.context.clear_cookies(name="jq2qmt_session")
     page.get_by_role("button", name="预览").click()
-    expect(page.get_by_text("登录已过期")).to_be_visible()
+    expect(page.locator("main").get_by_text("登录已过期")).to_be_visible()
     page.fill("#password", PASSWORD)
     page.click("main button")
     # What it would do is seen before it is done.
@@ -389,6 +514,36 @@ def test_pages_stay_live(tab, server):
     other = page.locator("[data-live=total] tr", has_text="比亚迪")
     assert "changed" not in (other.get_attribute("class") or "")
     server.push("新策略", [held("600000.XSHG", 100)])
+    expect(page.locator("[data-live=strategies]")).to_contain_text("新策略")
+
+
+def test_all_numbers_of_a_page_are_refreshed_together(tab, server):
+    page = tab().log_in()
+    # What stands outside of every part that is named, as the sum in a heading may.
+    page.locator("main h1, main h2").first.evaluate("heading => (heading.dataset.old = 'yes')")
+    page.fill("#q", "not sent")
+    page.locator("[data-live=total] summary").first.click()
+    server.push("DEMO_双均线策略", [{"code": "600519.XSHG", "name": "贵州茅台", "volume": 700, "cost": 1486.52}])
+    expect(page.locator("[data-live=total] tr", has_text="贵州茅台")).to_contain_text("700")
+    assert page.locator("[data-old]").count() == 0, "the heading is of the same answer as the table"
+    assert page.input_value("#q") == "not sent"
+    # An answer that is not whole changes nothing.
+    page.route("**/", lambda route: route.fulfill(status=503, body="<main data-live=total>nothing</main>"))
+    with page.expect_request("**/"):
+        server.push("DEMO_双均线策略", [{"code": "600519.XSHG", "name": "贵州茅台", "volume": 900, "cost": 1486.52}])
+    expect(page.locator("[data-live=total] tr", has_text="贵州茅台")).to_contain_text("700")
+
+
+def test_a_session_that_ends_is_said_by_the_page_that_is_open(tab, server):
+    one = tab()
+    page = one.log_in()
+    expect(page.locator("#session-over")).to_be_hidden()
+    one.context.clear_cookies(name="jq2qmt_session")
+    server.push("新策略", [held("600000.XSHG", 100)])
+    expect(page.locator("#session-over")).to_be_visible()
+    page.locator("#session-over").get_by_role("link").click()
+    page.fill("#password", PASSWORD)
+    page.click("main button")
     expect(page.locator("[data-live=strategies]")).to_contain_text("新策略")
 
 
@@ -498,6 +653,9 @@ PAGES = {
     "account-delete": "/accounts/main/delete",
     "adjustment": "/adjustment",
     "history": "/history",
+    "history-filtered": "/history?instrument=000001&kind=push",
+    "search": "/search?q=0",
+    "search-nothing": "/search?q=nothing",
     "revision": "/revisions/5?sort=-delta",
     "revision-settled": "/revisions/18",
     "compare": "/compare?from=4",
@@ -505,6 +663,8 @@ PAGES = {
     "compare-fault": "/compare?from=soon&strategy=a&account=b",
     "instrument": "/instruments/000001",
     "keys": "/keys",
+    "key-rotate": "/keys?rotate=qmt-key",
+    "key-revoke": "/keys/revoke?name=qmt-key",
     "password": "/password",
     "error": "/nowhere",
 }
@@ -552,7 +712,11 @@ def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
 
     one.open("/login")
     look("login")
-    one.log_in()
+    one.log_in("/keys")
+    one.page.fill("#name", "qmt-key")
+    one.page.locator("main form button").last.click()
+    one.page.wait_for_selector(".secret")
+    look("key-made")
     for name, path in PAGES.items():
         one.open(path)
         look(name)

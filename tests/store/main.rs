@@ -654,7 +654,7 @@ async fn bounds_in_time_find_what_a_plain_filter_finds() {
         for (strategy, instrument) in strategies.iter().flat_map(|one| instruments.iter().map(move |item| (one, item)))
         {
             let (strategy, instrument) = (strategy.clone(), instrument.clone());
-            let filter = Filter { strategy, instrument, actor: None, from, to };
+            let filter = Filter { strategy, instrument, actor: None, kind: None, from, to };
             let found = store.revisions(&filter, None, 1000).await.unwrap();
             let expected: Vec<_> = all.iter().filter(|revision| is_wanted(&filter, revision)).cloned().collect();
             assert_eq!(found, expected, "{filter:?}");

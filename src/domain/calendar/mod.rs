@@ -226,6 +226,13 @@ impl Calendar {
         day.through(last).find(|day| self.openness(*day) == Openness::Unknown)
     }
 
+    /// When the exchanges match orders all the time, on the days from one to another on which they may trade.
+    pub fn sessions(&self, first: Day, last: Day) -> impl Iterator<Item = (Moment, Moment)> {
+        const SESSIONS: [(TimeOfDay, TimeOfDay); 2] = [(OPENS, TimeOfDay::of(11, 30)), (TimeOfDay::of(13, 0), CLOSES)];
+        let open = first.through(last).filter(|day| self.may_trade(*day));
+        open.flat_map(|day| SESSIONS.map(|(from, until)| (day.at(from), day.at(until))))
+    }
+
     /// Whether the exchanges take and match orders: the opening auction from 09:15 on, both sessions, the closing auction. On a
     /// day of which nothing is known they may: what differs on it is explained as on any other.
     pub fn is_trading_time(&self, now: Moment) -> bool {

@@ -12,7 +12,7 @@ use super::super::extract::{PathText, Query, Typed, account_name};
 use super::account_report::{AccountReport, Because, LISTED, because, fills_of_today, orders_now};
 use super::accounts::pause_of;
 use super::form::CheckedForm;
-use super::links::account_path;
+use super::links::{account_path, done};
 use super::target_rows::{self, TargetRow};
 use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
@@ -194,8 +194,8 @@ pub(super) async fn pause(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let name = account_name(&name)?;
-    state.desk.pause(&form.operator, Some(name.clone()), pause_of(&form.fields)?).await?;
-    Ok(see_other(&account_path(name.as_str())))
+    let receipt = state.desk.pause(&form.operator, Some(name.clone()), pause_of(&form.fields)?).await?;
+    Ok(see_other(&done(&account_path(name.as_str()), &[], &receipt)))
 }
 
 /// `POST /accounts/{name}/release`: whichever terminal holds the account holds it no more.
@@ -253,9 +253,9 @@ pub(super) async fn delete(
     let name = account_name(&name)?;
     let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))?;
     match state.desk.remove_account(&form.operator, name.clone(), Some(expected)).await {
-        Ok(_) => {
+        Ok(receipt) => {
             state.terminals.release(&name);
-            Ok(see_other("/accounts"))
+            Ok(see_other(&done("/accounts", &[], &receipt)))
         }
         Err(not_done) if not_done.is_conflict() => draw_delete(&state, form.v, name, true),
         Err(not_done) => Err(not_done.into()),

@@ -14,7 +14,7 @@ use super::form::{CheckedForm, Fields};
 use super::links::account_path;
 use super::settled::SettledLine;
 use super::view::{Member, View};
-use super::{html, see_other};
+use super::{html, links, see_other};
 use crate::desk::{AccountPreview, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
@@ -101,7 +101,7 @@ pub(super) async fn edit(
     if saving && fields.get("digest") == digest(&account) {
         let done = state.desk.set_account(&operator, page.name.clone(), account.clone(), Some(page.revision)).await;
         match done {
-            Ok(_) => return Ok(see_other(&page.path)),
+            Ok(receipt) => return Ok(see_other(&links::done(&page.path, &[], &receipt))),
             Err(not_done) if not_done.is_conflict() => {}
             Err(not_done) => return Err(not_done.into()),
         }

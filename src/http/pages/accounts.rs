@@ -11,7 +11,7 @@ use super::super::api::states::checked_note;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed, account_name};
 use super::form::{CheckedForm, Fields};
-use super::links::account_path;
+use super::links::{account_path, done};
 use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
 use crate::desk::terminals::Holder;
@@ -77,6 +77,6 @@ pub(super) fn pause_of(fields: &Fields) -> Result<Pause, Invalid> {
 
 /// `POST /pause`: of everything.
 pub(super) async fn pause(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
-    state.desk.pause(&form.operator, None, pause_of(&form.fields)?).await?;
-    Ok(see_other("/accounts"))
+    let receipt = state.desk.pause(&form.operator, None, pause_of(&form.fields)?).await?;
+    Ok(see_other(&done("/accounts", &[], &receipt)))
 }

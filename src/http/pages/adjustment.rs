@@ -1,5 +1,7 @@
 //! `/adjustment`: the overlays in a table, with the total before and after in view before anything is saved.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,16 +13,17 @@ use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed, strategy_name};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
+use super::known::{self, Known};
+use super::overlay_merge::{Fate, MergeLine, take_theirs};
 use super::overlay_row::{OverlayRow, digest, rows_of};
 use super::view::{Reading, View};
-use super::{html, see_other};
+use super::{html, links, see_other};
 use crate::desk::{Desk, Proposal};
 use crate::domain::book::Book;
 use crate::domain::code::Code;
-use crate::domain::position::{MAX_POSITIONS, Position};
+use crate::domain::position::{MAX_POSITIONS, Position, PositionList};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{ADJUSTMENT_PREFIX, Kind, StrategyName};
-use crate::ledger::Receipt;
 
 /// The overlay that there always is.
 const MAIN: &str = "ADJUSTMENT_MAIN";
@@ -41,7 +44,8 @@ struct AdjustmentPage {
     digest: String,
     preview: Option<Difference>,
     notice: Option<Notice>,
-    their_changes: Vec<ChangeLine>,
+    merged: Vec<MergeLine>,
+    instruments: Vec<Known>,
 }
 
 /// What saving would do.
@@ -76,13 +80,11 @@ fn overlays(book: &Book) -> Vec<String> {
     names
 }
 
-/// Which overlay, and what became of it just now: the revision that saved it, or that it is the same as before. With a code, a
-/// row for that is there to be filled in.
+/// Which overlay. With a code, a row for that is there to be filled in.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AdjustmentQuery {
     name: Typed,
-    saved: Typed,
     code: Typed,
 }
 
@@ -93,26 +95,26 @@ pub(super) async fn page(
 ) -> Result<Response, AppError> {
     let name = overlay_name(&asked.name)?;
     let current = book.strategy(&name);
-    let mut rows: Vec<OverlayRow> =
-        current.map(|strategy| strategy.list.iter().map(OverlayRow::of).collect()).unwrap_or_default();
+    let row = |position: &Position| {
+        let mut row = OverlayRow::of(position);
+        row.weigh(&book, &name, position);
+        row
+    };
+    let mut rows: Vec<OverlayRow> = current.map(|strategy| strategy.list.iter().map(row).collect()).unwrap_or_default();
     let is_there = |code: &Code| {
         rows.iter().any(|row| Code::infer(&row.code).is_some_and(|one| one.instrument() == code.instrument()))
     };
     let wanted = Code::infer(&asked.code).filter(|code| v.logged_in() && !is_there(code));
     rows.extend(wanted.map(|code| OverlayRow::about(&book, &code)));
-    let notice = match &*asked.saved {
-        "" => None,
-        "same" => Some(Notice::Good(v.t.unchanged.to_owned())),
-        revision => revision.parse::<Revision>().ok().map(|n| Notice::Good(v.t.saved_as(n))),
-    };
     let page = AdjustmentPage {
         overlays: overlays(&book),
         revision: current.map_or(Revision::NONE, |strategy| strategy.mark.revision),
         rows,
         digest: String::new(),
         preview: None,
-        notice,
-        their_changes: Vec::new(),
+        notice: None,
+        merged: Vec::new(),
+        instruments: known::instruments(&book),
         v,
         name,
     };
@@ -136,13 +138,15 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     if saving && fields.get("digest") == page.digest {
         let (name, positions) = (page.name.clone(), positions.clone());
         match state.desk.correct(&operator, name, positions, Some(page.revision), None).await {
-            Ok(receipt) => return Ok(see_other(&saved_link(&page.name, &receipt))),
+            Ok(receipt) => {
+                return Ok(see_other(&links::done("/adjustment", &[("name", page.name.as_str())], &receipt)));
+            }
             Err(not_done) if not_done.is_conflict() => {}
             Err(not_done) => return Err(not_done.into()),
         }
     }
     // A preview, also of what was to be saved and was not.
-    page.preview(&state.desk, positions, saving).await
+    page.preview(&state.desk, &book, positions, saving).await
 }
 
 /// The editor as it was sent by a session that had ended: with its preview, though it was to be saved.
@@ -151,7 +155,7 @@ pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result
     let mut page = AdjustmentPage::sent(&book, v, fields)?;
     let Some(positions) = page.read_rows(&book) else { return Ok(page.faulty()) };
     page.notice = Some(Notice::Good(page.v.t.resumed.to_owned()));
-    page.preview(&state.desk, positions, false).await
+    page.preview(&state.desk, &book, positions, false).await
 }
 
 impl AdjustmentPage {
@@ -160,24 +164,35 @@ impl AdjustmentPage {
         let rows = rows_of(fields);
         Ok(Self {
             overlays: overlays(book),
-            digest: digest(&rows),
+            digest: String::new(),
             rows,
             revision: fields.get("revision").parse().map_err(|_| Invalid::Query("revision".into()))?,
             preview: None,
             notice: None,
-            their_changes: Vec::new(),
+            merged: Vec::new(),
+            instruments: known::instruments(book),
             v,
             name: overlay_name(fields.get("overlay"))?,
         })
     }
 
-    /// The positions that the rows describe; None when something is wrong in one of them, which is then noted.
+    /// The positions that the rows describe, filled in from the book; None when something is wrong in one of them, which is
+    /// then noted.
     fn read_rows(&mut self, book: &Book) -> Option<Vec<Position>> {
         let current = book.strategy(&self.name).into_iter().flat_map(|overlay| overlay.list.iter());
-        let known = current.map(|position| (position.code().to_string(), position.code().clone())).collect();
-        let kept = self.rows.iter_mut().filter(|row| !row.removed);
+        let known: HashMap<String, Code> =
+            current.map(|position| (position.code().to_string(), position.code().clone())).collect();
+        let read = |row: &mut OverlayRow| {
+            if !known.contains_key(row.code.trim()) || !row.target.is_empty() {
+                row.fill(book, &self.instruments, &self.name, &self.v);
+            }
+            let position = row.read(&known, &self.v)?;
+            row.weigh(book, &self.name, &position);
+            Some(position)
+        };
         // All of them are read, so that every fault is shown at once.
-        let read: Vec<Option<Position>> = kept.map(|row| row.read(&known, &self.v)).collect();
+        let read: Vec<Option<Position>> = self.rows.iter_mut().filter(|row| !row.removed).map(read).collect();
+        self.digest = digest(&self.rows);
         read.into_iter().collect()
     }
 
@@ -187,21 +202,42 @@ impl AdjustmentPage {
         self.draw(StatusCode::UNPROCESSABLE_ENTITY, SPARE_ROWS)
     }
 
-    /// Shows what saving would do, and what somebody else did meanwhile.
-    async fn preview(mut self, desk: &Desk, positions: Vec<Position>, saving: bool) -> Result<Response, AppError> {
-        let preview = desk.preview(&self.name, Proposal::Correct(positions)).await?;
+    /// Shows what saving would do, with what somebody else did meanwhile taken in.
+    async fn preview(
+        mut self,
+        desk: &Desk,
+        book: &Book,
+        mut positions: Vec<Position>,
+        saving: bool,
+    ) -> Result<Response, AppError> {
         let mut status = StatusCode::OK;
-        if preview.expected != self.revision {
-            self.their_changes = ChangeLine::all(&desk.changes_since(&self.name, self.revision).await?);
-            self.notice = Some(Notice::Bad(self.v.t.conflict));
-            self.revision = preview.expected;
+        let current = book.strategy(&self.name).map_or(Revision::NONE, |overlay| overlay.mark.revision);
+        if current != self.revision {
+            positions = match self.merge(desk, book, &positions).await? {
+                Some(merged) => merged,
+                None => return Ok(self.faulty()),
+            };
             status = StatusCode::CONFLICT;
         } else if saving {
             self.notice = Some(Notice::Bad(self.v.t.previewed_other));
         }
+        let preview = desk.preview(&self.name, Proposal::Correct(positions)).await?;
         let total = TotalChange::all(&preview.before, &preview.after, &preview.changes);
         self.preview = Some(Difference { lines: ChangeLine::all(&preview.changes), total });
         Ok(self.draw(status, SPARE_ROWS))
+    }
+
+    /// Takes in what somebody else changed since the rows were read, and shows whose word counts in which line.
+    async fn merge(&mut self, desk: &Desk, book: &Book, mine: &[Position]) -> Result<Option<Vec<Position>>, AppError> {
+        let positions = |list: &PositionList| list.iter().cloned().collect::<Vec<_>>();
+        let base = positions(&desk.list_at(&self.name, self.revision).await?);
+        let overlay = book.strategy(&self.name);
+        let theirs = overlay.map(|overlay| positions(&overlay.list)).unwrap_or_default();
+        self.merged = MergeLine::all(&base, &theirs, mine);
+        take_theirs(&mut self.rows, &self.merged);
+        self.notice = Some(Notice::Bad(self.v.t.conflict));
+        self.revision = overlay.map_or(Revision::NONE, |overlay| overlay.mark.revision);
+        Ok(self.read_rows(book))
     }
 
     /// The page, with so many empty rows for who may fill them.
@@ -211,11 +247,4 @@ impl AdjustmentPage {
         }
         html(status, &self)
     }
-}
-
-/// Back to the overlay, which then says what was saved.
-fn saved_link(overlay: &StrategyName, receipt: &Receipt) -> String {
-    let saved = if receipt.changed { receipt.revision.to_string() } else { "same".to_owned() };
-    let pairs = [("name", overlay.as_str()), ("saved", &saved)];
-    format!("/adjustment?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
 }

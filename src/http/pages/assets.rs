@@ -1,4 +1,4 @@
-//! The style and the script: in the binary, under names that change with what is in them.
+//! The style and the scripts: in the binary, under names that change with what is in them.
 
 use std::sync::LazyLock;
 
@@ -36,13 +36,18 @@ pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("../../../static/live.js"))
 });
 
+/// What helps the hands: keys, pointers, copying.
+pub(super) static HANDS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("hands", "js", "text/javascript; charset=utf-8", include_str!("../../../static/hands.js"))
+});
+
 /// The mark of the browser's tab.
 pub(super) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("../../../static/icon.svg")));
 
 /// `GET /static/{name}`
 pub(super) async fn asset(PathText(name): PathText) -> Result<Response, AppError> {
-    let known = [&*STYLE, &*SCRIPT, &*ICON].into_iter();
+    let known = [&*STYLE, &*SCRIPT, &*HANDS, &*ICON].into_iter();
     let found = known.into_iter().find(|asset| asset.path.strip_prefix("/static/") == Some(&*name));
     let asset = found.ok_or(AppError::NotFound)?;
     let mut response = asset.text.into_response();

@@ -177,8 +177,13 @@ impl Flow {
         flow
     }
 
+    /// What is bought less what is sold.
+    pub(super) const fn sum(&self) -> f64 {
+        self.bought - self.sold
+    }
+
     pub(super) fn net(&self, v: &View) -> String {
-        signed_cash(self.bought - self.sold, v)
+        signed_cash(self.sum(), v)
     }
 }
 
@@ -188,7 +193,9 @@ pub(super) struct TotalChange {
     pub(super) name: String,
     pub(super) before: Volume,
     pub(super) after: Volume,
-    pub(super) delta: Volume,
+    delta: Volume,
+    /// How much more or less that is: the word beside it says which.
+    pub(super) size: Volume,
 }
 
 impl TotalChange {
@@ -201,7 +208,8 @@ impl TotalChange {
             let code = entry.position.code().clone();
             let name = name_of(change).or(names.get(&change.instrument).map(String::as_str)).unwrap_or_default();
             let name = name.to_owned();
-            (before != after).then(|| Self { code, name, before, after, delta: after - before })
+            let (delta, size) = (after - before, before.distance(after));
+            (before != after).then_some(Self { code, name, before, after, delta, size })
         };
         changes.iter().filter_map(line).collect()
     }
@@ -210,12 +218,9 @@ impl TotalChange {
         if is_negative(self.delta) { "sell" } else { "buy" }
     }
 
+    /// What terminals will do about it, as far as it is them who trade on the total.
     pub(super) fn word(&self, t: &Texts) -> &'static str {
-        if is_negative(self.delta) { t.sold } else { t.bought }
-    }
-
-    pub(super) fn sign(&self) -> &'static str {
-        if is_negative(self.delta) { "" } else { "+" }
+        if is_negative(self.delta) { t.to_sell } else { t.to_buy }
     }
 
     pub(super) fn falls_below_zero(&self) -> bool {
@@ -257,24 +262,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn kind(&self, t: &Texts) -> &'static str {
-        match self.revision.kind {
-            RevisionKind::Push => t.kind_push,
-            RevisionKind::Edit => t.kind_edit,
-            RevisionKind::Restore => t.kind_restore,
-            RevisionKind::Remove => t.kind_remove,
-            RevisionKind::Import => t.kind_import,
-            RevisionKind::Approve => t.kind_approve,
-            RevisionKind::Flat => t.kind_flat,
-            RevisionKind::Sequence => t.kind_sequence,
-            RevisionKind::Set => t.kind_set,
-            RevisionKind::Withdraw => t.kind_withdraw,
-            RevisionKind::Hold => t.kind_hold,
-            RevisionKind::Discard => t.kind_discard,
-            RevisionKind::Supersede => t.kind_supersede,
-            RevisionKind::Lock => t.kind_lock,
-            RevisionKind::Release => t.kind_release,
-        }
+    pub(super) const fn kind(&self, t: &Texts) -> &'static str {
+        t.of_kind(&self.revision.kind)
     }
 
     pub(super) fn actor_kind(&self, t: &Texts) -> &'static str {

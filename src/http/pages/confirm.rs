@@ -13,7 +13,7 @@ use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
 use super::view::{Member, View};
-use super::{html, see_other};
+use super::{html, links, see_other};
 use crate::desk::{NotDone, Proposal};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
@@ -188,7 +188,7 @@ async fn answer(
     done: Result<Receipt, NotDone>,
 ) -> Result<Response, AppError> {
     match done {
-        Ok(_) => Ok(see_other(&strategy_path(name.as_str()))),
+        Ok(receipt) => Ok(see_other(&links::done(&strategy_path(name.as_str()), &[], &receipt))),
         Err(not_done) if not_done.is_conflict() => draw(state, v, name, to, Occasion::Moved { freeze }).await,
         Err(not_done) => Err(not_done.into()),
     }

@@ -1,4 +1,6 @@
-//! `/history`: every revision, with filters in the address, and as CSV.
+//! `/history`: every revision by day, a line each that opens in place, with filters in the address; and as CSV.
+
+use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::body::Bytes;
@@ -7,24 +9,33 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures::{StreamExt as _, stream};
 use serde::Deserialize;
+use strum::VariantArray as _;
 
 use super::super::AppState;
 use super::super::csv::{Rows, download};
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
-use super::changes::{ChangeLine, Entry, entries};
+use super::changes::{ChangeLine, Entry, Flow, SHOWN, whole_entry};
+use super::known::{self, Known};
 use super::view::{Reading, View};
 use super::{html, links};
+use crate::domain::book::Book;
+use crate::domain::calendar::{Calendar, Day, Weekday};
 use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument};
+use crate::domain::moment::Moment;
 use crate::domain::position::InstrumentChange;
-use crate::domain::revision::Revision;
+use crate::domain::revision::{Revision, RevisionKind};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::{Filter, RevisionInfo, within};
 use crate::store::{Store, Unavailable};
 
-/// How many revisions stand on a page.
+/// How many revisions stand on a page, and how many of their changes are added up for it.
 const PAGE: i64 = 50;
+const PAGE_CHANGES: i64 = 20_000;
+
+/// Among how many of the newest revisions those are looked for who may be filtered by.
+const RECENT: i64 = 200;
 
 /// How many revisions of a file, and how many of their changes, are held in memory at a time.
 const EXPORTED: i64 = 200;
@@ -35,11 +46,74 @@ const EXPORTED_CHANGES: i64 = 5_000;
 struct HistoryPage {
     v: View,
     asked: Asked,
-    entries: Vec<Entry>,
+    suggested: Suggested,
+    presets: Vec<Preset>,
+    days: Vec<DayLines>,
     /// The query of this page without its place, for the links to other places and to CSV.
     base: String,
     older: Option<Revision>,
     at_newest: bool,
+}
+
+/// What filters are chosen from.
+struct Suggested {
+    strategies: Vec<StrategyName>,
+    instruments: Vec<Known>,
+    actors: Vec<String>,
+}
+
+/// Days that are often looked at.
+struct Preset {
+    label: &'static str,
+    link: String,
+    is_current: bool,
+}
+
+/// The revisions of a day, newest first.
+struct DayLines {
+    day: String,
+    weekday: Option<Weekday>,
+    lines: Vec<Line>,
+}
+
+/// A revision in a line.
+struct Line {
+    entry: Entry,
+    /// What all of its changes come to, also of those that are not shown.
+    flow: Flow,
+    counts: Vec<(&'static str, usize)>,
+    /// Whether its first change is the one that was asked for.
+    is_match: bool,
+}
+
+impl Line {
+    fn of(revision: RevisionInfo, changes: Option<&Changes>, wanted: Option<&Instrument>, v: &View) -> Self {
+        let mut entry = whole_entry(revision, changes);
+        let (flow, counts) = (Flow::of(&entry.lines), ChangeLine::counts(&entry.lines, v.t));
+        let is_wanted = |line: &ChangeLine| wanted.is_some_and(|wanted| *wanted == line.code.instrument());
+        entry.lines.sort_by_key(|line| !is_wanted(line));
+        entry.lines.truncate(SHOWN);
+        let is_match = entry.lines.first().is_some_and(is_wanted);
+        Self { entry, flow, counts, is_match }
+    }
+}
+
+impl DayLines {
+    /// Lines under the days in which their revisions were made, by the clock that the page shows.
+    fn all(lines: Vec<Line>, v: &View) -> Vec<Self> {
+        let mut days: Vec<Self> = Vec::new();
+        for line in lines {
+            let day = v.day(&line.entry.revision.at);
+            match days.last_mut() {
+                Some(last) if last.day == day => last.lines.push(line),
+                _ => {
+                    let weekday = day.parse().ok().map(Day::weekday);
+                    days.push(Self { day, weekday, lines: vec![line] });
+                }
+            }
+        }
+        days
+    }
 }
 
 /// The filters, and from which revision back.
@@ -49,6 +123,7 @@ pub(super) struct HistoryQuery {
     strategy: Typed,
     instrument: Typed,
     actor: Typed,
+    kind: Typed,
     from: Typed,
     to: Typed,
     before: Typed,
@@ -59,6 +134,7 @@ struct Asked {
     strategy: String,
     instrument: String,
     actor: String,
+    kind: String,
     from: String,
     to: String,
     /// The filters that cannot be understood.
@@ -71,6 +147,7 @@ impl Asked {
             strategy: query.strategy.to_string(),
             instrument: query.instrument.to_string(),
             actor: query.actor.to_string(),
+            kind: query.kind.to_string(),
             from: query.from.to_string(),
             to: query.to.to_string(),
             faults: Vec::new(),
@@ -85,13 +162,15 @@ impl Asked {
         check("strategy", &asked.strategy, strategy.is_some());
         let code = Code::infer(&asked.instrument).or_else(|| Code::parse(&asked.instrument).ok());
         check("instrument", &asked.instrument, code.is_some());
-        let (from, to) = (v.zone().parse(&asked.from), v.zone().parse(&asked.to));
+        let kind = asked.kind.parse::<RevisionKind>().ok();
+        check("kind", &asked.kind, kind.is_some());
+        let (from, to) = (v.zone().parse(&asked.from), end(&asked.to, v));
         check("from", &asked.from, from.is_some());
         check("to", &asked.to, to.is_some());
         asked.faults = faults;
         let actor = Some(asked.actor.clone()).filter(|actor| !actor.is_empty());
         let instrument = code.map(|code| code.instrument());
-        (asked, Filter { strategy, instrument, actor, from, to })
+        (asked, Filter { strategy, instrument, actor, kind, from, to })
     }
 
     fn fails(&self, name: &str) -> bool {
@@ -99,35 +178,93 @@ impl Asked {
     }
 
     fn base(&self) -> String {
+        self.between(&self.from, &self.to)
+    }
+
+    /// The query of other days, with the other filters as they are.
+    fn between(&self, from: &str, to: &str) -> String {
         links::query([
             ("strategy", self.strategy.as_str()),
             ("instrument", &self.instrument),
             ("actor", &self.actor),
-            ("from", &self.from),
-            ("to", &self.to),
+            ("kind", &self.kind),
+            ("from", from),
+            ("to", to),
         ])
+    }
+
+    /// What kind of field shows an end of the span: a browser's own for days, unless it is finer than that.
+    fn field_of(&self, name: &str) -> &'static str {
+        let text = if name == "from" { &self.from } else { &self.to };
+        if text.is_empty() || text.parse::<Day>().is_ok() { "date" } else { "text" }
+    }
+}
+
+/// Before which moment it ends: a day that is named as the last one belongs to it.
+fn end(text: &str, v: &View) -> Option<Moment> {
+    let day = text.parse::<Day>().ok().map(|day| day.next().to_string());
+    v.zone().parse(day.as_deref().unwrap_or(text))
+}
+
+/// Today, the trading day before, and the days since Monday.
+fn presets(asked: &Asked, calendar: &Calendar, v: &View) -> Vec<Preset> {
+    let today = Day::of(v.now);
+    let yesterday = calendar.trading_day_before(today);
+    let mut monday = today;
+    while monday.weekday() != Weekday::Monday {
+        monday = monday.before();
+    }
+    let spans = [(v.t.today, today, today), (v.t.yesterday, yesterday, yesterday), (v.t.this_week, monday, today)];
+    let preset = |(label, from, to): (&'static str, Day, Day)| {
+        let (from, to) = (from.to_string(), to.to_string());
+        let is_current = from == asked.from && to == asked.to;
+        Preset { label, link: format!("/history?{}", asked.between(&from, &to)), is_current }
+    };
+    spans.map(preset).into()
+}
+
+impl Suggested {
+    async fn of(store: &Store, book: &Book) -> Result<Self, Unavailable> {
+        let newest = store.revisions(&Filter::default(), None, RECENT).await?;
+        let actors: BTreeSet<String> = newest.iter().map(|revision| revision.actor.name().to_owned()).collect();
+        let (strategies, instruments) = (known::strategies(book), known::instruments(book));
+        Ok(Self { strategies, instruments, actors: actors.into_iter().collect() })
     }
 }
 
 /// `GET /history`
 pub(super) async fn page(
     State(state): State<AppState>,
-    Reading { v, .. }: Reading,
+    Reading { v, book }: Reading,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Response, AppError> {
     let (asked, filter) = Asked::parse(&query, &v);
     let before: Option<Revision> = query.before.parse().ok();
     // A filter that is not understood must not show everything as if it matched.
-    let mut revisions =
+    let found =
         if asked.faults.is_empty() { state.store.revisions(&filter, before, PAGE + 1).await? } else { Vec::new() };
-    let more = i64::try_from(revisions.len()).unwrap_or(0) > PAGE;
-    if more {
-        revisions.pop();
-    }
-    let older = revisions.last().filter(|_| more).map(|last| last.id);
+    let many = found.len();
+    let mut revisions = within(found, PAGE_CHANGES);
+    revisions.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+    let older = revisions.last().filter(|_| revisions.len() < many).map(|last| last.id);
     let status = if asked.faults.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let (entries, base) = (entries(&state.store, revisions).await?, asked.base());
-    Ok(html(status, &HistoryPage { v, asked, entries, base, older, at_newest: before.is_none() }))
+    let changes = state.store.changes(&revisions, usize::MAX).await?;
+    let line = |revision: RevisionInfo| {
+        let changes = changes.get(&revision.id);
+        Line::of(revision, changes, filter.instrument.as_ref(), &v)
+    };
+    let lines = revisions.into_iter().map(line).collect();
+    let page = HistoryPage {
+        suggested: Suggested::of(&state.store, &book).await?,
+        presets: presets(&asked, book.settings().calendar(), &v),
+        days: DayLines::all(lines, &v),
+        base: asked.base(),
+        at_newest: before.is_none(),
+        v,
+        asked,
+        older,
+    };
+    Ok(html(status, &page))
 }
 
 /// `GET /history.csv`: a line for each instrument that a revision changed.

@@ -13,13 +13,12 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::PathText;
 use super::changes::{ChangeLine, Entry, whole_entry};
-use super::chart::StepChart;
+use super::chart::{Point, StepChart};
 use super::html;
 use super::links::query;
 use super::texts::Texts;
 use super::view::{Reading, View};
 use crate::domain::account::AccountName;
-use crate::domain::board::Board;
 use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
@@ -124,20 +123,11 @@ struct OwnersPart {
 
 impl InstrumentPage {
     fn unit(&self) -> &'static str {
-        self.v.t.unit_of(&self.code.instrument())
+        self.v.t.unit_of(&self.code)
     }
 }
 
 impl Texts {
-    /// What volumes of an instrument count.
-    fn unit_of(&self, instrument: &Instrument) -> &'static str {
-        match Board::of(instrument) {
-            Some(board) if board.same_day => self.unit_bonds,
-            Some(board) if !board.is_of_shares() => self.unit_funds,
-            _ => self.unit_shares,
-        }
-    }
-
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
     pub(super) const fn of_order(&self, status: &OrderStatus) -> &'static str {
         match status {
@@ -371,7 +361,7 @@ async fn held_over_time(
     accounts: &[Standing],
     instrument: &Instrument,
     v: &View,
-) -> Result<Vec<(String, Vec<(Moment, f64)>)>, AppError> {
+) -> Result<Vec<(String, Vec<Point>)>, AppError> {
     let today = Day::of(v.now);
     let span = Span { from: today.after(-HELD_DAYS).begins_at(), to: today.next().begins_at() };
     let shares = |volume: i64| Volume::from(volume).approximate();
@@ -382,43 +372,25 @@ async fn held_over_time(
         let Some(oldest) = moved.last() else { continue };
         let first = (oldest.at, shares(oldest.change.before));
         let rest = moved.iter().rev().map(|then| (then.at, shares(then.change.after)));
-        series.push((v.t.held_in(&one.account), [first].into_iter().chain(rest).collect()));
+        let points = [first].into_iter().chain(rest).map(Point::from).collect();
+        series.push((v.t.held_in(&one.account), points));
     }
     Ok(series)
 }
 
 /// How much each strategy wanted over time, as far as the changes go back: in the order of time.
-fn series(wanters: &[Wanter], moves: &[Move]) -> Vec<(String, Vec<(Moment, f64)>)> {
+fn series(wanters: &[Wanter], moves: &[Move]) -> Vec<(String, Vec<Point>)> {
     let Some(first) = moves.last().map(|oldest| oldest.entry.revision.at) else { return Vec::new() };
-    let mut lines: BTreeMap<&StrategyName, Vec<(Moment, f64)>> = BTreeMap::new();
+    let mut lines: BTreeMap<&StrategyName, Vec<Point>> = BTreeMap::new();
     for one in moves.iter().rev() {
-        let line = lines.entry(&one.strategy).or_insert_with(|| vec![(first, one.line.before.approximate())]);
-        line.push((one.entry.revision.at, one.line.after.approximate()));
+        let line = lines.entry(&one.strategy).or_insert_with(|| vec![(first, one.line.before.approximate()).into()]);
+        line.push(Point::of(&one.entry.revision, one.line.after.approximate()));
     }
     for wanter in wanters {
-        lines.entry(&wanter.strategy).or_insert_with(|| vec![(first, wanter.volume.approximate())]);
+        lines.entry(&wanter.strategy).or_insert_with(|| vec![(first, wanter.volume.approximate()).into()]);
     }
     let now: HashMap<&StrategyName, Volume> = wanters.iter().map(|wanter| (&wanter.strategy, wanter.volume)).collect();
     let mut series: Vec<_> = lines.into_iter().collect();
     series.sort_by_key(|(name, _)| Reverse(now.get(name).copied().unwrap_or_default()));
     series.into_iter().map(|(name, points)| (name.to_string(), points)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::texts::{CHINESE, ENGLISH};
-    use super::*;
-
-    #[test]
-    fn volumes_count_what_is_traded() {
-        for (code, chinese, english) in [
-            ("600519.SH", "股", "shares"),
-            ("510300.SH", "份", "units"),
-            ("113050.SH", "张", "bonds"),
-            ("X", "股", "shares"),
-        ] {
-            let instrument = Code::parse(code).unwrap().instrument();
-            assert_eq!((CHINESE.unit_of(&instrument), ENGLISH.unit_of(&instrument)), (chinese, english), "{code}");
-        }
-    }
 }

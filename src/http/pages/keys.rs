@@ -4,9 +4,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::AppError;
+use super::super::extract::{Query, Typed};
 use super::form::{CheckedForm, Fields};
 use super::view::{Member, View};
 use super::{html, see_other};
@@ -25,10 +27,20 @@ struct KeysPage {
     keys: Vec<ApiKey>,
     /// A key that was made just now; this is the only time that it is shown.
     made: Option<Secret>,
+    /// The key whose place it takes; it stays in force until it is revoked.
+    replaced: Option<ApiKey>,
     wish: Wish,
     fault: Option<&'static str>,
     /// The accounts that a key can be bound to.
     accounts: Vec<AccountName>,
+}
+
+/// The question that comes before a key is revoked.
+#[derive(Template)]
+#[template(path = "key_revoke.html")]
+struct RevokePage {
+    v: View,
+    key: ApiKey,
 }
 
 /// What a key that is asked for is to allow.
@@ -58,6 +70,8 @@ struct Wish {
     /// The account that it is bound to.
     account: String,
     patterns: String,
+    /// The name of the key whose place it shall take.
+    replaces: String,
     /// Whether it was sent before, by a session that had ended.
     resumed: bool,
 }
@@ -69,9 +83,41 @@ impl Wish {
             scope: WishedScope::sent(fields),
             account: fields.get("account").to_owned(),
             patterns: fields.get("patterns").to_owned(),
+            replaces: fields.get("replaces").to_owned(),
             resumed: false,
         }
     }
+
+    /// A key that allows what another does, under the next name that is free.
+    fn instead_of(key: &ApiKey, keys: &[ApiKey]) -> Self {
+        let patterns: Vec<&str> = key.strategies.iter().map(Pattern::as_str).collect();
+        Self {
+            name: next_name(&key.name, |name| keys.iter().any(|key| key.name == name)),
+            scope: match key.scope {
+                Scope::Read => WishedScope::Read,
+                Scope::Write => WishedScope::Write,
+                Scope::Account => WishedScope::Account,
+            },
+            account: key.account.as_ref().map(ToString::to_string).unwrap_or_default(),
+            patterns: patterns.join("\n"),
+            replaces: key.name.clone(),
+            resumed: false,
+        }
+    }
+}
+
+/// `qmt` becomes `qmt-2`, and that `qmt-3`.
+fn next_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let numbered = name.rsplit_once('-').and_then(|(stem, number)| Some((stem, number.parse::<u32>().ok()?)));
+    let (stem, number) = numbered.unwrap_or((name, 1));
+    let names = (number.saturating_add(1)..).map(|number| format!("{stem}-{number}"));
+    names.into_iter().find(|name| !is_taken(name)).unwrap_or_default()
+}
+
+/// The key of that name that is in force.
+async fn in_force(state: &AppState, name: &str) -> Result<Option<ApiKey>, AppError> {
+    let keys = state.store.api_keys().await?;
+    Ok(keys.into_iter().find(|key| key.name == name && key.revoked_at.is_none()))
 }
 
 async fn draw(
@@ -84,14 +130,48 @@ async fn draw(
 ) -> Result<Response, AppError> {
     let mut keys = state.store.api_keys().await?;
     keys.reverse();
+    // Only once the new one is made is there something to say of the old one.
+    let is_replaced = |key: &&ApiKey| key.name == wish.replaces && key.revoked_at.is_none();
+    let replaced = keys.iter().find(is_replaced).filter(|_| made.is_some()).cloned();
     let accounts = state.store.book().settings().accounts().map(|(name, _)| name.clone()).collect();
     let clients = state.gate.keyring().await.infos();
-    Ok(html(status, &KeysPage { v, clients, keys, made, wish, fault, accounts }))
+    Ok(html(status, &KeysPage { v, clients, keys, made, replaced, wish, fault, accounts }))
+}
+
+/// Which key is meant.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct KeyQuery {
+    /// The one whose place a new one shall take.
+    rotate: Typed,
+    name: Typed,
 }
 
 /// `GET /keys`
-pub(super) async fn page(State(state): State<AppState>, Member(v): Member) -> Result<Response, AppError> {
-    draw(&state, v, StatusCode::OK, None, Wish::default(), None).await
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Member(v): Member,
+    Query(asked): Query<KeyQuery>,
+) -> Result<Response, AppError> {
+    let rotated = in_force(&state, &asked.rotate).await?;
+    let wish = match rotated {
+        Some(key) => Wish::instead_of(&key, &state.store.api_keys().await?),
+        None => Wish::default(),
+    };
+    draw(&state, v, StatusCode::OK, None, wish, None).await
+}
+
+/// `GET /keys/revoke?name=`: what the key does, before it is ended.
+pub(super) async fn ask_revoke(
+    State(state): State<AppState>,
+    Member(v): Member,
+    Query(asked): Query<KeyQuery>,
+) -> Result<Response, AppError> {
+    Ok(match in_force(&state, &asked.name).await? {
+        Some(key) => html(StatusCode::OK, &RevokePage { v, key }),
+        // A reload or a language switch after it was revoked asks again.
+        None => see_other("/keys"),
+    })
 }
 
 /// `POST /keys/create`
@@ -119,7 +199,10 @@ pub(super) async fn create(State(state): State<AppState>, form: CheckedForm) -> 
         }
     };
     match state.desk.make_key(&form.operator, checked).await {
-        Ok(secret) => draw(&state, v, StatusCode::OK, Some(secret), Wish::default(), None).await,
+        Ok(secret) => {
+            let made = Wish { replaces: wish.replaces, ..Wish::default() };
+            draw(&state, v, StatusCode::OK, Some(secret), made, None).await
+        }
         Err(NotDone::KeyNameTaken) => draw(&state, v, refused, None, wish, Some(t.key_name_taken)).await,
         Err(not_done) => Err(not_done.into()),
     }
@@ -141,4 +224,16 @@ pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result
 pub(super) async fn revoke(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
     state.desk.revoke_key(&form.operator, form.fields.get("name").to_owned()).await?;
     Ok(see_other("/keys"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_key_has_the_next_name_that_is_free() {
+        let taken = ["qmt", "qmt-2", "x-9"];
+        let next = |name| next_name(name, |name| taken.contains(&name));
+        assert_eq!([next("qmt"), next("x-9"), next("a-b")], ["qmt-3", "x-10", "a-b-2"]);
+    }
 }

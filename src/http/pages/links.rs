@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::domain::revision::Revision;
+use crate::ledger::Receipt;
 
 /// Where a strategy's page is.
 pub(super) fn strategy_path(name: &str) -> String {
@@ -12,6 +13,11 @@ pub(super) fn strategy_path(name: &str) -> String {
 /// Where an account's page is.
 pub(super) fn account_path(name: &str) -> String {
     path_below("/accounts/", name)
+}
+
+/// Where an instrument's page is.
+pub(super) fn instrument_path(code: &str) -> String {
+    path_below("/instruments/", code)
 }
 
 /// Where a revision's page is.
@@ -37,6 +43,13 @@ pub(super) fn own_path(path: &str) -> &str {
     // Browsers take tabs and line ends out before they read an address: what looks like one slash may become two.
     let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\');
     if ours && path.bytes().all(|byte| byte.is_ascii_graphic()) { path } else { "/" }
+}
+
+/// Where a change leads back to, which then says what was done.
+pub(super) fn done(path: &str, parameters: &[(&str, &str)], receipt: &Receipt) -> String {
+    let done = if receipt.changed { receipt.revision.to_string() } else { "same".to_owned() };
+    let parameters = parameters.iter().copied().chain([("done", done.as_str())]);
+    format!("{path}?{}", query(parameters))
 }
 
 /// A query of those parameters that say something.

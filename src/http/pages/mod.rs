@@ -7,6 +7,7 @@ mod account_settings;
 mod accounts;
 mod adjustment;
 mod assets;
+mod axis;
 mod calendar;
 mod changes;
 mod channels;
@@ -22,10 +23,13 @@ mod guards;
 mod history;
 mod holds;
 mod incidents;
+mod initials;
 mod instrument;
 mod keys;
+mod known;
 mod links;
 mod login;
+mod overlay_merge;
 mod overlay_row;
 mod overview;
 mod password;
@@ -33,6 +37,7 @@ mod performance;
 mod push_calendar;
 mod resume;
 mod revision;
+mod search;
 mod settled;
 mod sheet;
 mod sort;
@@ -67,7 +72,7 @@ pub(super) fn routes() -> Routes {
         .route("/keys", get(keys::page))
         // Where a form's answer was, a reload or a language switch asks again.
         .route("/keys/create", get(async || see_other("/keys")))
-        .route("/keys/revoke", get(async || see_other("/keys")))
+        .route("/keys/revoke", get(keys::ask_revoke))
         .route("/accounts", get(accounts::page))
         .route("/account", get(accounts::create))
         .route("/pause", get(async || see_other("/accounts")))
@@ -91,6 +96,7 @@ pub(super) fn routes() -> Routes {
         .route("/login", get(login::page))
         .route("/logout", get(async || see_other("/")))
         .route("/language", get(view::switch_language))
+        .route("/look", get(view::switch_look))
         .route("/static/{name}", get(assets::asset));
     let operators = Routes::of(Room::Operators)
         .route("/strategies/{name}/restore", get(confirm::ask_restore).post(confirm::restore))
@@ -122,6 +128,7 @@ pub(super) fn routes() -> Routes {
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
+        .route("/search", get(search::page))
         .route("/compare", get(compare::page))
         .route("/reports", get(daily::newest))
         .route("/reports/{day}", get(daily::page))

@@ -8,12 +8,15 @@ use super::super::error::Fault;
 use super::super::error_text::fault_texts;
 use super::form::Fields;
 use super::format::rounded;
+use super::initials::match_initials;
+use super::known::Known;
 use super::view::View;
+use crate::domain::board::Board;
 use crate::domain::book::Book;
-use crate::domain::code::Code;
-use crate::domain::decimal::Decimal;
+use crate::domain::code::{Code, Instrument};
+use crate::domain::decimal::{Decimal, Volume};
 use crate::domain::position::{Field, Position};
-use crate::domain::strategy::Kind;
+use crate::domain::strategy::{Kind, StrategyName};
 
 /// A row of the table as it was typed.
 #[derive(Default)]
@@ -23,7 +26,12 @@ pub(super) struct OverlayRow {
     pub(super) volume: String,
     pub(super) cost: String,
     pub(super) remark: String,
+    /// What the merged total shall become, in place of how much more or less that is.
+    pub(super) target: String,
     pub(super) removed: bool,
+    /// What the merged total becomes with it, and whether that is no whole lot.
+    pub(super) becomes: Option<Volume>,
+    pub(super) is_odd: bool,
     /// The code as it is understood, where that says more than what was typed.
     pub(super) understood: Option<String>,
     /// What is wrong, by field.
@@ -53,8 +61,51 @@ impl OverlayRow {
         Self { code: code.to_string(), name: name.unwrap_or_default().to_owned(), cost, ..Self::default() }
     }
 
+    /// Whether it is about an instrument.
+    pub(super) fn is_of(&self, instrument: &Instrument) -> bool {
+        let code = Code::infer(&self.code).or_else(|| Code::parse(self.code.trim()).ok());
+        code.is_some_and(|code| code.instrument() == *instrument)
+    }
+
+    fn texts(&self) -> [&String; 6] {
+        [&self.code, &self.name, &self.volume, &self.cost, &self.remark, &self.target]
+    }
+
     fn is_blank(&self) -> bool {
-        [&self.code, &self.name, &self.volume, &self.cost, &self.remark].iter().all(|text| text.trim().is_empty())
+        self.texts().iter().all(|text| text.trim().is_empty())
+    }
+
+    /// Fills in what the book knows: the code of a name, name and average cost where they were left out, and how much more or
+    /// less leads to the target that was typed.
+    pub(super) fn fill(&mut self, book: &Book, instruments: &[Known], overlay: &StrategyName, v: &View) {
+        if Code::infer(&self.code).is_none()
+            && let Some(code) = code_of(instruments, self.code.trim())
+        {
+            self.code = code.to_string();
+        }
+        let Some(code) = Code::infer(&self.code) else { return };
+        if self.name.trim().is_empty() || self.cost.trim().is_empty() {
+            let about = Self::about(book, &code);
+            for (text, known) in [(&mut self.name, about.name), (&mut self.cost, about.cost)] {
+                if text.trim().is_empty() {
+                    *text = known;
+                }
+            }
+        }
+        if !self.target.trim().is_empty()
+            && let Some(target) = self.number(Field::Volume, &self.target.clone(), v)
+        {
+            self.volume = (Volume::from(target) - others(book, overlay, &code.instrument())).to_string();
+            self.target.clear();
+        }
+    }
+
+    /// Says what the merged total becomes with the row.
+    pub(super) fn weigh(&mut self, book: &Book, overlay: &StrategyName, position: &Position) {
+        let instrument = position.code().instrument();
+        let becomes = others(book, overlay, &instrument) + position.volume().into();
+        self.is_odd = Board::is_odd(&instrument, becomes);
+        self.becomes = Some(becomes);
     }
 
     pub(super) fn fault(&self, field: &str) -> Option<&str> {
@@ -72,8 +123,8 @@ impl OverlayRow {
             self.faults.push((Field::Code, t.code_unknown.to_owned()));
         }
         self.understood = code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
-        let volume = self.number(Field::Volume, v);
-        let cost = self.number(Field::Cost, v);
+        let volume = self.number(Field::Volume, &self.volume.clone(), v);
+        let cost = self.number(Field::Cost, &self.cost.clone(), v);
         let (code, volume, cost) = (code?.to_string(), volume?, cost?);
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let (name, remark) = (text(&self.name), text(&self.remark));
@@ -81,8 +132,7 @@ impl OverlayRow {
         position.map_err(|breach| self.note(breach.field(), Fault::Breach(breach), v)).ok()
     }
 
-    fn number(&mut self, field: Field, v: &View) -> Option<Decimal> {
-        let text = if field == Field::Volume { &self.volume } else { &self.cost };
+    fn number(&mut self, field: Field, text: &str, v: &View) -> Option<Decimal> {
         // Thousands separators and full-width signs, as people paste them.
         let text: String = text.trim().chars().filter(|letter| !matches!(letter, ',' | '，')).collect();
         let text = text.replace(['－', '\u{2212}'], "-");
@@ -101,11 +151,28 @@ impl OverlayRow {
     }
 }
 
+/// What is wanted of an instrument beside an overlay.
+fn others(book: &Book, overlay: &StrategyName, instrument: &Instrument) -> Volume {
+    let own = book.strategy(overlay).into_iter().flat_map(|overlay| overlay.list.iter());
+    let own = own.filter(|position| position.code().instrument() == *instrument);
+    own.fold(book.sum(instrument).0, |rest, position| rest - position.volume().into())
+}
+
+/// The code of the one instrument that is known by a name, or by its initials.
+fn code_of(known: &[Known], name: &str) -> Option<Code> {
+    let single = |is_it: &dyn Fn(&str) -> bool| {
+        let mut found = known.iter().filter(|known| is_it(&known.name));
+        found.next().filter(|_| found.next().is_none()).map(|known| known.code.clone())
+    };
+    single(&|known| known == name && !name.is_empty()).or_else(|| single(&|known| match_initials(known, name)))
+}
+
 /// The rows of a form that say something.
 pub(super) fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
     let column = |name: &'static str| fields.all(name).map(str::to_owned).collect::<Vec<_>>();
     let removed: Vec<usize> = fields.all("remove").filter_map(|row| row.parse().ok()).collect();
     let (names, volumes, costs, remarks) = (column("name"), column("volume"), column("cost"), column("remark"));
+    let targets = column("target");
     let text = |column: &[String], n: usize| column.get(n).cloned().unwrap_or_default();
     let row = |(n, code)| OverlayRow {
         code,
@@ -113,6 +180,7 @@ pub(super) fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
         volume: text(&volumes, n),
         cost: text(&costs, n),
         remark: text(&remarks, n),
+        target: text(&targets, n),
         removed: removed.contains(&n),
         ..OverlayRow::default()
     };
@@ -124,7 +192,7 @@ pub(super) fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
 pub(super) fn digest(rows: &[OverlayRow]) -> String {
     let mut hasher = Sha256::new();
     for row in rows.iter().filter(|row| !row.removed) {
-        for text in [&row.code, &row.name, &row.volume, &row.cost, &row.remark] {
+        for text in row.texts() {
             hasher.update(text.trim().len().to_be_bytes());
             hasher.update(text.trim());
         }

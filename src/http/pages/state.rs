@@ -13,7 +13,7 @@ use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed, strategy_name};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::{CheckedForm, Fields};
-use super::links::strategy_path;
+use super::links::{done, strategy_path};
 use super::view::{Member, View};
 use super::{html, see_other};
 use crate::desk::{Proposal, StateWish};
@@ -22,7 +22,7 @@ use crate::domain::revision::{Revision, Topic};
 use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
-use crate::ledger::{Rejected, Waiting};
+use crate::ledger::{Receipt, Rejected, Waiting};
 
 #[derive(Template)]
 #[template(path = "state.html")]
@@ -235,7 +235,11 @@ pub(super) async fn set(
     let note = checked_note(Some(asked.note.clone()))?;
     let wish = StateWish { state: asked.wanted, note, waiting, seen: seen.hold };
     match state.desk.set_state(&operator, name.clone(), wish, Some(seen.list.max(seen.state))).await {
-        Ok(_) => Ok(see_other(&strategy_path(name.as_str()))),
+        Ok(receipt) => {
+            // What is to be told is the state, and not the list, which may be an older revision.
+            let revision = state.store.book().state_revision(&name);
+            Ok(see_other(&done(&strategy_path(name.as_str()), &[], &Receipt { revision, ..receipt })))
+        }
         Err(not_done) if not_done.is_conflict() || not_done.is_about_another_push() => {
             draw(&state, v, name, asked, Occasion::Moved).await
         }

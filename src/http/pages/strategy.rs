@@ -16,7 +16,7 @@ use super::super::csv::{Rows, download};
 use super::super::error::AppError;
 use super::super::extract::{PathText, Query, Typed, strategy_name};
 use super::changes::{Entry, entries};
-use super::chart::{BarChart, LineChart};
+use super::chart::{BarChart, LineChart, Point};
 use super::html;
 use super::links::strategy_path;
 use super::performance::Performance;
@@ -228,12 +228,12 @@ async fn invested_over_time(
     state: &AppState,
     current: Option<&Strategy>,
     revisions: Vec<RevisionInfo>,
-) -> Result<Vec<(Moment, f64)>, AppError> {
+) -> Result<Vec<Point>, AppError> {
     let changes = state.store.changes(&revisions, usize::MAX).await?;
     let mut then = current.map(|strategy| strategy.list.amount()).unwrap_or_default();
     let mut points = Vec::with_capacity(revisions.len());
     for revision in &revisions {
-        points.push((revision.at, then.approximate()));
+        points.push(Point::of(revision, then.approximate()));
         for change in changes.get(&revision.id).map(Changes::in_list).unwrap_or_default() {
             then += sums(&change.before).1;
             then -= sums(&change.after).1;

@@ -76,7 +76,7 @@ sentences! {
     hours_ago(n: u64): "{n} 小时前", "{n} h ago";
     days_ago(n: u64): "{n} 天前", "{n} d ago";
 
-    total_below_zero(code: &Code, volume: &str): "{code} 的合并持仓为负（{volume} 股），终端按零处理。", "The total of {code} is below zero ({volume} shares); terminals take it as zero.";
+    total_below_zero(code: &Code, volume: &str): "{code} 的目标总持仓为负（{volume} 股），终端按零处理。", "The total of {code} is below zero ({volume} shares); terminals take it as zero.";
     odd_lots(count: usize, some: &str): "{count} 个目标数量不是整手：{some}。终端按整手交易，无法正好达到。", "Targets that are no whole lots ({count}): {some}. Terminals trade whole lots and cannot reach them exactly.";
     odd_lot(code: &Code, volume: &str): "{code}（{volume}）", "{code} ({volume})";
     strategy_is_silent(name: &StrategyName, age: &str): "策略 {name} 自上个交易日以来没有推送（最近：{age}）。", "Strategy {name} has not pushed since the trading day before (last: {age}).";
@@ -200,13 +200,14 @@ texts! {
     connection_lost: "与服务器的连接已断开，以下数据可能已过时。", "The connection to the server is lost; what you see may be old.";
     put_back: "服务器的数据换成了较早的副本（例如恢复了备份）。您刚才看到的变更可能已不存在，请核对。", "The server's data is an earlier copy now, as when a backup is put back. What you saw before may be gone: check it.";
     changed_now: "数据已更新", "The data was updated";
+    done: "已完成", "Done";
 
     code: "代码", "Code";
     name: "名称", "Name";
-    volume: "数量（股）", "Volume (shares)";
+    volume: "数量", "Volume";
     average_cost: "均价（元）", "Average cost (CNY)";
     cost: "成本（元）", "Cost (CNY)";
-    invested: "投入（元）", "Invested (CNY)";
+    invested: "持仓成本（元）", "At cost (CNY)";
     share: "占比", "Share";
     holders: "策略数", "Strategies";
     parts: "各策略持有", "Held by strategy";
@@ -217,16 +218,21 @@ texts! {
     last_push: "最近推送", "Last push";
     last_change: "最近变动", "Last change";
     demo_mark: "演示", "example";
-    demo_counts: "演示数据计入合并总持仓：终端接入之前，请删除名称以 DEMO_ 或 ADJUSTMENT_DEMO 开头的策略。", "Examples count in the total: before a terminal reads it, delete the strategies whose names begin with DEMO_ or ADJUSTMENT_DEMO.";
+    demo_counts: "演示数据计入目标总持仓：终端接入之前，请删除名称以 DEMO_ 或 ADJUSTMENT_DEMO 开头的策略。", "Examples count in the total: before a terminal reads it, delete the strategies whose names begin with DEMO_ or ADJUSTMENT_DEMO.";
     adjustment_mark: "手工调整", "Adjustment";
     remark: "备注", "Remark";
-    total: "合并总持仓", "Merged total";
+    total: "目标总持仓", "Merged total";
     total_lead: "QMT 将读到的目标持仓", "The targets that QMT is told";
     no_strategy: "还没有任何策略推送过持仓，终端不会交易。", "No strategy has pushed yet; terminals do nothing.";
     try_a_push: "在服务器启动时所在的目录中，试推一次：", "Try a push, in the folder in which the server was started:";
     nothing_held: "合并后没有持仓：终端会清仓。", "The total is empty: terminals sell everything.";
     no_match: "没有符合条件的内容。", "Nothing matches.";
     search: "搜索", "Search";
+    find: "查找策略、证券、版本或页面", "Find a strategy, an instrument, a revision or a page";
+    find_field: "查找  /", "Find  /";
+    find_hint: "输入策略、证券代码、名称或拼音首字母（如 gzmt）、版本号或页面名称。", "Type a strategy, an instrument's code, name or pinyin initials (such as gzmt), a revision's number, or a page.";
+    instruments: "证券", "Instruments";
+    pages: "页面", "Pages";
     search_label: "代码、名称或策略", "Code, name or strategy";
     clear: "清除", "Clear";
     attention: "需要注意", "Needs attention";
@@ -244,17 +250,19 @@ texts! {
     timeline: "变动记录", "What changed";
     restore: "恢复", "Restore";
     delete: "删除策略", "Delete strategy";
-    invested_over_time: "投入金额变化", "Invested over time";
+    invested_over_time: "持仓成本变化", "Cost over time";
     composition: "持仓构成", "Composition";
     others: "其他", "others";
     bought: "买入", "bought";
+    to_buy: "预计买入", "to buy";
+    to_sell: "预计卖出", "to sell";
     sold: "卖出", "sold";
     new: "新增", "new";
     gone: "清仓", "gone";
     cost_changed: "成本", "cost";
     text_changed: "名称、顺序或备注变更", "name, order or remark changed";
     empty_list: "空仓（策略明确表示不持有任何证券）", "Nothing held, on purpose: the strategy pushed an empty list";
-    removed_strategy: "该策略已删除，不计入合并持仓。其历史保留，可以恢复。", "This strategy was deleted and does not count. Its history stays, and it can be restored.";
+    removed_strategy: "该策略已删除，不计入目标总持仓。其历史保留，可以恢复。", "This strategy was deleted and does not count. Its history stays, and it can be restored.";
     no_changes: "首次推送，或没有证券变动", "No instrument changed";
 
     kind_push: "推送", "push";
@@ -294,12 +302,12 @@ texts! {
     after: "之后", "After";
     difference: "差额", "Difference";
     will_change_list: "策略持仓的变化", "What changes in the strategy";
-    will_change_total: "合并总持仓的变化（终端将据此交易）", "What changes in the total (terminals trade on it)";
+    will_change_total: "目标总持仓的变化（终端将据此交易）", "What changes in the total (terminals trade on it)";
     nothing_changes: "没有任何变化。", "Nothing changes.";
-    delete_lead: "删除后，该策略离开列表和合并持仓，终端会卖出它的部分；新的推送等待批准。历史保留，可随时恢复。", "The strategy leaves lists and totals, and terminals sell its part; its pushes wait. Its history stays; it can be restored.";
+    delete_lead: "删除后，该策略离开列表和目标总持仓，终端会卖出它的部分；新的推送等待批准。历史保留，可随时恢复。", "The strategy leaves lists and totals, and terminals sell its part; its pushes wait. Its history stays; it can be restored.";
 
     overlay: "调整表", "Overlay";
-    overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入合并持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
+    overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入目标总持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
     overlay_name_hint: "名称以 ADJUSTMENT_ 开头", "Its name begins with ADJUSTMENT_";
     open: "打开", "Open";
     remove_row: "删除", "Remove";
@@ -308,21 +316,43 @@ texts! {
     save: "保存", "Save";
     preview_title: "保存前后对比", "Before and after";
     unchanged: "内容没有变化，未产生新版本。", "Nothing changed; there is no new revision.";
-    code_hint: "如 600000、600000.SH 或 600000.XSHG", "Such as 600000, 600000.SH or 600000.XSHG";
+    code_hint: "代码如 600000、600000.SH 或 600000.XSHG，也可填持仓中的名称或拼音首字母。", "A code such as 600000, 600000.SH or 600000.XSHG; or the name, or its pinyin initials, of what the book holds.";
     code_unknown: "无法判断交易所，请写成 600000.SH 的形式", "the exchange cannot be inferred; write it as 600000.SH";
     required: "必填", "is needed";
     fix_errors: "有内容需要更正，尚未保存。", "Some fields need correcting; nothing was saved.";
     previewed_other: "预览之后内容又有改动，请再看一遍再保存。", "The rows changed after the preview; look once more, then save.";
-    conflict: "您编辑期间，他人已修改此表。您的输入仍在下方；请核对他人的改动，再次预览并保存。", "Somebody changed this overlay while you were editing. Your input is kept below; see what changed, then preview and save again.";
+    conflict: "您编辑期间，他人已修改此表。只有他人改过的行已取他人的；其余仍是您的输入。请核对后再保存。", "Somebody changed this overlay while you were editing. Lines that only they changed are taken from theirs; all else is as you typed it. Look at it, then save.";
     their_changes: "他人的改动", "What they changed";
+    merge: "两人都改过此表", "Two edited this overlay";
+    merge_base: "您打开时", "When you opened it";
+    merge_theirs: "他人的", "Theirs";
+    merge_mine: "您的", "Yours";
+    merge_both: "您的（两人改得不同）", "Yours (both changed it)";
+    merge_taken: "取用", "Taken";
+    more_or_less: "增减", "More or less";
+    target_becomes: "总目标变为", "Total becomes";
+    odd_target: "不是整手", "no whole lots";
+    fill_hint: "名称和成本留空时按现有持仓填入；填写“总目标变为”时，增减由它算出。", "Name and cost are filled in from the book where you leave them out; where you say what the total becomes, more or less follows from it.";
     log_in_to_edit: "登录后才能修改。", "Log in to change anything.";
 
     filter: "筛选", "Filter";
     instrument: "证券", "Instrument";
     actor: "操作者", "Who";
     from_time: "从", "From";
-    to_time: "到（不含）", "Until (exclusive)";
+    to_time: "到（含当天）", "Through";
     bad_filter: "筛选条件无法识别", "This filter cannot be understood";
+    kind: "类型", "Kind";
+    any_kind: "全部类型", "Any kind";
+    today: "今日", "Today";
+    yesterday: "昨日", "Yesterday";
+    this_week: "本周", "This week";
+    on_monday: "周一", "Monday";
+    on_tuesday: "周二", "Tuesday";
+    on_wednesday: "周三", "Wednesday";
+    on_thursday: "周四", "Thursday";
+    on_friday: "周五", "Friday";
+    on_saturday: "周六", "Saturday";
+    on_sunday: "周日", "Sunday";
 
     current_password: "当前密码", "Current password";
     new_password: "新密码", "New password";
@@ -357,6 +387,23 @@ texts! {
     never_pushed: "从未（由操作员填写）", "never (by the operator)";
     revoke: "吊销", "Revoke";
     revoked: "已吊销", "revoked";
+    confirm_revoke: "确认吊销", "Revoke the key";
+    revoke_lead: "吊销后，使用此密钥的终端或脚本立即被拒绝，且不能恢复。", "Whoever uses this key is refused from then on, and it cannot be brought back.";
+    rotate: "轮换", "Rotate";
+    rotate_lead: "新密钥与旧密钥同时有效：把新密钥填入使用它的程序，看到它已在使用后，再吊销旧密钥。", "Both keys are in force until you revoke the old one: give the new one to the program that uses it, see that it does, then revoke the old one.";
+    old_key: "旧密钥", "The old key";
+    old_key_lead: "它仍然有效：程序换用新密钥后再吊销。", "It is still in force: revoke it once the program uses the new one.";
+    copy: "复制", "Copy";
+    copied: "已复制", "Copied";
+    stop: "。", ". ";
+    rows_dense: "紧凑行距", "Dense rows";
+    rows_roomy: "宽松行距", "Roomy rows";
+    colours_china: "红涨绿跌", "Red is up";
+    colours_west: "绿涨红跌", "Green is up";
+    look: "显示", "Display";
+    session_over_here: "登录已过期，以下数据不再更新。", "Your session has ended; what you see is not updated any more.";
+    held_back: "数据有更新。您正在填写，页面没有刷新。", "There is newer data. The page was left as it is, since you are filling it in.";
+    reload: "刷新", "Reload";
     create_key: "创建密钥", "Create key";
     patterns: "策略（可用 *，每行一个；空为全部，手工调整除外）", "Strategies (* stands for anything, one a line; empty for all but overlays)";
     key_made: "密钥已创建，只显示这一次：", "The key, shown this once:";
@@ -407,7 +454,7 @@ texts! {
     push_gone: "这次推送已不在等待：可能已被批准、丢弃，或被已生效的新推送取代。", "This push does not wait any more: it was decided about, or a newer one is in force.";
     total_value: "策略总资产（元）", "Equity (CNY)";
     push_waits_here: "有一次推送等待批准", "A push waits for you";
-    first_push_waits: "该策略的首次推送正在等待批准，尚未计入合并持仓。", "The first push of this strategy waits; nothing of it counts yet.";
+    first_push_waits: "该策略的首次推送正在等待批准，尚未计入目标总持仓。", "The first push of this strategy waits; nothing of it counts yet.";
     colon: "：", ": ";
 
     state: "状态", "State";
@@ -419,7 +466,7 @@ texts! {
     meaning_live: "推送立即生效，终端按新的目标交易。", "A push is in force at once, and terminals trade on it.";
     meaning_frozen: "目标保持不变，终端维持它现在的部分；新的推送等待批准。", "The target stays and terminals keep its part as it is; pushes wait for your approval.";
     meaning_flat: "目标为零，终端会卖出它的部分；新的推送等待批准。", "The target is zero and terminals sell its part; pushes wait for your approval.";
-    meaning_closed: "不在列表和合并总持仓中，终端会卖出它的部分；新的推送等待批准。", "Out of lists and totals, and terminals sell its part; pushes wait for your approval.";
+    meaning_closed: "不在列表和目标总持仓中，终端会卖出它的部分；新的推送等待批准。", "Out of lists and totals, and terminals sell its part; pushes wait for your approval.";
     make_live: "恢复运行", "Let it live";
     make_frozen: "冻结", "Freeze";
     make_flat: "清零", "Make flat";
@@ -431,7 +478,7 @@ texts! {
     waiting_discard: "丢弃等待的推送", "Discard the push that waits";
     note: "备注", "Note";
     note_hint: "说明原因，会记入历史", "Why; it is kept in the history";
-    closed_strategy: "该策略已删除：不计入合并持仓，新的推送等待批准。其历史保留；“恢复运行”后推送重新生效，也可以恢复到较早的版本。", "This strategy is closed: it does not count, and its pushes wait. Its history stays. Let it live for pushes to count again, or restore an earlier revision.";
+    closed_strategy: "该策略已删除：不计入目标总持仓，新的推送等待批准。其历史保留；“恢复运行”后推送重新生效，也可以恢复到较早的版本。", "This strategy is closed: it does not count, and its pushes wait. Its history stays. Let it live for pushes to count again, or restore an earlier revision.";
     restore_lead: "恢复后，终端按下面的变化交易。", "Once restored, terminals trade on the changes below.";
     freeze_after: "同时冻结：之后的推送等待批准，不会把它覆盖", "and freeze: later pushes wait, so that none undoes it";
 
@@ -526,12 +573,12 @@ texts! {
     then_reject: "拒绝", "reject";
     then_off: "关闭", "off";
     rule_empty: "空仓：清空非空的持仓", "empty: an empty list in place of one that is not";
-    rule_shrinks: "缩小：投入金额减少超过比例", "shrinks: invested cost falls by more than a part";
-    rule_grows: "放大：投入金额增加超过倍数", "grows: invested cost grows by more than a factor";
+    rule_shrinks: "缩小：持仓成本减少超过比例", "shrinks: invested cost falls by more than a part";
+    rule_grows: "放大：持仓成本增加超过倍数", "grows: invested cost grows by more than a factor";
     rule_turnover: "换手：变动金额超过比例", "turnover: what is moved is more than a part";
     rule_instrument_share: "单一证券占比超过", "one instrument is more than a part of the list";
     rule_instrument_cost: "单一证券金额超过（元）", "one instrument costs more than (CNY)";
-    rule_invested: "投入金额超过（元）", "the list costs more than (CNY)";
+    rule_invested: "持仓成本超过（元）", "the list costs more than (CNY)";
     rule_instruments: "持仓条数超过", "more positions than";
     rule_unknown_code: "代码的交易所或板块未知", "a code of no known exchange or board";
     rule_flips: "来回切换：几分钟内换走又换回", "flips: back to an earlier list within minutes";
@@ -577,7 +624,7 @@ texts! {
     account: "账户", "Account";
     paused: "已暂停", "paused";
     accounts_lead: "每个账户按自己的倍数跟随若干策略；它的终端只交易目标里列出的证券。", "Each account follows strategies at scales of its own; its terminal trades nothing but what its target lists.";
-    no_accounts: "还没有账户。不建账户时，终端按合并总持仓交易。", "There are no accounts. Without one, terminals trade on the merged total.";
+    no_accounts: "还没有账户。不建账户时，终端按目标总持仓交易。", "There are no accounts. Without one, terminals trade on the merged total.";
     new_account: "新账户的名称", "Name of a new account";
     create_account: "新建账户", "Create an account";
     terminal: "终端", "Terminal";
@@ -590,7 +637,7 @@ texts! {
     target_is_told: "正常", "told";
     pause_all: "暂停全部", "Pause everything";
     resume_all: "恢复全部", "Resume everything";
-    pause_all_lead: "暂停后，所有查询（账户目标与合并总持仓）都得不到目标：终端维持现状，不会交易。推送照常接收。", "While paused, no poll is told a target, neither of an account nor the merged total: terminals leave everything as it is. Pushes are still taken.";
+    pause_all_lead: "暂停后，所有查询（账户目标与目标总持仓）都得不到目标：终端维持现状，不会交易。推送照常接收。", "While paused, no poll is told a target, neither of an account nor the merged total: terminals leave everything as it is. Pushes are still taken.";
     resume_all_lead: "恢复后，终端立即按当前目标交易。", "Once resumed, terminals trade on the targets as they stand.";
     pause_account: "暂停此账户", "Pause this account";
     resume_account: "恢复此账户", "Resume this account";
@@ -601,7 +648,7 @@ texts! {
     target_lead: "终端应持有的数量。列出而为 0 的会卖出；没有列出的从不动；有“暂不交易”的行不交易。", "What the terminal is to hold. What is listed with 0 is sold, what is not listed is never touched, and a line with a hold is not traded.";
     target_empty: "目标里没有任何证券：终端不会交易。", "The target lists nothing: the terminal does not trade.";
     target_untold: "目标不完整，没有可显示的内容。", "The target is incomplete; there is nothing to show.";
-    target_volume: "目标（股）", "Target (shares)";
+    target_volume: "目标数量", "Target";
     exact: "精确值", "Exact";
     wanted_by: "来自", "Wanted by";
     hold: "暂不交易", "Hold";

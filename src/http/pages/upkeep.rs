@@ -11,7 +11,7 @@ use super::super::extract::{PathText, strategy_name};
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
 use super::view::{Member, View};
-use super::{html, see_other};
+use super::{html, links, see_other};
 use crate::desk::NotDone;
 use crate::domain::book::Book;
 use crate::domain::calendar::TimeOfDay;
@@ -166,8 +166,7 @@ pub(super) async fn set_sequence(
 
 /// Back to the strategy.
 fn settled(name: &StrategyName, done: Result<Receipt, NotDone>) -> Result<Response, AppError> {
-    done?;
-    Ok(see_other(&strategy_path(name.as_str())))
+    Ok(see_other(&links::done(&strategy_path(name.as_str()), &[], &done?)))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::super::AppState;
 use super::super::cookies;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
-use super::assets::{ICON, SCRIPT, STYLE};
+use super::assets::{HANDS, ICON, SCRIPT, STYLE};
 use super::incidents::Shown;
 use super::links::own_path;
 use super::texts::{CHINESE, ENGLISH, Texts};
@@ -27,6 +27,7 @@ use crate::auth::rights::{LoggedIn, Reads};
 use crate::clock::Zone;
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
+use crate::domain::calendar::Calendar;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::{Amount, Volume};
 use crate::domain::incident::Standing;
@@ -34,6 +35,8 @@ use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settings;
+use crate::store::Unavailable;
+use crate::store::history::RevisionInfo;
 
 /// What a template is drawn with.
 pub(super) struct View {
@@ -47,12 +50,30 @@ pub(super) struct View {
     pub(super) lineage: i64,
     form_token: Option<String>,
     may_read: bool,
+    is_roomy: bool,
+    is_western: bool,
     zone: Zone,
+    book: Arc<Book>,
     /// How many pushes wait.
     waiting: usize,
     standing: Arc<Standing>,
     /// Why and since when no poll is answered.
     pause: Option<Paused>,
+    /// What was done just now.
+    done: Option<Done>,
+}
+
+/// The revision that a form made, as the page says it to which it led; None where everything was as it should be already.
+pub(super) type Done = Option<Box<RevisionInfo>>;
+
+async fn done(parts: &Parts, state: &AppState) -> Result<Option<Done>, Unavailable> {
+    let mut pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let Some((_, done)) = pairs.find(|(name, _)| name == "done") else { return Ok(None) };
+    if done == "same" {
+        return Ok(Some(None));
+    }
+    let Ok(id) = done.parse() else { return Ok(None) };
+    Ok(state.store.revision(id).await?.map(|revision| Some(Box::new(revision))))
 }
 
 /// That polls are not answered, as a page says it.
@@ -76,14 +97,16 @@ impl View {
         let member = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
         let form_token = member.as_ref().map(LoggedIn::form_token);
         let may_read = member.is_some() || state.gate.reads() == Reads::Open;
-        Ok(Self { form_token, may_read, ..Self::stranger(parts, state) })
+        let done = if member.is_some() { done(parts, state).await? } else { None };
+        Ok(Self { form_token, may_read, done, ..Self::stranger(parts, state) })
     }
 
     /// The view of somebody of whom nothing is known.
     pub(super) fn stranger(parts: &Parts, state: &AppState) -> Self {
         let book = state.store.book();
         let settings = book.settings();
-        let chosen = cookies::is_english(&CookieJar::from_headers(&parts.headers));
+        let jar = CookieJar::from_headers(&parts.headers);
+        let chosen = cookies::is_english(&jar);
         Self {
             t: if chosen.unwrap_or_else(|| prefers_english(&parts.headers)) { &ENGLISH } else { &CHINESE },
             here: here(parts),
@@ -92,10 +115,14 @@ impl View {
             lineage: state.store.lineage(),
             form_token: None,
             may_read: state.gate.reads() == Reads::Open,
+            is_roomy: cookies::is_roomy(&jar),
+            is_western: cookies::is_western(&jar),
             zone: state.zone.clone(),
             waiting: settings.holds().len(),
             standing: state.incidents.standing(),
             pause: Paused::of(settings, None),
+            done: None,
+            book: Arc::clone(&book),
         }
     }
 
@@ -134,6 +161,11 @@ impl View {
         self.pause.as_ref().filter(|_| self.may_read)
     }
 
+    /// What was done just now.
+    pub(super) const fn done(&self) -> Option<&Done> {
+        self.done.as_ref()
+    }
+
     /// What a form of this page carries.
     pub(super) fn form_token(&self) -> &str {
         self.form_token.as_deref().unwrap_or_default()
@@ -144,12 +176,37 @@ impl View {
         format!("/language?{}", links::query([("to", self.t.other_in_link), ("back", &self.here)]))
     }
 
+    pub(super) const fn is_roomy(&self) -> bool {
+        self.is_roomy
+    }
+
+    pub(super) const fn is_western(&self) -> bool {
+        self.is_western
+    }
+
+    /// Where the rows become the other height, and where the colours change sides.
+    pub(super) fn rows_link(&self) -> String {
+        self.look_link("rows", if self.is_roomy { "dense" } else { "roomy" })
+    }
+
+    pub(super) fn colours_link(&self) -> String {
+        self.look_link("colours", if self.is_western { "china" } else { "west" })
+    }
+
+    fn look_link(&self, what: &str, choice: &str) -> String {
+        format!("/look?{}", links::query([(what, choice), ("back", &self.here)]))
+    }
+
     pub(super) fn style(&self) -> &'static str {
         &STYLE.path
     }
 
     pub(super) fn script(&self) -> &'static str {
         &SCRIPT.path
+    }
+
+    pub(super) fn hands(&self) -> &'static str {
+        &HANDS.path
     }
 
     pub(super) fn icon(&self) -> &'static str {
@@ -230,7 +287,7 @@ impl View {
 
     /// A part of a whole, in per cent.
     pub(super) fn percent(&self, part: &f64) -> String {
-        format!("{:.1}%", part * 100.0)
+        format!("{:.1}%", part * 100.0).replace('-', "\u{2212}")
     }
 
     pub(super) fn age(&self, moment: &Moment) -> String {
@@ -240,6 +297,16 @@ impl View {
     /// Local time to the second.
     pub(super) fn time(&self, moment: &Moment) -> String {
         self.zone.seconds(*moment)
+    }
+
+    /// The day that it is then.
+    pub(super) fn day(&self, moment: &Moment) -> String {
+        self.zone.day(*moment)
+    }
+
+    /// The time of that day, to the second.
+    pub(super) fn clock(&self, moment: &Moment) -> String {
+        self.zone.clock(*moment)
     }
 
     /// RFC 3339, for machines.
@@ -253,6 +320,10 @@ impl View {
 
     pub(super) fn qmt(&self, code: &Code) -> Code {
         code.to(Notation::Qmt)
+    }
+
+    pub(super) fn calendar(&self) -> &Calendar {
+        self.book.settings().calendar()
     }
 
     pub(super) const fn zone(&self) -> &Zone {
@@ -338,4 +409,24 @@ pub(super) struct LanguageQuery {
 pub(super) async fn switch_language(jar: CookieJar, Query(asked): Query<LanguageQuery>) -> Response {
     let language = if &*asked.to == "en" { "en" } else { "zh" };
     (jar.add(cookies::language_cookie(language)), see_other(own_path(&asked.back))).into_response()
+}
+
+/// How pages shall look, and where to go back to.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LookQuery {
+    rows: Typed,
+    colours: Typed,
+    back: Typed,
+}
+
+/// `GET /look`
+pub(super) async fn switch_look(mut jar: CookieJar, Query(asked): Query<LookQuery>) -> Response {
+    if !asked.rows.is_empty() {
+        jar = jar.add(cookies::rows_cookie(&*asked.rows == "roomy"));
+    }
+    if !asked.colours.is_empty() {
+        jar = jar.add(cookies::colours_cookie(&*asked.colours == "west"));
+    }
+    (jar, see_other(own_path(&asked.back))).into_response()
 }

@@ -3,17 +3,54 @@
 use super::super::reason_text::{ReasonDto, drift_texts, hold_texts};
 use super::texts::Texts;
 use crate::domain::account::Fresh;
-use crate::domain::board::Rounding;
+use crate::domain::board::{Board, Rounding};
+use crate::domain::calendar::Weekday;
+use crate::domain::code::Code;
 use crate::domain::drift::DriftPart;
 use crate::domain::guard::{Finding, RuleName, Then};
 use crate::domain::hold::Reason;
 use crate::domain::report;
+use crate::domain::revision::RevisionKind;
 use crate::domain::schedule::{Days, Punctuality};
 use crate::domain::state::State;
 use crate::domain::target::HoldReason;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
 impl Texts {
+    /// What a kind of revision is called.
+    pub(super) const fn of_kind(&self, kind: &RevisionKind) -> &'static str {
+        match kind {
+            RevisionKind::Push => self.kind_push,
+            RevisionKind::Edit => self.kind_edit,
+            RevisionKind::Restore => self.kind_restore,
+            RevisionKind::Remove => self.kind_remove,
+            RevisionKind::Import => self.kind_import,
+            RevisionKind::Approve => self.kind_approve,
+            RevisionKind::Flat => self.kind_flat,
+            RevisionKind::Sequence => self.kind_sequence,
+            RevisionKind::Set => self.kind_set,
+            RevisionKind::Withdraw => self.kind_withdraw,
+            RevisionKind::Hold => self.kind_hold,
+            RevisionKind::Discard => self.kind_discard,
+            RevisionKind::Supersede => self.kind_supersede,
+            RevisionKind::Lock => self.kind_lock,
+            RevisionKind::Release => self.kind_release,
+        }
+    }
+
+    /// What a day of the week is called.
+    pub(super) const fn of_weekday(&self, day: &Weekday) -> &'static str {
+        match day {
+            Weekday::Monday => self.on_monday,
+            Weekday::Tuesday => self.on_tuesday,
+            Weekday::Wednesday => self.on_wednesday,
+            Weekday::Thursday => self.on_thursday,
+            Weekday::Friday => self.on_friday,
+            Weekday::Saturday => self.on_saturday,
+            Weekday::Sunday => self.on_sunday,
+        }
+    }
+
     /// What a state is called.
     pub(super) const fn of_state(&self, state: &State) -> &'static str {
         match state {
@@ -135,5 +172,33 @@ impl Texts {
     pub(super) fn of_line_hold(&self, reason: &HoldReason) -> String {
         let (_, chinese, english) = hold_texts(reason);
         self.pick(chinese, english)
+    }
+
+    /// What volumes of an instrument count.
+    pub(super) fn unit_of(&self, code: &Code) -> &'static str {
+        match Board::of(&code.instrument()) {
+            Some(board) if board.same_day => self.unit_bonds,
+            Some(board) if !board.is_of_shares() => self.unit_funds,
+            _ => self.unit_shares,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::{CHINESE, ENGLISH};
+    use super::*;
+
+    #[test]
+    fn volumes_count_what_is_traded() {
+        for (code, chinese, english) in [
+            ("600519.SH", "股", "shares"),
+            ("510300.SH", "份", "units"),
+            ("113050.SH", "张", "bonds"),
+            ("X", "股", "shares"),
+        ] {
+            let code = Code::parse(code).unwrap();
+            assert_eq!((CHINESE.unit_of(&code), ENGLISH.unit_of(&code)), (chinese, english), "{code}");
+        }
     }
 }

@@ -124,12 +124,13 @@ pub(in crate::store) async fn neighbours(
     Ok(found.into_iter().map(Revision::new).collect())
 }
 
-/// Which revisions are wanted: after one and before another, an actor's or all, so many at most.
+/// Which revisions are wanted: after one and before another, an actor's or all, of a kind or all, so many at most.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     after: i64,
     before: i64,
     actor: Option<&'a str>,
+    kind: Option<&'a str>,
     limit: i64,
 }
 
@@ -148,7 +149,8 @@ async fn numbers(
         Some(to) => last_before(connection, to).await?.next().min(before),
         None => before,
     };
-    let wanted = Wanted { after: after.get(), before: before.get(), actor: filter.actor.as_deref(), limit };
+    let (actor, kind) = (filter.actor.as_deref(), filter.kind.map(RevisionKind::as_str));
+    let wanted = Wanted { after: after.get(), before: before.get(), actor, kind, limit };
     let instrument = filter.instrument.as_ref().map(ToString::to_string);
     match (filter.strategy.as_ref().map(StrategyName::as_str), instrument) {
         (None, None) => of_anything(connection, wanted).await,
@@ -166,12 +168,14 @@ async fn numbers(
 
 /// The numbers of revisions, whatever they are about.
 async fn of_anything(connection: &mut SqliteConnection, wanted: Wanted<'_>) -> Result<Vec<i64>, sqlx::Error> {
-    let Wanted { after, before, actor, limit } = wanted;
+    let Wanted { after, before, actor, kind, limit } = wanted;
     sqlx::query_scalar!(
-        "SELECT id FROM revisions WHERE id > ?1 AND id < ?2 AND (?3 IS NULL OR actor = ?3) ORDER BY id DESC LIMIT ?4",
+        "SELECT id FROM revisions
+         WHERE id > ?1 AND id < ?2 AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR kind = ?4) ORDER BY id DESC LIMIT ?5",
         after,
         before,
         actor,
+        kind,
         limit
     )
     .fetch_all(connection)
@@ -184,15 +188,15 @@ async fn of_instrument(
     instrument: &str,
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let Wanted { after, before, actor, limit } = wanted;
+    let Wanted { after, before, actor, kind, limit } = wanted;
     let (first, last) = (block(Revision::new(after)), block(Revision::new(before)));
     sqlx::query_scalar!(
         "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
          WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
-           AND (?7 IS NULL OR r.actor = ?7)
+           AND (?7 IS NULL OR r.actor = ?7) AND (?8 IS NULL OR r.kind = ?8)
            AND r.strategy_id IS NOT NULL
            AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?2)
-         ORDER BY b.block DESC, r.id DESC LIMIT ?8",
+         ORDER BY b.block DESC, r.id DESC LIMIT ?9",
         BLOCK,
         instrument,
         first,
@@ -200,6 +204,7 @@ async fn of_instrument(
         after,
         before,
         actor,
+        kind,
         limit
     )
     .fetch_all(connection)
@@ -213,20 +218,21 @@ async fn of_strategy(
     instrument: Option<&str>,
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let Wanted { after, before, actor, limit } = wanted;
+    let Wanted { after, before, actor, kind, limit } = wanted;
     sqlx::query_scalar!(
         "SELECT id FROM revisions
          WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
-           AND (?4 IS NULL OR actor = ?4)
+           AND (?4 IS NULL OR actor = ?4) AND (?7 IS NULL OR kind = ?7)
            AND (?5 IS NULL OR (id / ?6 IN (SELECT block FROM item_blocks WHERE item = ?5)
                                AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)))
-         ORDER BY id DESC LIMIT ?7",
+         ORDER BY id DESC LIMIT ?8",
         strategy,
         after,
         before,
         actor,
         instrument,
         BLOCK,
+        kind,
         limit
     )
     .fetch_all(connection)
@@ -239,16 +245,17 @@ async fn settled_about(
     strategy: &str,
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let Wanted { after, before, actor, limit } = wanted;
+    let Wanted { after, before, actor, kind, limit } = wanted;
     sqlx::query_scalar!(
         "SELECT id FROM revisions
          WHERE document_id IN (SELECT id FROM documents WHERE kind IN ('state', 'hold', 'schedule') AND name = ?1)
-           AND id > ?2 AND id < ?3 AND (?4 IS NULL OR actor = ?4)
-         ORDER BY id DESC LIMIT ?5",
+           AND id > ?2 AND id < ?3 AND (?4 IS NULL OR actor = ?4) AND (?5 IS NULL OR kind = ?5)
+         ORDER BY id DESC LIMIT ?6",
         strategy,
         after,
         before,
         actor,
+        kind,
         limit
     )
     .fetch_all(connection)
