@@ -21,6 +21,7 @@ async fn a_task_that_ends_takes_the_server_with_it() {
     std::fs::write(keys_dir.join("alice.pem"), ALICE.public_pem()).unwrap();
     let listen = "127.0.0.1:0".parse().unwrap();
     let config = Config {
+        backups: None,
         places: Places { data_dir, keys_dir },
         listen,
         reads: Reads::Open,
