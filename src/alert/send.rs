@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{SmtpTransport, Transport as _};
@@ -60,7 +61,9 @@ fn post(kind: ChannelKind, secrets: &Secrets, message: &Message, now: Moment) ->
 fn mail(secrets: &Secrets, message: &Message) -> Result<(), String> {
     let mailbox = |address: &str| address.parse::<Mailbox>().map_err(|error| error.to_string());
     let from = secrets.from.as_deref().unwrap_or_default();
-    let mut mail = lettre::Message::builder().from(mailbox(from)?).subject(&message.title);
+    let mail = lettre::Message::builder().from(mailbox(from)?).subject(&message.title);
+    // Without it nothing says that the text is UTF-8.
+    let mut mail = mail.header(ContentType::TEXT_PLAIN);
     for to in &secrets.to {
         mail = mail.to(mailbox(to)?);
     }

@@ -57,6 +57,10 @@ impl AccountRows {
         }
     }
 
+    fn difference(line: &DriftLine, v: &View) -> String {
+        v.signed(&line.difference())
+    }
+
     /// Why a line differs, with how much of it.
     fn why(line: &DriftLine, v: &View) -> String {
         let part = |part: &crate::domain::drift::DriftPart| {
