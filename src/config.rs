@@ -12,8 +12,8 @@ use serde::Deserialize;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
-use crate::desk::incidents::DRIFT_AFTER;
 use crate::domain::channel::Secrets;
+use crate::domain::incident::DRIFT_AFTER;
 use crate::store::api_keys::Scope;
 
 /// What can be said on the command line.
@@ -77,12 +77,12 @@ pub struct ServeOptions {
     /// Seconds for which a signed token is good [default: 300]
     #[arg(long, value_name = "SECONDS", env = "JQ2QMT_TOKEN_MAX_AGE")]
     token_max_age: Option<u64>,
-    /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
-    #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
-    heartbeat: Option<Secrets>,
     /// Minutes of trading time after which an account that does not hold its target is an incident [default: 10]
     #[arg(long, value_name = "MINUTES", env = "JQ2QMT_DRIFT_AFTER")]
     drift_after: Option<u64>,
+    /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
+    #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
+    heartbeat: Option<Secrets>,
     /// Begin with an empty book where there was one before
     #[arg(long)]
     new: bool,
@@ -221,9 +221,9 @@ struct File {
     zone: Option<String>,
     #[serde(alias = "token_max_age")]
     token_max_age: Option<u64>,
-    heartbeat: Option<String>,
     #[serde(alias = "drift_after")]
     drift_after: Option<u64>,
+    heartbeat: Option<String>,
     demo: bool,
 }
 
@@ -269,10 +269,10 @@ pub struct Config {
     pub zone: Zone,
     /// For how long a signed token is good.
     pub token_max_age: Duration,
-    /// Who is told every minute that the server is there.
-    pub heartbeat: Option<Secrets>,
     /// For how long an account may hold other than its target: trading time.
     pub drift_after: Duration,
+    /// Who is told every minute that the server is there.
+    pub heartbeat: Option<Secrets>,
     /// Whether an empty book is meant where there was one before.
     pub new: bool,
     /// Whether to fill an empty database with examples.
@@ -345,8 +345,8 @@ impl CommandLine {
             tls: said.tls(&file)?,
             zone: said.zone(&file)?,
             token_max_age: said.token_max_age(&file)?,
-            heartbeat: said.heartbeat(&file)?,
             drift_after: said.drift_after(&file)?,
+            heartbeat: said.heartbeat(&file)?,
             // Neither in the environment nor in the file: it is meant for one start.
             new: said.any(|options| options.new),
             demo,

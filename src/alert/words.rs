@@ -41,12 +41,22 @@ pub(super) struct Voice<'a> {
     pub(super) base_url: &'a str,
 }
 
-/// What is said of a concern: what and which, what more there is to it, what the terminal does, and the page.
-struct Said {
-    what: String,
-    more: String,
-    meanwhile: &'static str,
-    path: String,
+/// What is said of a concern.
+#[derive(Debug)]
+pub struct Said {
+    /// What and which.
+    pub what: String,
+    /// What more there is to it; perhaps empty.
+    pub more: String,
+    /// What the terminal does until it is over.
+    pub meanwhile: &'static str,
+    /// The page on which to act.
+    pub path: String,
+}
+
+/// What is said of a concern where it is shown and not sent.
+pub fn said(concern: &Concern, language: Language, zone: &Zone) -> Said {
+    Voice { language, zone, base_url: "" }.said(concern)
 }
 
 impl Voice<'_> {

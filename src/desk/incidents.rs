@@ -19,7 +19,9 @@ use crate::domain::calendar::{Calendar, Day, Openness};
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::Volume;
 use crate::domain::drift::DriftLine;
-use crate::domain::incident::{Acknowledged, Concern, Found, Incident, IncidentId, Key, Kind, NAMED, Standing, Step};
+use crate::domain::incident::{
+    Acknowledged, Concern, DRIFT_AFTER, Found, Incident, IncidentId, Key, Kind, NAMED, Standing, Step,
+};
 use crate::domain::moment::Moment;
 use crate::domain::report::{OrderStatus, Reason};
 use crate::domain::reported::{Reported, SILENT_AFTER};
@@ -30,9 +32,6 @@ use crate::domain::total::Selection;
 use crate::domain::watch::{Expected, Hearing, clock_behind};
 use crate::store::incidents::Which;
 use crate::store::{NotStored, Store, Unavailable};
-
-/// For how long what an account holds may differ from its target, where nobody said otherwise: trading time.
-pub const DRIFT_AFTER: Duration = Duration::from_mins(10);
 
 /// How many orders of an instrument the broker may reject in a day without a word, less one.
 const REJECTED: u64 = 3;
@@ -117,7 +116,7 @@ impl Incidents {
         self.shown.load_full()
     }
 
-    /// Looks at everything, and keeps what is to be told together with the messages that tell it.
+    /// Looks at everything, and keeps what is to be told, in the transaction that queues it for the channels.
     ///
     /// # Errors
     /// When the store cannot be read or written: the next look finds the same again.
@@ -328,8 +327,8 @@ impl Look<'_> {
         if !reported.differs.values().any(|since| is_old(*since)) {
             return;
         }
-        let is_told = Kind::Drift.begins().count(self.calendar, self.now);
-        let drift = (is_told && !reported.is_silent(self.now)).then(|| drift_of(self.book, settled, self.now));
+        let counts = Kind::Drift.begins().count(self.calendar, self.now);
+        let drift = (counts && !reported.is_silent(self.now)).then(|| drift_of(self.book, settled, self.now));
         let Some(Ok(drift)) = drift else {
             // What differed when it was last heard of may do so still.
             self.found.unseen.insert(key);

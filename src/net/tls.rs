@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_certificate_says_when_it_expires() {
         let mut certificate = STANDARD.decode(CERTIFICATE).unwrap();
-        assert_eq!(expiry(&certificate), Some(Moment::from_micros(1827235928000000)));
+        assert_eq!(expiry(&certificate), Some(Moment::from_micros(1_827_235_928_000_000)));
         certificate.truncate(100);
         assert_eq!(expiry(&certificate), None);
     }

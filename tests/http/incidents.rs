@@ -402,12 +402,12 @@ async fn the_pages_show_what_stands_and_the_title_says_how_much() {
         assert_eq!(answer.status, 200);
         String::from_utf8(answer.bytes.to_vec()).unwrap()
     };
-    let text = "the total of some instruments is below zero (1): 000001.SZ";
+    let text = "The merged total is below zero: 1";
     for path in ["/", "/incidents"] {
         let page = page(path).await;
         assert!(page.contains("<title>(1) ") && page.contains(text), "{page}");
     }
-    assert!(page("/incidents").await.contains("Terminals take the target of these instruments for zero."));
+    assert!(page("/incidents").await.contains("Terminals take it as zero"));
     desk.app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
     assert_eq!(desk.look().await, ["ended below_zero"]);
     let page = page("/incidents").await;
@@ -415,4 +415,43 @@ async fn the_pages_show_what_stands_and_the_title_says_how_much() {
     let log_in = format!("password={PASSWORD}");
     let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
     assert_ne!(desk.app.post("/incidents/acknowledge", &headers, log_in).await.status, 303, "nobody is logged in");
+}
+
+#[tokio::test]
+async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_told() {
+    let desk = Desk::open().await;
+    desk.report(&[], json!({})).await;
+    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("430047.BJ", -100)])).await.ok();
+    assert_eq!(desk.look().await, ["begun below_zero"]);
+    desk.pass(minutes(2));
+    let at = rfc3339(desk.app.clock.now());
+    let fill = json!({"id": "1", "order": "7", "code": "000001.SZ", "side": "buy", "volume": 1300, "price": "11.5",
+                      "at": at, "fee": "5.00"});
+    let order = json!({"id": "7", "code": "000001.SZ", "side": "buy", "volume": 1300, "traded": 1300, "price": "11.5",
+                       "status": "filled", "ours": true});
+    desk.report(&[("000001.SZ", 1300)], json!({"fills": [fill], "orders": [order]})).await;
+    // Half past three: the terminal was last heard of at the close.
+    desk.pass(minutes(8));
+    desk.report(&[("000001.SZ", 1300)], json!({})).await;
+    desk.pass(minutes(30));
+    let daily = desk.app.get("/api/v1/reports/daily?day=2026-01-05").await.ok();
+    let main = &daily["accounts"][0];
+    assert_eq!(
+        main["traded"],
+        json!([{"code": "000001.XSHE", "bought_shares": 1300, "bought": "14950", "sold_shares": 0, "sold": "0"}])
+    );
+    assert_eq!((&main["totals"]["fees"], &main["strategies"][0]["strategy"]), (&json!("5"), &json!("alpha")));
+    let drift = &main["drift"][0];
+    assert_eq!((&drift["code"], &drift["difference"]), (&json!("600000.SH"), &json!(-500)));
+    assert_eq!(drift["parts"][0]["reason"], "unexplained", "at the close, and not since it is closed");
+    assert_eq!(daily["incidents"][0]["kind"], "below_zero");
+    let answer = desk.app.get_with("/reports/2026-01-05", &[("accept-language", "en")]).await;
+    let page = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    for text in ["Daily report 2026-01-05", "14,950", "\u{2212}500", "The merged total is below zero: 1"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let none = desk.app.get("/api/v1/reports/daily?day=2026-01-02").await.ok();
+    assert_eq!((&none["accounts"][0]["reported"], &none["accounts"][0]["drift"]), (&json!(false), &Value::Null));
+    assert_eq!(desk.app.get("/reports").await.header("location"), "/reports/2026-01-05");
+    assert_eq!(desk.app.get("/reports/yesterday").await.status, 404);
 }

@@ -2,6 +2,8 @@
 
 mod standing;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::standing::{Acknowledged, Change, Found, Incident, IncidentId, Standing, Step};
@@ -153,6 +155,9 @@ pub enum Concern {
         from: Day,
     },
 }
+
+/// For how long what an account holds may differ from its target, where nobody said otherwise: trading time.
+pub const DRIFT_AFTER: Duration = Duration::from_mins(10);
 
 /// How many instruments an incident names.
 pub const NAMED: usize = 5;

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Query};
-use super::super::incident_text::{incident_texts, meanwhile_texts, place};
 use super::super::reason_text::ReasonDto;
 use super::json;
+use crate::alert::said;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
+use crate::domain::channel::Language;
 use crate::domain::incident::{Concern, Incident, IncidentId};
 use crate::domain::moment::Moment;
 use crate::store::incidents::Which;
@@ -76,7 +77,8 @@ pub(super) struct IncidentDto<'a> {
 impl<'a> IncidentDto<'a> {
     pub(super) fn new(incident: &'a Incident, zone: &Zone) -> Self {
         let (concern, time) = (&incident.concern, |at: Moment| zone.rfc3339(at));
-        let (kind, (text, message)) = (concern.kind(), incident_texts(concern, zone));
+        let kind = concern.kind();
+        let (zh, en) = (said(concern, Language::Zh, zone), said(concern, Language::En, zone));
         let acknowledged = incident.acknowledged.as_ref();
         Self {
             incident: incident.id.get(),
@@ -91,10 +93,10 @@ impl<'a> IncidentDto<'a> {
             ended_at: incident.ended_at.map(time),
             acknowledged_at: acknowledged.map(|seen| time(seen.at)),
             acknowledged_by: acknowledged.map(|seen| seen.by.as_str()),
-            text,
-            message,
-            meanwhile: meanwhile_texts(kind).into(),
-            page: place(concern),
+            text: format!("{}：{}", zh.what, zh.more),
+            message: format!("{}: {}", en.what, en.more),
+            meanwhile: [zh.meanwhile, en.meanwhile],
+            page: zh.path,
         }
     }
 }

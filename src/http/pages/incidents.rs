@@ -9,10 +9,12 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
-use super::super::incident_text::{incident_texts, kind_texts, meanwhile_texts, place, severity_texts};
+use super::super::incident_text::{kind_texts, severity_texts};
 use super::form::CheckedForm;
 use super::view::{Reading, View};
 use super::{html, see_other};
+use crate::alert::{Said, said};
+use crate::domain::channel::Language;
 use crate::domain::incident::{Incident, IncidentId, Severity};
 use crate::domain::moment::Moment;
 use crate::store::incidents::Which;
@@ -37,7 +39,8 @@ pub(super) struct Shown {
     pub(super) kind: &'static str,
     pub(super) severity: &'static str,
     pub(super) is_alarm: bool,
-    pub(super) text: String,
+    pub(super) what: String,
+    pub(super) more: String,
     pub(super) meanwhile: &'static str,
     pub(super) place: String,
     pub(super) began_at: Moment,
@@ -47,17 +50,19 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn new(incident: &Incident, v: &View) -> Self {
-        let (concern, kind) = (&incident.concern, incident.concern.kind());
+        let kind = incident.concern.kind();
         let pick = |(zh, en)| v.t.pick(zh, en);
-        let (zh, en) = incident_texts(concern, v.zone());
+        let language = v.t.pick(Language::Zh, Language::En);
+        let Said { what, more, meanwhile, path } = said(&incident.concern, language, v.zone());
         Self {
             id: incident.id.get(),
             kind: pick(kind_texts(kind)),
             severity: pick(severity_texts(kind.severity())),
             is_alarm: kind.severity() == Severity::Alarm,
-            text: v.t.pick(zh, en),
-            meanwhile: pick(meanwhile_texts(kind)),
-            place: place(concern),
+            what,
+            more,
+            meanwhile,
+            place: path,
             began_at: incident.began_at,
             ended_at: incident.ended_at,
             acknowledged_at: incident.acknowledged.as_ref().map(|seen| seen.at),

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use crate::domain::revision::Revision;
 
 /// Where a strategy's page is.
-pub(in crate::http) fn strategy_path(name: &str) -> String {
+pub(super) fn strategy_path(name: &str) -> String {
     path_below("/strategies/", name)
 }
 
 /// Where an account's page is.
-pub(in crate::http) fn account_path(name: &str) -> String {
+pub(super) fn account_path(name: &str) -> String {
     path_below("/accounts/", name)
 }
 

@@ -23,7 +23,7 @@ mod holds;
 mod incidents;
 mod instrument;
 mod keys;
-pub(super) mod links;
+mod links;
 mod login;
 mod overlay_row;
 mod overview;

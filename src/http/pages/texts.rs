@@ -322,6 +322,7 @@ texts! {
     no_incidents: "没有未结事件。", "Nothing stands.";
     incidents_over: "已结束", "Over";
     no_incidents_over: "还没有已结束的事件。", "Nothing has been, and is over.";
+    meanwhile: "终端在此期间：", "Terminals meanwhile: ";
     acknowledge: "确认", "Acknowledge";
     acknowledged: "已确认", "acknowledged";
     look_at_it: "去处理", "Look at it";
