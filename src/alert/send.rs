@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
+use lettre::transport::smtp::SmtpTransportBuilder;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{SmtpTransport, Transport as _};
@@ -60,7 +62,9 @@ fn post(kind: ChannelKind, secrets: &Secrets, message: &Message, now: Moment) ->
 fn mail(secrets: &Secrets, message: &Message) -> Result<(), String> {
     let mailbox = |address: &str| address.parse::<Mailbox>().map_err(|error| error.to_string());
     let from = secrets.from.as_deref().unwrap_or_default();
-    let mut mail = lettre::Message::builder().from(mailbox(from)?).subject(&message.title);
+    let mail = lettre::Message::builder().from(mailbox(from)?).subject(&message.title);
+    // Without it nothing says that the text is UTF-8.
+    let mut mail = mail.header(ContentType::TEXT_PLAIN);
     for to in &secrets.to {
         mail = mail.to(mailbox(to)?);
     }
@@ -87,5 +91,5 @@ fn transport(secrets: &Secrets) -> Result<SmtpTransport, lettre::transport::smtp
     let builder = SmtpTransport::builder_dangerous(host).port(port.unwrap_or(usual)).tls(tls).timeout(Some(PATIENCE));
     let user = secrets.username.clone().or_else(|| secrets.from.clone()).unwrap_or_default();
     let credentials = secrets.secret.clone().map(|password| Credentials::new(user, password));
-    Ok(credentials.into_iter().fold(builder, |builder, credentials| builder.credentials(credentials)).build())
+    Ok(credentials.into_iter().fold(builder, SmtpTransportBuilder::credentials).build())
 }

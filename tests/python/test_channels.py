@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import email.policy
 import hashlib
 import hmac
 import http.server
@@ -264,7 +265,9 @@ def test_mail_is_sent(server):
     )
     assert try_out(server, "mail")[0] == 200
     (mail,) = mailbox.heard
-    assert "To: owner@example.com" in mail and "Subject: =?utf-8?" in mail, mail
+    mail = email.message_from_string(mail, policy=email.policy.default)
+    assert (mail["to"], mail["subject"]) == ("owner@example.com", "jq2qmt 测试：mail")
+    assert "这是一条测试消息" in mail.get_content()
     mailbox.refuses = True
     status, words = try_out(server, "mail")
     assert status == 502 and "554" in words, words
