@@ -2,6 +2,7 @@
 //! Whoever reads it stands somewhere with a telephone in the hand.
 
 use crate::clock::Zone;
+use crate::domain::account::AccountName;
 use crate::domain::channel::{Language, Letter};
 use crate::domain::incident::{Change, Concern, Severity};
 use crate::domain::moment::Moment;
@@ -239,57 +240,12 @@ impl Voice<'_> {
                 (format!("Another terminal asks for account {account}"), format!("Its address: {}.", words(address))),
             ),
             Concern::OrdersRejected { account, instrument, count, reason } => {
-                let reason = reason.as_deref().map(words).filter(|reason| !reason.is_empty());
-                let says = reason
-                    .map(|reason| self.pick(format!("柜台的说明：{reason}"), format!("The broker says: {reason}")));
-                let what = self.pick(
-                    format!("账户 {account} 的 {instrument} 委托被拒 {count} 次"),
-                    format!("Orders for {instrument} in account {account} are rejected: {count}"),
-                );
-                (what, says.unwrap_or_default())
+                self.orders_rejected(account, instrument, *count, reason.as_deref())
             }
-            Concern::Backup { made_at, error } => {
-                let made = made_at.map_or_else(|| self.pick("从未".to_owned(), "never".to_owned()), |at| self.time(at));
-                let error = error.as_deref().map(words).unwrap_or_default();
-                self.pick(
-                    (
-                        if error.is_empty() { "备份过期" } else { "备份失败" }.to_owned(),
-                        format!("最近一次备份：{made}。{error}"),
-                    ),
-                    (
-                        if error.is_empty() { "The backup is too old" } else { "The backup failed" }.to_owned(),
-                        format!("The last one was made: {made}. {error}").trim_end().to_owned(),
-                    ),
-                )
-            }
-            Concern::Certificate { expires_at } => {
-                let at = self.time(*expires_at);
-                self.pick(
-                    ("服务器证书即将到期".to_owned(), format!("到期时间：{at}。请更新证书文件，不需要重启。")),
-                    (
-                        "The certificate expires soon".to_owned(),
-                        format!("At {at}. Renew its files; no restart is needed."),
-                    ),
-                )
-            }
-            Concern::Disk { free, total } => {
-                let (free, total) = (free >> 20, total >> 20);
-                self.pick(
-                    ("数据库所在磁盘将满".to_owned(), format!("剩余 {free} MiB，共 {total} MiB。")),
-                    (
-                        "The disk of the database is nearly full".to_owned(),
-                        format!("{free} MiB of {total} MiB are free."),
-                    ),
-                )
-            }
-            Concern::Clock { ahead } => {
-                let seconds = ahead.unsigned_abs() / 1_000_000;
-                let (zh, en) = if *ahead < 0 { ("慢", "behind") } else { ("快", "ahead") };
-                self.pick(
-                    (format!("服务器时钟{zh}了 {seconds} 秒"), "请校准时间。".to_owned()),
-                    (format!("The server's clock is {seconds} s {en}"), "Set it right.".to_owned()),
-                )
-            }
+            Concern::Backup { made_at, error } => self.backup(*made_at, error.as_deref()),
+            Concern::Certificate { expires_at } => self.certificate(*expires_at),
+            Concern::Disk { free, total } => self.disk(*free, *total),
+            Concern::Clock { ahead } => self.clock(*ahead),
             Concern::CalendarUnknown { from } => self.pick(
                 (format!("交易日历不知道 {from} 起哪些日子休市"), "请填入交易所公布的休市日。".to_owned()),
                 (
@@ -298,6 +254,68 @@ impl Voice<'_> {
                 ),
             ),
         }
+    }
+
+    /// That the broker rejects orders.
+    fn orders_rejected(
+        &self,
+        account: &AccountName,
+        instrument: &str,
+        count: u64,
+        reason: Option<&str>,
+    ) -> (String, String) {
+        let reason = reason.map(words).filter(|reason| !reason.is_empty());
+        let says =
+            reason.map(|reason| self.pick(format!("柜台的说明：{reason}"), format!("The broker says: {reason}")));
+        let what = self.pick(
+            format!("账户 {account} 的 {instrument} 委托被拒 {count} 次"),
+            format!("Orders for {instrument} in account {account} are rejected: {count}"),
+        );
+        (what, says.unwrap_or_default())
+    }
+
+    /// How the last copy went.
+    fn backup(&self, made_at: Option<Moment>, error: Option<&str>) -> (String, String) {
+        let made = made_at.map_or_else(|| self.pick("从未".to_owned(), "never".to_owned()), |at| self.time(at));
+        let error = error.map(words).unwrap_or_default();
+        self.pick(
+            (
+                if error.is_empty() { "备份过期" } else { "备份失败" }.to_owned(),
+                format!("最近一次备份：{made}。{error}"),
+            ),
+            (
+                if error.is_empty() { "The backup is too old" } else { "The backup failed" }.to_owned(),
+                format!("The last one was made: {made}. {error}").trim_end().to_owned(),
+            ),
+        )
+    }
+
+    /// When the certificate ends.
+    fn certificate(&self, expires_at: Moment) -> (String, String) {
+        let at = self.time(expires_at);
+        self.pick(
+            ("服务器证书即将到期".to_owned(), format!("到期时间：{at}。请更新证书文件，不需要重启。")),
+            ("The certificate expires soon".to_owned(), format!("At {at}. Renew its files; no restart is needed.")),
+        )
+    }
+
+    /// What is free on the disk.
+    fn disk(&self, free: u64, total: u64) -> (String, String) {
+        let (free, total) = (free >> 20, total >> 20);
+        self.pick(
+            ("数据库所在磁盘将满".to_owned(), format!("剩余 {free} MiB，共 {total} MiB。")),
+            ("The disk of the database is nearly full".to_owned(), format!("{free} MiB of {total} MiB are free.")),
+        )
+    }
+
+    /// How far the clock is off.
+    fn clock(&self, ahead: i64) -> (String, String) {
+        let seconds = ahead.unsigned_abs() / 1_000_000;
+        let (zh, en) = if ahead < 0 { ("慢", "behind") } else { ("快", "ahead") };
+        self.pick(
+            (format!("服务器时钟{zh}了 {seconds} 秒"), "请校准时间。".to_owned()),
+            (format!("The server's clock is {seconds} s {en}"), "Set it right.".to_owned()),
+        )
     }
 }
 
