@@ -43,8 +43,9 @@ impl Robot {
                 stream.read_exact(&mut body).unwrap();
                 heard.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
                 let body = answer.lock().unwrap().clone();
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-                stream.get_mut().write_all((head + &body).as_bytes()).unwrap();
+                let status_line =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                stream.get_mut().write_all((status_line + &body).as_bytes()).unwrap();
             }
         });
         robot
