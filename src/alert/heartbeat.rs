@@ -16,6 +16,9 @@ const EVERY: Duration = Duration::from_mins(1);
 
 /// Asks an address every minute while the store takes writes, for ever. It is as good as a password: who knows it can keep
 /// the watcher still.
+///
+/// # Errors
+/// Never.
 pub async fn beat(address: Secrets, store: Store) -> Result<(), Infallible> {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -71,6 +71,9 @@ impl Messenger {
     }
 
     /// Carries what is due, for ever. Nothing that fails ends it.
+    ///
+    /// # Errors
+    /// Never.
     pub async fn run(self) -> Result<(), Infallible> {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
