@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
+use lettre::transport::smtp::SmtpTransportBuilder;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{SmtpTransport, Transport as _};
@@ -90,5 +91,5 @@ fn transport(secrets: &Secrets) -> Result<SmtpTransport, lettre::transport::smtp
     let builder = SmtpTransport::builder_dangerous(host).port(port.unwrap_or(usual)).tls(tls).timeout(Some(PATIENCE));
     let user = secrets.username.clone().or_else(|| secrets.from.clone()).unwrap_or_default();
     let credentials = secrets.secret.clone().map(|password| Credentials::new(user, password));
-    Ok(credentials.into_iter().fold(builder, |builder, credentials| builder.credentials(credentials)).build())
+    Ok(credentials.into_iter().fold(builder, SmtpTransportBuilder::credentials).build())
 }
