@@ -256,7 +256,9 @@ impl Look<'_> {
             (due > settled_at).then(|| Concern::StrategyLate { strategy: name.clone(), due })
         });
         let late: Vec<Concern> = late.take(MOST).collect();
-        late.into_iter().for_each(|one| self.found.add(one));
+        for one in late {
+            self.found.add(one);
+        }
     }
 
     /// Strategies without a schedule that have not pushed since the last trading day.

@@ -168,6 +168,7 @@ impl World {
 }
 
 /// What a program pushes, or the operator does about it.
+#[expect(clippy::large_enum_variant, reason = "a test makes a few of them")]
 #[derive(Debug, Clone)]
 enum Act {
     Push(Wish),

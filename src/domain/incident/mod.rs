@@ -173,7 +173,7 @@ pub struct Key {
 
 impl Key {
     /// The key of that kind and subject.
-    pub fn new(kind: Kind, subject: impl ToString) -> Self {
+    pub fn new(kind: Kind, subject: &(impl ToString + ?Sized)) -> Self {
         Self { kind, subject: subject.to_string() }
     }
 }
@@ -258,7 +258,7 @@ impl Concern {
             | Self::Locked { account, .. }
             | Self::OtherTerminal { account, .. } => Key::new(kind, account),
             // Neither holds a control character, so that no two pairs are spelled alike.
-            Self::OrdersRejected { account, instrument, .. } => Key::new(kind, format!("{account}\t{instrument}")),
+            Self::OrdersRejected { account, instrument, .. } => Key::new(kind, &format!("{account}\t{instrument}")),
             Self::RefusedSignatures { address, .. } => Key::new(kind, address),
             Self::BelowZero { .. }
             | Self::Backup { .. }

@@ -13,9 +13,11 @@ use super::json;
 use crate::alert::said;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
+use crate::domain::account::AccountName;
 use crate::domain::channel::Language;
 use crate::domain::incident::{Concern, Incident, IncidentId};
 use crate::domain::moment::Moment;
+use crate::domain::strategy::StrategyName;
 use crate::store::incidents::Which;
 
 /// How many are told where nobody says, and how many at most.
@@ -84,8 +86,8 @@ impl<'a> IncidentDto<'a> {
             incident: incident.id.get(),
             kind: kind.as_str(),
             severity: kind.severity().as_str(),
-            account: concern.account().map(|account| account.as_str()),
-            strategy_name: concern.strategy().map(|strategy| strategy.as_str()),
+            account: concern.account().map(AccountName::as_str),
+            strategy_name: concern.strategy().map(StrategyName::as_str),
             details: details(concern, zone),
             began_at: time(incident.began_at),
             changed_at: time(incident.changed_at),

@@ -3,7 +3,7 @@
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::json;
-use crate::domain::incident::{Acknowledged, Change, Concern, Incident, IncidentId, Standing, Step};
+use crate::domain::incident::{Acknowledged, Change, Concern, Incident, IncidentId, Kind, Standing, Step};
 use crate::domain::moment::Moment;
 use crate::store::incidents::Which;
 
@@ -129,7 +129,7 @@ pub(in crate::store) async fn standing(pool: &SqlitePool) -> Result<Standing, sq
 /// Incidents, the newest first, at most so many.
 pub(in crate::store) async fn find(pool: &SqlitePool, which: Which, limit: u32) -> Result<Vec<Incident>, sqlx::Error> {
     let Which { is_open, kind, before } = which;
-    let (kind, before) = (kind.map(|kind| kind.as_str()), before.map_or(i64::MAX, IncidentId::get));
+    let (kind, before) = (kind.map(Kind::as_str), before.map_or(i64::MAX, IncidentId::get));
     let rows = sqlx::query_as!(
         Row,
         "SELECT id, finding, began_at, changed_at, told_at, ended_at, acknowledged_at, acknowledged_by FROM incidents
