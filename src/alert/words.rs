@@ -164,7 +164,6 @@ impl Voice<'_> {
     }
 
     /// What was found in which, and what more there is to it.
-    #[expect(clippy::too_many_lines, reason = "a sentence in both languages for each kind")]
     fn facts(&self, concern: &Concern) -> (String, String) {
         match concern {
             Concern::StrategyLate { strategy, due } => {
