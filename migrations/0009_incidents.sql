@@ -33,6 +33,7 @@ CREATE TABLE outbox (
 ) STRICT;
 
 CREATE INDEX outbox_that_waits ON outbox (due_at) WHERE delivered_at IS NULL AND given_up_at IS NULL;
+CREATE INDEX outbox_by_end ON outbox (coalesce(delivered_at, given_up_at));
 CREATE INDEX outbox_by_channel ON outbox (channel, id);
 
 -- What must not stand in the history: a channel's document says the rest.

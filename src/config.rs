@@ -97,7 +97,8 @@ pub struct ServeOptions {
     backup_dir: Option<PathBuf>,
     /// Address that is asked every minute while the database takes writes, so that its watcher tells when the server is gone
     #[arg(long, value_name = "URL", env = "JQ2QMT_HEARTBEAT", hide_env_values = true)]
-    heartbeat: Option<Secrets>,
+    // Text: clap would print one that cannot be used, and its secret with it.
+    heartbeat: Option<String>,
     /// Minutes of trading time after which an account that does not hold its target is an incident [default: 10]
     #[arg(long, value_name = "MINUTES", env = "JQ2QMT_DRIFT_AFTER")]
     drift_after: Option<u64>,
@@ -113,7 +114,7 @@ pub struct ServeOptions {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server (the default)
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Make a key pair for a client: the private key for the client, the public one for keys/
     Keygen(KeygenOptions),
     /// Make, list and revoke API keys
@@ -483,12 +484,9 @@ impl Said<'_> {
     }
 
     fn heartbeat(&self, file: &File) -> anyhow::Result<Option<Secrets>> {
+        let said = self.first(|options| options.heartbeat.clone()).or_else(|| file.heartbeat.clone());
         // The text is as good as a password: what is wrong with it is said without it.
-        let written = |text: &String| text.parse().context("heartbeat in the configuration file cannot be used");
-        match self.first(|options| options.heartbeat.clone()) {
-            None => file.heartbeat.as_ref().map(written).transpose(),
-            said => Ok(said),
-        }
+        said.map(|text| text.parse().context("the address of the heartbeat cannot be used")).transpose()
     }
 
     fn zone(&self, file: &File) -> anyhow::Result<Zone> {

@@ -17,13 +17,14 @@ use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
-use crate::desk::incidents::{Disk, Incidents, Surroundings};
+use crate::desk::incidents::{Backup, Disk, Incidents, Surroundings};
 use crate::domain::watch::clock_behind;
 use crate::files::create_private_dir;
 use crate::http::{App, AppState};
 use crate::lifecycle::Lifecycle;
 use crate::net::Bounds;
 use crate::net::tls::Certificate;
+use crate::store::backups::Backups;
 use crate::store::{Store, backups};
 use crate::{alert, demo, first_start, log, net};
 
@@ -97,7 +98,12 @@ pub async fn serve(
     }
     let tls_is_on = tls.is_some();
     let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls_is_on, lifecycle.health());
-    let look = Look { data_dir: config.places.data_dir.clone(), drift_after: config.drift_after, certificate };
+    let look = Look {
+        data_dir: config.places.data_dir.clone(),
+        drift_after: config.drift_after,
+        certificate,
+        backups: store.backups().clone(),
+    };
     lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), look));
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();
@@ -274,6 +280,14 @@ struct Look {
     data_dir: PathBuf,
     drift_after: Duration,
     certificate: Option<Certificate>,
+    backups: Backups,
+}
+
+/// How the copies go that the server makes. The first is on its way until it is there or has failed.
+fn backup(told: &backups::Told) -> Option<Backup> {
+    let (every, newest) = (told.every?, told.newest.map(|(at, _)| at));
+    let error = told.failure.as_ref().map(|(_, why)| why.clone());
+    (newest.is_some() || error.is_some()).then_some(Backup { every, made_at: newest, error })
 }
 
 impl Look {
@@ -285,7 +299,7 @@ impl Look {
             drift_after: self.drift_after,
             certificate_ends: self.certificate.as_ref().and_then(Certificate::expires_at),
             disk: disk.map(|disk| Disk { free: disk.available_space(), total: disk.total_space() }),
-            backup: None,
+            backup: backup(&self.backups.told()),
         }
     }
 }

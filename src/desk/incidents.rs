@@ -36,8 +36,8 @@ use crate::store::{NotStored, Store, Unavailable};
 /// How many orders of an instrument the broker may reject in a day without a word, less one.
 const REJECTED: u64 = 3;
 
-/// How old the newest copy of the database may be: a day, and some time to make it.
-const COPY_AT_MOST: Duration = Duration::from_hours(26);
+/// How long a copy of the database may take besides the time between two: one that was missed is not yet told.
+const COPY_TAKES: Duration = Duration::from_hours(1);
 
 /// How long before its end a certificate is told of.
 const CERTIFICATE_SOON: Duration = Duration::from_hours(14 * 24);
@@ -77,6 +77,8 @@ pub struct Disk {
 /// How copies of the database go.
 #[derive(Debug, Clone, Default)]
 pub struct Backup {
+    /// How often one is made.
+    pub every: Duration,
     /// When the last one was made; None when there is none.
     pub made_at: Option<Moment>,
     /// Why the last try failed, when it did.
@@ -379,8 +381,8 @@ impl Look<'_> {
             Some(Disk { free, total }) if free < enough => self.found.add(Concern::Disk { free, total }),
             Some(_) => {}
         }
-        if let Some(Backup { made_at, error }) = backup
-            && (error.is_some() || made_at.is_none_or(|at| self.now.since(at) > COPY_AT_MOST))
+        if let Some(Backup { every, made_at, error }) = backup
+            && (error.is_some() || made_at.is_none_or(|at| self.now.since(at) > 2 * every + COPY_TAKES))
         {
             self.found.add(Concern::Backup { made_at, error });
         }

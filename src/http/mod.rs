@@ -182,12 +182,12 @@ impl App {
     }
 
     fn over(routes: Routes, state: AppState) -> Self {
-        let (router, rooms) = routes.parted();
-        let router = router
+        let (known, rooms) = routes.parted();
+        let answering = known
             .fallback(async || AppError::NotFound)
             .method_not_allowed_fallback(async || AppError::MethodNotAllowed)
             .with_state(state.clone());
-        Self { state, rooms: Arc::new(rooms), router }
+        Self { state, rooms: Arc::new(rooms), router: answering }
     }
 
     /// Answers a request in the room where it belongs.

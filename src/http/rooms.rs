@@ -109,9 +109,9 @@ impl Routes {
     pub(super) fn route(mut self, path: &'static str, methods: MethodRouter<AppState>) -> Self {
         let of_path = self.rooms.entry(path).or_default();
         if self.room.is_of_changes() {
-            of_path.changing = Some(self.room)
+            of_path.changing = Some(self.room);
         } else {
-            of_path.looking = Some(self.room)
+            of_path.looking = Some(self.room);
         }
         Self { router: self.router.route(path, methods), ..self }
     }

@@ -307,12 +307,12 @@ async fn the_machine_is_looked_at_as_well() {
     let fine = || Surroundings {
         certificate_ends: Some(START.plus(Duration::from_hours(24 * 365))),
         disk: Some(Disk { free: 50 << 30, total: 100 << 30 }),
-        backup: Some(Backup { made_at: Some(START), error: None }),
+        backup: Some(Backup { every: Duration::from_hours(12), made_at: Some(START), error: None }),
         ..Surroundings::default()
     };
     assert_eq!(look(&app, fine()).await, [""; 0]);
     let full = |mebibytes: u64| Some(Disk { free: mebibytes << 20, total: 100 << 30 });
-    let failed = Some(Backup { made_at: Some(START), error: Some("no space".to_owned()) });
+    let failed = fine().backup.map(|backup| Backup { error: Some("no space".to_owned()), ..backup });
     let certificate_ends = Some(START.plus(Duration::from_hours(24 * 14)));
     let ill = Surroundings { certificate_ends, disk: full(1000), backup: failed, ..fine() };
     assert_eq!(look(&app, ill.clone()).await, ["begun backup", "begun certificate", "begun disk"]);
@@ -438,7 +438,7 @@ async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_
     let main = &daily["accounts"][0];
     assert_eq!(
         main["traded"],
-        json!([{"code": "000001.XSHE", "bought_shares": 1300, "bought": "14950", "sold_shares": 0, "sold": "0"}])
+        json!([{"code": "000001.SZ", "bought_shares": 1300, "bought": "14950", "sold_shares": 0, "sold": "0"}])
     );
     assert_eq!((&main["totals"]["fees"], &main["strategies"][0]["strategy"]), (&json!("5"), &json!("alpha")));
     let drift = &main["drift"][0];

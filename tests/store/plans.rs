@@ -46,11 +46,13 @@ async fn only_a_start_and_the_proof_read_the_history_through() {
             "SELECT s.id, s.name,.. s",
             "SELECT strategy, item,.. past_instruments",
         ],
-        ["SELECT r.id AS.. r", "SELECT revision, strategy_id.. kept_lists"],
+        ["SELECT r.id AS.. r", "SELECT id, at.. revisions", "SELECT revision, strategy_id.. kept_lists"],
     );
+    // A month of messages, for who looks at the channels.
+    let of_channels = ["SELECT channel AS.. o"];
     // The book as of a revision begins with every strategy that there ever was.
     let looking_back = ["WITH subject AS.. strategies"];
-    let expected = at_a_start.into_iter().chain(by_the_proof).chain(looking_back);
+    let expected = at_a_start.into_iter().chain(by_the_proof).chain(of_channels).chain(looking_back);
     assert_eq!(read_through, expected.map(str::to_owned).collect());
 }
 

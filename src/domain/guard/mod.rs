@@ -354,6 +354,7 @@ impl Guards {
     }
 
     /// For each entry the rules that are off in it, as the stricter set has them: to see what they would do.
+    #[must_use]
     pub fn those_off(&self) -> Self {
         let Some(stricter) = Self::stricter().0.pop() else { return Self::default() };
         let off = |guard: &Guard| Guard { rules: guard.rules.those_off(&stricter.rules), ..guard.clone() };

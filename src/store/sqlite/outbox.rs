@@ -50,7 +50,7 @@ pub(in crate::store) async fn waiting(
         r#"SELECT o.id, o.channel, o.body, o.created_at, o.due_at, o.attempts,
                   coalesce(i.acknowledged_at, i.ended_at) IS NOT NULL AS "is_seen!: bool"
            FROM outbox AS o LEFT JOIN incidents AS i ON i.id = o.incident
-           WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.due_at <= ? ORDER BY o.id LIMIT ?"#,
+           WHERE o.delivered_at IS NULL AND o.given_up_at IS NULL AND o.due_at <= ? ORDER BY o.due_at, o.id LIMIT ?"#,
         until,
         MOST
     )
