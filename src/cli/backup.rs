@@ -32,6 +32,9 @@ pub(super) async fn restore(places: &Places, file: &Path, clock: &Clock) -> anyh
          once its LINEAGE says so",
         done.lineage
     ))?;
+    say(
+        "the password and the API keys are those of the copy: look whether one is back that you had revoked (jq2qmt key list)",
+    )?;
     Ok(())
 }
 

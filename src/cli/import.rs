@@ -16,6 +16,7 @@ use crate::domain::excerpt::Excerpt;
 use crate::domain::moment::Moment;
 use crate::domain::position::Position;
 use crate::domain::revision::Actor;
+use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::{Change, Deed};
 use crate::store::chronicle::Chronicle;
@@ -26,7 +27,7 @@ use crate::{first_start, http, startup, store};
 enum Fate {
     /// It is taken: the list of a strategy, as of a moment.
     Taken(StrategyName, Vec<Position>, Moment),
-    /// The strategy is here already.
+    /// The strategy is here already, or was removed here.
     Left,
     /// It cannot be taken, and why.
     Refused(String),
@@ -85,6 +86,8 @@ fn judge(rows: &[LegacyList], book: &Book, zone: &Zone, now: Moment) -> Vec<Fate
         Err(reason) => Fate::Refused(reason),
         Ok((strategy, ..)) if !seen.insert(strategy.clone()) => Fate::Refused("it stands there twice".to_owned()),
         Ok((strategy, ..)) if book.strategy(&strategy).is_some() => Fate::Left,
+        // What the operator has removed here does not come back by the way.
+        Ok((strategy, ..)) if book.settings().state(&strategy) == State::Closed => Fate::Left,
         Ok((strategy, positions, at)) => Fate::Taken(strategy, positions, at),
     };
     rows.iter().map(fate).collect()
@@ -111,7 +114,7 @@ fn tell(rows: &[LegacyList], fates: &[Fate], zone: &Zone) -> anyhow::Result<bool
             Fate::Taken(_, positions, at) => {
                 say(format_args!("take    {name}: {} positions of {}", positions.len(), zone.rfc3339(*at)))?;
             }
-            Fate::Left => say(format_args!("leave   {name}: it is here already, and stays as it is"))?,
+            Fate::Left => say(format_args!("leave   {name}: it is or was here, and stays as it is"))?,
             Fate::Refused(reason) => {
                 is_refused = true;
                 say(format_args!("REFUSE  {name}: {reason}"))?;

@@ -65,13 +65,14 @@ impl Desk {
     pub async fn daily(&self, day: Day) -> Result<Daily, NotDone> {
         let book = self.store.book();
         let close = day.at(CLOSES);
-        let then = self.store.book_as_of(self.store.revision_at(close).await?).await?;
+        // What is settled around the lists is in no past book: how it was is only known as long as nothing has changed since.
+        let is_as_then = self.store.revision_at(close).await? == book.revision();
         let mut accounts = Vec::new();
         for (account, _) in book.settings().accounts() {
             let became = self.account_day(account, day).await?.filter(|became| became.known == day);
             let traded = became.as_ref().map(traded).unwrap_or_default();
-            let reported = book.reported(account).filter(|reported| Day::of(reported.heard_at) == day);
-            let drift = reported.and_then(|reported| at_the_close(&then, account, reported, day));
+            let reported = book.reported(account).filter(|one| is_as_then && Day::of(one.heard_at) == day);
+            let drift = reported.and_then(|reported| at_the_close(&book, account, reported, day));
             accounts.push(DailyAccount { account: account.clone(), became, traded, drift });
         }
         let (from, to) = (day.begins_at(), day.next().begins_at());
@@ -98,12 +99,12 @@ fn traded(became: &AccountDay) -> BTreeMap<Instrument, Traded> {
 
 /// What differed from the target at the close of the day that the last report is of. None while it is not over, and where there
 /// was no target. What was reported after the close says how it was then.
-fn at_the_close(then: &Book, account: &AccountName, reported: &Reported, day: Day) -> Option<Vec<DriftLine>> {
+fn at_the_close(book: &Book, account: &AccountName, reported: &Reported, day: Day) -> Option<Vec<DriftLine>> {
     let close = day.at(CLOSES).minus(BEFORE_THE_CLOSE);
     if reported.heard_at < close.minus(SILENT_AFTER) {
         return None;
     }
-    let target = then.target(then.settings().account(account)?, close).ok()?;
+    let target = book.target(book.settings().account(account)?, close).ok()?;
     let reported = Reported { heard_at: reported.heard_at.min(close), ..reported.clone() };
-    Some(drift(&target, &reported, then.settings().calendar(), close))
+    Some(drift(&target, &reported, book.settings().calendar(), close))
 }

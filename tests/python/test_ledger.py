@@ -158,7 +158,7 @@ def test_an_existing_jq2qmt_is_taken_over(tmp_path):
         dry = server.run("import", "--from", f"sqlite://{tmp_path}/old.db").stdout
         assert dry.splitlines() == [
             "take    双均线: 1 positions of 2025-11-03T14:50:00.123456+08:00",
-            "leave   beta: it is here already, and stays as it is",
+            "leave   beta: it is or was here, and stays as it is",
             "take    ADJUSTMENT_A: 1 positions of 2025-11-05T10:00:00.000000+08:00",
             "nothing was written; the same with --yes writes it, while the server is stopped",
         ]
