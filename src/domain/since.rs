@@ -44,8 +44,7 @@ impl Since {
         for strategy in now.strategies().chain(gone) {
             let name = &strategy.name;
             let (before, after) = (then.strategy(name), now.strategy(name));
-            // A revision makes one list: what a past book knows of a strategy besides does not matter.
-            let stands = |one: Option<&Arc<Strategy>>| one.map(|one| one.mark.revision);
+            let stands = |one: Option<&Arc<Strategy>>| one.map(|one| (one.mark.revision, one.told.fingerprint));
             if stands(before) == stands(after) {
                 continue;
             }

@@ -122,7 +122,7 @@ pub(crate) struct App {
     pub(crate) state: AppState,
     /// Its tasks are those that a test gives it.
     pub(crate) lifecycle: Lifecycle,
-    app: http::App,
+    served: http::App,
     reads: Reads,
     reach: Reach,
     is_tls: bool,
@@ -158,8 +158,8 @@ impl App {
         let (store, state) = Self::open(dir.path(), reads, &reach, &clock, is_tls, &lifecycle).await;
         let hash = NewPassword::parse(PASSWORD).unwrap().hash().unwrap();
         store.set_password_hash(hash).await.unwrap();
-        let app = http::App::new(state.clone());
-        Self { dir, clock, store, state, lifecycle, app, reads, reach, is_tls }
+        let served = http::App::new(state.clone());
+        Self { dir, clock, store, state, lifecycle, served, reads, reach, is_tls }
     }
 
     async fn open(
@@ -185,7 +185,7 @@ impl App {
         self.store.clone().close().await;
         (self.store, self.state) =
             Self::open(self.dir.path(), self.reads, &self.reach, &self.clock, self.is_tls, &self.lifecycle).await;
-        self.app = http::App::new(self.state.clone());
+        self.served = http::App::new(self.state.clone());
     }
 
     pub(crate) fn keys(&self) -> PathBuf {
@@ -203,7 +203,7 @@ impl App {
     /// A request from an address.
     pub(crate) async fn send_from(&self, address: [u8; 4], mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
-        let response = self.app.answer(request).await;
+        let response = self.served.answer(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer { status: parts.status, headers: parts.headers, bytes }
@@ -251,7 +251,7 @@ impl App {
 
     /// The application itself, for answers that do not end.
     pub(crate) fn application(&self) -> http::App {
-        self.app.clone()
+        self.served.clone()
     }
 
     pub(crate) async fn total(&self, query: &str) -> Value {

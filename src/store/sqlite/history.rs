@@ -13,6 +13,7 @@ use super::revisions::{self, actor, chain_hash, strategy_name, subject};
 use super::{json, parsed};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
+use crate::domain::fingerprint::Fingerprint;
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
 use crate::domain::revision::{Revision, RevisionKind, Subject};
@@ -311,7 +312,9 @@ pub(in crate::store) async fn book_as_of(
         match state.kept_list() {
             None => book.note_removal(name, mark, None),
             Some(list) => {
-                let (last_push_at, sequence, told) = (None, None, Told::default());
+                let (last_push_at, sequence) = (None, None);
+                // By it a list that stands as it did is known without being walked.
+                let told = Told { fingerprint: Fingerprint::of(list.iter()), ..Told::default() };
                 book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told }));
             }
         }
