@@ -161,9 +161,9 @@
     refused = !answer.ok;
     showLost();
     if (refused || answer.redirected) return;
+    if (composing) return void (due = true);
     const pairs = live().map((part) => [part, page.querySelector(selectorOf(part))]);
     const changed = pairs.filter(([part, next]) => next && text(part) !== text(next));
-    if (composing) return void (due = true);
     heldBack.hidden = changed.every(([part, next]) => keepTyped(part, next));
     if (!heldBack.hidden || changed.length === 0) return;
     for (const [part, next] of changed) put(part, next);
@@ -175,7 +175,7 @@
   let waiting = false;
   function soon() {
     due = true;
-    if (waiting || document.hidden) return;
+    if (waiting || document.hidden || composing) return;
     waiting = true;
     setTimeout(async () => {
       due = false;
@@ -190,7 +190,10 @@
   }
 
   document.addEventListener("compositionstart", () => (composing = true));
-  document.addEventListener("compositionend", () => (composing = false));
+  document.addEventListener("compositionend", () => {
+    composing = false;
+    if (due) soon();
+  });
   noteAges(document, opened);
   setInterval(countAges, 1000);
   if (!("revision" in body.dataset) || live().length === 0) return;
