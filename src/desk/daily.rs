@@ -65,13 +65,19 @@ impl Desk {
     pub async fn daily(&self, day: Day) -> Result<Daily, NotDone> {
         let book = self.store.book();
         let close = day.at(CLOSES);
-        let then = self.store.book_as_of(self.store.revision_at(close).await?).await?;
+        let heard = |account: &AccountName| book.reported(account).filter(|reported| Day::of(reported.heard_at) == day);
+        // To read a past book takes its time: of days past nothing is known that it could be compared with.
+        let then = if book.settings().accounts().any(|(account, _)| heard(account).is_some()) {
+            Some(self.store.book_as_of(self.store.revision_at(close).await?).await?)
+        } else {
+            None
+        };
         let mut accounts = Vec::new();
         for (account, _) in book.settings().accounts() {
             let became = self.account_day(account, day).await?.filter(|became| became.known == day);
             let traded = became.as_ref().map(traded).unwrap_or_default();
-            let reported = book.reported(account).filter(|reported| Day::of(reported.heard_at) == day);
-            let drift = reported.and_then(|reported| at_the_close(&then, account, reported, day));
+            let known = then.as_ref().zip(heard(account));
+            let drift = known.and_then(|(then, reported)| at_the_close(then, account, reported, day));
             accounts.push(DailyAccount { account: account.clone(), became, traded, drift });
         }
         let (from, to) = (day.begins_at(), day.next().begins_at());
