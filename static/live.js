@@ -21,6 +21,16 @@
   // A clock that is wrong by hours must not show wrong ages: what counts is how long the page has been open.
   const opened = Date.now();
   const drawn = new Map();
+  // Why what is shown may be old: nothing is heard of the server, or it has refused the page.
+  let unheard = false;
+  let refused = false;
+  let due = false;
+  // An input method's half word would be lost with its field.
+  let composing = false;
+
+  function showLost() {
+    lost.hidden = !unheard && !refused;
+  }
 
   function age(seconds) {
     const unit = seconds < 60 ? 0 : seconds < 3600 ? 1 : seconds < 86400 ? 2 : 3;
@@ -57,18 +67,22 @@
     return `${item ? keyOf(item) : ""} ${one.querySelector("summary")?.textContent.trim()}`;
   };
 
+  // The same code stands in several tables of a page.
+  const placeOf = (item) => `${item.closest("[data-live]").dataset.live} ${keyOf(item)}`;
+
   function mark(before, after) {
     const items = [...before.querySelectorAll("[data-live] tbody tr, [data-live] li.entry")];
-    const old = new Map(items.map((item) => [keyOf(item), text(item, "[data-derived]")]));
+    const old = new Map(items.map((item) => [placeOf(item), text(item, "[data-derived]")]));
     for (const item of after.querySelectorAll("[data-live] tbody tr, [data-live] li.entry")) {
-      if (old.get(keyOf(item)) !== text(item, "[data-derived]")) item.classList.add("changed");
+      if (old.get(placeOf(item)) !== text(item, "[data-derived]")) item.classList.add("changed");
     }
   }
 
-  // What an item says. Ages grow by themselves, and shares move with everything else: neither marks an item as changed.
-  function text(item, without) {
+  // What an item says. Ages grow by themselves, shares move with everything else, and what a chart says under a pointer is
+  // no part of the page: none of them marks an item as changed.
+  function text(item, ...without) {
     const copy = item.cloneNode(true);
-    if (without) for (const part of copy.querySelectorAll(without)) part.remove();
+    for (const part of copy.querySelectorAll([".readout", ...without].join())) part.remove();
     for (const time of copy.querySelectorAll("time[data-ago]")) time.textContent = time.dateTime;
     return copy.textContent;
   }
@@ -76,7 +90,8 @@
   // Who works with the keyboard stays where they were.
   function sameIn(part, element) {
     if (element.id) return part.querySelector(`#${CSS.escape(element.id)}`);
-    const alike = (other) => other.textContent === element.textContent && other.href === element.href;
+    const words = (one) => [one.textContent, one.href, one.getAttribute("aria-label")].join("\n");
+    const alike = (other) => words(other) === words(element);
     return [...part.querySelectorAll(element.tagName)].find(alike);
   }
 
@@ -141,7 +156,12 @@
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     over.hidden = !isOver(answer, page);
-    if (!over.hidden || !answer.ok || answer.redirected) return;
+    if (!over.hidden) return;
+    // What is shown may be old until an answer comes: a server that refuses is as good as none.
+    refused = !answer.ok;
+    showLost();
+    if (refused || answer.redirected) return;
+    if (composing) return void (due = true);
     const pairs = live().map((part) => [part, page.querySelector(selectorOf(part))]);
     const changed = pairs.filter(([part, next]) => next && text(part) !== text(next));
     heldBack.hidden = changed.every(([part, next]) => keepTyped(part, next));
@@ -152,11 +172,10 @@
   }
 
   // However many revisions come, the page is fetched once a second at most, and not while nobody looks.
-  let due = false;
   let waiting = false;
   function soon() {
     due = true;
-    if (waiting || document.hidden) return;
+    if (waiting || document.hidden || composing) return;
     waiting = true;
     setTimeout(async () => {
       due = false;
@@ -170,6 +189,11 @@
     }, 1000);
   }
 
+  document.addEventListener("compositionstart", () => (composing = true));
+  document.addEventListener("compositionend", () => {
+    composing = false;
+    if (due) soon();
+  });
   noteAges(document, opened);
   setInterval(countAges, 1000);
   if (!("revision" in body.dataset) || live().length === 0) return;
@@ -202,15 +226,16 @@
   let trouble = null;
   let leaderHeard = 0;
 
-  const tell = (word) => channel.postMessage({ word, from: me, revision: seen, lost: !lost.hidden });
+  const tell = (word) => channel.postMessage({ word, from: me, revision: seen, lost: unheard });
 
   function lead() {
     source = new EventSource(`/api/v1/events?after=${seen}.${lineage}`);
     source.addEventListener("open", () => {
       clearTimeout(trouble);
       trouble = null;
-      if (!lost.hidden) soon();
-      lost.hidden = true;
+      if (unheard) soon();
+      unheard = false;
+      showLost();
       tell("lead");
     });
     source.addEventListener("revision", (event) => {
@@ -224,7 +249,10 @@
       tell("reset");
     });
     source.addEventListener("error", () => {
-      trouble ??= setTimeout(() => (lost.hidden = false), 3000);
+      trouble ??= setTimeout(() => {
+        unheard = true;
+        showLost();
+      }, 3000);
       // A browser gives up after an answer that is no stream; we do not.
       if (source?.readyState === EventSource.CLOSED) follow();
     });
@@ -242,8 +270,9 @@
     } else if (data.word === "lead") {
       if (source) follow();
       leaderHeard = Date.now();
-      if (lost.hidden !== !data.lost && !data.lost) soon();
-      lost.hidden = !data.lost;
+      if (unheard && !data.lost) soon();
+      unheard = data.lost;
+      showLost();
       hear(data.revision);
     } else if (data.word === "reset") {
       goBack(data.revision);

@@ -173,7 +173,9 @@ fn orders(reported: Option<&Reported>, before: Option<&Target>, after: &Target) 
 /// What a terminal would order now to hold a target, beside what it has ordered: as much as it may sell and the exchange
 /// takes, sales first.
 pub fn orders_of(target: &Target, reported: &Reported, day: Day) -> Vec<Order> {
-    let in_flight = reported.in_flight();
+    // Orders of another day are over.
+    let is_of_the_day = Day::of(reported.at) == day;
+    let in_flight = Some(reported).filter(|_| is_of_the_day).map(Reported::in_flight).unwrap_or_default();
     let rest = |order: Order| {
         let instrument = order.code.instrument();
         let ordered: Volume = in_flight.get(&(instrument.clone(), order.side)).copied().unwrap_or_default().into();

@@ -209,6 +209,11 @@ impl Reported {
         self.holdings.get(instrument).map_or(0, |holding| holding.volume)
     }
 
+    /// The orders that stand on a day: those of another day are over.
+    pub fn orders_on(&self, day: Day) -> &[Order] {
+        if Day::of(self.at) == day { &self.orders } else { &[] }
+    }
+
     /// How many shares orders of ours may still trade, by what and which way.
     pub fn in_flight(&self) -> HashMap<(Instrument, Side), i64> {
         let mut in_flight = HashMap::new();

@@ -28,6 +28,6 @@ pub(super) const fn severity_texts(severity: Severity) -> (&'static str, &'stati
     match severity {
         Severity::Notice => ("提示", "notice"),
         Severity::Warning => ("警告", "warning"),
-        Severity::Alarm => ("紧急", "alarm"),
+        Severity::Alarm => ("警报", "alarm"),
     }
 }

@@ -1,6 +1,6 @@
 //! What an account's terminal reports, and what it would order now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::error::AppError;
 use super::target_rows::TargetRow;
@@ -8,6 +8,7 @@ use crate::desk::{Order, orders_of};
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
 use crate::domain::calendar::Day;
+use crate::domain::code::Instrument;
 use crate::domain::decimal::{Decimal, Volume};
 use crate::domain::moment::Moment;
 use crate::domain::report::{self, Fill, Holding, Mode, Reason};
@@ -40,11 +41,11 @@ pub(super) struct AccountReport {
     pub(super) beside: Vec<Holding>,
 }
 
-/// Why so much differs: the reason, of how many lines, and what they are worth: CNY.
+/// Why so much differs: the reason, of how many lines, and what they are worth: CNY, as far as prices are known.
 pub(super) struct Because {
     pub(super) reason: Reason,
     pub(super) lines: usize,
-    pub(super) worth: f64,
+    pub(super) worth: Option<f64>,
 }
 
 impl AccountReport {
@@ -52,13 +53,13 @@ impl AccountReport {
     pub(super) fn of(book: &Book, account: &AccountName, target: Option<&Target>, now: Moment) -> Option<Self> {
         let reported = book.reported(account)?;
         let worth = |holding: &Holding| Some(holding.price?.approximate() * Volume::from(holding.volume).approximate());
+        let wanted: Option<HashSet<Instrument>> =
+            target.map(|target| target.lines.iter().map(|line| line.code.instrument()).collect());
         let listed = |holding: &&Holding| {
-            let is_it = |code: &crate::domain::code::Code| code.instrument() == holding.code.instrument();
-            holding.volume != 0 && target.is_some_and(|target| !target.lines.iter().any(|line| is_it(&line.code)))
+            let is_wanted = |wanted: &HashSet<Instrument>| wanted.contains(&holding.code.instrument());
+            holding.volume != 0 && wanted.as_ref().is_some_and(|wanted| !is_wanted(wanted))
         };
-        // Orders of another day are over.
-        let is_of_today = Day::of(reported.at) == Day::of(now);
-        let orders = || reported.orders.iter().filter(|_| is_of_today);
+        let orders = || reported.orders_on(Day::of(now)).iter();
         Some(Self {
             heard_at: reported.heard_at,
             is_silent: reported.is_silent(now),
@@ -85,14 +86,16 @@ pub(super) fn because(rows: &[TargetRow]) -> Vec<Because> {
     let mut reasons: BTreeMap<&'static str, Because> = BTreeMap::new();
     for row in rows {
         for part in row.drift.iter().flat_map(|drift| &drift.parts) {
-            let entry = Because { reason: part.reason, lines: 0, worth: 0.0 };
+            let entry = Because { reason: part.reason, lines: 0, worth: None };
             let because = reasons.entry(part.reason.as_str()).or_insert(entry);
             because.lines += 1;
-            because.worth += part.shares.approximate().abs() * row.price.or(row.average).unwrap_or_default();
+            if let Some(price) = row.price.or(row.average) {
+                *because.worth.get_or_insert_default() += part.shares.approximate().abs() * price;
+            }
         }
     }
     let mut all: Vec<Because> = reasons.into_values().collect();
-    all.sort_by(|one, two| two.worth.total_cmp(&one.worth));
+    all.sort_by(|one, two| two.worth.unwrap_or_default().total_cmp(&one.worth.unwrap_or_default()));
     all
 }
 

@@ -1,6 +1,6 @@
 //! `/history`: every revision by day, a line each that opens in place, with filters in the address; and as CSV.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::body::Bytes;
@@ -22,7 +22,7 @@ use super::{html, links};
 use crate::domain::book::Book;
 use crate::domain::calendar::{Calendar, Day, Weekday};
 use crate::domain::changes::Changes;
-use crate::domain::code::{Code, Instrument};
+use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::moment::Moment;
 use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Revision, RevisionKind};
@@ -224,11 +224,15 @@ fn presets(asked: &Asked, calendar: &Calendar, v: &View) -> Vec<Preset> {
 }
 
 impl Suggested {
-    async fn of(store: &Store, book: &Book) -> Result<Self, Unavailable> {
+    async fn of(store: &Store, book: &Book, lines: &[Line]) -> Result<Self, Unavailable> {
         let newest = store.revisions(&Filter::default(), None, RECENT).await?;
         let actors: BTreeSet<String> = newest.iter().map(|revision| revision.actor.name().to_owned()).collect();
-        let (strategies, instruments) = (known::strategies(book), known::instruments(book));
-        Ok(Self { strategies, instruments, actors: actors.into_iter().collect() })
+        // All that there are would be thousands.
+        let shown = lines.iter().flat_map(|line| &line.entry.lines);
+        let instruments: BTreeMap<Instrument, &ChangeLine> = shown.map(|line| (line.code.instrument(), line)).collect();
+        let known = |line: &ChangeLine| Known { code: line.code.to(Notation::Qmt), name: line.name.to_string() };
+        let instruments = instruments.into_values().map(known).collect();
+        Ok(Self { strategies: known::strategies(book), instruments, actors: actors.into_iter().collect() })
     }
 }
 
@@ -253,9 +257,9 @@ pub(super) async fn page(
         let changes = changes.get(&revision.id);
         Line::of(revision, changes, filter.instrument.as_ref(), &v)
     };
-    let lines = revisions.into_iter().map(line).collect();
+    let lines: Vec<Line> = revisions.into_iter().map(line).collect();
     let page = HistoryPage {
-        suggested: Suggested::of(&state.store, &book).await?,
+        suggested: Suggested::of(&state.store, &book, &lines).await?,
         presets: presets(&asked, book.settings().calendar(), &v),
         days: DayLines::all(lines, &v),
         base: asked.base(),

@@ -141,8 +141,8 @@ impl Texts {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
     pub(super) const fn of_side(&self, side: &Side) -> &'static str {
         match side {
-            Side::Buy => self.bought,
-            Side::Sell => self.sold,
+            Side::Buy => self.buy,
+            Side::Sell => self.sell,
         }
     }
 }
@@ -320,7 +320,7 @@ fn all_standings(book: &Book, instrument: &Instrument, now: Moment) -> Vec<Stand
             Ok(target) => (target.lines.into_iter().find(|line| is_it(&line.code)), Vec::new()),
             Err(incomplete) => (None, if is_concerned { incomplete.0 } else { Vec::new() }),
         };
-        let orders = reported.into_iter().flat_map(|reported| &reported.orders);
+        let orders = reported.into_iter().flat_map(|reported| reported.orders_on(Day::of(now)));
         Standing {
             account: account.clone(),
             line,

@@ -88,6 +88,11 @@ impl Wish {
         }
     }
 
+    /// Whether it is bound to an account that is not there (any more): sent as it stands, it is refused by that name.
+    fn is_of_another(&self, accounts: &[AccountName]) -> bool {
+        !self.account.is_empty() && accounts.iter().all(|account| account.as_str() != self.account)
+    }
+
     /// A key that allows what another does, under the next name that is free.
     fn instead_of(key: &ApiKey, keys: &[ApiKey]) -> Self {
         let patterns: Vec<&str> = key.strategies.iter().map(Pattern::as_str).collect();

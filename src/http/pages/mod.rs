@@ -95,6 +95,7 @@ pub(super) fn routes() -> Routes {
         .route("/strategies/{name}/sequence", get(upkeep::to_page))
         .route("/login", get(login::page))
         .route("/logout", get(async || see_other("/")))
+        .route("/search", get(search::page))
         .route("/language", get(view::switch_language))
         .route("/look", get(view::switch_look))
         .route("/static/{name}", get(assets::asset));
@@ -128,7 +129,6 @@ pub(super) fn routes() -> Routes {
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
-        .route("/search", get(search::page))
         .route("/compare", get(compare::page))
         .route("/reports", get(daily::newest))
         .route("/reports/{day}", get(daily::page))

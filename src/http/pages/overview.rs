@@ -159,6 +159,8 @@ struct Sums {
     trades: Option<(f64, f64)>,
     /// Over all accounts: how many lines differ from what is held, and how many of them nothing explains.
     drift: Option<(usize, usize)>,
+    /// Of how many accounts that report it is not known.
+    drift_unknown: usize,
 }
 
 /// Something that the operator should look at.
@@ -510,14 +512,16 @@ fn sums(book: &Book, now: Moment, since: Option<&Since>) -> Sums {
     let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == Kind::Ordinary);
     let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
     let reported = book.settings().accounts().filter(|(name, _)| book.reported(name).is_some());
-    let drifts: Vec<Drift> = reported.filter_map(|(_, settled)| drift_of(book, settled, now).ok()).collect();
-    let lines = || drifts.iter().flat_map(|drift| &drift.lines);
+    let known: Vec<Option<Drift>> = reported.map(|(_, settled)| drift_of(book, settled, now).ok()).collect();
+    let drifts = || known.iter().flatten();
+    let lines = || drifts().flat_map(|drift| &drift.lines);
     let unexplained = |line: &&DriftLine| line.parts.iter().any(|part| part.reason == Reason::Unexplained);
     Sums {
         fresh: (ordinary().filter(has_spoken).count(), ordinary().count()),
         against: since.map(|since| since.amount),
         trades: since.map(|since| (since.bought, since.sold)),
-        drift: (!drifts.is_empty()).then(|| (lines().count(), lines().filter(unexplained).count())),
+        drift: (drifts().count() > 0).then(|| (lines().count(), lines().filter(unexplained).count())),
+        drift_unknown: known.iter().filter(|drift| drift.is_none()).count(),
     }
 }
 

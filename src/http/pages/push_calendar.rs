@@ -29,6 +29,8 @@ pub(super) struct PushCalendar {
     pub(super) after: Option<(String, String)>,
     /// From Monday to Friday; None outside of the month.
     pub(super) weeks: Vec<Vec<Option<Cell>>>,
+    /// How many revisions are counted, where the month has more.
+    pub(super) cut: Option<usize>,
 }
 
 /// A weekday.
@@ -51,7 +53,7 @@ pub(super) enum Kept {
     Late,
     /// Some came, and none was expected by a time.
     Pushed,
-    /// None came.
+    /// None came, or none for one of the day's times.
     Missing,
     /// None that changed anything: whether one said the same again is not in the history.
     Unknown,
@@ -101,7 +103,8 @@ struct Brought {
 struct Known<'a> {
     schedule: Option<&'a Schedule>,
     calendar: &'a Calendar,
-    today: Punctuality,
+    /// How each of today's due times was kept.
+    today: Vec<Punctuality>,
     last_push_at: Option<Moment>,
     /// The first day on which the strategy was there, as far as the month tells.
     first: Option<Day>,
@@ -124,7 +127,11 @@ impl PushCalendar {
         let (first, end) = (first.min(first_of(Day::of(v.now))), first_of(first.after(31)));
         let of_strategy = Filter { strategy: Some(name.clone()), ..Filter::default() };
         let filter = Filter { from: Some(first.begins_at()), to: Some(end.begins_at()), ..of_strategy.clone() };
-        let revisions = within(store.revisions(&filter, None, REVISIONS).await?, CHANGES);
+        let found = store.revisions(&filter, None, REVISIONS + 1).await?;
+        let many = found.len();
+        let mut revisions = within(found, CHANGES);
+        revisions.truncate(usize::try_from(REVISIONS).unwrap_or(usize::MAX));
+        let cut = Some(revisions.len()).filter(|counted| *counted < many);
         let earlier = Filter { to: Some(first.begins_at()), ..of_strategy };
         let is_older = !store.revisions(&earlier, None, 1).await?.is_empty();
         let changes = store.changes(&revisions, usize::MAX).await?;
@@ -140,16 +147,16 @@ impl PushCalendar {
         let schedule = settings.schedule(name).map(|schedule| &**schedule);
         let last_push_at = book.last_push_at(name);
         let met = strategy.and_then(|strategy| strategy.told.met);
-        let status = |schedule: &Schedule| schedule.status(met, last_push_at, settings.calendar(), v.now);
+        let slots = |schedule: &Schedule| schedule.slots(met, last_push_at, settings.calendar(), v.now);
         let known = Known {
             schedule,
             calendar: settings.calendar(),
-            today: schedule.map_or(Punctuality::NotDue, status),
+            today: schedule.map(slots).unwrap_or_default().into_iter().map(|(_, kept)| kept).collect(),
             last_push_at,
             first: if is_older { Some(first) } else { days.keys().next().copied() },
             now: v.now,
         };
-        Ok(Self::draw(first, end, &days, &known, (name, v)))
+        Ok(Self { cut, ..Self::draw(first, end, &days, &known, (name, v)) })
     }
 
     fn draw(
@@ -184,6 +191,7 @@ impl PushCalendar {
             before: linked(name, first.before()),
             after: (end <= Day::of(known.now)).then(|| linked(name, end)),
             weeks: weeks.into_iter().filter(|week| week.iter().any(Option::is_some)).collect(),
+            cut: None,
         }
     }
 }
@@ -214,14 +222,22 @@ impl Known<'_> {
     }
 
     fn kept_today(&self, has_pushed: bool, openness: Openness) -> Kept {
-        match self.today {
-            Punctuality::OnTime => Kept::OnTime,
-            Punctuality::Late => Kept::Late,
-            Punctuality::Silent => Kept::Missing,
-            Punctuality::Unknown => Kept::Unknown,
-            Punctuality::NotDue if has_pushed => Kept::Pushed,
-            Punctuality::NotDue if openness == Openness::Closed => Kept::Closed,
-            Punctuality::NotDue => Kept::Blank,
+        let is_any = |kept| self.today.contains(&kept);
+        // One time that was kept does not make up for another that was not.
+        if is_any(Punctuality::Silent) {
+            Kept::Missing
+        } else if is_any(Punctuality::Late) {
+            Kept::Late
+        } else if is_any(Punctuality::Unknown) {
+            Kept::Unknown
+        } else if is_any(Punctuality::OnTime) {
+            Kept::OnTime
+        } else if has_pushed {
+            Kept::Pushed
+        } else if openness == Openness::Closed {
+            Kept::Closed
+        } else {
+            Kept::Blank
         }
     }
 }

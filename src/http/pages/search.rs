@@ -176,12 +176,15 @@ fn accounts(book: &Book, wish: &Wish) -> Vec<Hit> {
 fn pages(wish: &Wish, t: &Texts) -> Vec<Hit> {
     let all = [
         (t.overview, "/"),
+        (t.incidents, "/incidents"),
         (t.holds, "/holds"),
         (t.accounts, "/accounts"),
         (t.guards, "/guards"),
         (t.calendar, "/calendar"),
         (t.adjustments, "/adjustment"),
         (t.history, "/history"),
+        (t.daily_report, "/reports"),
+        (t.channels, "/channels"),
         (t.compare, "/compare"),
         (t.keys, "/keys"),
         (t.password, "/password"),

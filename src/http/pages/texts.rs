@@ -62,6 +62,8 @@ impl Texts {
 
 sentences! {
     drift_lines(lines: &usize, unexplained: &usize): "{lines} 行，{unexplained} 行原因不明", "{lines} lines, {unexplained} unexplained";
+    drift_not_known_of(accounts: &usize): "{accounts} 个账户未知", "{accounts} not known";
+    pushes_cut(counted: &usize): "本月修订太多，只统计了最新的 {counted} 条；更早的日子可能不全。", "The month has too many revisions: the newest {counted} are counted, and earlier days may lack some.";
     profit_from_to(from: Day, to: Day, profit: &str): "从 {from} 到 {to}：归属盈亏 {profit} 元。", "From {from} to {to}: attributed profit {profit} CNY.";
     span_days(n: &i64): "{n} 天", "{n} days";
     held_in(account: &AccountName): "持仓 {account}", "held in {account}";
@@ -254,9 +256,11 @@ texts! {
     composition: "持仓构成", "Composition";
     others: "其他", "others";
     bought: "买入", "bought";
+    buy: "买入", "buy";
     to_buy: "预计买入", "to buy";
     to_sell: "预计卖出", "to sell";
     sold: "卖出", "sold";
+    sell: "卖出", "sell";
     new: "新增", "new";
     gone: "清仓", "gone";
     cost_changed: "成本", "cost";

@@ -171,6 +171,11 @@ impl View {
         self.form_token.as_deref().unwrap_or_default()
     }
 
+    /// Where the same page comes anew.
+    pub(super) fn reload_link(&self) -> &str {
+        own_path(&self.here)
+    }
+
     /// Where the other language is chosen.
     pub(super) fn language_link(&self) -> String {
         format!("/language?{}", links::query([("to", self.t.other_in_link), ("back", &self.here)]))
