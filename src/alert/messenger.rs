@@ -27,6 +27,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long whoever wants to be left alone is.
 const LEFT_ALONE: Duration = Duration::from_mins(10);
 
+/// How long a message may take in all: a mail server that answers in time may still answer without end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Who carries what is to be told. A clone is the same one.
 #[derive(Debug, Clone)]
 pub struct Messenger(Arc<Shared>);
@@ -45,6 +48,8 @@ struct Shared {
 struct Route {
     bucket: Bucket,
     is_busy: bool,
+    /// What was delivered, and could not be noted: it is not sent again.
+    told: Vec<i64>,
 }
 
 /// A channel that something is sent over: no other message goes the same way meanwhile.
@@ -81,9 +86,9 @@ impl Messenger {
             ticks.tick().await;
             match self.due().await {
                 Ok(due) => {
-                    for (channel, waiting) in due {
+                    for channel in due.into_keys() {
                         let messenger = self.clone();
-                        tokio::spawn(async move { messenger.carry(channel, waiting).await });
+                        tokio::spawn(async move { messenger.carry(channel).await });
                     }
                 }
                 Err(error) => tracing::warn!(%error, "what is to be told cannot be looked at"),
@@ -97,7 +102,7 @@ impl Messenger {
     /// When the store cannot be read.
     pub async fn carry_due(&self) -> Result<(), Unavailable> {
         let due = self.due().await?;
-        join_all(due.into_iter().map(|(channel, waiting)| self.carry(channel, waiting))).await;
+        join_all(due.into_keys().map(|channel| self.carry(channel))).await;
         Ok(())
     }
 
@@ -118,17 +123,31 @@ impl Messenger {
         Ok(by_channel)
     }
 
-    async fn carry(&self, name: ChannelName, waiting: Vec<Waiting>) {
+    async fn carry(&self, name: ChannelName) {
         let Some(_journey) = self.set_out(&name) else { return };
-        if let Err(error) = self.carry_all(&name, waiting).await {
+        if let Err(error) = self.carry_all(&name).await {
             tracing::warn!(%error, channel = name.as_str(), "what became of a message cannot be noted");
         }
     }
 
-    async fn carry_all(&self, name: &ChannelName, waiting: Vec<Waiting>) -> Result<(), NotStored> {
+    /// Carries what waits when nothing else is on its way: what was read before may have been told meanwhile.
+    async fn carry_all(&self, name: &ChannelName) -> Result<(), NotStored> {
+        // Where that fails, the rest is told all the same.
+        if let Err(error) = self.note_told(name).await {
+            tracing::warn!(%error, channel = name.as_str(), "what was told cannot be noted");
+        }
+        let told = self.told(name);
+        let Some(mut waiting) = self.due().await?.remove(name) else { return Ok(()) };
+        waiting.retain(|one| !told.contains(&one.id));
         let book = self.0.store.book();
-        let (waiting, needless): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(is_needed);
-        self.give_up(&needless, "it needs telling no more").await?;
+        let (needless, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(is_needless);
+        if !needless.is_empty() {
+            let ids = needless.iter().map(|one| one.id).collect();
+            self.0.store.settle_outbox(Settled { ids, error: None, again_at: None, is_needless: true }).await?;
+        }
+        let (waiting, strange): (Vec<Waiting>, Vec<Waiting>) =
+            waiting.into_iter().partition(|one| one.letter.is_some());
+        self.give_up(&strange, "another version wrote it").await?;
         let Some(channel) = book.settings().channel(name) else {
             return self.give_up(&waiting, "the channel is gone").await;
         };
@@ -191,17 +210,22 @@ impl Messenger {
             Outcome::Limited(error) => (Some(error), LEFT_ALONE),
             Outcome::Refused(error) => (Some(error), Duration::ZERO),
         };
+        if error.is_none() {
+            let ids = parcel.iter().map(|one| one.id);
+            self.routes().entry(name.clone()).or_default().told.extend(ids);
+            return self.note_told(name).await;
+        }
         let mut settled: HashMap<Option<Moment>, Vec<i64>> = HashMap::new();
         for one in parcel {
             let is_old = now.since(one.first_due) >= TOLD_WITHIN;
-            if is_old && error.is_some() {
+            if is_old {
                 tracing::warn!(channel = name.as_str(), "a message could not be delivered for a day and is given up");
             }
-            let again = (error.is_some() && !is_old).then(|| now.plus(pause(one.attempts + 1).max(least)));
+            let again = (!is_old).then(|| now.plus(pause(one.attempts + 1).max(least)));
             settled.entry(again).or_default().push(one.id);
         }
         for (again_at, ids) in settled {
-            self.0.store.settle_outbox(Settled { ids, error: error.clone(), again_at }).await?;
+            self.0.store.settle_outbox(Settled { ids, error: error.clone(), again_at, is_needless: false }).await?;
         }
         Ok(())
     }
@@ -211,7 +235,25 @@ impl Messenger {
             return Ok(());
         }
         let ids = all.iter().map(|one| one.id).collect();
-        self.0.store.settle_outbox(Settled { ids, error: Some(why.to_owned()), again_at: None }).await
+        let error = Some(why.to_owned());
+        self.0.store.settle_outbox(Settled { ids, error, again_at: None, is_needless: false }).await
+    }
+
+    /// Notes what was delivered over a channel and is not noted yet.
+    async fn note_told(&self, name: &ChannelName) -> Result<(), NotStored> {
+        let ids = self.told(name);
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let settled = Settled { ids: ids.clone(), error: None, again_at: None, is_needless: false };
+        self.0.store.settle_outbox(settled).await?;
+        self.routes().entry(name.clone()).or_default().told.retain(|id| !ids.contains(id));
+        Ok(())
+    }
+
+    /// What was delivered over a channel and is not noted yet.
+    fn told(&self, name: &ChannelName) -> Vec<i64> {
+        self.routes().get(name).map(|route| route.told.clone()).unwrap_or_default()
     }
 
     fn voice(&self, language: Language) -> Voice<'_> {
@@ -222,7 +264,8 @@ impl Messenger {
     /// Takes a channel, unless something is on its way over it.
     fn set_out<'a>(&'a self, channel: &'a ChannelName) -> Option<Journey<'a>> {
         let is_busy = std::mem::replace(&mut self.routes().entry(channel.clone()).or_default().is_busy, true);
-        (!is_busy).then_some(Journey { messenger: self, channel })
+        // Made only where it is begun: its end frees the channel.
+        (!is_busy).then(|| Journey { messenger: self, channel })
     }
 
     fn routes(&self) -> MutexGuard<'_, HashMap<ChannelName, Route>> {
@@ -230,9 +273,9 @@ impl Messenger {
     }
 }
 
-/// Whether something still needs telling: nobody need be called for what was acknowledged, or is over.
-fn is_needed(waiting: &Waiting) -> bool {
-    waiting.letter.as_ref().is_some_and(|letter| !(letter.unacknowledged && waiting.is_seen))
+/// Whether something needs telling no more: nobody need be called for what was acknowledged, or is over.
+fn is_needless(waiting: &Waiting) -> bool {
+    waiting.is_seen && waiting.letter.as_ref().is_some_and(|letter| letter.unacknowledged)
 }
 
 /// Sends on a thread of its own: at the end of the process nobody waits for one that waits for a stranger.
@@ -240,7 +283,10 @@ async fn sent(kind: ChannelKind, secrets: Secrets, message: Message, now: Moment
     let (answer, outcome) = oneshot::channel();
     let work = move || drop(answer.send(send(kind, &secrets, &message, now)));
     match std::thread::Builder::new().name("a message".to_owned()).spawn(work) {
-        Ok(_) => outcome.await.unwrap_or_else(|_| Outcome::Refused("sending it failed".to_owned())),
+        Ok(_) => match tokio::time::timeout(PATIENCE, outcome).await {
+            Ok(outcome) => outcome.unwrap_or_else(|_| Outcome::Refused("sending it failed".to_owned())),
+            Err(_) => Outcome::Refused(format!("nothing came of it within {} s", PATIENCE.as_secs())),
+        },
         Err(error) => Outcome::Refused(error.to_string()),
     }
 }

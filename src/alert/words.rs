@@ -1,6 +1,8 @@
 //! What a message says, in both languages: what, which, since when, what the terminal does meanwhile, and where to click.
 //! Whoever reads it stands somewhere with a telephone in the hand.
 
+use std::cmp::Reverse;
+
 use crate::clock::Zone;
 use crate::domain::account::AccountName;
 use crate::domain::channel::{Language, Letter};
@@ -81,7 +83,9 @@ impl Voice<'_> {
     }
 
     /// What is to be told together.
-    pub(super) fn tell(&self, letters: Vec<Letter>) -> Message {
+    pub(super) fn tell(&self, mut letters: Vec<Letter>) -> Message {
+        // Only the first are named: the most urgent ones.
+        letters.sort_by_key(|letter| Reverse(letter.step.concern.kind().severity()));
         let severity = letters.iter().map(|letter| letter.step.concern.kind().severity()).max();
         let message = match &letters[..] {
             [letter] => self.one(letter),

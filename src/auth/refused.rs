@@ -18,9 +18,6 @@ const MANY: u64 = 10;
 /// How many addresses are remembered: what is beyond is counted again once some are forgotten.
 const ADDRESSES: usize = 1_000;
 
-/// How many addresses are told of: where there are more, it is no single one.
-const TOLD: usize = 20;
-
 /// What was refused of an address in the present span and in the one before.
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
@@ -68,14 +65,11 @@ impl Refused {
         count.now = count.now.saturating_add(1);
     }
 
-    /// From which addresses many were refused in the last minutes, and how many; those with the most.
+    /// From which addresses many were refused in the last minutes, and how many.
     pub fn many(&self, running: Duration) -> Vec<(IpAddr, u64)> {
         let counts = self.locked();
         let sums = counts.iter().map(|(address, count)| (*address, count.in_span(span(running)).sum()));
-        let mut many: Vec<(IpAddr, u64)> = sums.filter(|(_, sum)| *sum >= MANY).collect();
-        many.sort_by_key(|(address, sum)| (std::cmp::Reverse(*sum), *address));
-        many.truncate(TOLD);
-        many
+        sums.filter(|(_, sum)| *sum >= MANY).collect()
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<IpAddr, Count>> {
@@ -104,13 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn not_every_address_of_very_many_is_remembered_or_told() {
+    fn not_every_address_of_very_many_is_remembered() {
         let refused = Refused::default();
         for n in 0..=255 {
             (0..=9).for_each(|m| note(&refused, [192, 0, n, m], 10, 0));
         }
         assert_eq!(refused.locked().len(), ADDRESSES);
-        assert_eq!(refused.many(Duration::ZERO).len(), TOLD);
         note(&refused, [198, 51, 100, 1], 10, 60);
         assert_eq!(refused.locked().len(), 1, "what is past is forgotten");
     }

@@ -23,7 +23,7 @@ use crate::domain::incident::{
     Acknowledged, Concern, DRIFT_AFTER, Found, Incident, IncidentId, Key, Kind, NAMED, Standing, Step,
 };
 use crate::domain::moment::Moment;
-use crate::domain::report::{OrderStatus, Reason};
+use crate::domain::report::{Order, OrderStatus, Reason};
 use crate::domain::reported::{Reported, SILENT_AFTER};
 use crate::domain::revision::Topic;
 use crate::domain::settings::Settled;
@@ -49,8 +49,20 @@ const DISK_WELL: u64 = DISK_LOW + DISK_LOW / 4;
 /// By how much the clock may differ from that of whoever reports.
 const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 
-/// How many of a kind are told of: where there are more, it is no single one that is wrong.
-const MOST: usize = 100;
+/// Within what the clock differs no more, once it did. What lies between ends nothing.
+const CLOCK_WELL: Duration = Duration::from_secs(30);
+
+/// What only memory knows of, and how long a server that began anew takes to learn it again.
+const LEARNT_AGAIN: [(Kind, Duration); 2] =
+    [(Kind::OtherTerminal, Duration::from_mins(3)), (Kind::RefusedSignatures, Duration::from_mins(10))];
+
+/// How many of a kind begin: where there are more, it is no single one that is wrong.
+const fn most(kind: Kind) -> usize {
+    match kind {
+        Kind::RefusedSignatures => 20,
+        _ => 100,
+    }
+}
 
 /// What the server knows of the machine that it runs on, and of how it is set up.
 #[derive(Debug, Clone)]
@@ -227,7 +239,7 @@ impl Look<'_> {
         self.silence();
         self.holds();
         self.below_zero();
-        for (account, settled) in self.book.settings().accounts().take(MOST) {
+        for (account, settled) in self.book.settings().accounts() {
             self.terminal(account);
             self.locks(account);
             if let Some(reported) = self.book.reported(account) {
@@ -239,7 +251,32 @@ impl Look<'_> {
             self.found.add(Concern::RefusedSignatures { address: address.to_string(), count });
         }
         self.machine();
+        self.learnt_again();
+        self.limit();
         self.found
+    }
+
+    /// What stood before a restart, and cannot have been found again since, stays.
+    fn learnt_again(&mut self) {
+        let passed = self.running.saturating_sub(self.began);
+        let is_early = |key: &Key| LEARNT_AGAIN.iter().any(|(kind, span)| *kind == key.kind && passed < *span);
+        self.found.unseen.extend(self.standing.incidents().map(|one| one.concern.key()).filter(is_early));
+    }
+
+    /// Leaves out what would begin where there is enough of its kind. What stands stays, so that nothing begins and ends by
+    /// turns.
+    fn limit(&mut self) {
+        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+        for key in self.found.concerns.keys().filter(|key| self.standing.get(key).is_some()) {
+            *counts.entry(key.kind).or_default() += 1;
+        }
+        self.found.concerns.retain(|key, _| {
+            let count = counts.entry(key.kind).or_default();
+            let stands = self.standing.get(key).is_some();
+            let fits = stands || *count < most(key.kind);
+            *count += usize::from(fits && !stands);
+            fits
+        });
     }
 
     fn stands(&self, key: &Key) -> bool {
@@ -251,15 +288,16 @@ impl Look<'_> {
         let settings = self.book.settings();
         let is_pushed = |state: State| matches!(state, State::Live | State::Frozen);
         let expected = settings.schedules().filter(|(name, _)| is_pushed(settings.state(name)));
-        let late = expected.filter_map(|(name, schedule)| {
+        for (name, schedule) in expected {
             let met = self.book.strategy(name).and_then(|strategy| strategy.told.met);
-            let due = schedule.missed(met, self.book.last_push_at(name), self.calendar, self.now)?;
-            let settled_at = settings.settled_at(&Topic::Schedule(name.clone()))?;
-            (due > settled_at).then(|| Concern::StrategyLate { strategy: name.clone(), due })
-        });
-        let late: Vec<Concern> = late.take(MOST).collect();
-        for one in late {
-            self.found.add(one);
+            let missed = schedule.missed(met, self.book.last_push_at(name), self.calendar, self.now);
+            let settled_at = settings.settled_at(&Topic::Schedule(name.clone()));
+            match missed.filter(|(due, _)| settled_at.is_some_and(|settled_at| *due > settled_at)) {
+                Some((due, Openness::Open)) => self.found.add(Concern::StrategyLate { strategy: name.clone(), due }),
+                // Perhaps nothing was due meanwhile, and what was missed before is missed still.
+                Some(_) => drop(self.found.unseen.insert(Key::new(Kind::StrategyLate, name))),
+                None => {}
+            }
         }
     }
 
@@ -268,7 +306,7 @@ impl Look<'_> {
         let (settings, expected) = (self.book.settings(), Expected::at(self.calendar, self.now));
         let unscheduled = self.book.strategies().filter(|one| settings.schedule(&one.name).is_none());
         let expected_to = unscheduled.filter(|one| matches!(settings.state(&one.name), State::Live | State::Frozen));
-        for strategy in expected_to.filter(|one| expected.of(one) == Hearing::Silent).take(MOST) {
+        for strategy in expected_to.filter(|one| expected.of(one) == Hearing::Silent) {
             if let Some(since) = strategy.last_push_at {
                 self.found.add(Concern::StrategySilent { strategy: strategy.name.clone(), since });
             }
@@ -276,7 +314,7 @@ impl Look<'_> {
     }
 
     fn holds(&mut self) {
-        for (strategy, hold) in self.book.settings().holds().take(MOST) {
+        for (strategy, hold) in self.book.settings().holds() {
             let (strategy, reasons) = (strategy.clone(), hold.reasons.clone());
             self.found.add(Concern::PushHeld { strategy, hold: hold.id, reasons });
         }
@@ -298,10 +336,16 @@ impl Look<'_> {
         }
         let reported = self.book.reported(account).map(|reported| reported.heard_at);
         let heard = reported.max(self.terminals.heard_at(account));
-        // One that was never there is not missed.
-        let Some(since) = heard else { return };
+        let key = Key::new(Kind::TerminalSilent, account);
+        // One that was never there is not missed; one that was missed before a restart may be gone still.
+        let Some(since) = heard else {
+            self.found.unseen.insert(key);
+            return;
+        };
         let holds = self.terminals.holder(account, self.running).is_some();
-        if holds || self.now.since(since) <= SILENT_AFTER {
+        // What lies far ahead was heard before the clock was set back.
+        let is_near = self.now.since(since) <= SILENT_AFTER && since.since(self.now) <= SILENT_AFTER;
+        if holds || is_near {
             return;
         }
         let today = Day::of(self.now);
@@ -309,7 +353,7 @@ impl Look<'_> {
         let is_excused = self.running.saturating_sub(self.began) < SILENT_AFTER
             || (self.calendar.openness(today) == Openness::Unknown && Day::of(since) != today);
         if is_excused {
-            self.found.unseen.insert(Key::new(Kind::TerminalSilent, account));
+            self.found.unseen.insert(key);
         } else {
             self.found.add(Concern::TerminalSilent { account: account.clone(), since });
         }
@@ -348,14 +392,13 @@ impl Look<'_> {
 
     /// What the broker rejects again and again today.
     fn rejected(&mut self, account: &AccountName, reported: &Reported) {
-        if Day::of(reported.heard_at) != Day::of(self.now) {
-            return;
-        }
         let mut counts: BTreeMap<Instrument, (&Code, u64)> = BTreeMap::new();
-        for order in reported.orders.iter().filter(|order| order.ours && order.status == OrderStatus::Rejected) {
+        let is_today = |order: &&Order| Day::of(order.placed_at.unwrap_or(reported.heard_at)) == Day::of(self.now);
+        let rejected = reported.orders.iter().filter(|order| order.ours && order.status == OrderStatus::Rejected);
+        for order in rejected.filter(is_today) {
             counts.entry(order.code.instrument()).or_insert((&order.code, 0)).1 += 1;
         }
-        for (instrument, (code, count)) in counts.into_iter().filter(|(_, (_, count))| *count >= REJECTED).take(MOST) {
+        for (instrument, (code, count)) in counts.into_iter().filter(|(_, (_, count))| *count >= REJECTED) {
             let told = reported.waiting.iter().filter(|one| one.reason == Reason::Rejected);
             let reason = told.filter(|one| one.code.instrument() == instrument).find_map(|one| one.text.clone());
             self.found.add(Concern::OrdersRejected {
@@ -386,24 +429,30 @@ impl Look<'_> {
         {
             self.found.add(Concern::Backup { made_at, error });
         }
-        if let Some(ahead) = self.clock_ahead() {
-            self.found.add(Concern::Clock { ahead });
-        }
+        self.clock();
         if let Some(from) = self.calendar.unknown_soon(Day::of(self.now)) {
             self.found.add(Concern::CalendarUnknown { from });
         }
     }
 
-    /// By how many microseconds the clock is ahead of what others say, where it is off: of the newest change, which it had
-    /// seen; or of every terminal that reports, for one of them alone may be wrong itself.
-    fn clock_ahead(&self) -> Option<i64> {
+    /// Whether the clock is off by what others say: the newest change, which it had seen; or every terminal that reports, for
+    /// one of them alone may be wrong itself.
+    fn clock(&mut self) {
+        let key = Key::new(Kind::Clock, "");
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         if let Some(behind) = clock_behind(self.book, self.now) {
-            return Some(-micros(behind));
+            self.found.add(Concern::Clock { ahead: -micros(behind) });
+            return;
         }
         let fresh = self.book.reports().filter(|(_, reported)| !reported.is_silent(self.now));
         let ahead = fresh.map(|(_, one)| one.heard_at.as_micros().saturating_sub(one.at.as_micros()));
-        let least = ahead.min_by_key(|ahead| ahead.unsigned_abs())?;
-        (least.saturating_abs() > micros(CLOCK_TOLERANCE)).then_some(least)
+        let least = ahead.min_by_key(|ahead| ahead.unsigned_abs());
+        let tolerance = micros(if self.stands(&key) { CLOCK_WELL } else { CLOCK_TOLERANCE });
+        match least {
+            Some(ahead) if ahead.saturating_abs() > tolerance => self.found.add(Concern::Clock { ahead }),
+            // Who said that it is off is not there to say that it is not.
+            None if self.book.reports().next().is_some() => drop(self.found.unseen.insert(key)),
+            _ => {}
+        }
     }
 }

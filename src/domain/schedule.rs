@@ -188,22 +188,21 @@ impl Schedule {
         }
     }
 
-    /// The last due time up to `now`, where no push met it and none came late: it is missed until one comes. None also where
-    /// nothing is known of whether that was a day for it.
+    /// The last due time up to `now`, where no push met it and none came late: it is missed until one comes, or perhaps
+    /// missed, where nothing is known of whether that was a day for it.
     pub fn missed(
         &self,
         met: Option<Met>,
         last_push_at: Option<Moment>,
         calendar: &Calendar,
         now: Moment,
-    ) -> Option<Moment> {
+    ) -> Option<(Moment, Openness)> {
         let due = self.last_due(calendar, now)?;
         let day = Day::of(due);
         let slot = self.by.iter().position(|time| day.at(*time) == due)?;
         let is_met = met.is_some_and(|met| met.day == day && met.slots & bit(slot) != 0);
         let came_late = last_push_at.is_some_and(|at| at > due && at <= now);
-        let is_known = self.days.count(day, calendar) == Openness::Open;
-        (is_known && !is_met && !came_late).then_some(due)
+        (!is_met && !came_late).then(|| (due, self.days.count(day, calendar)))
     }
 
     /// How each due time of today was kept, in their order; none on a day that the schedule is not about.
@@ -476,7 +475,7 @@ mod tests {
             // Before the first due time, Friday's is missed until somebody pushes.
             let is_missed = if due.is_some() { told == Punctuality::Silent } else { pushes.range(..=now).next().is_none() };
             prop_assert_eq!(missed.is_some(), is_missed);
-            prop_assert!(missed.is_none() || due.is_none() || missed == due);
+            prop_assert!(missed.is_none() || due.is_none() || missed.map(|missed| missed.0) == due);
         }
 
         #[test]

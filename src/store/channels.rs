@@ -33,6 +33,8 @@ pub struct Settled {
     pub error: Option<String>,
     /// When it is tried again; None where it is not.
     pub again_at: Option<Moment>,
+    /// Whether it needed telling no more, so that nothing was tried.
+    pub is_needless: bool,
 }
 
 /// How a channel stands.

@@ -238,14 +238,15 @@ async fn above_fifteen_a_minute_one_digest_tells_the_rest() {
         app.operate("POST", &format!("{CHANNELS}/desk/test"), &[], "").await.ok();
     }
     assert_eq!(robot.heard().len(), 13);
-    let concerns = [silent(), DISK, held_push("alpha"), Concern::Backup { made_at: None, error: None }];
+    let concerns = [silent(), held_push("alpha"), Concern::Backup { made_at: None, error: None }, DISK];
     for (n, concern) in (1..).zip(concerns) {
         post(&app, &step(&app, n, Change::Begun, concern)).await;
     }
     pass(&app, HALF_A_MINUTE).await;
     let heard = robot.heard();
     assert_eq!(heard.len(), 2, "{heard:?}");
-    assert!(heard[0].starts_with("【警报】账户 main") && heard[1].starts_with("jq2qmt：3 件事需要知道\n"), "{heard:?}");
+    assert!(heard[0].starts_with("【警报】账户 main"), "{heard:?}");
+    assert!(heard[1].starts_with("jq2qmt：3 件事需要知道\n· 【警报】"), "the most urgent first: {heard:?}");
     let limited = app.operate("POST", &format!("{CHANNELS}/desk/test"), &[], "").await;
     assert_eq!(limited.refusal(), (502, "channel_refused".to_owned()));
     assert_eq!(robot.heard(), [""; 0], "the robot is left alone");
@@ -329,6 +330,12 @@ async fn who_sleeps_is_followed_by_another_channel() {
     assert!(app.store.acknowledge(IncidentId::new(2), by).await.unwrap());
     pass(&app, Duration::from_hours(1)).await;
     assert_eq!((desk.heard().len(), robot.heard().len()), (1, 0), "somebody has seen it");
+    let boss = all(&app).await[0].clone();
+    assert_eq!(
+        (&boss["name"], &boss["last_failure"], &boss["waiting"]),
+        (&json!("boss"), &Value::Null, &json!(0)),
+        "no fault of the channel"
+    );
 }
 
 #[tokio::test]

@@ -72,6 +72,11 @@ impl Desk {
         self.app.post(path, &[("x-api-key", &self.key)], report.to_string()).await.ok();
     }
 
+    /// Asks for the target as a terminal of that name.
+    async fn ask(&self, name: &str) -> u16 {
+        self.app.get_with(TARGET, &[("x-terminal", name)]).await.status.as_u16()
+    }
+
     async fn look(&self) -> Vec<String> {
         look(&self.app, Surroundings::default()).await
     }
@@ -170,6 +175,33 @@ async fn a_terminal_that_is_gone_is_told_while_the_exchanges_trade() {
 }
 
 #[tokio::test]
+async fn a_terminal_that_never_reports_is_not_back_because_the_server_is() {
+    let mut desk = Desk::open().await;
+    desk.app.get_with(TARGET, &[("x-api-key", &desk.key)]).await.ok();
+    desk.pass(Duration::from_secs(91));
+    assert_eq!(desk.look().await, ["begun terminal_silent"]);
+    desk.app.restart().await;
+    desk.pass(minutes(2));
+    assert_eq!(desk.look().await, [""; 0], "nobody has heard of it");
+    desk.app.get_with(TARGET, &[("x-api-key", &desk.key)]).await.ok();
+    assert_eq!(desk.look().await, ["ended terminal_silent"]);
+}
+
+#[tokio::test]
+async fn what_is_late_stays_so_on_days_of_which_nothing_is_known() {
+    let desk = Desk::open().await;
+    desk.app.operate("PUT", "/api/v1/strategies/alpha/schedule", &[], r#"{"by": ["14:55"]}"#).await.ok();
+    let at = |text: &str| Moment::from_micros(text.parse::<jiff::Timestamp>().unwrap().as_microsecond());
+    let has = |told: Vec<String>, word: &str| told.iter().any(|one| one == word);
+    desk.app.clock.set(at("2026-12-31T14:56:00+08:00"));
+    assert!(has(desk.look().await, "begun strategy_late"));
+    desk.app.clock.set(at("2027-01-04T14:56:00+08:00"));
+    assert!(!has(desk.look().await, "ended strategy_late"));
+    desk.push().await;
+    assert!(has(desk.look().await, "ended strategy_late"));
+}
+
+#[tokio::test]
 async fn drift_is_told_once_for_an_account_after_ten_minutes_of_trading() {
     let desk = Desk::in_the_morning().await;
     desk.report(&[], json!({})).await;
@@ -248,30 +280,33 @@ async fn totals_below_zero_are_one_incident_that_changes_with_another_instrument
 
 #[tokio::test]
 async fn many_refused_signatures_from_one_address_are_told_and_a_few_are_not() {
-    let desk = Desk::open().await;
+    let mut desk = Desk::open().await;
     for n in 0..11 {
         assert_eq!(desk.app.push(&MALLORY, "alpha", json!([])).await.status, 401);
         assert_eq!(desk.look().await.is_empty(), n != 9, "{n}");
     }
     assert_eq!(open(&desk.app).await[0]["details"], json!({"address": "192.0.2.7", "count": 11}));
+    desk.app.restart().await;
+    assert_eq!(desk.look().await, [""; 0], "they were counted by the one before");
     desk.pass(minutes(11));
     assert_eq!(desk.look().await, ["ended refused_signatures"]);
 }
 
 #[tokio::test]
 async fn a_second_terminal_is_told_and_one_that_begins_anew_is_not() {
-    let desk = Desk::open().await;
-    let ask = async |name: &str| desk.app.get_with(TARGET, &[("x-terminal", name)]).await.status;
+    let mut desk = Desk::open().await;
     for _ in 0..7 {
-        assert_eq!((ask("one").await, ask("two").await).0, 200);
+        assert_eq!((desk.ask("one").await, desk.ask("two").await).0, 200);
         assert_eq!(desk.look().await, [""; 0]);
         desk.pass(Duration::from_secs(10));
     }
-    ask("one").await;
-    assert_eq!(ask("two").await, 409);
+    desk.ask("one").await;
+    assert_eq!(desk.ask("two").await, 409);
     assert_eq!(desk.look().await, ["begun other_terminal"]);
-    for _ in 0..12 {
-        ask("one").await;
+    desk.app.restart().await;
+    for _ in 0..18 {
+        desk.ask("one").await;
+        assert_eq!(desk.look().await, [""; 0], "the other one may ask again");
         desk.pass(Duration::from_secs(10));
     }
     assert_eq!(desk.look().await, ["ended other_terminal"]);
@@ -280,10 +315,10 @@ async fn a_second_terminal_is_told_and_one_that_begins_anew_is_not() {
 #[tokio::test]
 async fn orders_that_are_rejected_again_and_again_are_told() {
     let desk = Desk::in_the_morning().await;
-    let report = async |count: usize| {
+    let report = async |count: usize, placed_at: Option<&str>| {
         let order = |n: usize| {
             json!({"id": n.to_string(), "code": "600000.SH", "side": "buy", "volume": 100, "traded": 0, "price": "10",
-                   "status": "rejected", "ours": true})
+                   "status": "rejected", "ours": true, "placed_at": placed_at})
         };
         let orders: Vec<Value> = (0..count).map(order).collect();
         let waiting = json!([{"code": "600000.SH", "shares": 100, "reason": "rejected", "text": "废单：资金不足"}]);
@@ -291,12 +326,14 @@ async fn orders_that_are_rejected_again_and_again_are_told() {
         desk.report(&all, json!({"orders": orders, "waiting": waiting})).await;
         desk.look().await
     };
-    assert_eq!(report(2).await, [""; 0]);
-    assert_eq!(report(3).await, ["begun orders_rejected"]);
+    let yesterday = rfc3339(desk.app.clock.now().minus(Duration::from_hours(20)));
+    assert_eq!(report(3, Some(&yesterday)).await, [""; 0], "the counter still shows them");
+    assert_eq!(report(2, None).await, [""; 0]);
+    assert_eq!(report(3, None).await, ["begun orders_rejected"]);
     assert_eq!(open(&desk.app).await[0]["details"]["reason"], "废单：资金不足");
     desk.pass(minutes(11));
-    assert_eq!(report(5).await, [""; 0]);
-    assert_eq!(report(6).await, ["changed orders_rejected"]);
+    assert_eq!(report(5, None).await, [""; 0]);
+    assert_eq!(report(6, None).await, ["changed orders_rejected"]);
     desk.pass(Duration::from_hours(15));
     assert_eq!(desk.look().await, ["ended orders_rejected"], "it is another day");
 }
@@ -336,8 +373,13 @@ async fn a_clock_that_others_contradict_is_told() {
     let at = rfc3339(now.minus(minutes(2)));
     desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({"at": at})).await;
     assert_eq!(desk.look().await, ["begun clock"]);
+    let at = rfc3339(now.minus(Duration::from_secs(45)));
+    desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({"at": at})).await;
+    assert_eq!(desk.look().await, [""; 0], "it is hardly better");
+    desk.pass(minutes(2));
+    assert_eq!(desk.look().await, ["begun terminal_silent"], "nobody says what time it is");
     desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({})).await;
-    assert_eq!(desk.look().await, ["ended clock"]);
+    assert_eq!(desk.look().await, ["ended terminal_silent", "ended clock"]);
 }
 
 #[tokio::test]

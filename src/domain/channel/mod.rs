@@ -330,7 +330,9 @@ pub fn due<'a>(channels: impl Iterator<Item = (&'a ChannelName, &'a Channel)>, s
     let letter = |unacknowledged| Letter { unacknowledged, step: step.clone() };
     let mut all = Vec::new();
     for (name, channel) in channels.filter(|(_, channel)| channel.terms.tell(step)) {
-        let at = channel.terms.due_at(step.concern.kind().severity(), step.at);
+        // Nobody need be woken because something is over.
+        let severity = if step.change == Change::Ended { Severity::Notice } else { step.concern.kind().severity() };
+        let at = channel.terms.due_at(severity, step.at);
         all.push(Due { channel: name.clone(), letter: letter(false), at });
         if let Some(escalation) = channel.terms.escalate.as_ref().filter(|_| step.change == Change::Begun) {
             // From when the first channel speaks: nobody can acknowledge what the quiet hours keep.
@@ -434,6 +436,7 @@ mod tests {
         assert_eq!(times(said(BACKUP, Change::Begun, at(23))), [at(32), at(32).plus(ten)]);
         let alarm = [soon(23), soon(23).plus(ten), soon(23)];
         assert_eq!(times(said(DISK, Change::Begun, at(23))), alarm, "an alarm does not wait");
+        assert_eq!(times(said(DISK, Change::Ended, at(23))), [at(32), soon(23)], "its end does");
     }
 
     #[test]

@@ -94,8 +94,12 @@ impl<'a> Parts<'a> {
         let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
         let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         // Who logs in by the address would be shown with the host.
-        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+        let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
         (!host.is_empty() && host.chars().all(is_host)).then_some(Self { scheme, host, path, query })
+    }
+
+    fn is_of(&self, schemes: &[&str]) -> bool {
+        schemes.iter().any(|scheme| self.scheme.eq_ignore_ascii_case(scheme))
     }
 
     /// What of it may be secret.
@@ -106,7 +110,9 @@ impl<'a> Parts<'a> {
             Some((name, value)) if COMMON_NAMES.contains(&name) => value,
             _ => parameter,
         });
-        segments.chain(values).filter(|part| !part.is_empty())
+        // ServerChan's key stands before that.
+        let keys = self.path.split('/').filter_map(|segment| segment.strip_suffix(".send"));
+        segments.chain(keys).chain(values).filter(|part| !part.is_empty())
     }
 }
 
@@ -134,7 +140,7 @@ impl Secrets {
         let parts = Parts::of(&self.url);
         if kind == ChannelKind::Mail {
             let is_server = |parts: &Parts| {
-                matches!(parts.scheme, "smtps" | "smtp") && matches!(parts.path, "" | "/") && parts.query.is_none()
+                parts.is_of(&["smtps", "smtp"]) && matches!(parts.path, "" | "/") && parts.query.is_none()
             };
             parts.filter(is_server).ok_or(SecretsError::MailUrl)?;
             let is_address = |text: &String| is_text(text) && text.contains('@') && !text.contains(char::is_whitespace);
@@ -146,7 +152,7 @@ impl Secrets {
                 Err(SecretsError::MailAddress)
             };
         }
-        parts.filter(|parts| matches!(parts.scheme, "https" | "http")).ok_or(SecretsError::Url)?;
+        parts.filter(|parts| parts.is_of(&["https", "http"])).ok_or(SecretsError::Url)?;
         if self.from.is_some() || self.username.is_some() || !self.to.is_empty() {
             return Err(SecretsError::NoMail);
         }
@@ -237,6 +243,7 @@ mod tests {
             Secrets { secret: Some("SECabc".to_owned()), ..at("https://example.com/robot/send?access_token=t0ken") };
         let answer = "bad t0ken\u{7}, SECabc, https://example.com/robot/send?access_token=t0ken";
         assert_eq!(secrets.scrub(answer), "bad … , …, …");
+        assert_eq!(at("https://sctapi.ftqq.com/SCT1x.send").scrub("bad key SCT1x, SCT1x.send"), "bad key …, …");
         assert_eq!(secrets.scrub(&"长".repeat(1_000)).chars().count(), MOST_OF_AN_ANSWER);
     }
 
@@ -256,6 +263,7 @@ mod tests {
             assert_eq!(at(url).check(Wecom), Err(SecretsError::Url), "{url}");
         }
         assert_eq!(at("https://example.com/x").check(Wecom), Ok(()));
+        assert_eq!(at("HTTPS://alert_relay:8080/x").check(Wecom), Ok(()));
         assert_eq!(at("https://example.com/x").check(Webhook), Err(SecretsError::Unsigned));
         let empty = Secrets { secret: Some(String::new()), ..at("https://example.com/x") };
         assert_eq!(empty.check(Wecom), Err(SecretsError::Secret));

@@ -296,7 +296,6 @@ impl Concern {
         match (self, told) {
             (Self::StrategyLate { due, .. }, Self::StrategyLate { due: told, .. }) => due != told,
             (Self::PushHeld { hold, .. }, Self::PushHeld { hold: told, .. }) => hold != told,
-            (Self::OtherTerminal { address, .. }, Self::OtherTerminal { address: told, .. }) => address != told,
             (Self::Certificate { expires_at }, Self::Certificate { expires_at: told }) => expires_at != told,
             (Self::CalendarUnknown { from }, Self::CalendarUnknown { from: told }) => from < told,
             (

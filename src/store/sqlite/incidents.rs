@@ -22,6 +22,15 @@ pub(in crate::store) async fn write(connection: &mut SqliteConnection, steps: &[
 async fn begin(connection: &mut SqliteConnection, step: &Step) -> Result<(), sqlx::Error> {
     let key = step.concern.key();
     let (id, kind, finding, at) = (step.id.get(), key.kind.as_str(), json(&step.concern), step.at.as_micros());
+    // One that could not be read stands in the way of what it was about.
+    sqlx::query!(
+        "UPDATE incidents SET ended_at = ? WHERE kind = ? AND subject = ? AND ended_at IS NULL",
+        at,
+        kind,
+        key.subject
+    )
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         "INSERT INTO incidents (id, kind, subject, finding, began_at, changed_at, told_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?5)",
         id,
@@ -91,11 +100,13 @@ struct Row {
 }
 
 impl Row {
-    fn understood(self) -> Result<Incident, sqlx::Error> {
-        let concern: Concern =
-            serde_json::from_str(&self.finding).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    /// None where another version wrote it.
+    fn understood(self) -> Option<Incident> {
+        let concern: Result<Concern, _> = serde_json::from_str(&self.finding);
+        let concern = concern.inspect_err(|error| tracing::warn!(id = self.id, %error, "an incident cannot be read"));
+        let concern = concern.ok()?;
         let acknowledged = self.acknowledged_at.zip(self.acknowledged_by);
-        Ok(Incident {
+        Some(Incident {
             id: IncidentId::new(self.id),
             told: concern.clone(),
             concern,
@@ -122,8 +133,7 @@ pub(in crate::store) async fn standing(pool: &SqlitePool) -> Result<Standing, sq
     )
     .fetch_all(&mut *connection)
     .await?;
-    let incidents = rows.into_iter().map(Row::understood).collect::<Result<Vec<_>, _>>()?;
-    Ok(Standing::new(incidents, IncidentId::new(newest)))
+    Ok(Standing::new(rows.into_iter().filter_map(Row::understood), IncidentId::new(newest)))
 }
 
 /// Incidents, the newest first, at most so many.
@@ -142,7 +152,7 @@ pub(in crate::store) async fn find(pool: &SqlitePool, which: Which, limit: u32) 
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(Row::understood).collect()
+    Ok(rows.into_iter().filter_map(Row::understood).collect())
 }
 
 /// The incidents that stood at any time from one moment to before another, the oldest first, at most so many.
@@ -166,5 +176,5 @@ pub(in crate::store) async fn within(
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(Row::understood).collect()
+    Ok(rows.into_iter().filter_map(Row::understood).collect())
 }

@@ -80,17 +80,18 @@ pub(in crate::store) async fn settle(
     let (error, due_at) = (settled.error.as_deref(), settled.again_at.map(Moment::as_micros));
     sqlx::query!(
         "UPDATE outbox SET
-             attempts = attempts + 1,
-             delivered_at = iif($2 IS NULL, $3, NULL),
+             attempts = iif($5, attempts, attempts + 1),
+             delivered_at = iif($2 IS NULL AND NOT $5, $3, NULL),
              failed_at = iif($2 IS NULL, failed_at, $3),
              error = coalesce($2, error),
              due_at = coalesce($4, due_at),
-             given_up_at = iif($2 IS NOT NULL AND $4 IS NULL, $3, NULL)
+             given_up_at = iif($5 OR ($2 IS NOT NULL AND $4 IS NULL), $3, NULL)
          WHERE id IN (SELECT value FROM json_each($1))",
         ids,
         error,
         now,
-        due_at
+        due_at,
+        settled.is_needless
     )
     .execute(connection)
     .await?;
