@@ -224,7 +224,7 @@ impl Voice<'_> {
             Concern::BelowZero { instruments, count } => {
                 let named = self.instruments(instruments, *count);
                 self.pick(
-                    (format!("合并总持仓为负：{count} 只"), format!("{named}。手工调整减去的多于策略持有的。")),
+                    (format!("目标总持仓为负：{count} 只"), format!("{named}。手工调整减去的多于策略持有的。")),
                     (
                         format!("The merged total is below zero: {count}"),
                         format!("{named}. More is taken away than there is."),

@@ -69,7 +69,7 @@ async fn today_shows_the_total_or_an_account_beside_the_last_close() {
     assert!(row(&account, "000001.SZ").contains("| 800 | +300 | – |"), "nothing is reported: {account:#?}");
     assert!(row(&account, "600519.SH").contains("| 0 | −200 |"), "what was given up is still a line: {account:#?}");
     assert!(!page.contains("/strategies/beta\">beta</a> 500"), "{page}");
-    for (link, here) in [("/#total", "合并总持仓"), ("/?account=main#total", "main")] {
+    for (link, here) in [("/#total", "目标总持仓"), ("/?account=main#total", "main")] {
         assert!(page.contains(&format!("<a href=\"{link}\"")) && page.contains(here), "{link}");
     }
     assert_eq!(browser.get("/?account=nobody").await.status, 404);
