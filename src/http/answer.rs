@@ -2,7 +2,8 @@
 
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -81,6 +82,8 @@ fn for_program(mut response: Response, name: impl FnOnce() -> String) -> Respons
     let name = name();
     tell(&error, &name, response.status());
     *response.body_mut() = error.body(Some(&name));
+    // The router has measured the body that was there before.
+    response.headers_mut().remove(CONTENT_LENGTH);
     named(response, &name)
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt as _;
@@ -203,9 +204,13 @@ impl App {
     /// A request from an address.
     pub(crate) async fn send_from(&self, address: [u8; 4], mut request: Request<Body>) -> Answer {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
+        let is_head = request.method() == Method::HEAD;
         let response = self.served.answer(request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
+        if let Some(length) = parts.headers.get(CONTENT_LENGTH).filter(|_| !is_head) {
+            assert_eq!(length, bytes.len().to_string().as_str(), "what is announced is what is sent");
+        }
         Answer { status: parts.status, headers: parts.headers, bytes }
     }
 
