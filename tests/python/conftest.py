@@ -150,3 +150,10 @@ def quick_key():
 
 def held(code, volume, cost=10.0):
     return {"code": code, "volume": volume, "cost": cost}
+
+
+def until(true, seconds=30):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)

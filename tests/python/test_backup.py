@@ -11,14 +11,7 @@ import time
 
 import pytest
 import requests
-from conftest import TOTAL, UPDATE, Server, held, running, sign
-
-
-def until(true, seconds=30):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
+from conftest import TOTAL, UPDATE, Server, held, running, sign, until
 
 
 def revisions(database):

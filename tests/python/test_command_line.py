@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 import requests
-from conftest import BINARY, INTERNAL, PASSWORD, TOTAL, UPDATE, clean_environment, held, private_pem, running
+from conftest import BINARY, INTERNAL, PASSWORD, TOTAL, UPDATE, clean_environment, held, private_pem, running, until
 
 
 def refused(folder, *arguments, **environment):
@@ -204,5 +204,7 @@ def test_what_comes_from_outside_is_shown_as_text(server):
     assert listed.count("\n") == 1 and not set(listed) & set("\x1b\u202e") and "a\\u{1b}[2J\\nz\\u{202e}exe" in listed
 
     requests.delete(server.url + "/api/v1/strategies/%1B" + "y" * 5000, timeout=10)
+    # The log is written beside the answer.
+    until(lambda: "yyy" in server.log())
     lines = [line for line in server.log().splitlines() if "yyy" in line]
     assert len(lines) == 1 and len(lines[0]) < 700 and "/strategies/%1Byyy" in lines[0]

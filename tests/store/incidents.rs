@@ -95,9 +95,8 @@ async fn an_incident_and_what_is_to_be_said_of_it_are_kept_together_or_not_at_al
     let store = open(&path).await;
     tell(&store).await;
     let steps = look(&store, [locked(1)], 0).await;
-    // There stands one already.
-    let again = Step { id: IncidentId::new(7), ..steps[0].clone() };
-    let kept = store.keep_incidents(vec![again]).await;
+    // Its number is taken.
+    let kept = store.keep_incidents(steps).await;
     assert!(matches!(kept, Err(NotStored::Unavailable(_))), "{kept:?}");
     store.close().await;
     let said = sqlx::query("SELECT incident FROM outbox").fetch_all(&mut raw(&path).await).await.unwrap();

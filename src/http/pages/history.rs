@@ -230,7 +230,7 @@ impl Suggested {
         // All that there are would be thousands.
         let shown = lines.iter().flat_map(|line| &line.entry.lines);
         let instruments: BTreeMap<Instrument, &ChangeLine> = shown.map(|line| (line.code.instrument(), line)).collect();
-        let known = |line: &ChangeLine| Known { code: line.code.to(Notation::Qmt), name: line.name.to_string() };
+        let known = |line: &ChangeLine| Known { code: line.code.to(Notation::Qmt), name: line.name.clone() };
         let instruments = instruments.into_values().map(known).collect();
         Ok(Self { strategies: known::strategies(book), instruments, actors: actors.into_iter().collect() })
     }
