@@ -203,7 +203,7 @@ def test_an_adjustment_from_login_to_the_total(tab, server, javascript):
 def test_a_strategy_is_looked_at_restored_and_deleted(tab, server, javascript):
     one = tab(javascript=javascript)
     page = one.log_in()
-    page.locator("[data-live=strategies]").get_by_role("link", name="DEMO_双均线策略").click()
+    page.locator("[data-live=strategies]").get_by_role("link", name="DEMO_双均线策略", exact=True).click()
     expect(page.locator(".timeline .entry").first).to_contain_text("清仓")
     expect(page.locator("svg.chart").first).to_be_visible()
     page.locator(".timeline .entry").last.get_by_role("link", name="恢复").click()
@@ -621,7 +621,7 @@ def test_what_strangers_write_is_only_text(tab, server):
         assert page.locator("main img, main script").count() == 0, path
         assert "onerror=alert(1)" in page.content(), f"{path} does not show it at all"
     page.goto("/")
-    page.locator("[data-live=strategies]").get_by_role("link", name=EVIL).click()
+    page.locator("[data-live=strategies]").get_by_role("link", name=EVIL, exact=True).click()
     expect(page.locator("h1")).to_have_text(EVIL)
     # The live refresh parses a page as well.
     page.goto("/")
