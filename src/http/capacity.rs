@@ -130,21 +130,6 @@ where
     let Some(peer) = request.extensions().get::<Peer>().map(|peer| peer.0.ip()) else {
         return AppError::Internal.into_response();
     };
-    let response = placed(state, room, peer, request, work).await;
-    state.figures.answered(room, response.status());
-    response
-}
-
-async fn placed<F>(
-    state: &AppState,
-    room: Room,
-    peer: IpAddr,
-    request: Request,
-    work: impl FnOnce(Request) -> F,
-) -> Response
-where
-    F: Future<Output = Response>,
-{
     let Some(place) = state.capacity.place(room, peer) else { return AppError::Overloaded.into_response() };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let is_safe = request.method().is_safe();

@@ -194,7 +194,11 @@ impl App {
     async fn work(&self, request: Request) -> Response {
         let routed = |request| self.router.clone().oneshot(request).map(|Ok(response)| response);
         match self.rooms.of(&request) {
-            Some(room) => capacity::bounded(&self.state, room, request, routed).await,
+            Some(room) => {
+                let response = capacity::bounded(&self.state, room, request, routed).await;
+                self.state.figures.answered(room, response.status());
+                response
+            }
             None => routed(request).await,
         }
     }
