@@ -291,6 +291,11 @@ pub(crate) async fn add_key(app: &App, name: &str, scope: Scope, strategies: &[&
     secret.reveal().to_owned()
 }
 
+/// A holding as a terminal reports it.
+pub(crate) fn holding(code: &str, volume: i64) -> Value {
+    json!({"code": code, "volume": volume, "sellable": volume, "cost": "10", "price": "11.5"})
+}
+
 /// One position as it is pushed.
 pub(crate) fn held(code: &str, volume: i64, cost: f64) -> Value {
     json!({"code": code, "volume": volume, "cost": cost})

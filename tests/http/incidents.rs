@@ -8,7 +8,7 @@ use jq2qmt::domain::moment::Moment;
 use jq2qmt::store::api_keys::Scope;
 use serde_json::{Value, json};
 
-use crate::app::{ALICE, App, MALLORY, PASSWORD, START, add_bound_key, add_key};
+use crate::app::{ALICE, App, MALLORY, PASSWORD, START, add_bound_key, add_key, held, holding};
 
 const TARGET: &str = "/api/v1/accounts/main/target";
 
@@ -16,14 +16,6 @@ const TARGET: &str = "/api/v1/accounts/main/target";
 struct Desk {
     app: App,
     key: String,
-}
-
-fn wanted(code: &str, volume: i64) -> Value {
-    json!({"code": code, "volume": volume, "cost": 10.0})
-}
-
-fn holding(code: &str, volume: i64) -> Value {
-    json!({"code": code, "volume": volume, "sellable": volume, "cost": "10", "price": "11.5"})
 }
 
 const fn minutes(minutes: u64) -> Duration {
@@ -59,8 +51,8 @@ impl Desk {
     }
 
     async fn push(&self) {
-        self.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1000), wanted("600000.SH", 500)])).await.ok();
-        self.app.push(&ALICE, "beta", json!([wanted("000001.SZ", 300)])).await.ok();
+        self.app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000, 10.0), held("600000.SH", 500, 10.0)])).await.ok();
+        self.app.push(&ALICE, "beta", json!([held("000001.SZ", 300, 10.0)])).await.ok();
     }
 
     async fn report(&self, holdings: &[(&str, i64)], more: Value) {
@@ -233,7 +225,7 @@ async fn what_waits_for_the_operator_is_told_until_it_is_decided() {
     let desk = Desk::open().await;
     desk.app.operate("POST", "/api/v1/strategies/alpha/state", &[], r#"{"state": "frozen"}"#).await.ok();
     let push = async |volume: i64| {
-        let held = desk.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", volume)])).await.json();
+        let held = desk.app.push(&ALICE, "alpha", json!([held("000001.SZ", volume, 10.0)])).await.json();
         held["hold"].as_i64().unwrap()
     };
     push(100).await;
@@ -269,10 +261,10 @@ async fn locks_of_an_account_are_one_incident() {
 #[tokio::test]
 async fn totals_below_zero_are_one_incident_that_changes_with_another_instrument() {
     let desk = Desk::open().await;
-    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("000001.SZ", -1400)])).await.ok();
+    desk.app.edit("ADJUSTMENT_MAIN", json!([held("000001.SZ", -1400, 10.0)])).await.ok();
     assert_eq!(desk.look().await, ["begun below_zero"]);
     desk.pass(minutes(10));
-    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("600000.SH", -600)])).await.ok();
+    desk.app.edit("ADJUSTMENT_MAIN", json!([held("600000.SH", -600, 10.0)])).await.ok();
     assert_eq!(desk.look().await, ["changed below_zero"]);
     desk.app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
     assert_eq!(desk.look().await, ["ended below_zero"]);
@@ -424,7 +416,7 @@ async fn what_is_acknowledged_is_not_told_again_and_what_is_over_cannot_be() {
 #[tokio::test]
 async fn who_may_not_read_is_told_of_no_incident() {
     let app = App::start_with(Reads::Key).await;
-    app.edit("ADJUSTMENT_MAIN", json!([wanted("000001.SZ", -1)])).await.ok();
+    app.edit("ADJUSTMENT_MAIN", json!([held("000001.SZ", -1, 10.0)])).await.ok();
     assert_eq!(look(&app, Surroundings::default()).await, ["begun below_zero"]);
     assert_eq!(app.get("/api/v1/incidents").await.refusal().0, 401);
     let key = add_key(&app, "reader", Scope::Read, &[]).await;
@@ -437,7 +429,7 @@ async fn who_may_not_read_is_told_of_no_incident() {
 #[tokio::test]
 async fn the_pages_show_what_stands_and_the_title_says_how_much() {
     let desk = Desk::open().await;
-    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("000001.SZ", -1400)])).await.ok();
+    desk.app.edit("ADJUSTMENT_MAIN", json!([held("000001.SZ", -1400, 10.0)])).await.ok();
     assert_eq!(desk.look().await, ["begun below_zero"]);
     let page = async |path: &str| {
         let answer = desk.app.get_with(path, &[("accept-language", "en")]).await;
@@ -463,7 +455,7 @@ async fn the_pages_show_what_stands_and_the_title_says_how_much() {
 async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_told() {
     let desk = Desk::open().await;
     desk.report(&[], json!({})).await;
-    desk.app.edit("ADJUSTMENT_MAIN", json!([wanted("430047.BJ", -100)])).await.ok();
+    desk.app.edit("ADJUSTMENT_MAIN", json!([held("430047.BJ", -100, 10.0)])).await.ok();
     assert_eq!(desk.look().await, ["begun below_zero"]);
     desk.pass(minutes(2));
     let at = rfc3339(desk.app.clock.now());

@@ -7,15 +7,15 @@ use crate::pages::{Browser, text};
 
 const EVIL: &str = "<img src=x onerror=alert(1)>\"'";
 
-fn bank(volume: i64, cost: f64) -> Value {
+pub(crate) fn bank(volume: i64, cost: f64) -> Value {
     json!({"code": "000001.XSHE", "name": "平安银行", "volume": volume, "cost": cost})
 }
 
-async fn push(app: &App, strategy: &str, positions: Value) {
+pub(crate) async fn push(app: &App, strategy: &str, positions: Value) {
     app.push(&ALICE, strategy, positions).await.ok();
 }
 
-async fn operate(app: &App, method: &str, path: &str, body: Value) {
+pub(crate) async fn operate(app: &App, method: &str, path: &str, body: Value) {
     app.operate(method, path, &[], &body.to_string()).await.ok();
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::{ALICE, Answer, App, add_bound_key};
+use crate::app::{ALICE, Answer, App, add_bound_key, held, holding};
 
 const REPORT: &str = "/api/v1/accounts/main/report";
 const DRIFT: &str = "/api/v1/accounts/main/drift";
@@ -16,14 +16,6 @@ struct Desk {
     key: String,
 }
 
-fn wanted(code: &str, volume: i64) -> Value {
-    json!({"code": code, "volume": volume, "cost": 10.0})
-}
-
-fn holding(code: &str, volume: i64) -> Value {
-    json!({"code": code, "volume": volume, "sellable": volume, "cost": "10", "price": "11.5"})
-}
-
 fn fill(id: &str, code: &str, side: &str, volume: i64) -> Value {
     json!({"id": id, "order": "7", "code": code, "side": side, "volume": volume, "price": "11.31",
            "at": "2026-01-05T14:50:00+08:00", "fee": "5.00"})
@@ -32,8 +24,8 @@ fn fill(id: &str, code: &str, side: &str, volume: i64) -> Value {
 impl Desk {
     async fn open() -> Self {
         let app = App::start().await;
-        app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1000), wanted("600000.SH", 500)])).await.ok();
-        app.push(&ALICE, "beta", json!([wanted("000001.SZ", 300)])).await.ok();
+        app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000, 10.0), held("600000.SH", 500, 10.0)])).await.ok();
+        app.push(&ALICE, "beta", json!([held("000001.SZ", 300, 10.0)])).await.ok();
         let settings = json!({"strategies": [{"name": "alpha"}, {"name": "beta"}]});
         app.operate("PUT", "/api/v1/accounts/main", &[], &settings.to_string()).await.ok();
         let key = add_bound_key(&app, "qmt", "main").await;
@@ -210,7 +202,7 @@ async fn a_dry_run_and_a_target_on_its_way_are_reasons() {
     let desk = Desk::open().await;
     let holdings = json!([holding("000001.SZ", 1300), holding("600000.SH", 500)]);
     desk.report(holdings.clone(), json!({})).await;
-    desk.app.push(&ALICE, "beta", json!([wanted("000001.SZ", 500)])).await.ok();
+    desk.app.push(&ALICE, "beta", json!([held("000001.SZ", 500, 10.0)])).await.ok();
     assert_eq!(desk.drift().await, [because("000001.SZ", -200, &[("in_flight", -200)])]);
     desk.report(holdings, json!({"mode": "dry_run", "revision": 4})).await;
     assert_eq!(desk.drift().await, [because("000001.SZ", -200, &[("dry_run", -200)])]);
@@ -264,10 +256,10 @@ async fn a_change_that_no_fill_explains_locks_its_line_until_all_have_pushed_aga
     desk.app.clock.advance(Duration::from_secs(1));
     // One of both has pushed: not enough.
     let tag = desk.app.get("/api/v1/accounts/main/target").await.header("etag").to_owned();
-    desk.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1300), wanted("600000.SH", 500)])).await.ok();
+    desk.app.push(&ALICE, "alpha", json!([held("000001.SZ", 1300, 10.0), held("600000.SH", 500, 10.0)])).await.ok();
     assert_eq!(desk.target().await[0].2, json!("unexplained_change"));
     // The same list again is a word, too.
-    desk.app.push(&ALICE, "beta", json!([wanted("000001.SZ", 300)])).await.ok();
+    desk.app.push(&ALICE, "beta", json!([held("000001.SZ", 300, 10.0)])).await.ok();
     assert_eq!(desk.target().await[0], line("000001.SZ", 1600, Value::Null));
     assert_ne!(desk.app.get("/api/v1/accounts/main/target").await.header("etag"), tag);
 }
@@ -282,7 +274,7 @@ async fn what_the_operator_does_to_a_list_answers_no_lock_and_another_lock_hides
     desk.report(holdings(1690, 500), json!({})).await;
     desk.app.clock.advance(Duration::from_secs(1));
     for strategy in ["alpha", "beta"] {
-        desk.app.edit(strategy, json!([wanted("000001.SZ", 700), wanted("600000.SH", 250)])).await.ok();
+        desk.app.edit(strategy, json!([held("000001.SZ", 700, 10.0), held("600000.SH", 250, 10.0)])).await.ok();
     }
     assert_eq!(desk.target().await[0], line("000001.SZ", 1400, json!("unexplained_change")));
     // What hides the lock does not release it.
@@ -304,7 +296,7 @@ async fn a_holding_that_vanishes_for_a_while_stays_listed() {
     let desk = Desk::open().await;
     let all = json!([holding("000001.SZ", 1300), holding("600000.SH", 500)]);
     desk.report(all.clone(), json!({})).await;
-    desk.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1000)])).await.ok();
+    desk.app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000, 10.0)])).await.ok();
     // It cannot be sold today; and then the terminal's list lacks it for a while.
     let lacking = json!([holding("000001.SZ", 1300)]);
     desk.report(all.clone(), json!({"revision": 4})).await;
@@ -321,7 +313,7 @@ async fn a_holding_that_vanishes_for_a_while_stays_listed() {
 async fn what_is_bought_by_hand_brings_no_line_back() {
     let desk = Desk::open().await;
     desk.report(json!([holding("000001.SZ", 1300), holding("600000.SH", 500)]), json!({})).await;
-    desk.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1000)])).await.ok();
+    desk.app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000, 10.0)])).await.ok();
     let sold = json!({"revision": 4, "fills": [fill("9", "600000.SH", "sell", 500)]});
     desk.report(json!([holding("000001.SZ", 1300)]), sold).await;
     assert_eq!(desk.target().await.len(), 1);
@@ -402,14 +394,14 @@ async fn a_zero_stays_listed_until_it_is_reported_gone_and_what_is_bought_by_han
     let mut desk = Desk::open().await;
     let all = json!([holding("000001.SZ", 1300), holding("600000.SH", 500)]);
     desk.report(all.clone(), json!({})).await;
-    desk.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1000)])).await.ok();
+    desk.app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000, 10.0)])).await.ok();
     assert_eq!(desk.target().await[1], line("600000.SH", 0, Value::Null));
     // Not seen yet by the terminal, or not sold yet: it stays.
     desk.report(json!([holding("000001.SZ", 1300)]), json!({"revision": 3})).await;
     assert_eq!(desk.target().await.len(), 2, "the terminal did not know yet that nothing is wanted");
     let desk2 = Desk::open().await;
     desk2.report(all, json!({})).await;
-    desk2.app.push(&ALICE, "alpha", json!([wanted("000001.SZ", 1000)])).await.ok();
+    desk2.app.push(&ALICE, "alpha", json!([held("000001.SZ", 1000, 10.0)])).await.ok();
     let sold = json!({"revision": 4, "fills": [fill("9", "600000.SH", "sell", 500)]});
     desk2.report(json!([holding("000001.SZ", 1300)]), sold).await;
     assert_eq!(desk2.target().await, [line("000001.SZ", 1300, Value::Null)]);

@@ -4,29 +4,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::{ALICE, App, add_bound_key, held};
+use crate::app::{App, add_bound_key, held};
+use crate::look_pages::{bank, operate, push};
 use crate::pages::{Browser, text};
-
-fn bank(volume: i64) -> Value {
-    json!({"code": "000001.XSHE", "name": "平安银行", "volume": volume, "cost": 10})
-}
-
-async fn push(app: &App, strategy: &str, positions: Value) {
-    app.push(&ALICE, strategy, positions).await.ok();
-}
-
-async fn operate(app: &App, method: &str, path: &str, body: Value) {
-    app.operate(method, path, &[], &body.to_string()).await.ok();
-}
 
 /// A book that was so at the last close, and has moved since: beta is in no account, and alpha gave one instrument up.
 async fn desk() -> App {
     let app = App::start().await;
-    push(&app, "alpha", json!([bank(1000), held("600519.SH", 300, 1500.0), held("688981.SH", 250, 50.0)])).await;
-    push(&app, "beta", json!([bank(500)])).await;
+    push(&app, "alpha", json!([bank(1000, 10.0), held("600519.SH", 300, 1500.0), held("688981.SH", 250, 50.0)])).await;
+    push(&app, "beta", json!([bank(500, 10.0)])).await;
     operate(&app, "PUT", "/api/v1/accounts/main", json!({"strategies": [{"name": "alpha", "scale": "0.5"}]})).await;
     app.clock.advance(Duration::from_hours(20));
-    push(&app, "alpha", json!([bank(1600), held("688981.SH", 250, 50.0), held("510300.SH", 4000, 4.0)])).await;
+    push(&app, "alpha", json!([bank(1600, 10.0), held("688981.SH", 250, 50.0), held("510300.SH", 4000, 4.0)])).await;
     app
 }
 
@@ -181,12 +170,12 @@ fn month(page: &str) -> Vec<(String, String)> {
 #[tokio::test]
 async fn a_months_pushes_are_on_time_late_missing_or_not_known() {
     let app = App::start().await;
-    push(&app, "alpha", json!([bank(100)])).await;
+    push(&app, "alpha", json!([bank(100, 10.0)])).await;
     operate(&app, "PUT", "/api/v1/strategies/alpha/schedule", json!({"by": ["14:55"]})).await;
     app.clock.advance(Duration::from_mins(24 * 60 + 10));
-    push(&app, "alpha", json!([bank(1100)])).await;
+    push(&app, "alpha", json!([bank(1100, 10.0)])).await;
     app.clock.advance(Duration::from_hours(48));
-    push(&app, "alpha", json!([bank(600)])).await;
+    push(&app, "alpha", json!([bank(600, 10.0)])).await;
     app.clock.advance(Duration::from_hours(24));
     let mut browser = Browser::operator(&app).await;
     let page = browser.page("/strategies/alpha").await;
