@@ -930,7 +930,7 @@ def read_json(body):
     """A JSON object; None for anything else."""
     try:
         answer = json.loads(body.decode("utf-8"), parse_constant=not_a_number)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets within brackets, without end
         return None
     return answer if isinstance(answer, dict) else None
 
