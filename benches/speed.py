@@ -7,20 +7,18 @@ prints. Needs git and the packages of tests/python/requirements.txt. Everything 
 import argparse
 import contextlib
 import dataclasses
-import http.client
 import json
 import multiprocessing
 import pathlib
 import re
-import statistics
 import sys
 import tempfile
-import time
+import urllib.parse
 
 import tools
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from tools import BEFORE, ROOT, body_of, get, push, running, serve
+from tools import BEFORE, ROOT, body_of, get, running, serve
 
 # Enough that a poll or a batch of pushes is always waiting, as in a burst at 14:50.
 BURST = 64
@@ -174,7 +172,6 @@ class Bench:
     def accounts(self):
         """What accounts cost: the answer to a terminal, and a push into a book that many of them follow."""
         books = [self.new("plain"), self.new("followed")]
-        times = [], []
         with contextlib.ExitStack() as stack:
             ports = [stack.enter_context(serve(self.server, folder))[0] for folder, _ in books]
             for port, (_, api_key) in zip(ports, books, strict=True):
@@ -189,14 +186,7 @@ class Bench:
             with running(self.load.binary, "bytes", books[1][0] / "target.json") as (bare, _, _):
                 size = f"{len(target) / 1000:.0f} kB"
                 self.compare_polls(f"poll of an account's target ({size})", (ports[1], path), (bare, "/bytes"), 0.9)
-            connections = [http.client.HTTPConnection("127.0.0.1", port) for port in ports]
-            for number in range(1, 400):
-                for connection, (_, api_key), taken in zip(connections, books, times, strict=True):
-                    body = body_of(number % 10, number)
-                    start = time.perf_counter()
-                    push(connection, api_key, body)
-                    taken.append(1e3 * (time.perf_counter() - start))
-        without, followed = map(statistics.median, times)
+            without, followed = tools.pushing(list(zip(ports, (api_key for _, api_key in books), strict=True)), 10)
         self.rows.append(
             Row("push with 100 accounts x 20 strategies", followed, "ms", "<=", 1.5, "no account", without)
         )
@@ -238,19 +228,11 @@ class Bench:
     def books(self):
         books = [self.new("small"), self.new("large")]
         sizes = (10, 10_000)
-        times = [], []
         with contextlib.ExitStack() as stack:
             ports = [stack.enter_context(serve(self.server, folder))[0] for folder, _ in books]
             for port, (_, api_key), strategies in zip(ports, books, sizes, strict=True):
                 tools.seed(port, api_key, strategies)
-            connections = [http.client.HTTPConnection("127.0.0.1", port) for port in ports]
-            for number in range(1, 400):
-                for connection, (_, api_key), taken in zip(connections, books, times, strict=True):
-                    body = body_of(number % 10, number)
-                    start = time.perf_counter()
-                    push(connection, api_key, body)
-                    taken.append(1e3 * (time.perf_counter() - start))
-        small, large = map(statistics.median, times)
+            small, large = tools.pushing(list(zip(ports, (api_key for _, api_key in books), strict=True)), 10)
         self.rows.append(Row("push into 10,000 strategies x 50", large, "ms", "<=", 1.3, "into 10", small))
         with serve(self.server, books[1][0]) as (port, process, seconds):
             get(port, "/healthz")
@@ -279,6 +261,28 @@ class Bench:
         self.rows.append(Row(work, years, "ms", "<=", 50))
         self.rows.append(Row("the same", years, "ms", "<=", 2, "in ten days", days))
         self.rows.append(Row("start with ten years", started[0][2], "s", "<=", 1))
+        self.old_history(folders[0], made[0]["revisions"])
+
+    def old_history(self, folder, revisions):
+        """What is asked of ten years, at another place each time; and a push that is added to them."""
+        fresh, fresh_key = self.new("fresh")
+        with serve(self.server, folder) as (port, _, _), serve(self.server, fresh) as (other, _, _):
+            names = [one["strategy_name"] for one in json.loads(get(port, "/api/v1/strategies")[0])["strategies"]]
+
+            def of(path):
+                """Of a strategy, and of a revision somewhere in the middle."""
+                return lambda n: path.format(urllib.parse.quote(names[n % len(names)]), (n + 1) * revisions // 22)
+
+            for work, path in {
+                "a page of a strategy's history": "/api/v1/strategies/{}/revisions?limit=50&before={}",
+                "a list as of then": "/api/v1/positions/strategy/{}?as_of={}",
+                "the total as of then": "/api/v1/positions/total?as_of={1}",
+                "what changed since then": "/api/v1/strategies/{}/diff?from={}",
+            }.items():
+                self.rows.append(Row(f"in ten years: {work}", tools.times(port, of(path)), "ms", "<=", 20))
+            keys = (tools.add_key(self.server, folder), fresh_key)
+            old, new = tools.pushing([(port, keys[0]), (other, keys[1])], len(names))
+        self.rows.append(Row("push after ten years", old, "ms", "<=", 1.5, "into an empty server", new))
 
 
 def finish(rows, report):

@@ -102,6 +102,11 @@ def prepare(binary, folder):
     folder.mkdir()
     with serve(binary, folder):
         pass
+    return add_key(binary, folder)
+
+
+def add_key(binary, folder):
+    """An API key that may push as whom it likes."""
     made = subprocess.check_output(
         [binary, "--data-dir", folder / "data", "key", "add", "bench", "--scope", "write"], text=True
     )
@@ -175,19 +180,33 @@ def day_of(made):
 
 
 def answering(port, path):
-    """Measures how long an answer takes: the middle one of many, in ms."""
+    """Measures how long an answer takes that names twenty strategies."""
+    if len(json.loads(get(port, path)[0])["strategies"]) < 20:
+        sys.exit(f"{path} has too few owners")
+    return lambda: times(port, lambda _: path)
 
-    def measure():
-        times = []
-        for _ in range(20):
+
+def times(port, path_of):
+    """How long answers take, the path of each by its number: the middle one of many, in ms."""
+    taken = []
+    for number in range(20):
+        start = time.perf_counter()
+        get(port, path_of(number))
+        taken.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(taken)
+
+
+def pushing(servers, strategies):
+    """How long a push takes at each of servers (a port and an API key), in turns: the middle one of many, in ms."""
+    connections = [http.client.HTTPConnection("127.0.0.1", port) for port, _ in servers]
+    taken = [[] for _ in servers]
+    for number in range(1, 400):
+        body = body_of(number % strategies, number)
+        for connection, (_, api_key), all_of in zip(connections, servers, taken, strict=True):
             start = time.perf_counter()
-            text, _ = get(port, path)
-            times.append(1e3 * (time.perf_counter() - start))
-            if len(json.loads(text)["strategies"]) < 20:
-                sys.exit(f"{path} has too few owners")
-        return statistics.median(times)
-
-    return measure
+            push(connection, api_key, body)
+            all_of.append(1e3 * (time.perf_counter() - start))
+    return map(statistics.median, taken)
 
 
 def resident(process):
