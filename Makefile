@@ -1,8 +1,9 @@
 # What each target does stands behind it; `make test` is the one that must pass.
-.PHONY: test lint bench queries clean
+.PHONY: test lint fuzz bench queries clean
 
 PYTHON := .venv/bin/python
 REQUIREMENTS := tests/python/requirements.txt
+CASES ?= 20000
 # What runs inside JoinQuant or QMT.
 PYTHON36 := examples/joinquant/*.py examples/qmt/jq2qmt_sync/*.py examples/qmt/qmt_jq_trade.py examples/qmt/miniqmt_sync.py
 
@@ -20,6 +21,10 @@ test: ## Every test: Rust, and Python against the real binary
 lint: ## Format and lints of the Rust code
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+
+fuzz: .venv/ready ## Inputs that nobody would write, CASES of each kind (20,000 where nothing is said) instead of the few of `make test`
+	PROPTEST_CASES=$(CASES) cargo test --quiet --test http fuzz::
+	cd tests/python && HYPOTHESIS_EXAMPLES=$(CASES) ../../$(PYTHON) -m pytest -q test_qmt_fuzz.py
 
 bench: .venv/ready ## Speed, as ratios against what the machine can do at best and the release before; fails when a goal is missed
 	$(PYTHON) benches/speed.py

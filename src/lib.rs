@@ -23,6 +23,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod desk;
+mod digits;
 pub mod domain;
 pub mod files;
 pub mod first_start;

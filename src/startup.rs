@@ -17,6 +17,8 @@ use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
+use crate::desk::Desk;
+use crate::desk::daily::Queued;
 use crate::desk::incidents::{Backup, Disk, Incidents, Surroundings};
 use crate::domain::watch::clock_behind;
 use crate::files::create_private_dir;
@@ -97,14 +99,14 @@ pub async fn serve(
         lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone()));
     }
     let tls_is_on = tls.is_some();
-    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls_is_on, lifecycle.health());
+    let state = AppState::new(store.clone(), gate, clock.clone(), config.zone.clone(), tls_is_on, lifecycle.health());
     let look = Look {
         data_dir: config.places.data_dir.clone(),
         drift_after: config.drift_after,
         certificate,
         backups: store.backups().clone(),
     };
-    lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), look));
+    lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), clock, look));
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();
     let serving = net::serve(listener, bounds, tls, App::new(state.clone()), stop.clone());
@@ -304,9 +306,11 @@ impl Look {
     }
 }
 
-/// Looks for what somebody should be told of, soon after each change and every few seconds, for ever.
-async fn watch_incidents(incidents: Incidents, store: Store, look: Look) -> Result<(), Infallible> {
+/// Looks for what somebody should be told of, soon after each change and every few seconds, for ever; and after a trading
+/// day has it told what that was like.
+async fn watch_incidents(incidents: Incidents, store: Store, clock: Clock, look: Look) -> Result<(), Infallible> {
     let (mut published, mut ticks) = (store.published(), tokio::time::interval(INCIDENTS_EVERY));
+    let (desk, mut queued) = (Desk::new(&store), Queued::default());
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -314,6 +318,9 @@ async fn watch_incidents(incidents: Incidents, store: Store, look: Look) -> Resu
         }
         if let Err(error) = incidents.look(look.surroundings().await).await {
             tracing::error!(%error, "incidents could not be looked for; the next look finds the same again");
+        }
+        if let Err(error) = desk.queue_report(&mut queued, clock.now()).await {
+            tracing::error!(%error, "the daily report could not be queued; the next look does it");
         }
         // Many changes at once are looked at once.
         tokio::time::sleep(INCIDENTS_REST).await;

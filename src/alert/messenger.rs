@@ -14,6 +14,8 @@ use super::robots::Outcome;
 use super::send::send;
 use super::words::{Message, Voice};
 use crate::clock::{Clock, Zone};
+use crate::desk::daily::Daily;
+use crate::desk::{Desk, NotDone};
 use crate::domain::channel::{
     Bucket, Channel, ChannelKind, ChannelName, GROUPING, Language, Letter, Secrets, TOLD_WITHIN, parcels, pause,
 };
@@ -37,6 +39,7 @@ pub struct Messenger(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     store: Store,
+    desk: Desk,
     clock: Clock,
     zone: Zone,
     base_url: OnceLock<String>,
@@ -66,8 +69,8 @@ impl Drop for Journey<'_> {
 
 impl Messenger {
     /// A messenger for what stands in the outbox of a store.
-    pub fn new(store: Store, clock: Clock, zone: Zone) -> Self {
-        Self(Arc::new(Shared { store, clock, zone, base_url: OnceLock::new(), routes: Mutex::default() }))
+    pub fn new(store: Store, desk: Desk, clock: Clock, zone: Zone) -> Self {
+        Self(Arc::new(Shared { store, desk, clock, zone, base_url: OnceLock::new(), routes: Mutex::default() }))
     }
 
     /// Says where people find the pages: once, at the start.
@@ -116,7 +119,7 @@ impl Messenger {
         // What would be due a moment later goes along; nobody is called before his time.
         by_channel.retain(|_, all| all.iter().any(|one| one.due_at <= now));
         let goes =
-            |one: &Waiting| one.due_at <= now || one.letter.as_ref().is_some_and(|letter| !letter.unacknowledged);
+            |one: &Waiting| one.due_at <= now || one.letter.as_ref().is_some_and(|letter| !letter.is_escalation());
         for all in by_channel.values_mut() {
             all.retain(goes);
         }
@@ -159,9 +162,14 @@ impl Messenger {
         let mut parcels = parcels(&topics, left).into_iter();
         let taken = |parcel: Vec<usize>| parcel.into_iter().map(|place| &waiting[place]).collect::<Vec<_>>();
         for parcel in parcels.by_ref().map(taken) {
-            let letters = parcel.iter().filter_map(|one| one.letter.clone()).collect();
-            let message = self.voice(channel.terms.language).tell(letters);
-            let outcome = self.send(name, channel, &secrets, message).await;
+            let letters: Vec<Letter> = parcel.iter().filter_map(|one| one.letter.clone()).collect();
+            let outcome = match self.reports(&letters).await {
+                Ok(reports) => {
+                    let message = self.voice(channel.terms.language).tell(letters, &reports);
+                    self.send(name, channel, &secrets, message).await
+                }
+                Err(error) => Outcome::Refused(error.to_string()),
+            };
             let is_limit = matches!(outcome, Outcome::Limited(_));
             self.note(name, &parcel, outcome).await?;
             if is_limit {
@@ -174,6 +182,17 @@ impl Messenger {
             return Ok(());
         }
         self.note(name, &rest, Outcome::Limited("the message before it was too much".to_owned())).await
+    }
+
+    /// What the days were like that are told of, as it is known now.
+    async fn reports(&self, letters: &[Letter]) -> Result<Vec<Daily>, NotDone> {
+        let mut reports = Vec::new();
+        for letter in letters {
+            if let Letter::Report { report } = letter {
+                reports.push(self.0.desk.daily(*report).await?);
+            }
+        }
+        Ok(reports)
     }
 
     /// Tells over a channel that it works, and says what became of that.
@@ -275,7 +294,7 @@ impl Messenger {
 
 /// Whether something needs telling no more: nobody need be called for what was acknowledged, or is over.
 fn is_needless(waiting: &Waiting) -> bool {
-    waiting.is_seen && waiting.letter.as_ref().is_some_and(|letter| letter.unacknowledged)
+    waiting.is_seen && waiting.letter.as_ref().is_some_and(Letter::is_escalation)
 }
 
 /// Sends on a thread of its own: at the end of the process nobody waits for one that waits for a stranger.

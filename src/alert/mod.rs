@@ -11,4 +11,4 @@ mod words;
 pub use self::heartbeat::beat;
 pub use self::messenger::Messenger;
 pub use self::robots::Outcome;
-pub use self::words::{Said, said};
+pub use self::words::{Said, drift_texts, said};

@@ -1,13 +1,19 @@
 //! What a message says, in both languages: what, which, since when, what the terminal does meanwhile, and where to click.
 //! Whoever reads it stands somewhere with a telephone in the hand.
 
+mod report;
+
 use std::cmp::Reverse;
 
 use crate::clock::Zone;
+use crate::desk::daily::Daily;
 use crate::domain::account::AccountName;
-use crate::domain::channel::{Language, Letter};
+use crate::domain::calendar::Day;
+use crate::domain::channel::{Language, Letter, News};
 use crate::domain::incident::{Change, Concern, Severity};
 use crate::domain::moment::Moment;
+
+pub use self::report::drift_texts;
 
 /// The longest title, in characters: of the longest that every robot takes.
 const LONGEST_TITLE: usize = 100;
@@ -29,8 +35,10 @@ pub(super) struct Message {
     pub(super) link: String,
     /// How urgent the most urgent is that it tells of; None where it tells of no incident.
     pub(super) severity: Option<Severity>,
-    /// What it tells of, for programs.
-    pub(super) letters: Vec<Letter>,
+    /// What has become of which incidents, for programs.
+    pub(super) news: Vec<News>,
+    /// The days that it tells of, for programs.
+    pub(super) reports: Vec<Day>,
 }
 
 /// Who speaks: in which language, by which zone's clocks, and where the pages are.
@@ -79,50 +87,67 @@ impl Voice<'_> {
                 "This is a test: whoever reads it is reached by this channel. Nothing is wrong.",
             ),
         );
-        Message { title, body: body.to_owned(), link: self.link("/channels"), severity: None, letters: Vec::new() }
+        self.message(title, body.to_owned(), "/channels")
     }
 
-    /// What is to be told together.
-    pub(super) fn tell(&self, mut letters: Vec<Letter>) -> Message {
+    /// What is to be told together, with the reports that it tells of.
+    pub(super) fn tell(&self, letters: Vec<Letter>, reports: &[Daily]) -> Message {
+        let (mut news, mut days) = (Vec::new(), Vec::new());
+        for letter in letters {
+            match letter {
+                Letter::Incident(one) => news.push(one),
+                Letter::Report { report } => days.push(report),
+            }
+        }
         // Only the first are named: the most urgent ones.
-        letters.sort_by_key(|letter| Reverse(letter.step.concern.kind().severity()));
-        let severity = letters.iter().map(|letter| letter.step.concern.kind().severity()).max();
-        let message = match &letters[..] {
-            [letter] => self.one(letter),
-            _ => self.several(&letters),
+        news.sort_by_key(|one| Reverse(one.step.concern.kind().severity()));
+        let severity = news.iter().map(|one| one.step.concern.kind().severity()).max();
+        let message = match (&news[..], reports) {
+            ([one], []) => self.one(one),
+            ([], [report]) => self.report(report),
+            _ => self.several(&news, &days),
         };
-        Message { severity, letters, ..message }
+        Message { severity, news, reports: days, ..message }
     }
 
-    fn one(&self, letter: &Letter) -> Message {
-        let said = self.said(&letter.step.concern);
-        let since = self.since(letter);
-        let meanwhile = if letter.step.change == Change::Ended { "" } else { said.meanwhile };
+    fn one(&self, news: &News) -> Message {
+        let said = self.said(&news.step.concern);
+        let since = self.since(news);
+        let meanwhile = if news.step.change == Change::Ended { "" } else { said.meanwhile };
         let lines = [since.as_str(), said.more.as_str(), meanwhile];
         let body = lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
-        Message { title: self.title(letter), body, link: self.link(&said.path), severity: None, letters: Vec::new() }
+        self.message(self.title(news), body, &said.path)
     }
 
-    fn several(&self, letters: &[Letter]) -> Message {
-        let mut lines: Vec<String> =
-            letters.iter().take(MOST_LINES).map(|letter| format!("· {}", self.title(letter))).collect();
-        let rest = letters.len().saturating_sub(MOST_LINES);
+    fn several(&self, news: &[News], days: &[Day]) -> Message {
+        let titles = news.iter().map(|one| self.title(one)).chain(days.iter().map(|day| self.report_title(*day)));
+        let mut lines: Vec<String> = titles.take(MOST_LINES).map(|title| format!("· {title}")).collect();
+        let count = news.len() + days.len();
+        let rest = count.saturating_sub(MOST_LINES);
         if rest > 0 {
             lines.push(self.pick(format!("· 另有 {rest} 件"), format!("· and {rest} more")));
         }
-        let count = letters.len();
         // Of one kind, they have the terminal's part in common.
-        if letters.iter().all(|letter| letter.topic() == letters[0].topic() && letter.step.change != Change::Ended) {
-            lines.push(self.said(&letters[0].step.concern).meanwhile.to_owned());
+        if let [first, ..] = news
+            && days.is_empty()
+            && first.step.change != Change::Ended
+            && news.iter().all(|one| one.topic() == first.topic())
+        {
+            lines.push(self.said(&first.step.concern).meanwhile.to_owned());
         }
         let title = self.pick(format!("jq2qmt：{count} 件事需要知道"), format!("jq2qmt: {count} things to know"));
-        Message { title, body: lines.join("\n"), link: self.link("/incidents"), severity: None, letters: Vec::new() }
+        self.message(title, lines.join("\n"), if news.is_empty() { "/reports" } else { "/incidents" })
+    }
+
+    /// A message that tells of nothing that programs know.
+    fn message(&self, title: String, body: String, path: &str) -> Message {
+        Message { title, body, link: self.link(path), severity: None, news: Vec::new(), reports: Vec::new() }
     }
 
     /// What has become of what, in a line.
-    fn title(&self, letter: &Letter) -> String {
-        let what = self.said(&letter.step.concern).what;
-        let mark = match (letter.unacknowledged, letter.step.change, letter.step.concern.kind().severity()) {
+    fn title(&self, news: &News) -> String {
+        let what = self.said(&news.step.concern).what;
+        let mark = match (news.unacknowledged, news.step.change, news.step.concern.kind().severity()) {
             (true, ..) => self.pick("【无人确认】", "[Nobody acknowledged] "),
             (_, Change::Ended, _) => self.pick("【已恢复】", "[Over] "),
             (_, Change::Again, _) => self.pick("【仍在持续】", "[Still so] "),
@@ -135,9 +160,9 @@ impl Voice<'_> {
     }
 
     /// Since when, and until when it is over.
-    fn since(&self, letter: &Letter) -> String {
-        let (from, to) = (self.time(letter.step.began_at), self.time(letter.step.at));
-        if letter.step.change == Change::Ended {
+    fn since(&self, news: &News) -> String {
+        let (from, to) = (self.time(news.step.began_at), self.time(news.step.at));
+        if news.step.change == Change::Ended {
             self.pick(format!("发生于 {from}，结束于 {to}。"), format!("From {from} to {to}."))
         } else {
             self.pick(format!("自 {from} 起。"), format!("Since {from}."))

@@ -8,14 +8,21 @@ use super::{AccountDay, Desk, NotDone};
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
 use crate::domain::calendar::{CLOSES, Day};
+use crate::domain::channel::{ChannelName, REPORT_AT};
 use crate::domain::code::Instrument;
 use crate::domain::drift::{DriftLine, drift};
 use crate::domain::incident::Incident;
+use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::reported::{Reported, SILENT_AFTER};
+use crate::ledger::chain::Head;
+use crate::store::NotStored;
 
 /// How many incidents a report names.
 const INCIDENTS: u32 = 200;
+
+/// Moments are told apart by this.
+const LEAST: Duration = Duration::from_micros(1);
 
 /// How long before the close it is looked at what differs: the exchanges still trade.
 const BEFORE_THE_CLOSE: Duration = Duration::from_secs(1);
@@ -29,6 +36,8 @@ pub struct Daily {
     pub accounts: Vec<DailyAccount>,
     /// What stood at any time of the day.
     pub incidents: Vec<Incident>,
+    /// Where the history ended with the day: whoever keeps this can tell whether it was rebuilt since.
+    pub head: Head,
 }
 
 /// An account's day.
@@ -57,7 +66,27 @@ pub struct Traded {
     pub sold: Money,
 }
 
+/// For which day which channels were told to tell of it: what need not be asked of the disk again.
+#[derive(Debug, Default)]
+pub struct Queued(Option<(Day, Vec<ChannelName>)>);
+
 impl Desk {
+    /// Has channels tell what a trading day was like, once it is over. Told again it does nothing, also after a restart.
+    ///
+    /// # Errors
+    /// When the store cannot write: the next call does it.
+    pub async fn queue_report(&self, queued: &mut Queued, now: Moment) -> Result<(), NotStored> {
+        let (book, day) = (self.store.book(), Day::of(now));
+        let is_over = now >= day.at(REPORT_AT) && book.settings().calendar().may_trade(day);
+        let wanted = book.settings().channels().filter(|(_, channel)| channel.terms.daily);
+        let wanted: Vec<ChannelName> = wanted.map(|(name, _)| name.clone()).collect();
+        if is_over && !wanted.is_empty() && queued.0.as_ref() != Some(&(day, wanted.clone())) {
+            self.store.queue_report(day).await?;
+            queued.0 = Some((day, wanted));
+        }
+        Ok(())
+    }
+
     /// The report of a day, of the accounts that there are now.
     ///
     /// # Errors
@@ -77,7 +106,8 @@ impl Desk {
         }
         let (from, to) = (day.begins_at(), day.next().begins_at());
         let incidents = self.store.incidents_within(from, to, INCIDENTS).await?;
-        Ok(Daily { day, accounts, incidents })
+        let head = self.store.head_at(to.minus(LEAST)).await?;
+        Ok(Daily { day, accounts, incidents, head })
     }
 }
 

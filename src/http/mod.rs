@@ -102,11 +102,11 @@ impl AppState {
         let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
         let terminals = Terminals::default();
-        let refused = gate.refused().clone();
+        let (desk, refused) = (Desk::new(&store), gate.refused().clone());
         let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), refused);
         Self(Arc::new(Shared {
-            desk: Desk::new(&store),
-            messenger: Messenger::new(store.clone(), clock.clone(), zone.clone()),
+            messenger: Messenger::new(store.clone(), desk.clone(), clock.clone(), zone.clone()),
+            desk,
             store,
             gate,
             clock,

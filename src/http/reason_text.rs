@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::domain::guard::{Finding, RuleName as Rule};
 use crate::domain::hold::Reason;
-use crate::domain::report::Reason as Cause;
 use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
 use crate::domain::target::HoldReason;
@@ -139,27 +138,6 @@ pub(super) fn hold_texts(reason: &HoldReason) -> (&'static str, String, String) 
             format!("策略 {} 今天尚未推送：不按昨天的目标交易", names(silent, "、")),
             format!("not heard of today: {}; nothing is traded on yesterday's word", names(silent, ", ")),
         ),
-    }
-}
-
-/// Why what is held differs from what is wanted: in Chinese and English.
-pub(super) const fn drift_texts(cause: Cause) -> (&'static str, &'static str) {
-    match cause {
-        Cause::InFlight => ("已报单或终端即将报单", "ordered, or on its way to the terminal"),
-        Cause::TPlus1 => ("今日买入，明日才能卖出", "bought today: it may be sold on the next trading day"),
-        Cause::BelowLot => ("不足一手，交易所不接受", "less than the exchange takes an order for"),
-        Cause::Cash => ("资金不足", "not enough cash"),
-        Cause::LimitUp => ("涨停，无法买入", "at its upper limit: nobody sells"),
-        Cause::LimitDown => ("跌停，无法卖出", "at its lower limit: nobody buys"),
-        Cause::Suspended => ("停牌", "its trade is suspended"),
-        Cause::NoQuote => ("终端没有今日行情", "the terminal knows no price of today"),
-        Cause::ClosedHours => ("不在交易时段", "outside of trading hours"),
-        Cause::OrderLimit => ("超出终端的交易限额", "beyond the terminal's own limits"),
-        Cause::Rejected => ("报单被拒绝", "the order was refused"),
-        Cause::HeldLine => ("该行暂不交易", "the target says not to trade this line now"),
-        Cause::DryRun => ("终端处于模拟运行，不下单", "the terminal is in a dry run and places no orders"),
-        Cause::TerminalSilent => ("终端失联", "the terminal is not heard of"),
-        Cause::Unexplained => ("原因不明，请检查", "nothing known explains it: look at it"),
     }
 }
 

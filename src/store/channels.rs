@@ -2,6 +2,7 @@
 
 use super::sqlite::{channel_secrets, outbox};
 use super::{Errand, NotStored, Store, Unavailable};
+use crate::domain::calendar::Day;
 use crate::domain::channel::{ChannelName, Letter, Secrets};
 use crate::domain::moment::Moment;
 
@@ -71,6 +72,14 @@ impl Store {
     /// When the store cannot be read.
     pub async fn channel_standings(&self) -> Result<Vec<(String, ChannelStanding)>, Unavailable> {
         Ok(outbox::standings(&self.readers).await?)
+    }
+
+    /// Has the channels that want it tell what a day was like; those that were told to are not again.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn queue_report(&self, day: Day) -> Result<(), NotStored> {
+        self.run(Errand::Report(day)).await.map(|_| ())
     }
 
     /// Notes what became of an attempt to tell something.

@@ -16,7 +16,7 @@ use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
 use crate::domain::settings::{Setting, Settled};
 use crate::domain::strategy::StrategyName;
 use crate::ledger::DocumentState;
-use crate::ledger::chain::{ChainHash, Entry};
+use crate::ledger::chain::{ChainHash, Entry, Head};
 
 /// A revision, without its changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,6 +219,15 @@ impl Store {
             Setting::Account(settled) => Ok(Some(settled)),
             _ => Ok(None),
         }
+    }
+
+    /// Where the chain ended at a moment.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn head_at(&self, moment: Moment) -> Result<Head, Unavailable> {
+        let mut historian = self.historians.one().await?;
+        Ok(history::head_at(&mut historian, moment).await?)
     }
 
     /// The newest revision at a moment; [`Revision::NONE`] before the first.

@@ -46,6 +46,7 @@ pub use self::writer::Writer;
 use self::writer::{Command, Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
+use crate::domain::calendar::Day;
 use crate::domain::channel::ChannelName;
 use crate::domain::incident::{Acknowledged, IncidentId, Step};
 use crate::domain::moment::Moment;
@@ -95,6 +96,8 @@ pub(crate) enum Errand {
     NoteTest(ChannelName, Option<String>),
     /// Keeps what becomes of incidents, and what is to be told of it over which channel.
     Incidents(Vec<Step>),
+    /// Have channels tell what a day was like.
+    Report(Day),
     /// Notes that the operator has seen an incident.
     Acknowledge(IncidentId, Acknowledged),
 }

@@ -20,7 +20,7 @@ use super::witness::{Witness, Witnessed};
 use super::{Errand, Stored};
 use crate::clock::Clock;
 use crate::domain::book::Book;
-use crate::domain::channel::{Due, due};
+use crate::domain::channel::{Due, due, reports_due};
 use crate::domain::moment::Moment;
 use crate::domain::settings::Settings;
 use crate::ledger::chain::{Entry, Head};
@@ -597,6 +597,10 @@ impl Errand {
                 let channels = settings.channels().map(|(name, channel)| (name, &**channel));
                 let due: Vec<Due> = steps.iter().flat_map(|step| due(channels.clone(), step)).collect();
                 outbox::add(connection, &due, now).await.map(|()| true)
+            }
+            Self::Report(day) => {
+                let channels = settings.channels().map(|(name, channel)| (name, &**channel));
+                outbox::add(connection, &reports_due(channels, day, now), now).await.map(|()| true)
             }
             Self::Acknowledge(id, by) => incidents::acknowledge(connection, id, &by).await,
         }

@@ -231,9 +231,14 @@ impl App {
 
     /// A push with a fresh token that is bound to it.
     pub(crate) async fn push_body(&self, client: &Client, body: &str) -> Answer {
-        let bound = Bound { method: "POST", path: UPDATE, body: body.as_bytes() };
+        self.push_bytes(client, body.as_bytes()).await
+    }
+
+    /// The same of what may be no text.
+    pub(crate) async fn push_bytes(&self, client: &Client, body: &[u8]) -> Answer {
+        let bound = Bound { method: "POST", path: UPDATE, body };
         let token = sign(&client.key, client.id, self.clock.now(), bound).unwrap();
-        self.post(UPDATE, &[("x-auth-token", &token)], body.to_owned()).await
+        self.post(UPDATE, &[("x-auth-token", &token)], body.to_vec()).await
     }
 
     pub(crate) async fn push(&self, client: &Client, strategy: &str, positions: Value) -> Answer {

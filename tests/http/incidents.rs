@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use jq2qmt::auth::rights::Reads;
+use jq2qmt::desk::daily::Queued;
 use jq2qmt::desk::incidents::{Backup, Disk, Surroundings};
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::store::api_keys::Scope;
 use serde_json::{Value, json};
 
 use crate::app::{ALICE, App, MALLORY, PASSWORD, START, add_bound_key, add_key, held, holding};
+use crate::robot::Robot;
 
 const TARGET: &str = "/api/v1/accounts/main/target";
 
@@ -451,9 +453,8 @@ async fn the_pages_show_what_stands_and_the_title_says_how_much() {
     assert_ne!(desk.app.post("/incidents/acknowledge", &headers, log_in).await.status, 303, "nobody is logged in");
 }
 
-#[tokio::test]
-async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_told() {
-    let desk = Desk::open().await;
+/// The last minutes of a trading day: something is bought, and something is never.
+async fn trade(desk: &Desk) {
     desk.report(&[], json!({})).await;
     desk.app.edit("ADJUSTMENT_MAIN", json!([held("430047.BJ", -100, 10.0)])).await.ok();
     assert_eq!(desk.look().await, ["begun below_zero"]);
@@ -467,6 +468,12 @@ async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_
     // Half past three: the terminal was last heard of at the close.
     desk.pass(minutes(8));
     desk.report(&[("000001.SZ", 1300)], json!({})).await;
+}
+
+#[tokio::test]
+async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_told() {
+    let desk = Desk::open().await;
+    trade(&desk).await;
     desk.pass(minutes(30));
     let daily = desk.app.get("/api/v1/reports/daily?day=2026-01-05").await.ok();
     let main = &daily["accounts"][0];
@@ -484,8 +491,61 @@ async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_
     for text in ["Daily report 2026-01-05", "14,950", "\u{2212}500", "The merged total is below zero: 1"] {
         assert!(page.contains(text), "{text}: {page}");
     }
+    assert_eq!(daily["head"]["revision"], 5);
+    assert!(page.contains(daily["head"]["hash"].as_str().unwrap()), "{page}");
     let none = desk.app.get("/api/v1/reports/daily?day=2026-01-02").await.ok();
     assert_eq!((&none["accounts"][0]["reported"], &none["accounts"][0]["drift"]), (&json!(false), &Value::Null));
     assert_eq!(desk.app.get("/reports").await.header("location"), "/reports/2026-01-05");
     assert_eq!(desk.app.get("/reports/yesterday").await.status, 404);
+}
+
+/// The messages of a day, as the document shows them, without where the history ended.
+const REPORT: [(&str, &str); 2] = [("zh", "账本：修订 "), ("en", "The ledger: revision ")];
+
+#[tokio::test]
+async fn a_channel_that_wants_it_tells_once_what_the_day_was_like() {
+    let desk = Desk::open().await;
+    trade(&desk).await;
+    let robots = REPORT.map(|(language, _)| (language, Robot::start()));
+    for (language, robot) in &robots {
+        let channel = json!({"kind": "wecom", "url": robot.url, "language": language, "daily": true});
+        let path = format!("/api/v1/channels/{language}");
+        desk.app.operate("PUT", &path, &[], &channel.to_string()).await.ok();
+    }
+    let other = Robot::start();
+    let channel = json!({"kind": "wecom", "url": other.url}).to_string();
+    desk.app.operate("PUT", "/api/v1/channels/other", &[], &channel).await.ok();
+    desk.app.state.messenger().pages_at("https://qmt.example.com".to_owned());
+    let reports = jq2qmt::desk::Desk::new(&desk.app.store);
+    let queue = async |queued: &mut Queued| reports.queue_report(queued, desk.app.clock.now()).await.unwrap();
+    let mut queued = Queued::default();
+    queue(&mut queued).await;
+    desk.app.state.messenger().carry_due().await.unwrap();
+    assert!(robots.iter().all(|(_, robot)| robot.heard().is_empty()), "it is not yet half past three");
+    desk.pass(minutes(30));
+    // The second time as after a restart.
+    for _ in 0..2 {
+        queue(&mut queued).await;
+        desk.pass(minutes(1));
+        desk.app.state.messenger().carry_due().await.unwrap();
+        queued = Queued::default();
+    }
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.md")).unwrap();
+    for ((_, robot), (language, ledger)) in robots.iter().zip(REPORT) {
+        let heard = robot.heard();
+        let [message] = &heard[..] else { panic!("{language}: {heard:?}") };
+        let told: Vec<&str> = message.lines().filter(|line| !line.starts_with(ledger)).collect();
+        assert_eq!(told.len() + 1, message.lines().count(), "{message}");
+        assert!(
+            document.contains(&format!("```text\n{}\n```", told.join("\n"))),
+            "docs/alerts.md must hold:\n{message}"
+        );
+    }
+    assert!(other.heard().is_empty(), "it did not want it");
+    // A Saturday.
+    desk.pass(Duration::from_hours(5 * 24));
+    queue(&mut queued).await;
+    desk.pass(minutes(1));
+    desk.app.state.messenger().carry_due().await.unwrap();
+    assert!(robots.iter().all(|(_, robot)| robot.heard().is_empty()));
 }

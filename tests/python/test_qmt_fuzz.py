@@ -1,6 +1,7 @@
 """Answers that no server would give: the script understands them whole, or has no targets to trade on."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -64,7 +65,7 @@ def changed(body, changes):
 
 
 @pytest.mark.parametrize(("whole", "account"), [(TOTAL, ""), (TARGET, "main")])
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "1000")), deadline=None)
 @given(changes=st.lists(change, max_size=4))
 @example(changes=[("put", 0.0, b"[" * 100_000)])
 @example(changes=[("put", 0.5, b"9" * 5000)])

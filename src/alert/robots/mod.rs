@@ -104,7 +104,8 @@ impl Codes {
             Some(code) => {
                 let reason = answer[self.reason].as_str().unwrap_or_default();
                 let error = format!("code {code}: {reason}");
-                if self.limits.contains(&code) { Outcome::Limited(error) } else { Outcome::Refused(error) }
+                let is_limit = status == 429 || self.limits.contains(&code);
+                if is_limit { Outcome::Limited(error) } else { Outcome::Refused(error) }
             }
             None if status == 429 => Outcome::Limited("HTTP 429".to_owned()),
             None => Outcome::Refused(format!("HTTP {status}, and no answer of this robot's")),

@@ -12,7 +12,8 @@ fn message(title: &str, body: &str) -> Message {
         body: body.to_owned(),
         link,
         severity: Some(Severity::Alarm),
-        letters: Vec::new(),
+        news: Vec::new(),
+        reports: Vec::new(),
     }
 }
 
@@ -149,6 +150,7 @@ fn success_is_what_the_body_says() {
     }
     assert!(
         matches!(judge(K::Wecom, 429, ""), Outcome::Limited(_))
+            && matches!(judge(K::Feishu, 429, r#"{"code":99991400,"msg":"too many"}"#), Outcome::Limited(_))
             && matches!(judge(K::Webhook, 429, ""), Outcome::Limited(_))
     );
 }

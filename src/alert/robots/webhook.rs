@@ -9,8 +9,11 @@ use crate::domain::moment::Moment;
 
 pub(super) fn request(message: &Message, secrets: &Secrets, now: Moment) -> Request {
     let timestamp = seconds(now).to_string();
-    let Message { title, body, link, severity, letters } = message;
-    let told = json!({"title": title, "body": body, "link": link, "severity": severity, "incidents": letters});
+    let Message { title, body, link, severity, news, reports } = message;
+    let reports: Vec<String> = reports.iter().map(ToString::to_string).collect();
+    let told = json!({
+        "title": title, "body": body, "link": link, "severity": severity, "incidents": news, "reports": reports,
+    });
     let mut request = post(&secrets.url, &told);
     let secret = secrets.secret.as_deref().unwrap_or_default();
     let signature = signature(secret, &timestamp, &request.body);

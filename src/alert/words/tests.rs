@@ -40,12 +40,12 @@ fn concerns() -> Vec<Concern> {
 
 fn letter(concern: Concern, change: Change) -> Letter {
     let step = Step { id: IncidentId::new(1), change, concern, began_at: MORNING, at: MORNING };
-    Letter { unacknowledged: false, step }
+    Letter::Incident(News { unacknowledged: false, step })
 }
 
 fn tell(language: Language, letters: Vec<Letter>) -> Message {
     let zone = Zone::named("Asia/Shanghai").unwrap();
-    Voice { language, zone: &zone, base_url: "https://qmt.example.com" }.tell(letters)
+    Voice { language, zone: &zone, base_url: "https://qmt.example.com" }.tell(letters, &[])
 }
 
 fn text(message: &Message) -> String {

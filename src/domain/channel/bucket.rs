@@ -68,7 +68,7 @@ mod tests {
         use Change::{Begun, Ended};
         use Kind::{Backup, Disk, Drift};
         let waiting = [(Drift, Begun), (Disk, Begun), (Drift, Begun), (Drift, Ended), (Backup, Begun)];
-        let waiting = waiting.map(|(kind, change)| (kind, change, false));
+        let waiting = waiting.map(|(kind, change)| Topic::Incident(kind, change, false));
         assert_eq!(parcels(&waiting, 4), [vec![0, 2], vec![1], vec![3], vec![4]]);
         assert_eq!(parcels(&waiting, 3), [vec![0, 2], vec![1], vec![3, 4]]);
         assert_eq!(parcels(&waiting, 1), [vec![0, 1, 2, 3, 4]]);

@@ -1,6 +1,7 @@
 //! Channels: over which ways people are told of incidents; who is told of what, when, and how often.
 
 mod bucket;
+mod letter;
 mod secrets;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::bucket::{A_MINUTE, Bucket, parcels};
+pub use self::letter::{Due, Letter, News, Topic};
 pub use self::secrets::{Secrets, SecretsError};
 use super::account::AccountName;
 use super::calendar::{Day, TimeOfDay};
@@ -26,6 +28,9 @@ pub const TOLD_WITHIN: Duration = Duration::from_hours(24);
 /// After the first attempt that failed the next one comes so much later; then twice as much later, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_mins(30);
+
+/// When a trading day is told of: everything that was traded has been reported by then.
+pub const REPORT_AT: TimeOfDay = TimeOfDay::of(15, 30);
 
 /// The longest time without an acknowledgement after which another channel is told: minutes of a day.
 const LONGEST_WAIT: u16 = 24 * 60;
@@ -204,6 +209,9 @@ pub struct Terms {
     /// Who is told when nobody acknowledges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate: Option<Escalation>,
+    /// Whether it tells what each trading day was like.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub daily: bool,
 }
 
 const fn notice() -> Severity {
@@ -219,6 +227,7 @@ impl Default for Terms {
             quiet: None,
             language: Language::Zh,
             escalate: None,
+            daily: false,
         }
     }
 }
@@ -293,41 +302,9 @@ pub struct Channel {
     pub terms: Terms,
 }
 
-/// What is to be told over a channel. Kept without words: the language is that of the channel when it is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
-    /// Whether it comes because nobody has acknowledged what the channel before this one told.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unacknowledged: bool,
-    /// What has become of which incident.
-    #[serde(flatten)]
-    pub step: Step,
-}
-
-/// What is told together: of one kind, and what has become of it.
-pub type Topic = (Kind, Change, bool);
-
-impl Letter {
-    /// What it is about.
-    pub fn topic(&self) -> Topic {
-        (self.step.concern.kind(), self.step.change, self.unacknowledged)
-    }
-}
-
-/// That a channel is to tell something, and not before when.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    /// Which channel.
-    pub channel: ChannelName,
-    /// What.
-    pub letter: Letter,
-    /// Not before.
-    pub at: Moment,
-}
-
 /// Who is to be told of a step of an incident, and when.
 pub fn due<'a>(channels: impl Iterator<Item = (&'a ChannelName, &'a Channel)>, step: &Step) -> Vec<Due> {
-    let letter = |unacknowledged| Letter { unacknowledged, step: step.clone() };
+    let letter = |unacknowledged| Letter::Incident(News { unacknowledged, step: step.clone() });
     let mut all = Vec::new();
     for (name, channel) in channels.filter(|(_, channel)| channel.terms.tell(step)) {
         // Nobody need be woken because something is over.
@@ -341,6 +318,20 @@ pub fn due<'a>(channels: impl Iterator<Item = (&'a ChannelName, &'a Channel)>, s
         }
     }
     all
+}
+
+/// Which channels are to tell what a day was like, once it is over.
+pub fn reports_due<'a>(
+    channels: impl Iterator<Item = (&'a ChannelName, &'a Channel)>,
+    day: Day,
+    now: Moment,
+) -> Vec<Due> {
+    let wanted = channels.filter(|(_, channel)| channel.terms.daily);
+    let due = |(name, channel): (&ChannelName, &Channel)| {
+        let at = channel.terms.due_at(Severity::Notice, now);
+        Due { channel: name.clone(), letter: Letter::Report { report: day }, at }
+    };
+    wanted.map(due).collect()
 }
 
 /// How long to wait after so many attempts that failed.
@@ -425,7 +416,7 @@ mod tests {
         let said = |concern: Concern, change, now| -> Vec<(String, bool, Moment)> {
             let channels = [(&desk_name, &desk), (&boss_name, &boss)].into_iter();
             let due = due(channels, &step(concern, change, now)).into_iter();
-            due.map(|due| (due.channel.to_string(), due.letter.unacknowledged, due.at)).collect()
+            due.map(|due| (due.channel.to_string(), due.letter.is_escalation(), due.at)).collect()
         };
         let ten = Duration::from_mins(10);
         let soon = |hour| at(hour).plus(GROUPING);
@@ -441,8 +432,9 @@ mod tests {
 
     #[test]
     fn a_letter_is_read_as_it_was_written() {
-        for unacknowledged in [false, true] {
-            let letter = Letter { unacknowledged, step: step(drift("a"), Change::Again, at(9)) };
+        let news = |unacknowledged| News { unacknowledged, step: step(drift("a"), Change::Again, at(9)) };
+        let report = Letter::Report { report: Day::of(at(9)) };
+        for letter in [Letter::Incident(news(false)), Letter::Incident(news(true)), report] {
             assert_eq!(serde_json::from_str::<Letter>(&serde_json::to_string(&letter).unwrap()).unwrap(), letter);
         }
     }

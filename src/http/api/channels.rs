@@ -42,14 +42,16 @@ struct ChannelBody {
     #[serde(default)]
     language: Language,
     escalate: Option<Escalation>,
+    #[serde(default)]
+    daily: bool,
 }
 
 impl From<ChannelBody> for ChannelWish {
     fn from(body: ChannelBody) -> Self {
         let ChannelBody { kind, url, secret, username, from, to, .. } = body;
-        let ChannelBody { incidents, accounts, severity, quiet, language, escalate, .. } = body;
+        let ChannelBody { incidents, accounts, severity, quiet, language, escalate, daily, .. } = body;
         let severity = severity.unwrap_or(Severity::Notice);
-        let terms = Terms { incidents, accounts, severity, quiet, language, escalate };
+        let terms = Terms { incidents, accounts, severity, quiet, language, escalate, daily };
         Self { kind, url, secret, username, from, to, terms }
     }
 }

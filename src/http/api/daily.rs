@@ -24,10 +24,11 @@ pub(crate) async fn daily(
     Query(query): Query<DayQuery>,
 ) -> Result<Response, AppError> {
     let day = query.day()?.unwrap_or_else(|| Day::of(state.clock.now()));
-    let Daily { day, accounts, incidents } = state.desk.daily(day).await?;
+    let Daily { day, accounts, incidents, head } = state.desk.daily(day).await?;
     let accounts: Vec<Value> = accounts.iter().map(|one| account(one, &state.zone)).collect();
     let incidents: Vec<_> = incidents.iter().map(|one| IncidentDto::new(one, &state.zone)).collect();
-    Ok(json(&json!({"day": day.to_string(), "accounts": accounts, "incidents": incidents})))
+    let head = json!({"revision": head.revision, "hash": hex::encode(head.hash), "at": state.zone.rfc3339(head.at)});
+    Ok(json(&json!({"day": day.to_string(), "accounts": accounts, "incidents": incidents, "head": head})))
 }
 
 fn account(one: &DailyAccount, zone: &Zone) -> Value {

@@ -63,6 +63,7 @@ struct TypedChannel {
     language: String,
     escalate_to: String,
     escalate_after: String,
+    daily: bool,
 }
 
 impl TypedChannel {
@@ -75,12 +76,13 @@ impl TypedChannel {
             severity: default("notice"),
             language: default("zh"),
             escalate_after: default("10"),
+            daily: true,
             ..Self::default()
         }
     }
 
     fn of(name: &ChannelName, channel: &Channel, revision: Revision) -> Self {
-        let Terms { incidents, accounts, severity, quiet, language, escalate } = channel.terms.clone();
+        let Terms { incidents, accounts, severity, quiet, language, escalate, daily } = channel.terms.clone();
         let quiet = quiet.map(|quiet| (quiet.from.to_string(), quiet.to.to_string())).unwrap_or_default();
         let escalate = escalate.map(|to| (to.to.to_string(), to.after.to_string()));
         let (escalate_to, escalate_after) = escalate.unwrap_or_else(|| (String::new(), "10".to_owned()));
@@ -97,6 +99,7 @@ impl TypedChannel {
             language: language.to_string(),
             escalate_to,
             escalate_after,
+            daily,
         }
     }
 
@@ -116,6 +119,7 @@ impl TypedChannel {
             language: field("language"),
             escalate_to: field("escalate_to"),
             escalate_after: field("escalate_after"),
+            daily: !fields.get("daily").is_empty(),
         })
     }
 
@@ -139,6 +143,7 @@ impl TypedChannel {
             "quiet": quiet,
             "language": self.language,
             "escalate": escalate,
+            "daily": self.daily,
         }))
     }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::axis::{HEIGHT, Tick, TimeAxis, WIDTH};
-use super::format;
 use super::view::View;
+use crate::digits;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::store::history::RevisionInfo;
@@ -130,7 +130,7 @@ fn told(lines: &[(String, Vec<Point>)], axis: &TimeAxis, v: &View) -> String {
 
 /// A number as an axis names it.
 fn whole(value: f64) -> String {
-    format::grouped(&format::rounded(&format!("{value:.4}"), 0))
+    digits::grouped(&digits::rounded(&format!("{value:.4}"), 0))
 }
 
 /// How much each of some wanted over time, on one pair of axes.

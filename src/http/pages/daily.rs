@@ -9,16 +9,17 @@ use axum::response::Response;
 use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::PathText;
-use super::super::reason_text::drift_texts;
 use super::incidents::Shown;
 use super::view::{Reading, View};
 use super::{html, see_other};
+use crate::alert::drift_texts;
 use crate::desk::daily::{Daily, DailyAccount, Traded};
 use crate::domain::attribution::DayResult;
 use crate::domain::calendar::Day;
 use crate::domain::code::Instrument;
 use crate::domain::drift::DriftLine;
 use crate::domain::strategy::StrategyName;
+use crate::ledger::chain::Head;
 
 #[derive(Template)]
 #[template(path = "daily.html")]
@@ -30,6 +31,7 @@ struct DailyPage {
     after: Option<Day>,
     accounts: Vec<AccountRows>,
     incidents: Vec<Shown>,
+    head: Head,
 }
 
 /// An account's part of the page.
@@ -84,12 +86,12 @@ pub(super) async fn page(
     PathText(day): PathText,
 ) -> Result<Response, AppError> {
     let day: Day = day.parse().map_err(|_| AppError::NotFound)?;
-    let Daily { accounts, incidents, .. } = state.desk.daily(day).await?;
+    let Daily { accounts, incidents, head, .. } = state.desk.daily(day).await?;
     let calendar = book.settings().calendar();
     let mut later = day.next().through(Day::of(v.now));
     let after = later.find(|later| calendar.may_trade(*later));
     let accounts = accounts.into_iter().map(|one| AccountRows::new(one, &v)).collect();
     let incidents = incidents.iter().map(|one| Shown::new(one, &v)).collect();
     let before = calendar.trading_day_before(day);
-    Ok(html(StatusCode::OK, &DailyPage { v, day, before, after, accounts, incidents }))
+    Ok(html(StatusCode::OK, &DailyPage { v, day, before, after, accounts, incidents, head }))
 }

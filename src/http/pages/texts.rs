@@ -417,6 +417,7 @@ texts! {
     no_keys: "还没有密钥。", "There are no keys yet.";
 
     daily_report: "日报", "Daily report";
+    history_ends_with: "当日账本的最后一次修订（可用 jq2qmt verify --head 核对）：", "The history ended that day with revision (hold it against jq2qmt verify --head):";
     nothing_reported_that_day: "当天没有终端上报。", "Nothing was reported that day.";
     traded_that_day: "成交", "Traded";
     nothing_traded: "没有成交。", "Nothing was traded.";
@@ -565,6 +566,7 @@ texts! {
     channel_incidents: "告知哪些异常", "Incidents that it tells of";
     all_incidents: "全部", "all";
     channel_severity: "最低级别", "From which severity on";
+    channel_daily: "每个交易日 15:30 之后发送日报", "The daily report, after 15:30 of each trading day";
     channel_accounts: "仅限账户（每行一个；空为全部）", "Only these accounts (one a line; empty for all)";
     quiet_hours: "免打扰（上海时间；警报除外）", "Quiet hours (Shanghai; alarms come through)";
     quiet_to: "到", "until";

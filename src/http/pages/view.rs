@@ -25,6 +25,7 @@ use super::{format, links, see_other};
 use crate::auth::Denied;
 use crate::auth::rights::{LoggedIn, Reads};
 use crate::clock::Zone;
+use crate::digits;
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
 use crate::domain::calendar::Calendar;
@@ -225,28 +226,28 @@ impl View {
 
     /// An exact number, grouped.
     pub(super) fn number(&self, number: &impl ToString) -> String {
-        format::grouped(&number.to_string())
+        digits::grouped(&number.to_string())
     }
 
     /// Money, to the cent.
     pub(super) fn money(&self, amount: &Amount) -> String {
-        format::grouped(&format::rounded(&amount.to_string(), 2))
+        digits::grouped(&digits::rounded(&amount.to_string(), 2))
     }
 
     /// An average, to four decimals.
     pub(super) fn average(&self, cost: &f64) -> String {
-        let text = format::rounded(&format!("{cost}"), 4);
-        format::grouped(text.trim_end_matches('0').trim_end_matches('.'))
+        let text = digits::rounded(&format!("{cost}"), 4);
+        digits::grouped(text.trim_end_matches('0').trim_end_matches('.'))
     }
 
     /// An average in a column of them: all with four decimals.
     pub(super) fn price(&self, cost: &f64) -> String {
-        format::grouped(&format::rounded(&format!("{cost}"), 4))
+        digits::grouped(&digits::rounded(&format!("{cost}"), 4))
     }
 
     /// Money that was reckoned up, to the fen and with one minus sign.
     pub(super) fn fen(&self, money: impl Borrow<Money>) -> String {
-        format::grouped(&format::rounded(&money.borrow().to_string(), 2))
+        digits::grouped(&digits::rounded(&money.borrow().to_string(), 2))
     }
 
     /// Whether money was gained or lost, as a class; neither where it is nothing.
@@ -260,7 +261,7 @@ impl View {
 
     /// Money that is an estimate, to the cent.
     pub(super) fn cash(&self, cash: &f64) -> String {
-        format::grouped(&format::rounded(&format!("{cash}"), 2))
+        digits::grouped(&digits::rounded(&format!("{cash}"), 2))
     }
 
     /// Money at a glance: in ten thousands and hundred millions, or in thousands and millions.
@@ -269,7 +270,7 @@ impl View {
         let steps = self.t.pick([(1e8, "亿"), (1e4, "万")], [(1e6, " M"), (1e3, " k")]);
         let step = steps.into_iter().find(|(size, _)| amount.abs() >= *size);
         let (size, word) = step.unwrap_or((1.0, ""));
-        format!("{}{word}", format::grouped(&format::rounded(&format!("{}", amount / size), 2)).replace('-', "−"))
+        format!("{}{word}", digits::grouped(&digits::rounded(&format!("{}", amount / size), 2)).replace('-', "−"))
     }
 
     /// The same with its sign.

@@ -1,7 +1,8 @@
 //! What values of the domain are called, in both languages.
 
-use super::super::reason_text::{ReasonDto, drift_texts, hold_texts};
+use super::super::reason_text::{ReasonDto, hold_texts};
 use super::texts::Texts;
+use crate::alert::drift_texts;
 use crate::domain::account::Fresh;
 use crate::domain::board::{Board, Rounding};
 use crate::domain::calendar::Weekday;

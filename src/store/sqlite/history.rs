@@ -419,9 +419,18 @@ pub(in crate::store) async fn revision_at(
     connection: &mut SqliteConnection,
     moment: Moment,
 ) -> Result<Revision, sqlx::Error> {
+    Ok(head_at(connection, moment).await?.revision)
+}
+
+/// Where the chain ended at a moment.
+pub(in crate::store) async fn head_at(connection: &mut SqliteConnection, moment: Moment) -> Result<Head, sqlx::Error> {
     let at = moment.as_micros();
-    let row = sqlx::query!("SELECT id FROM revisions WHERE at <= ? ORDER BY at DESC LIMIT 1", at)
+    let row = sqlx::query!("SELECT id, at, hash FROM revisions WHERE at <= ? ORDER BY at DESC LIMIT 1", at)
         .fetch_optional(connection)
         .await?;
-    Ok(row.map_or(Revision::NONE, |row| Revision::new(row.id)))
+    let head = |row: (i64, i64, Vec<u8>)| {
+        let (revision, at) = (Revision::new(row.0), Moment::from_micros(row.1));
+        Ok(Head { revision, at, hash: revisions::chain_hash(&row.2)? })
+    };
+    row.map_or(Ok(Head::START), |row| head((row.id, row.at, row.hash)))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::json;
-use crate::domain::channel::{ChannelName, Due};
+use crate::domain::channel::{ChannelName, Due, Letter};
 use crate::domain::moment::Moment;
 use crate::store::channels::{ChannelStanding, Settled, Waiting};
 
@@ -15,7 +15,7 @@ const MOST: i64 = 1_000;
 /// How long what is settled is kept, to be looked at.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// Adds what is to be told, in the transaction that found it.
+/// Adds what is to be told, in the transaction that found it. What is no incident is told once over a channel.
 pub(in crate::store) async fn add(
     connection: &mut SqliteConnection,
     due: &[Due],
@@ -24,11 +24,17 @@ pub(in crate::store) async fn add(
     if due.is_empty() {
         return Ok(());
     }
-    let row = |due: &Due| (due.channel.clone(), due.letter.step.id, json(&due.letter), due.at);
+    let incident = |letter: &Letter| match letter {
+        Letter::Incident(news) => Some(news.step.id),
+        Letter::Report { .. } => None,
+    };
+    let row = |due: &Due| (due.channel.clone(), incident(&due.letter), json(&due.letter), due.at);
     let rows = json(&due.iter().map(row).collect::<Vec<_>>());
     sqlx::query!(
         "INSERT INTO outbox (channel, incident, body, created_at, due_at, attempts)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3, 0 FROM jsonb_each(?)",
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3, 0 FROM jsonb_each(?)
+         WHERE value ->> 1 IS NOT NULL
+            OR NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.channel = value ->> 0 AND o.body = value ->> 2)",
         rows
     )
     .execute(&mut *connection)
