@@ -1,7 +1,7 @@
 //! The messenger: takes what is due out of the outbox, and notes what became of it. What it takes stays on the disk until
 //! it is delivered, so that a restart loses nothing; what was sent and not yet noted is sent again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -53,6 +53,8 @@ struct Route {
     is_busy: bool,
     /// What was delivered, and could not be noted: it is not sent again.
     told: Vec<i64>,
+    /// How many messages went which way.
+    counts: BTreeMap<&'static str, u64>,
 }
 
 /// A channel that something is sent over: no other message goes the same way meanwhile.
@@ -97,6 +99,16 @@ impl Messenger {
                 Err(error) => tracing::warn!(%error, "what is to be told cannot be looked at"),
             }
         }
+    }
+
+    /// How many messages each channel was sent since the start, by what became of them.
+    pub fn counts(&self) -> Vec<(ChannelName, &'static str, u64)> {
+        let routes = self.routes();
+        let of = |(name, route): (&ChannelName, &Route)| {
+            let counts: Vec<_> = route.counts.iter().map(|(outcome, count)| (name.clone(), *outcome, *count)).collect();
+            counts
+        };
+        routes.iter().flat_map(of).collect()
     }
 
     /// Carries what is due now, once.
@@ -218,6 +230,7 @@ impl Messenger {
         if let Some(error) = outcome.error() {
             tracing::warn!(channel = name.as_str(), error, "a channel did not take a message");
         }
+        *self.routes().entry(name.clone()).or_default().counts.entry(outcome.as_str()).or_default() += 1;
         outcome
     }
 

@@ -69,6 +69,10 @@ def live(server):
     report = {"at": now.isoformat(), "holdings": [{"code": "600000.SH", "volume": 100}]}
     reported = requests.post(f"{account}/report", json=report, headers={"X-API-Key": key}, timeout=10)
     assert (put.status_code, reported.status_code) == (200, 200), reported.text
+    channel = f"{server.url}/api/v1/channels/desk"
+    nobody = {"kind": "webhook", "url": "http://127.0.0.1:9/", "secret": "s"}
+    assert requests.put(channel, json=nobody, headers=OPERATOR, timeout=10).status_code == 200
+    assert requests.post(f"{channel}/test", headers=OPERATOR, timeout=30).status_code == 502
     until(lambda: "jq2qmt_backup_age_seconds" in told(server))
 
 

@@ -47,6 +47,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// As figures call it.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Limited(_) => "limited",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// Why it was not taken; None where it was.
     pub fn error(&self) -> Option<&str> {
         match self {

@@ -1,5 +1,6 @@
 //! `GET /metrics`: figures for Prometheus, looked up when they are asked for.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use axum::Extension;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use strum::VariantArray as _;
 
 use super::super::AppState;
 use super::super::error::AppError;
@@ -20,6 +22,7 @@ use crate::auth::rights::Reader;
 use crate::desk::drift_of;
 use crate::domain::book::Book;
 use crate::domain::drift::DriftLine;
+use crate::domain::incident::Kind;
 use crate::domain::moment::Moment;
 use crate::domain::report::Reason;
 use crate::log;
@@ -103,6 +106,22 @@ impl Sheet {
         self.gauges("jq2qmt_drift_lines", "Instruments whose holding is not the target", drift.flatten());
     }
 
+    fn of_incidents(&mut self, state: &AppState) {
+        let mut standing: BTreeMap<Kind, usize> = BTreeMap::new();
+        for incident in state.incidents().standing().incidents() {
+            *standing.entry(incident.concern.kind()).or_default() += 1;
+        }
+        let labels =
+            |kind: Kind| vec![("kind", kind.as_str().to_owned()), ("severity", kind.severity().as_str().to_owned())];
+        // Also those of which none stands: what is absent raises no alert.
+        let counts = Kind::VARIANTS.iter().map(|kind| (labels(*kind), count(standing.get(kind).copied().unwrap_or(0))));
+        self.gauges("jq2qmt_incidents", "Incidents that stand", counts);
+        let alerts = state.messenger().counts().into_iter().map(|(channel, outcome, count)| {
+            (vec![("channel", channel.to_string()), ("outcome", outcome.to_owned())], count)
+        });
+        self.counters("jq2qmt_alerts", "Messages by channel and what became of them", alerts);
+    }
+
     fn of_store(&mut self, state: &AppState, now: Moment) {
         let store = &state.store;
         self.gauge("jq2qmt_lineage", "Grows when an older copy is put back", number(store.lineage().unsigned_abs()));
@@ -171,6 +190,7 @@ pub(crate) async fn metrics(
             sheet.of_process(line.as_deref());
             sheet.of_requests(&asked);
             sheet.of_store(&asked, now);
+            sheet.of_incidents(&asked);
             sheet.of_book(&book, now);
             let mut text = String::new();
             // Writing to memory cannot fail.
