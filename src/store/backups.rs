@@ -163,9 +163,10 @@ pub async fn put_back(copy: &Path, database: &Path, now: Moment) -> Result<Resto
     }
     let mut connection = copies::renew(&draft.copy).await?;
     let (mut witness, seen) = Witness::open(database).map_err(OpenError::from)?;
-    let next = upkeep::lineage(&mut connection).await?.max(seen.map_or(0, |seen| seen.lineage)) + 1;
+    let next = upkeep::lineage(&mut connection).await?.max(seen.as_ref().map_or(0, |seen| seen.lineage)) + 1;
     let mut forgotten = upkeep::forgotten(&mut connection).await?;
-    lineage::begin(&mut connection, next, &mut forgotten, now).await?;
+    let spent_until = seen.map_or(now, |seen| seen.spent_until(now));
+    lineage::begin(&mut connection, next, &mut forgotten, spent_until).await?;
     copies::close(connection).await?;
     let backup = look_through(&draft.copy).await?;
 

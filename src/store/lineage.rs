@@ -35,18 +35,18 @@ pub(super) async fn trace(
          which of them were used",
         seen.revision
     );
-    begin(connection, next, &mut ledger.forgotten, now).await?;
+    begin(connection, next, &mut ledger.forgotten, seen.spent_until(now)).await?;
     Ok(next)
 }
 
-/// Begins a lineage. Which tokens were used since the copy was made is not in it: those signed before now are forgotten.
+/// Begins a lineage. Which tokens were used since the copy was made is not in it: those signed until then are forgotten.
 pub(super) async fn begin(
     connection: &mut SqliteConnection,
     next: i64,
     forgotten: &mut Forgotten,
-    now: Moment,
+    spent_until: Moment,
 ) -> Result<(), OpenError> {
-    forgotten.add(Moment::from_micros(0), now);
+    forgotten.add(Moment::from_micros(0), spent_until);
     let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
     upkeep::keep_forgotten(&mut transaction, forgotten).await?;
     upkeep::begin_lineage(&mut transaction, next).await?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::OpenError;
+use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::ledger::chain::Head;
 
@@ -21,11 +22,19 @@ pub(super) struct Witnessed {
     pub(super) revision: Revision,
     /// The revision's hash, in hexadecimal.
     pub(super) hash: String,
+    /// When the latest of the tokens that were used was signed: one may be dated ahead, and a copy does not know it.
+    #[serde(default)]
+    pub(super) spent: i64,
 }
 
 impl Witnessed {
     pub(super) fn new(lineage: i64, head: &Head) -> Self {
-        Self { lineage, revision: head.revision, hash: hex::encode(head.hash) }
+        Self { lineage, revision: head.revision, hash: hex::encode(head.hash), spent: 0 }
+    }
+
+    /// Until when tokens were signed that may have been used.
+    pub(super) fn spent_until(&self, now: Moment) -> Moment {
+        now.max(Moment::from_micros(self.spent))
     }
 }
 
@@ -67,6 +76,7 @@ fn is_empty(path: &Path) -> bool {
 pub(super) struct Witness {
     file: File,
     path: PathBuf,
+    spent: Moment,
 }
 
 impl Witness {
@@ -84,16 +94,23 @@ impl Witness {
         if file.read_to_string(&mut text).is_err() {
             text.clear();
         }
-        let seen = serde_json::from_str(text.trim()).ok();
+        let seen: Option<Witnessed> = serde_json::from_str(text.trim()).ok();
         if seen.is_none() && !text.is_empty() {
             tracing::warn!(path = %path.display(), "what remembers the newest revision cannot be read; it begins anew");
         }
-        Ok((Self { file, path }, seen))
+        let spent = Moment::from_micros(seen.as_ref().map_or(0, |seen| seen.spent));
+        Ok((Self { file, path, spent }, seen))
+    }
+
+    /// Takes notice of a token that is used, to be remembered with the next note.
+    pub(super) fn spend(&mut self, signed_at: Moment) {
+        self.spent = self.spent.max(signed_at);
     }
 
     /// Remembers what is the newest now. It is not waited for that it reaches the disk: an older memory is no harm.
     pub(super) fn note(&mut self, newest: &Witnessed) {
-        let text = serde_json::to_string(newest).unwrap_or_default();
+        let newest = Witnessed { spent: self.spent.as_micros(), ..newest.clone() };
+        let text = serde_json::to_string(&newest).unwrap_or_default();
         // In one piece: writing it down with its blanks straight to the file takes a call to the system for each of them.
         let text = format!("{text:<LENGTH$}\n");
         let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));

@@ -326,6 +326,7 @@ impl Writer {
         if sweep {
             self.last_sweep = now;
         }
+        tokens.iter().for_each(|token| self.witness.spend(token.signed_at));
         self.publish(ledger, &appended);
         Ok(Done { outcomes, filed, ran })
     }

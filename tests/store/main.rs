@@ -684,11 +684,21 @@ async fn a_copy_that_is_put_back_begins_another_lineage() {
     assert_eq!((store.lineage(), store.book().revision()), (2, Revision::new(4)));
     // The copy does not know that this token was used.
     assert_eq!(store.submit(signed("gamma", START)).await, Err(Rejected::TokenForgotten.into()));
-    let after = later.plus(Duration::from_secs(1));
-    store.submit(signed("gamma", after)).await.unwrap();
+    // By a clock that runs ahead of the server's.
+    let ahead = later.plus(Duration::from_secs(50));
+    store.submit(signed("gamma", ahead)).await.unwrap();
     store.submit(change("beta", &[])).await.unwrap();
     store.close().await;
     assert_eq!(open_at(&path, later).await.lineage(), 2);
+
+    // Nor does the copy know of that one, which lies in the future still.
+    std::fs::copy(&copy, &path).unwrap();
+    let store = open_at(&path, later).await;
+    assert_eq!(store.lineage(), 3);
+    assert_eq!(store.submit(signed("gamma", ahead)).await, Err(Rejected::TokenForgotten.into()));
+    store.submit(signed("gamma", ahead.plus(Duration::from_micros(1)))).await.unwrap();
+    store.submit(change("beta", &[])).await.unwrap();
+    store.close().await;
 
     // As far as the one before, but another history.
     let other = dir.path().join("other");
@@ -700,7 +710,7 @@ async fn a_copy_that_is_put_back_begins_another_lineage() {
     store.close().await;
     std::fs::copy(&other, &path).unwrap();
     let store = open_at(&path, later).await;
-    assert_eq!((store.lineage(), store.book().revision()), (3, Revision::new(6)));
+    assert_eq!((store.lineage(), store.book().revision()), (4, Revision::new(6)));
     store.close().await;
     assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 6, .. }));
 }
