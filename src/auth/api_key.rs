@@ -85,8 +85,14 @@ impl KeyWish {
 }
 
 /// A new key, to be shown once.
-#[derive(Debug)]
 pub struct Secret(String);
+
+/// What is shown once stands in no log.
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
 
 impl Secret {
     /// A key of 256 random bits.

@@ -242,6 +242,10 @@ impl Keyring {
         if listing == looked.1 {
             return;
         }
+        // A key that was taken away must be gone all the same.
+        if let Err(error) = refuse_open_to_others(&self.dir) {
+            tracing::error!(%error, "whoever changed the keys folder may not be its owner");
+        }
         let (clients, problems) = read(&listing, self.clients.load().rules.clone());
         for problem in problems {
             tracing::error!(error = %Excerpt(&problem.to_string()), "left out of the keys folder");

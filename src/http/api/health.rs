@@ -49,7 +49,7 @@ fn warnings(state: &AppState) -> Vec<Warning> {
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, AppError> {
     all_at_work(&state)?;
     state.store.probe().await?;
-    Ok(json(&json!({"status": "ready", "revision": state.store.book().revision()})))
+    Ok(json(&json!({"status": "ready"})))
 }
 
 /// A server without one of its tasks must not look alive for the moment that it still is.
