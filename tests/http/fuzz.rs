@@ -10,15 +10,45 @@ use jq2qmt::store::verify::{Verdict, verify};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::app::{ALICE, Answer, App, PASSWORD, UPDATE, add_bound_key};
+use crate::app::{ALICE, Answer, App, PASSWORD, UPDATE, add_bound_key, held};
 
 /// What parsers trip over.
 const TOKENS: [&[u8]; 34] = [
-    b"null", b"true", b"{", b"}", b"[", b"]", b",", b":", b"\"", b"\\", b"\\ud800", b"\\u0000", b"0", b"-", b"-0", b"1e999",
-    b"1e-400", b"9223372036854775808", b"-9223372036854775809", b"1000000000000", b"0.0000000000000000000000001", b"NaN",
-    b"\"\"", b"[]", b"{}", b"\xff", b"\xef\xbb\xbf", b"\x00", b"%00", b"%zz", b"&", b"\"code\":", "\u{202e}".as_bytes(),
+    b"null",
+    b"true",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"\\",
+    b"\\ud800",
+    b"\\u0000",
+    b"0",
+    b"-",
+    b"-0",
+    b"1e999",
+    b"1e-400",
+    b"9223372036854775808",
+    b"-9223372036854775809",
+    b"1000000000000",
+    b"0.0000000000000000000000001",
+    b"NaN",
+    b"\"\"",
+    b"[]",
+    b"{}",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\x00",
+    b"%00",
+    b"%zz",
+    b"&",
+    b"\"code\":",
+    "\u{202e}".as_bytes(),
     b"2026-02-30T25:61:61+99:99",
 ];
 
@@ -36,11 +66,11 @@ enum Mutation {
 fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
     let place = any::<Index>;
     let one = prop_oneof![
-        (place(), 0..8_u8).prop_map(|(at, bit)| Mutation::Flip(at, bit)),
-        (place(), 1..30_usize).prop_map(|(at, length)| Mutation::Delete(at, length)),
+        1 => (place(), 0..8_u8).prop_map(|(at, bit)| Mutation::Flip(at, bit)),
+        1 => (place(), 1..30_usize).prop_map(|(at, length)| Mutation::Delete(at, length)),
         4 => (place(), 0..TOKENS.len()).prop_map(|(at, token)| Mutation::Insert(at, token)),
-        (place(), 1..60_usize, 2..200_usize).prop_map(|(at, length, times)| Mutation::Repeat(at, length, times)),
-        (place(), place(), 1..60_usize).prop_map(|(at, from, length)| Mutation::Graft(at, from, length)),
+        1 => (place(), 1..60_usize, 2..200_usize).prop_map(|(at, length, times)| Mutation::Repeat(at, length, times)),
+        1 => (place(), place(), 1..60_usize).prop_map(|(at, from, length)| Mutation::Graft(at, from, length)),
     ];
     prop::collection::vec(one, 0..5)
 }
@@ -96,8 +126,10 @@ fn corpus(of: &str) -> Vec<Vec<u8>> {
 fn texts(of: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let seeds = corpus(of);
     assert!(!seeds.is_empty(), "{of} has no corpus");
-    (any::<Index>(), any::<Index>(), mutations())
-        .prop_map(move |(one, other, mutations)| changed(one.get(&seeds), other.get(&seeds), &mutations))
+    (any::<Index>(), any::<Index>(), mutations()).prop_map(move |(one, other, mutations)| {
+        let [one, other] = [one, other].map(|index| &*seeds[index.index(seeds.len())]);
+        changed(one, other, &mutations)
+    })
 }
 
 /// A server with two strategies, an account and its terminal's key.
@@ -112,8 +144,8 @@ impl Fuzzed {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (app, key) = runtime.block_on(async {
             let app = App::start().await;
-            for body in corpus("push") {
-                app.push_body(&ALICE, std::str::from_utf8(&body).unwrap()).await.ok();
+            for strategy in ["alpha", "beta"] {
+                app.push(&ALICE, strategy, json!([held("000001.SZ", 1000, 10.0)])).await.ok();
             }
             let account = r#"{"strategies": [{"name": "alpha"}, {"name": "beta"}]}"#;
             app.operate("PUT", "/api/v1/accounts/main", &[], account).await.ok();
@@ -121,6 +153,14 @@ impl Fuzzed {
             (app, key)
         });
         Self { app, key, runtime }
+    }
+
+    /// What the corpus begins with is taken: what follows is about texts that are nearly right.
+    fn takes(&self, of: &str, send: impl AsyncFn(&Self, &[u8]) -> Answer) {
+        for body in corpus(of) {
+            let answer = self.runtime.block_on(send(self, &body));
+            assert!(answer.status.is_success(), "{}: {}", String::from_utf8_lossy(&body), answer.status);
+        }
     }
 
     /// Sends what comes of a corpus, and holds what every answer must hold.
@@ -135,7 +175,12 @@ impl Fuzzed {
             if !answer.status.is_success() {
                 let told: Result<Value, _> = serde_json::from_slice(&answer.bytes);
                 prop_assert!(told.is_ok_and(|told| told["error"].is_string() || told["code"].is_string()), "{shown}");
-                prop_assert_eq!(self.app.store.book().revision(), before, "it was refused and changed something: {}", shown);
+                prop_assert_eq!(
+                    self.app.store.book().revision(),
+                    before,
+                    "it was refused and changed something: {}",
+                    shown
+                );
             }
             Ok(())
         };
@@ -145,6 +190,7 @@ impl Fuzzed {
     /// Whatever was taken can be read, and the history is whole.
     fn is_whole(self) {
         self.runtime.block_on(async {
+            self.app.operate("POST", "/api/v1/pause", &[], r#"{"account": null, "paused": false}"#).await.ok();
             for path in ["/api/v1/positions/total", "/api/v1/strategies", "/api/v1/accounts", "/", "/history"] {
                 assert_eq!(self.app.get(path).await.status, 200, "{path}");
             }
@@ -157,7 +203,7 @@ impl Fuzzed {
 /// Bodies of one kind, each by whoever may send it.
 fn bodies(of: &str, method: &'static str, path: &'static str) {
     let fuzzed = Fuzzed::start();
-    fuzzed.run(of, async |fuzzed, body| {
+    let send = async |fuzzed: &Fuzzed, body: &[u8]| {
         let request = axum::http::Request::builder().method(method).uri(path);
         let request = request.header("content-type", "application/json");
         let request = match path {
@@ -165,17 +211,19 @@ fn bodies(of: &str, method: &'static str, path: &'static str) {
             _ => request.header("x-internal-password", PASSWORD),
         };
         fuzzed.app.send(request.body(body.to_vec().into()).unwrap()).await
-    });
+    };
+    fuzzed.takes(of, &send);
+    fuzzed.run(of, &send);
     fuzzed.is_whole();
 }
 
 #[test]
 fn pushes() {
     let fuzzed = Fuzzed::start();
-    fuzzed.run("push", async |fuzzed, body| {
-        // Each is signed as it is: what the client's own code would never send is signed as well.
-        fuzzed.app.push_bytes(&ALICE, body).await
-    });
+    // Each is signed as it is: what the client's own code would never send is signed as well.
+    let send = async |fuzzed: &Fuzzed, body: &[u8]| fuzzed.app.push_bytes(&ALICE, body).await;
+    fuzzed.takes("push", &send);
+    fuzzed.run("push", &send);
     fuzzed.is_whole();
 }
 
@@ -230,7 +278,8 @@ fn tokens() {
     let fuzzed = Fuzzed::start();
     fuzzed.run("token", async |fuzzed, token| {
         let token = base64::engine::general_purpose::STANDARD.encode(token);
-        let answer = fuzzed.app.post(UPDATE, &[("x-auth-token", &token)], r#"{"strategy_name":"alpha","positions":[]}"#).await;
+        let answer =
+            fuzzed.app.post(UPDATE, &[("x-auth-token", &token)], r#"{"strategy_name":"alpha","positions":[]}"#).await;
         assert!(!answer.status.is_success(), "nobody has signed it");
         answer
     });

@@ -28,7 +28,7 @@ impl Voice<'_> {
         let (accounts, incidents) = (daily.accounts.len(), daily.incidents.len());
         let rest = self.pick(
             format!("：账户 {accounts} 个，收盘偏差 {differing} 只，事件 {incidents} 件"),
-            format!(": {accounts} accounts, {differing} differ at the close, {incidents} incidents"),
+            format!(" · accounts {accounts} · differing at the close {differing} · incidents {incidents}"),
         );
         let mut lines = Vec::new();
         for account in daily.accounts.iter().take(MOST) {
