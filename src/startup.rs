@@ -17,9 +17,8 @@ use crate::auth::rights::Gate;
 use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
-use crate::desk::Desk;
 use crate::desk::daily::Queued;
-use crate::desk::incidents::{Backup, Disk, Incidents, Surroundings};
+use crate::desk::incidents::{Backup, Disk, Surroundings};
 use crate::domain::watch::clock_behind;
 use crate::files::create_private_dir;
 use crate::http::{App, AppState};
@@ -106,7 +105,7 @@ pub async fn serve(
         certificate,
         backups: store.backups().clone(),
     };
-    lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), clock, look));
+    lifecycle.task("the watcher of incidents", watch_incidents(state.clone(), store.clone(), clock, look));
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();
     let serving = net::serve(listener, bounds, tls, App::new(state.clone()), stop.clone());
@@ -308,9 +307,9 @@ impl Look {
 
 /// Looks for what somebody should be told of, soon after each change and every few seconds, for ever; and after a trading
 /// day has it told what that was like.
-async fn watch_incidents(incidents: Incidents, store: Store, clock: Clock, look: Look) -> Result<(), Infallible> {
+async fn watch_incidents(state: AppState, store: Store, clock: Clock, look: Look) -> Result<(), Infallible> {
+    let (desk, incidents, mut queued) = (state.desk(), state.incidents(), Queued::default());
     let (mut published, mut ticks) = (store.published(), tokio::time::interval(INCIDENTS_EVERY));
-    let (desk, mut queued) = (Desk::new(&store), Queued::default());
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -319,8 +318,8 @@ async fn watch_incidents(incidents: Incidents, store: Store, clock: Clock, look:
         if let Err(error) = incidents.look(look.surroundings().await).await {
             tracing::error!(%error, "incidents could not be looked for; the next look finds the same again");
         }
-        if let Err(error) = desk.queue_report(&mut queued, clock.now()).await {
-            tracing::error!(%error, "the daily report could not be queued; the next look does it");
+        if let Err(error) = desk.end_day(&mut queued, clock.now()).await {
+            tracing::error!(%error, "the end of the day could not be noted; the next look does it");
         }
         // Many changes at once are looked at once.
         tokio::time::sleep(INCIDENTS_REST).await;

@@ -27,6 +27,8 @@ struct Read {
     /// The whole book at the newest close that was asked for.
     newest: Option<(Day, Arc<Book>)>,
     costs: BTreeMap<Day, Arc<Costs>>,
+    /// The book at the last close that the server lived to see, with all that was settled: in no past book is that.
+    seen: Option<(Day, Arc<Book>)>,
 }
 
 impl Closes {
@@ -54,6 +56,25 @@ impl Desk {
         let book = Arc::new(self.read_close(day).await?);
         self.closes.with(|read| read.newest = Some((day, Arc::clone(&book))));
         Ok(book)
+    }
+
+    /// Keeps the book of a close that has just been, as long as nothing has changed since. Asked for soon after each.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(super) async fn see_close(&self, now: Moment) -> Result<(), Unavailable> {
+        let (book, day) = (self.store.book(), Day::of(now));
+        let is_seen = self.closes.with(|read| read.seen.as_ref().is_some_and(|(seen, _)| *seen == day));
+        let is_over = now >= day.at(CLOSES) && book.settings().calendar().may_trade(day);
+        if is_over && !is_seen && self.store.revision_at(day.at(CLOSES)).await? == book.revision() {
+            self.closes.with(|read| read.seen = Some((day, book)));
+        }
+        Ok(())
+    }
+
+    /// The book at a day's close with all that was settled; None where that is not known any more.
+    pub(super) fn seen_close(&self, day: Day) -> Option<Arc<Book>> {
+        self.closes.with(|read| read.seen.clone()).filter(|(seen, _)| *seen == day).map(|(_, book)| book)
     }
 
     /// An account as it was settled at that close; None where there was none.

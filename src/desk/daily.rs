@@ -2,6 +2,7 @@
 //! what somebody had to be told of.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AccountDay, Desk, NotDone};
@@ -71,11 +72,13 @@ pub struct Traded {
 pub struct Queued(Option<(Day, Vec<ChannelName>)>);
 
 impl Desk {
-    /// Has channels tell what a trading day was like, once it is over. Told again it does nothing, also after a restart.
+    /// Takes notice of the close, and later has channels tell what the day was like. Called every few seconds; what was done is not
+    /// done again, also after a restart.
     ///
     /// # Errors
-    /// When the store cannot write: the next call does it.
-    pub async fn queue_report(&self, queued: &mut Queued, now: Moment) -> Result<(), NotStored> {
+    /// When the store cannot be read or written: the next call does it.
+    pub async fn end_day(&self, queued: &mut Queued, now: Moment) -> Result<(), NotStored> {
+        self.see_close(now).await?;
         let (book, day) = (self.store.book(), Day::of(now));
         let is_over = now >= day.at(REPORT_AT) && book.settings().calendar().may_trade(day);
         let wanted = book.settings().channels().filter(|(_, channel)| channel.terms.daily);
@@ -94,14 +97,15 @@ impl Desk {
     pub async fn daily(&self, day: Day) -> Result<Daily, NotDone> {
         let book = self.store.book();
         let close = day.at(CLOSES);
-        // What is settled around the lists is in no past book: how it was is only known as long as nothing has changed since.
         let is_as_then = self.store.revision_at(close).await? == book.revision();
+        let then = if is_as_then { Some(Arc::clone(&book)) } else { self.seen_close(day) };
         let mut accounts = Vec::new();
         for (account, _) in book.settings().accounts() {
             let became = self.account_day(account, day).await?.filter(|became| became.known == day);
             let traded = became.as_ref().map(traded).unwrap_or_default();
-            let reported = book.reported(account).filter(|one| is_as_then && Day::of(one.heard_at) == day);
-            let drift = reported.and_then(|reported| at_the_close(&book, account, reported, day));
+            let reported = book.reported(account).filter(|one| Day::of(one.heard_at) == day);
+            let drift =
+                then.as_ref().zip(reported).and_then(|(then, reported)| at_the_close(then, account, reported, day));
             accounts.push(DailyAccount { account: account.clone(), became, traded, drift });
         }
         let (from, to) = (day.begins_at(), day.next().begins_at());

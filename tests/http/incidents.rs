@@ -517,13 +517,17 @@ async fn a_channel_that_wants_it_tells_once_what_the_day_was_like() {
     desk.app.operate("PUT", "/api/v1/channels/other", &[], &channel).await.ok();
     desk.app.state.messenger().pages_at("https://qmt.example.com".to_owned());
     trade(&desk).await;
-    let reports = jq2qmt::desk::Desk::new(&desk.app.store);
-    let queue = async |queued: &mut Queued| reports.queue_report(queued, desk.app.clock.now()).await.unwrap();
+    let queue = async |queued: &mut Queued| {
+        desk.app.state.desk().end_day(queued, desk.app.clock.now()).await.unwrap();
+    };
     let mut queued = Queued::default();
     queue(&mut queued).await;
     desk.app.state.messenger().carry_due().await.unwrap();
     assert!(robots.iter().all(|(_, robot)| robot.heard().is_empty()), "it is not yet half past three");
-    desk.pass(minutes(30));
+    // What is pushed after the close changes nothing of how it was.
+    desk.pass(minutes(5));
+    desk.app.push(&ALICE, "beta", json!([held("000001.SZ", 900, 10.0)])).await.ok();
+    desk.pass(minutes(25));
     // The second time as after a restart.
     for _ in 0..2 {
         queue(&mut queued).await;
