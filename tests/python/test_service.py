@@ -96,7 +96,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
     )
     complaints = [line for line in verified.stderr.splitlines() if "jq2qmt.service" in line]
     assert complaints == [], verified.stderr
-    # Out of 100; a unit that says nothing has 96.
+    # Out of 100, the less the better.
     judge = ["systemd-analyze", "security", "--offline=true", "--threshold=20", path]
     judged = subprocess.run(judge, capture_output=True, text=True, timeout=60)
     assert judged.returncode == 0, judged.stdout
