@@ -1,5 +1,5 @@
 # What each target does stands behind it; `make test` is the one that must pass.
-.PHONY: test lint fuzz bench queries clean
+.PHONY: test lint fuzz bench dist queries clean
 
 PYTHON := .venv/bin/python
 REQUIREMENTS := tests/python/requirements.txt
@@ -28,6 +28,9 @@ fuzz: .venv/ready ## Inputs that nobody would write, CASES of each kind (20,000 
 
 bench: .venv/ready ## Speed, as ratios against what the machine can do at best and the release before; fails when a goal is missed
 	$(PYTHON) benches/speed.py
+
+dist: ## Archives of a release in dist/; a target that cannot be built here is named with what it needs
+	scripts/dist
 
 queries: ## Describe the SQL queries anew, after changing one or a migration
 	scripts/prepare-queries

@@ -152,6 +152,12 @@ pub fn rfc3339(text: &str) -> Option<Moment> {
     text.parse::<Timestamp>().ok().map(|timestamp| Moment::from_micros(timestamp.as_microsecond()))
 }
 
+/// The moment that a header of HTTP names, to the second: `Mon, 05 Jan 2026 06:50:00 GMT`.
+pub fn http_date(text: &str) -> Option<Moment> {
+    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Moment::from_micros(zoned.timestamp().as_microsecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +191,13 @@ mod tests {
         assert_eq!(stamp(moment), "20260105T065000Z");
         assert_eq!(stamped(&stamp(moment)), Some(moment));
         assert_eq!([stamped(""), stamped("20260105T065000"), stamped("2026-01-05")], [None; 3]);
+    }
+
+    #[test]
+    fn a_date_of_http_is_read() {
+        let moment = Moment::from_micros(1_767_595_800_000_000);
+        assert_eq!(http_date("Mon, 05 Jan 2026 06:50:00 GMT"), Some(moment));
+        assert_eq!(http_date("2026-01-05T06:50:00Z"), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::domain::channel::Secrets;
 use crate::domain::incident::DRIFT_AFTER;
 use crate::ledger::chain::ChainHash;
 use crate::log::Format;
+use crate::service::Manager;
 use crate::store::api_keys::Scope;
 use crate::store::backups::Plan;
 
@@ -127,6 +128,9 @@ pub enum Command {
     Push(PushOptions),
     /// Say where an account's holdings differ from its target, and why; exit 1 where something is not explained
     Drift(DriftOptions),
+    /// Look whether keys, database, clock, disk, certificate, copies, calendar and channels are as a server with the same options
+    /// needs them; exit 1 where something is not
+    Doctor(Box<DoctorOptions>),
     /// Copy the database into a file, while a server goes on, and look through the copy
     Backup(BackupOptions),
     /// Put a copy in the place of the database, which goes aside; the server must not run
@@ -136,6 +140,10 @@ pub enum Command {
     },
     /// Take over the strategies of an existing jq2qmt's database; says what it would do, and does it with --yes
     Import(ImportOptions),
+    /// Let Windows run the server as a service
+    #[cfg(windows)]
+    #[command(subcommand)]
+    Service(ServiceCommand),
     /// Print the newest hash of the history with its time, to be written down where nobody can change it
     Head,
     /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
@@ -160,6 +168,18 @@ pub struct KeygenOptions {
     /// Name of a further key of the same client, for rotation; its file is named after it
     #[arg(long)]
     pub tag: Option<String>,
+}
+
+/// What can be done with the service.
+#[cfg(windows)]
+#[derive(Debug, Subcommand)]
+pub enum ServiceCommand {
+    /// Install it with the folders and the configuration file that are said; other options stand in that file
+    Install,
+    /// Stop it and take it away; the folders stay
+    Remove,
+    /// What Windows starts
+    Run,
 }
 
 /// What can be done with API keys.
@@ -232,6 +252,19 @@ pub struct DriftOptions {
     pub api_key: Option<String>,
     /// The account's name
     pub account: String,
+}
+
+/// What is looked at, and how it is told.
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    #[command(flatten)]
+    serve: ServeOptions,
+    /// Tell what was found as JSON, in both languages
+    #[arg(long)]
+    pub json: bool,
+    /// Send a test message over every channel
+    #[arg(long)]
+    pub send: bool,
 }
 
 /// Where a copy goes.
@@ -347,6 +380,8 @@ pub struct Config {
     pub demo: bool,
     /// The operator's password for the first start.
     pub first_password: Option<String>,
+    /// The service manager that waits to be told, where one does.
+    pub manager: Option<Manager>,
 }
 
 impl CommandLine {
@@ -430,14 +465,32 @@ impl CommandLine {
             new: said.any(|options| options.new),
             demo,
             first_password,
+            manager: manager(),
             places,
         })
     }
 
-    /// `jq2qmt --listen X serve` and `jq2qmt serve --listen X` say the same.
+    /// With which arguments Windows starts the service: it starts it in a folder of its own.
+    ///
+    /// # Errors
+    /// When the configuration file cannot be used.
+    #[cfg(windows)]
+    pub fn service_arguments(&self) -> anyhow::Result<Vec<std::ffi::OsString>> {
+        let places = self.places()?;
+        let said = [("--data-dir", Some(&places.data_dir)), ("--keys-dir", Some(&places.keys_dir))];
+        let mut arguments = vec!["service".into(), "run".into()];
+        for (option, path) in said.into_iter().chain([("--config", self.paths.config.as_ref())]) {
+            let Some(path) = path else { continue };
+            arguments.extend([option.into(), std::path::absolute(path)?.into_os_string()]);
+        }
+        Ok(arguments)
+    }
+
+    /// `jq2qmt --listen X serve` and `jq2qmt serve --listen X` say the same, and to the doctor too.
     const fn said(&self) -> Said<'_> {
         match &self.command {
             Some(Command::Serve(options)) => Said { here: options, above: Some(&self.serve) },
+            Some(Command::Doctor(options)) => Said { here: &options.serve, above: Some(&self.serve) },
             _ => Said { here: &self.serve, above: None },
         }
     }
@@ -556,6 +609,14 @@ fn chain_hash(text: &str) -> Result<ChainHash, String> {
 
 fn scope(text: &str) -> Result<Scope, String> {
     text.parse().map_err(|_| format!("{text:?} is no scope; it is read or write"))
+}
+
+/// The service manager that started this process and waits to be told of it.
+fn manager() -> Option<Manager> {
+    let own = environment("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().to_string());
+    let micros = environment("WATCHDOG_USEC").filter(|_| own).and_then(|micros| micros.parse().ok());
+    let watchdog = micros.filter(|micros| *micros > 0).map(Duration::from_micros);
+    Some(Manager { socket: environment("NOTIFY_SOCKET")?, watchdog })
 }
 
 /// What the log is to tell: `error`, `warn`, `info` or `debug`, or a filter such as `jq2qmt::http=debug`.

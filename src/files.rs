@@ -1,6 +1,6 @@
 //! Folders that are their owner's alone, and names that outlast a power cut.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -22,6 +22,26 @@ pub(crate) fn create_dir(path: &Path, mode: u32) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = mode;
     builder.create(path)
+}
+
+/// The file in a data folder that its server keeps locked.
+pub(crate) const LOCK: &str = "jq2qmt.lock";
+
+/// Whether a server uses a data folder.
+///
+/// # Errors
+/// When that cannot be seen.
+pub(crate) fn is_in_use(data_dir: &Path) -> io::Result<bool> {
+    let file = match File::open(data_dir.join(LOCK)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    // Shared, and given back at once: it is in nobody's way but for that moment.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// The folder in which a file lies.

@@ -19,8 +19,9 @@ use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
 use crate::desk::daily::Queued;
 use crate::desk::incidents::{Backup, Disk, Surroundings};
+use crate::doctor::{Doctor, Setup};
 use crate::domain::watch::clock_behind;
-use crate::files::create_private_dir;
+use crate::files::{LOCK, create_private_dir};
 use crate::http::{App, AppState};
 use crate::lifecycle::Lifecycle;
 use crate::net::Bounds;
@@ -81,7 +82,7 @@ pub async fn serve(
     }
     lifecycle.task("the watcher of the keys folder", gate.watch_keys());
     lifecycle.task("the watcher of the clock", watch_clock(store.clone(), clock.clone()));
-    if let Some(plan) = config.backups {
+    if let Some(plan) = config.backups.clone() {
         let making = backups::keep_making(store.clone(), config.places.database(), plan, clock.clone());
         lifecycle.task("the maker of copies", making);
     }
@@ -114,6 +115,7 @@ pub async fn serve(
     state.messenger().pages_at(pages_url(&config.reach, tls_is_on, address));
     lifecycle.task("the messenger", state.messenger().clone().run());
     state.suggest(first_start::suggestion(&config.places, &base_url));
+    state.examined_by(Doctor::new(Setup::of(&config)));
     let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
     let words = if config.demo { words + &demo::words(&base_url) } else { words };
     tell(&store, words, new_password).await?;
@@ -121,6 +123,12 @@ pub async fn serve(
     let line = log::announce(format!("listening on {}", url(scheme, address)));
     if !matches!(timeout(TELLING, line).await, Ok(Ok(()))) {
         tracing::warn!("standard output takes nothing; listening on {}", url(scheme, address));
+    }
+    if let Some(manager) = &config.manager {
+        manager.tell(&format!("READY=1\nSTATUS=listening on {}", url(scheme, address)));
+        if let Some(within) = manager.watchdog {
+            lifecycle.task("the watchdog", manager.clone().keep_telling(within, store.clone()));
+        }
     }
 
     let failed = tokio::select! {
@@ -135,6 +143,9 @@ pub async fn serve(
         return Err(ended.into());
     }
     tracing::info!("stopping: requests in flight are finished first");
+    if let Some(manager) = &config.manager {
+        manager.tell("STOPPING=1");
+    }
     lifecycle.stop();
     state.close();
     stop.cancel();
@@ -200,7 +211,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Holds the data folder for this process: two writers would each believe the book to be theirs.
 fn lock(data_dir: &Path) -> anyhow::Result<Vec<File>> {
-    let path = data_dir.join("jq2qmt.lock");
+    let path = data_dir.join(LOCK);
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     // Who could open it could lock it, and keep the server from starting.

@@ -305,6 +305,12 @@ impl Messenger {
     }
 }
 
+/// Tells over a channel that it works, where no server does; nothing is noted of it.
+pub async fn try_out(name: &ChannelName, channel: &Channel, secrets: &Secrets, zone: &Zone, now: Moment) -> Outcome {
+    let voice = Voice { language: channel.terms.language, zone, base_url: "" };
+    sent(channel.kind, secrets.clone(), voice.test(name.as_str()), now).await
+}
+
 /// Whether something needs telling no more: nobody need be called for what was acknowledged, or is over.
 fn is_needless(waiting: &Waiting) -> bool {
     waiting.is_seen && waiting.letter.as_ref().is_some_and(Letter::is_escalation)

@@ -9,6 +9,6 @@ mod send;
 mod words;
 
 pub use self::heartbeat::beat;
-pub use self::messenger::Messenger;
+pub use self::messenger::{Messenger, try_out};
 pub use self::robots::Outcome;
 pub use self::words::{Said, drift_texts, said};

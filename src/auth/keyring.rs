@@ -257,6 +257,29 @@ impl Keyring {
     }
 }
 
+/// What is in the folder, for people to look at before a start would refuse it.
+#[derive(Debug)]
+pub struct Inspection {
+    /// How many keys can be used.
+    pub keys: usize,
+    /// The size of the weakest of them.
+    pub weakest: Option<u32>,
+    /// What is wrong.
+    pub problems: Vec<KeyringError>,
+}
+
+/// Looks at everything in a folder, and uses nothing.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn inspect(dir: &Path) -> Result<Inspection, KeyringError> {
+    let listing = list(dir)?;
+    let (clients, mut problems) = read(&listing, ClientRules::new());
+    problems.extend(refuse_open_to_others(dir).err());
+    let bits = clients.by_id.values().flat_map(|client| &client.keys).map(VerifyingKey::bits);
+    Ok(Inspection { keys: bits.clone().count(), weakest: bits.min(), problems })
+}
+
 fn list(dir: &Path) -> Result<Listing, KeyringError> {
     let failed = |source| KeyringError::Io { path: dir.to_owned(), source };
     let mut listing = Listing::new();

@@ -34,6 +34,7 @@ pub(super) enum BadKey {
 pub(super) struct VerifyingKey {
     /// The key with each length of salt: it is parsed for one of them.
     salted: [ParsedPublicKey; 2],
+    bits: u32,
 }
 
 impl VerifyingKey {
@@ -47,7 +48,12 @@ impl VerifyingKey {
         let der = key.to_public_key_der()?;
         let with = |salt| ParsedPublicKey::new(salt, der.as_bytes());
         // In the order of trying: a salt of the other length costs a second computation.
-        Ok(Self { salted: [with(&LONGEST_SALT)?, with(&SALT_LIKE_DIGEST)?] })
+        Ok(Self { salted: [with(&LONGEST_SALT)?, with(&SALT_LIKE_DIGEST)?], bits })
+    }
+
+    /// Its size.
+    pub(super) const fn bits(&self) -> u32 {
+        self.bits
     }
 
     /// Whether the key's owner signed the message.

@@ -2,6 +2,7 @@
 
 mod backup;
 mod client;
+mod doctor;
 mod drift;
 mod import;
 mod key;
@@ -9,6 +10,8 @@ mod keygen;
 mod password;
 mod push;
 mod serve;
+#[cfg(windows)]
+mod service;
 mod verify;
 
 use std::io::Write as _;
@@ -29,11 +32,14 @@ pub fn run() -> ExitCode {
     if line.is_server() {
         log::start(&log_filter(), line.log_format());
     }
-    // What panicked is in the log; without this its last lines would not be.
-    let done =
-        catch_unwind(AssertUnwindSafe(|| carry_out(&line))).unwrap_or_else(|_| Err(anyhow!("a panic, as said above")));
+    let done = unpanicked(|| carry_out(&line));
     log::end(done.as_ref().err());
     done.unwrap_or(ExitCode::FAILURE)
+}
+
+/// Makes an error of a panic: what panicked is in the log; without this its last lines would not be.
+fn unpanicked<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(anyhow!("a panic, as said above")))
 }
 
 fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
@@ -51,11 +57,14 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Password(PasswordCommand::Set)) => runtime.block_on(password::set(&line.places()?, &clock))?,
         Some(Command::Push(options)) => return push::run(options, &clock),
         Some(Command::Drift(options)) => return drift::run(options),
+        Some(Command::Doctor(options)) => return runtime.block_on(doctor::run(line.config(), options, &clock)),
         Some(Command::Backup(options)) => runtime.block_on(backup::make(&line.places()?, options))?,
         Some(Command::Restore { file }) => runtime.block_on(backup::restore(&line.places()?, file, &clock))?,
         Some(Command::Import(options)) => {
             return runtime.block_on(import::run(&line.places()?, options, &clock));
         }
+        #[cfg(windows)]
+        Some(Command::Service(command)) => service::run(line, command)?,
         Some(Command::Head) => runtime.block_on(verify::head(&line.places()?))?,
         Some(Command::Verify { head }) => return runtime.block_on(verify::run(&line.places()?, *head)),
     }

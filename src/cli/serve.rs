@@ -7,7 +7,15 @@ use crate::startup;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(config: Config, clock: Clock) -> anyhow::Result<()> {
-    let stop = stop_signal()?;
+    until(config, clock, stop_signal()?).await
+}
+
+/// Runs the server until `stop` is done.
+pub(super) async fn until(
+    config: Config,
+    clock: Clock,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
     let listener = startup::bind(config.listen)?;
     startup::serve(config, listener, clock, Lifecycle::new(), stop).await
 }

@@ -37,13 +37,13 @@ use crate::store::{NotStored, Store, Unavailable};
 const REJECTED: u64 = 3;
 
 /// How long a copy of the database may take besides the time between two: one that was missed is not yet told.
-const COPY_TAKES: Duration = Duration::from_hours(1);
+pub(crate) const COPY_TAKES: Duration = Duration::from_hours(1);
 
 /// How long before its end a certificate is told of.
-const CERTIFICATE_SOON: Duration = Duration::from_hours(14 * 24);
+pub(crate) const CERTIFICATE_SOON: Duration = Duration::from_hours(14 * 24);
 
 /// Below which a disk is nearly full, and above which it is not any more: bytes. What lies between ends nothing.
-const DISK_LOW: u64 = 1 << 30;
+pub(crate) const DISK_LOW: u64 = 1 << 30;
 const DISK_WELL: u64 = DISK_LOW + DISK_LOW / 4;
 
 /// By how much the clock may differ from that of whoever reports.

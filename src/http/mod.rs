@@ -49,6 +49,7 @@ use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
 use crate::desk::incidents::Incidents;
 use crate::desk::terminals::Terminals;
+use crate::doctor::Doctor;
 use crate::lifecycle::Health;
 use crate::net::Application;
 use crate::store::Store;
@@ -92,6 +93,8 @@ pub struct Shared {
     is_tls: bool,
     /// A push to try, shown as long as there is none.
     first_push: OnceLock<String>,
+    /// Who looks whether everything is as it should be.
+    doctor: OnceLock<Doctor>,
     /// Clients that sent a token bound to nothing since the start.
     unbound: Mutex<BTreeSet<String>>,
 }
@@ -123,6 +126,7 @@ impl AppState {
             is_tls,
             health,
             first_push: OnceLock::new(),
+            doctor: OnceLock::new(),
             unbound: Mutex::default(),
         }))
     }
@@ -149,6 +153,11 @@ impl AppState {
     /// What the overview suggests to try as long as nobody has pushed: a command.
     pub fn suggest(&self, push: String) {
         let _ = self.first_push.set(push);
+    }
+
+    /// Says who looks whether everything is as it should be: once, at the start.
+    pub fn examined_by(&self, doctor: Doctor) {
+        let _ = self.doctor.set(doctor);
     }
 
     /// Who tells people of incidents.

@@ -55,6 +55,11 @@ impl Bounds {
     /// What is not needed for connections: the database's files, the keys', what libraries open.
     const OTHER_FILES: u64 = 128;
 
+    /// How many files the usual bounds take.
+    pub fn usual_files() -> u64 {
+        u64::try_from(Self::default().all).unwrap_or(u64::MAX).saturating_add(Self::OTHER_FILES)
+    }
+
     /// As much as this process may have open, after raising that as far as it goes.
     pub fn of_this_process() -> Self {
         let files = raise_file_limit();
@@ -84,6 +89,18 @@ fn raise_file_limit() -> u64 {
         tracing::warn!(%error, "the limit of open files cannot be raised");
         256
     })
+}
+
+/// How many files a process that is started from here may have open; None without a limit.
+#[cfg(unix)]
+pub(crate) fn most_files() -> Option<u64> {
+    rlimit::getrlimit(rlimit::Resource::NOFILE).ok().map(|(_, hard)| hard)
+}
+
+/// Windows has no such limit for sockets.
+#[cfg(not(unix))]
+pub(crate) const fn most_files() -> Option<u64> {
+    None
 }
 
 /// Windows has no such limit for sockets.

@@ -14,6 +14,7 @@ pub mod figures;
 mod historians;
 pub mod history;
 pub mod incidents;
+pub mod inspect;
 pub mod legacy;
 mod lineage;
 pub mod operator;

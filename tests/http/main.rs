@@ -15,6 +15,7 @@ mod crowds;
 mod desk;
 mod desk_limits;
 mod desk_pages;
+mod doctor;
 mod events;
 mod fuzz;
 mod guards;

@@ -34,6 +34,7 @@ async fn a_task_that_ends_takes_the_server_with_it() {
         heartbeat: None,
         demo: false,
         first_password: Some(PASSWORD.to_owned()),
+        manager: None,
     };
     let lifecycle = Lifecycle::new();
     lifecycle.thread("a task", || Err::<(), _>("the disk is gone")).unwrap();

@@ -15,6 +15,7 @@ mod chart;
 mod compare;
 mod confirm;
 mod daily;
+mod doctor;
 mod error;
 mod form;
 mod format;
@@ -85,6 +86,7 @@ pub(super) fn routes() -> Routes {
         .route("/channels", get(channels::page))
         .route("/channels/test", get(async || see_other("/channels")))
         .route("/channels/delete", get(async || see_other("/channels")))
+        .route("/doctor", get(doctor::page))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
         .route("/incidents", get(incidents::page))

@@ -90,6 +90,8 @@ sentences! {
 
     invested_from_to(from: &str, to: &str, low: &str, high: &str, now: &str): "从 {from} 到 {to}：最低 {low}，最高 {high}，现在 {now} 元。", "From {from} to {to}: lowest {low}, highest {high}, now {now} CNY.";
 
+    doctor_found(faults: usize, notices: usize): "{faults} 处故障，{notices} 处需要注意。", "Faults: {faults}; notices: {notices}.";
+
     push_waits(name: &StrategyName, age: &str): "策略 {name} 有一次推送等待批准（{age}），目标保持不变。", "A push of strategy {name} waits for you ({age}); its target stays as it is.";
     push_approved(name: &StrategyName): "已批准：策略 {name} 的推送已生效，终端按新的目标交易。", "Approved: the push of {name} is in force, and terminals trade on it.";
     push_discarded(name: &StrategyName): "已丢弃：策略 {name} 的目标保持不变。", "Discarded: the target of {name} stays as it is.";
@@ -196,6 +198,7 @@ texts! {
     history: "历史", "History";
     keys: "密钥", "Keys";
     password: "密码", "Password";
+    doctor: "体检", "Doctor";
     log_in: "登录", "Log in";
     log_out: "退出登录", "Log out";
     navigation: "导航", "Navigation";
@@ -780,6 +783,15 @@ texts! {
     order_cancelled: "已撤", "cancelled";
     order_rejected: "废单", "rejected";
     target_over_time: "目标（按策略）与持仓的变化", "Target by strategy, and holding, over time";
+
+    doctor_lead: "服务器看自己的配置、密钥、数据库、时钟、磁盘、证书、备份、日历和通知渠道是否正常；jq2qmt doctor 在命令行给出同样的结果。", "The server looks whether its settings, keys, database, clock, disk, certificate, copies, calendar and channels are as they should be; jq2qmt doctor says the same on the command line.";
+    doctor_check: "检查", "Check";
+    doctor_level: "结果", "Result";
+    doctor_meaning: "含义", "What it means";
+    doctor_todo: "怎么做", "What to do";
+    finding_ok: "正常", "ok";
+    finding_notice: "注意", "notice";
+    finding_fault: "故障", "fault";
 
     error_title: "出错了", "Something is wrong";
     back_to_overview: "返回总览", "Back to the overview";

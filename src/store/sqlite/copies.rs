@@ -20,6 +20,12 @@ pub(in crate::store) async fn damage(pool: &SqlitePool) -> Result<Option<String>
     Ok(Some(found).filter(|found| found != "ok"))
 }
 
+/// The same without its indexes, in a fraction of the time.
+pub(in crate::store) async fn plain_damage(pool: &SqlitePool) -> Result<Option<String>, sqlx::Error> {
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(pool).await?;
+    Ok(Some(found).filter(|found| found != "ok"))
+}
+
 /// Whether a database is one of this program: what is made of an empty one would be an empty book.
 pub(in crate::store) async fn is_ours(pool: &SqlitePool) -> Result<bool, sqlx::Error> {
     let tables: i64 = sqlx::query_scalar(

@@ -149,12 +149,26 @@ pub(super) async fn look(pool: &SqlitePool) -> Result<Book, OpenError> {
     Ok(load(&mut snapshot).await?.book)
 }
 
-/// Refuses a database of an older version: whoever looks and does not touch cannot bring it up to date, and would stumble over
-/// what is not there yet.
+/// Refuses a database of another version: whoever looks and does not touch cannot bring it up to date, and would stumble over
+/// what is not there yet, or over what is there by now.
 async fn must_be_current(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let version: Option<i64> =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(connection).await?;
-    if version < MIGRATIONS.iter().map(|migration| migration.version).max() { Err(OpenError::Older) } else { Ok(()) }
+    let newest: Option<(i64, bool)> =
+        sqlx::query_as("SELECT version, success FROM _sqlx_migrations ORDER BY version DESC LIMIT 1")
+            .fetch_optional(connection)
+            .await?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max();
+    match newest {
+        Some((version, false)) => Err(OpenError::HalfMigrated(version)),
+        Some((version, true)) if Some(version) > known => Err(OpenError::Newer(version)),
+        Some((version, true)) if Some(version) == known => Ok(()),
+        _ => Err(OpenError::Older),
+    }
+}
+
+/// The version of SQLite.
+pub(super) async fn version() -> Result<String, OpenError> {
+    let mut connection = SqliteConnectOptions::new().connect().await?;
+    Ok(sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await?)
 }
 
 /// Reads strategies and documents, each where it is what was written, and says how many revisions they have.
@@ -207,8 +221,7 @@ mod tests {
     #[tokio::test]
     async fn sqlite_is_one_that_loses_no_commit() {
         // Before 3.51.3 two connections that fold the log at once could lose commits (sqlite.org/wal.html, "WAL-reset bug").
-        let mut connection = SqliteConnectOptions::new().connect().await.unwrap();
-        let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await.unwrap();
+        let version = version().await.unwrap();
         let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
         assert!(parts >= vec![3, 51, 3], "{version}");
     }

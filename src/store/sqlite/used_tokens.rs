@@ -1,6 +1,6 @@
 //! The table `used_tokens`: a signed token is good once, also after a restart.
 
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::json;
 use crate::domain::moment::Moment;
@@ -23,6 +23,13 @@ statement! {
 pub(super) fn rows<'a>(tokens: impl IntoIterator<Item = &'a UsedToken>) -> String {
     let row = |token: &UsedToken| (token.signed_at.as_micros(), hex::encode_upper(token.digest));
     json(&tokens.into_iter().map(row).collect::<Vec<_>>())
+}
+
+/// When the newest token was signed.
+pub(in crate::store) async fn newest(executor: impl SqliteExecutor<'_>) -> Result<Option<Moment>, sqlx::Error> {
+    let newest =
+        sqlx::query_scalar!(r#"SELECT max(signed_at) AS "newest: i64" FROM used_tokens"#).fetch_one(executor).await?;
+    Ok(newest.map(Moment::from_micros))
 }
 
 /// Deletes the tokens signed before a moment, and says of each minute of signing from when until when they were signed:

@@ -1,0 +1,596 @@
+//! What the facts mean, and what to do. Pure: the same facts give the same findings.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::facts::{ChannelFacts, Copies, Facts, Pages, Running, Volume};
+use super::{Check, Finding, Level, Sentence, Setup};
+use crate::alert::Outcome;
+use crate::auth::keyring::{Inspection, KeyringError};
+use crate::auth::rights::Reads;
+use crate::desk::incidents::{CERTIFICATE_SOON, COPY_TAKES, DISK_LOW};
+use crate::domain::calendar::{Calendar, Day};
+use crate::domain::excerpt::Excerpt;
+use crate::domain::moment::Moment;
+use crate::domain::watch::clock_behind;
+use crate::net::Bounds;
+use crate::store::OpenError;
+use crate::store::inspect::Seen;
+
+/// Below which a disk takes no more for long: bytes.
+const DISK_FULL: u64 = 128 << 20;
+
+/// Below how many open files hardly anybody can be connected.
+const FEW_FILES: u64 = 512;
+
+/// How far ahead of the clock a token may be signed without a word, and how far the server's clock may be off ours: what the
+/// network takes, and the whole second that its answer is rounded to.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
+
+/// From which versions on SQLite loses no commit when two connections fold the log at once (sqlite.org/wal.html, "WAL-reset
+/// bug"): the branch in which it was mended, and those that got it afterwards.
+const MENDED: (u32, u32, u32) = (3, 51, 3);
+const MENDED_LATER: [(u32, u32, u32); 2] = [(3, 44, 6), (3, 50, 7)];
+
+/// What was found, in the order of the checks.
+pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
+    let Facts { now, setup, .. } = facts;
+    let mut findings = vec![listen(setup), certificate(setup, facts.certificate.as_ref(), *now)];
+    findings.extend(keys(facts.keys.as_ref()));
+    findings.push(database(&facts.database, &facts.pages));
+    findings.extend(facts.database.as_ref().ok().map(|seen| password(seen, setup)));
+    findings.push(server(&facts.server, setup));
+    findings.extend(facts.database.as_ref().ok().map(|seen| clock(seen, &facts.server, *now)));
+    findings.push(copies(facts.copies.as_ref(), facts.database.as_ref().ok(), setup, *now));
+    findings.extend(facts.disks.iter().map(disk));
+    findings.extend(facts.files.map(files));
+    findings.push(sqlite(facts.sqlite.as_ref()));
+    findings.extend(facts.database.as_ref().ok().map(|seen| calendar(seen.book.settings().calendar(), Day::of(*now))));
+    match &facts.channels[..] {
+        [] if facts.database.is_ok() => findings.push(no_channels()),
+        channels => findings.extend(channels.iter().map(|channel| self::channel(channel, setup))),
+    }
+    findings
+}
+
+/// What a configuration is that cannot be used.
+pub fn unusable(error: &str) -> Finding {
+    let meaning = say(format!("配置不能使用：{error}"), format!("what is configured cannot be used: {error}"));
+    let todo = say(
+        "按上面的说明改正参数、环境变量或配置文件；服务器用它也无法启动",
+        "put it right as that says, in flags, environment or file; the server does not start with it either",
+    );
+    Finding { check: Check::Settings, level: Level::Fault, meaning, todo: Some(todo) }
+}
+
+fn say(zh: impl Into<String>, en: impl Into<String>) -> Sentence {
+    Sentence { zh: zh.into(), en: en.into() }
+}
+
+const fn ok(check: Check, meaning: Sentence) -> Finding {
+    Finding { check, level: Level::Ok, meaning, todo: None }
+}
+
+const fn notice(check: Check, meaning: Sentence, todo: Sentence) -> Finding {
+    Finding { check, level: Level::Notice, meaning, todo: Some(todo) }
+}
+
+const fn fault(check: Check, meaning: Sentence, todo: Sentence) -> Finding {
+    Finding { check, level: Level::Fault, meaning, todo: Some(todo) }
+}
+
+/// Whether an address belongs to a network that is not the internet.
+const fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback(),
+    }
+}
+
+fn listen(setup: &Setup) -> Finding {
+    let Setup { listen, reads, is_proxied, .. } = setup;
+    if *reads == Reads::Key {
+        let meaning = format!("{listen} is read with a key or by the operator alone");
+        return ok(Check::Listen, say(format!("{listen}：只有持密钥者和操作员可以读取"), meaning));
+    }
+    if listen.ip().is_loopback() && !is_proxied {
+        let meaning = format!("{listen} is reached from this machine alone, where reading is open");
+        return ok(Check::Listen, say(format!("{listen}：只有本机可以访问，读取不需要密钥"), meaning));
+    }
+    let meaning = say(
+        format!("{listen}：任何能访问该端口的人都能读取全部持仓"),
+        format!("{listen}: whoever reaches the port can read every position"),
+    );
+    let todo = say(
+        "用 jq2qmt key add NAME --scope read 给终端一把密钥，然后以 --reads key 启动",
+        "give terminals a key (jq2qmt key add NAME --scope read), and start with --reads key",
+    );
+    let level = if is_private(listen.ip()) { Level::Notice } else { Level::Fault };
+    Finding { check: Check::Listen, level, meaning, todo: Some(todo) }
+}
+
+fn certificate(setup: &Setup, loaded: Option<&Result<Option<Moment>, String>>, now: Moment) -> Finding {
+    let check = Check::Certificate;
+    let renew = || {
+        say("更新证书；文件变化后服务器会自动重新读取", "renew it: the server reads the files again when they change")
+    };
+    match loaded {
+        None if setup.listen.ip().is_loopback() || setup.is_proxied => ok(
+            check,
+            say("没有证书：只有本机或代理直接访问", "none: only this machine, or a proxy, reaches the server itself"),
+        ),
+        None => notice(
+            check,
+            say(
+                "没有 HTTPS：密码和密钥在网络上明文传输",
+                "there is no HTTPS: passwords and keys pass the network in the clear",
+            ),
+            say(
+                "用 --tls-cert 和 --tls-key 指定证书，或放在反向代理之后",
+                "say --tls-cert and --tls-key, or put the server behind a reverse proxy",
+            ),
+        ),
+        Some(Err(error)) => fault(
+            check,
+            say(format!("证书不能使用：{error}"), format!("it cannot be used: {error}")),
+            say(
+                "证书和私钥要是匹配的 PEM 文件，且服务器可读",
+                "certificate and key must belong together, be PEM, and be readable for the server",
+            ),
+        ),
+        Some(Ok(None)) => notice(
+            check,
+            say("证书可以使用，但看不出何时到期", "it can be used; when it ends cannot be read"),
+            say("自行留意到期时间", "watch for its end yourself"),
+        ),
+        Some(Ok(Some(ends))) => {
+            let at = setup.zone.seconds(*ends);
+            let meaning = say(format!("证书到期时间：{at}"), format!("it is good until {at}"));
+            match *ends {
+                ends if ends <= now => {
+                    fault(check, say(format!("证书已于 {at} 过期"), format!("it ended at {at}")), renew())
+                }
+                ends if ends <= now.plus(CERTIFICATE_SOON) => notice(check, meaning, renew()),
+                _ => ok(check, meaning),
+            }
+        }
+    }
+}
+
+fn keys(inspection: Result<&Inspection, &KeyringError>) -> Vec<Finding> {
+    let check = Check::Keys;
+    let wrong = |error: &KeyringError| {
+        let text = Excerpt(&error.to_string()).to_string();
+        let meaning = say(format!("公钥目录有问题：{text}"), text);
+        fault(check, meaning, mend_keys(error))
+    };
+    let Inspection { keys, weakest, problems } = match inspection {
+        Ok(inspection) => inspection,
+        Err(error) => return vec![wrong(error)],
+    };
+    if !problems.is_empty() {
+        return problems.iter().map(wrong).collect();
+    }
+    vec![weakest.map_or_else(
+        || {
+            notice(
+                check,
+                say("没有公钥：谁也不能用签名推送", "there is no public key: nobody can push with a signature"),
+                say(
+                    "用 jq2qmt keygen CLIENT_ID 生成一对密钥；只用 API 密钥推送则不需要",
+                    "make a pair with jq2qmt keygen CLIENT_ID; where all push with API keys, none is needed",
+                ),
+            )
+        },
+        |bits| {
+            let zh = format!("{keys} 把公钥都可以使用，最短的 {bits} 位；只有所有者可以写入目录");
+            ok(
+                check,
+                say(zh, format!("{keys} can be used, the weakest of {bits} bits; only the owner writes the folder")),
+            )
+        },
+    )]
+}
+
+fn mend_keys(error: &KeyringError) -> Sentence {
+    match error {
+        KeyringError::PrivateKey(_) => say(
+            "把私钥移到签名的机器上，这里只放公钥；若有他人读过，请换一对",
+            "move it to the machine that signs, and put the public half here; where others may have read it, make another pair",
+        ),
+        KeyringError::OpenToOthers(_) => say(
+            "去掉他人的写权限，并核对目录里的每把公钥",
+            "take the right to write from others, and look at every key in it",
+        ),
+        KeyringError::BadFile { .. } => say(
+            "换上正确的文件或删除它：下次启动会因此被拒绝",
+            "put the right file there, or delete it: the next start is refused because of it",
+        ),
+        KeyringError::Io { .. } => say(
+            "以服务器的用户运行本命令，并给该用户读取权限；--keys-dir 指定目录",
+            "run this as the server's user, and let that user read it; --keys-dir names the folder",
+        ),
+    }
+}
+
+fn database(seen: &Result<Seen, OpenError>, pages: &Pages) -> Finding {
+    let check = Check::Database;
+    let put_back = || {
+        say(
+            "保留现有文件，停止服务器，用 jq2qmt restore 恢复最新的备份，再用 jq2qmt verify 核对历史",
+            "keep the files, stop the server, put the newest copy back (jq2qmt restore), and walk its history (jq2qmt verify)",
+        )
+    };
+    match (seen, pages) {
+        (_, Pages::Damaged(damage)) => {
+            let zh = format!("数据库的页面已损坏：{damage}");
+            fault(check, say(zh, format!("its pages are damaged: {damage}")), put_back())
+        }
+        (Err(error), _) => {
+            let meaning = say(format!("数据库不能使用：{error}"), error.to_string());
+            match error {
+                OpenError::Older => notice(
+                    check,
+                    meaning,
+                    say("先做一份备份，再启动新版本", "make a copy first, then start the new version"),
+                ),
+                OpenError::Newer(_) => fault(
+                    check,
+                    meaning,
+                    say(
+                        "使用写入它的版本，或恢复升级前的备份",
+                        "use the version that wrote it, or put back the copy from before the upgrade",
+                    ),
+                ),
+                OpenError::Missing(_) => fault(
+                    check,
+                    meaning,
+                    say(
+                        "启动一次服务器，或用 --data-dir 指定正确的目录",
+                        "start the server once, or name the right folder with --data-dir",
+                    ),
+                ),
+                OpenError::Unusable(_) => fault(
+                    check,
+                    meaning,
+                    say(
+                        "以服务器的用户运行本命令；若仍不能读取，恢复最新的备份",
+                        "run this as the server's user; where it still cannot be read, put the newest copy back",
+                    ),
+                ),
+                _ => fault(check, meaning, put_back()),
+            }
+        }
+        (Ok(seen), Pages::Sound) => {
+            let revision = seen.book.revision();
+            let zh = format!("页面完好，结构是本版本的，最新版本号 {revision}");
+            ok(check, say(zh, format!("sound, of this version, and at revision {revision}")))
+        }
+        (Ok(_), Pages::TooMany | Pages::Unread) => notice(
+            check,
+            say(
+                "可以使用；页面太多，这里来不及逐页检查",
+                "it can be used; looking through all its pages took too long here",
+            ),
+            say(
+                "在命令行运行 jq2qmt doctor，它会一直检查到底",
+                "run jq2qmt doctor on the command line, which looks to the end",
+            ),
+        ),
+    }
+}
+
+fn password(seen: &Seen, setup: &Setup) -> Finding {
+    seen.operator.as_ref().map_or_else(
+        || {
+            fault(
+                Check::Password,
+                say("没有设置操作员密码：谁也不能登录", "none is set: nobody can log in"),
+                say("运行 jq2qmt password set", "run jq2qmt password set"),
+            )
+        },
+        |operator| {
+            let at = setup.zone.seconds(operator.updated_at);
+            ok(Check::Password, say(format!("已设置（{at}）"), format!("set at {at}")))
+        },
+    )
+}
+
+fn server(running: &Running, setup: &Setup) -> Finding {
+    let (check, listen) = (Check::Server, setup.listen);
+    match running {
+        Running::Itself => ok(check, say("正在运行：本页由它给出", "it runs: this is its answer")),
+        Running::Answers(status, _) if *status < 500 => {
+            ok(check, say(format!("正在运行，{listen} 有应答"), format!("one runs and answers at {listen}")))
+        }
+        Running::Unasked => ok(
+            check,
+            say("正在运行；端口为 0，不知道它监听在哪里", "one runs; with port 0 it is not known where it listens"),
+        ),
+        Running::Answers(status, _) => fault(
+            check,
+            say(
+                format!("正在运行，但 {listen} 的 /healthz 返回 {status}"),
+                format!("one runs, and /healthz at {listen} says {status}"),
+            ),
+            say(
+                "查看日志；若它没有自行退出，重启服务",
+                "look at the log, and restart it if it has not ended by itself",
+            ),
+        ),
+        Running::Silent(error) => fault(
+            check,
+            say(
+                format!("数据目录正被一个服务器使用，但 {listen} 没有应答：{error}"),
+                format!("one uses the data folder, and nothing answers at {listen}: {error}"),
+            ),
+            say(
+                "用与服务器相同的参数运行本命令；若参数相同，查看日志并重启服务",
+                "run this with the server's own options; where they are, look at the log and restart it",
+            ),
+        ),
+        Running::Not => notice(
+            check,
+            say("没有服务器在使用数据目录", "none uses the data folder"),
+            say("启动服务；若它应当在运行，查看日志", "start it; where it should be running, look at the log"),
+        ),
+        Running::Unknown(error) => notice(
+            check,
+            say(format!("看不出是否有服务器在运行：{error}"), format!("whether one runs cannot be seen: {error}")),
+            say("以服务器的用户运行本命令", "run this as the server's user"),
+        ),
+    }
+}
+
+fn clock(seen: &Seen, server: &Running, now: Moment) -> Finding {
+    let check = Check::Clock;
+    let keep = || say("用 NTP 校时，并核对时区", "let NTP keep the time, and look at the zone");
+    if let Some(behind) = clock_behind(&seen.book, now) {
+        let span = span(behind);
+        return fault(
+            check,
+            say(
+                format!("时钟比最近一次变更晚 {}：它现在慢了，或曾经走快；在赶上之前，变更的时间不准", span.zh),
+                format!(
+                    "it is {} behind the newest change: it is slow now, or ran ahead once; until it has caught up, times of changes are not when they were made",
+                    span.en
+                ),
+            ),
+            keep(),
+        );
+    }
+    let ahead = seen.newest_token.map_or(Duration::ZERO, |signed_at| signed_at.since(now));
+    if ahead > CLOCK_TOLERANCE {
+        let span = span(ahead);
+        return notice(
+            check,
+            say(
+                format!("最新的令牌签于 {} 之后：本机慢了，或客户端快了", span.zh),
+                format!(
+                    "the newest token was signed {} from now: this clock is slow, or that client's is fast",
+                    span.en
+                ),
+            ),
+            keep(),
+        );
+    }
+    if let Running::Answers(_, Some(at)) = server {
+        let off = at.since(now).max(now.since(*at));
+        if off > CLOCK_TOLERANCE {
+            let span = span(off);
+            return fault(
+                check,
+                say(
+                    format!("服务器的时钟与本机相差 {}", span.zh),
+                    format!("the server's clock is {} off this one", span.en),
+                ),
+                keep(),
+            );
+        }
+    }
+    ok(
+        check,
+        say(
+            "与最近的变更、令牌和服务器的应答相符",
+            "it agrees with the newest change, the newest token and the server's answers",
+        ),
+    )
+}
+
+fn copies(copies: Option<&Copies>, seen: Option<&Seen>, setup: &Setup, now: Moment) -> Finding {
+    let check = Check::Backup;
+    let Some(Copies { plan, newest, failure }) = copies else {
+        return notice(
+            check,
+            say("服务器不做备份：磁盘坏了，历史就没有了", "the server makes none: with its disk the history is gone"),
+            say(
+                "用 --backup-every 1h 启动，--backup-dir 指到另一块磁盘",
+                "start it with --backup-every 1h, and let --backup-dir name another disk",
+            ),
+        );
+    };
+    let folder = plan.folder.display();
+    let look = || say("查看日志和该目录的权限与空间", "look at the log, and at that folder's rights and room");
+    if let Some(error) = failure {
+        return fault(
+            check,
+            say(format!("最近一次备份失败：{error}"), format!("the last try failed: {error}")),
+            look(),
+        );
+    }
+    // Without any, it counts from when the server was first set up.
+    let since = newest.or_else(|| Some(seen?.operator.as_ref()?.created_at));
+    let is_late = since.is_none_or(|since| now.since(since) > 2 * plan.every + COPY_TAKES);
+    let meaning = newest.map_or_else(
+        || say(format!("{folder} 中还没有备份"), format!("there is none in {folder} yet")),
+        |at| {
+            let (at, every) = (setup.zone.seconds(at), span(plan.every));
+            say(
+                format!("最新的备份：{at}，每 {} 一份", every.zh),
+                format!("the newest is of {at}, one every {}", every.en),
+            )
+        },
+    );
+    match newest {
+        _ if is_late => fault(check, meaning, look()),
+        None => notice(
+            check,
+            meaning,
+            say(
+                "服务器启动后很快会做第一份：稍后再看",
+                "the server makes the first soon after its start: look again later",
+            ),
+        ),
+        Some(_) => ok(check, meaning),
+    }
+}
+
+fn disk(volume: &Volume) -> Finding {
+    let (check, folder) = (Check::Disk, volume.folder.display());
+    let Some(disk) = volume.disk else {
+        return notice(
+            check,
+            say(format!("看不出 {folder} 还有多少空间"), format!("how much is free at {folder} cannot be seen")),
+            say("自行查看", "look yourself"),
+        );
+    };
+    let (free, total) = (mib(disk.free), mib(disk.total));
+    let meaning =
+        say(format!("{folder}：剩余 {free} MiB，共 {total} MiB"), format!("{folder}: {free} MiB free of {total}"));
+    let room = || say("腾出空间：磁盘写满后推送会被拒绝", "make room: once the disk is full, pushes are refused");
+    match disk.free {
+        free if free < DISK_FULL || free < volume.needs => fault(check, meaning, room()),
+        free if free < DISK_LOW => notice(check, meaning, room()),
+        _ => ok(check, meaning),
+    }
+}
+
+const fn mib(bytes: u64) -> u64 {
+    bytes >> 20
+}
+
+fn files(most: u64) -> Finding {
+    let (check, enough) = (Check::Files, Bounds::usual_files());
+    let zh = format!("从这里启动的服务器最多打开 {most} 个文件");
+    let meaning = say(zh, format!("a server that is started from here may open {most}"));
+    let raise = || {
+        say(
+            format!("提高到 {enough} 以上（ulimit -Hn；systemd 中为 LimitNOFILE）"),
+            format!("raise that to {enough} or more (ulimit -Hn; LimitNOFILE for systemd)"),
+        )
+    };
+    match most {
+        most if most < FEW_FILES => fault(check, meaning, raise()),
+        most if most < enough => notice(check, meaning, raise()),
+        _ => ok(check, meaning),
+    }
+}
+
+fn sqlite(version: Result<&String, &OpenError>) -> Finding {
+    let check = Check::Sqlite;
+    let rebuild = || {
+        say("换用以 SQLite 3.51.3 或更新版本编译的 jq2qmt", "use a jq2qmt that was built with SQLite 3.51.3 or newer")
+    };
+    match version {
+        Ok(version) if loses_no_commit(version) => {
+            let zh = format!("SQLite {version}：WAL 模式下两个连接同时归并日志也不会丢失提交");
+            ok(check, say(zh, format!("{version}: two connections that fold the log at once lose no commit")))
+        }
+        Ok(version) => fault(
+            check,
+            say(
+                format!("SQLite {version}：WAL 模式下两个连接同时归并日志时可能丢失提交"),
+                format!("{version}: where two connections fold the log at once, commits may be lost"),
+            ),
+            rebuild(),
+        ),
+        Err(error) => fault(check, say(format!("不能使用：{error}"), format!("it cannot be used: {error}")), rebuild()),
+    }
+}
+
+/// Whether a version of SQLite is one of those that were mended.
+fn loses_no_commit(version: &str) -> bool {
+    let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    let [major, minor, patch] = parts[..] else { return false };
+    let is_branch = |mended: &(u32, u32, u32)| (mended.0, mended.1) == (major, minor) && patch >= mended.2;
+    (major, minor, patch) >= MENDED || MENDED_LATER.iter().any(is_branch)
+}
+
+fn calendar(calendar: &Calendar, today: Day) -> Finding {
+    let check = Check::Calendar;
+    let enter = || {
+        say(
+            "在日历页填入交易所公布的休市日，或升级到新版本",
+            "enter the closures that the exchanges announced on the page of the calendar, or take a newer version",
+        )
+    };
+    let until = calendar.known_through();
+    match calendar.unknown_soon(today) {
+        None => ok(check, say(format!("已知到 {until}"), format!("known until {until}"))),
+        Some(from) => {
+            let zh = format!("{from} 及以后哪些日子休市还不知道");
+            let meaning = say(zh, format!("which days are closed from {from} on is not known"));
+            let level = if from.year() == today.year() { Level::Fault } else { Level::Notice };
+            Finding { check, level, meaning, todo: Some(enter()) }
+        }
+    }
+}
+
+fn no_channels() -> Finding {
+    notice(
+        Check::Channel,
+        say("没有通知渠道：发生异常时没有人会被告知", "there is none: nobody is told when something is wrong"),
+        say("在通知渠道页添加一个，并发送测试消息", "add one on the page of channels, and send a test"),
+    )
+}
+
+fn channel(channel: &ChannelFacts, setup: &Setup) -> Finding {
+    let (check, name) = (Check::Channel, &channel.name);
+    let address = || say("核对渠道的地址与密钥，再发送测试消息", "look at its address and secret, and send a test");
+    if let Some(outcome) = &channel.tried {
+        return match outcome {
+            Outcome::Delivered => {
+                ok(check, say(format!("{name} 收下了测试消息"), format!("{name} took a test message")))
+            }
+            Outcome::Limited(error) | Outcome::Refused(error) => {
+                let zh = format!("{name} 没有收下测试消息：{error}");
+                fault(check, say(zh, format!("{name} did not take a test message: {error}")), address())
+            }
+        };
+    }
+    let delivered = channel.standing.delivered_at;
+    match (&channel.standing.failed, delivered) {
+        (Some((at, error)), _) if delivered.is_none_or(|delivered| *at > delivered) => {
+            let at = setup.zone.seconds(*at);
+            let zh = format!("{name} 在 {at} 没有收下消息：{error}");
+            fault(check, say(zh, format!("{name} did not take a message at {at}: {error}")), address())
+        }
+        (_, Some(at)) => {
+            let at = setup.zone.seconds(at);
+            ok(check, say(format!("{name} 最近一次送达：{at}"), format!("{name} delivered last at {at}")))
+        }
+        _ => notice(
+            check,
+            say(format!("{name} 还从未发送过消息"), format!("{name} never told anything")),
+            say(
+                "发送一条测试消息（渠道页，或 jq2qmt doctor --send）",
+                "send a test (on the page of channels, or jq2qmt doctor --send)",
+            ),
+        ),
+    }
+}
+
+/// A span as people say it, in the largest unit of which there are two or more.
+fn span(span: Duration) -> Sentence {
+    let seconds = span.as_secs();
+    let (count, zh, en) = match seconds {
+        0..120 => (seconds, "秒", "s"),
+        120..7_200 => (seconds / 60, "分钟", "min"),
+        7_200..172_800 => (seconds / 3_600, "小时", "h"),
+        _ => (seconds / 86_400, "天", "d"),
+    };
+    say(format!("{count} {zh}"), format!("{count} {en}"))
+}
+
+#[cfg(test)]
+mod tests;
