@@ -173,7 +173,12 @@ pub enum AccountError {
 
 impl PartialSchema for Account {
     fn schema() -> RefOr<Schema> {
-        Written::schema()
+        let mut schema = Written::schema();
+        // It is also a part of what is answered about an account, which says more.
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.additional_properties = None;
+        }
+        schema
     }
 }
 
@@ -183,7 +188,7 @@ impl ToSchema for Account {
     }
 }
 
-/// An account as it is written.
+/// A trading account, as the operator wants it.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[schema(as = Account)]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! What the interface says of itself, in OpenAPI: an entry for each route, made in the file of its handler.
+//! What the interface says of itself, in `OpenAPI`: an entry for each route, made in the file of its handler.
 
 use std::sync::LazyLock;
 
@@ -195,9 +195,14 @@ impl Entry {
         polled.header("If-None-Match", "The ETag of the answer that is there already.")
     }
 
-    /// Its answer: 200 with a body that is no JSON object.
+    /// Its answer: 200 with a body that is no JSON.
     pub(super) fn answers_text(self, content_type: &str, description: &str) -> Self {
-        let content = ContentBuilder::new().schema(Some(text())).build();
+        self.answers_content(content_type, text(), description)
+    }
+
+    /// Its answer: 200 with a body that no type of ours describes.
+    pub(super) fn answers_content(self, content_type: &str, schema: RefOr<Schema>, description: &str) -> Self {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
         self.answered(200, ResponseBuilder::new().description(description).content(content_type, content))
     }
 
@@ -265,7 +270,7 @@ const fn word(method: &HttpMethod) -> &'static str {
     }
 }
 
-/// The path as OpenAPI spells it, which knows no wildcard over several segments.
+/// The path as `OpenAPI` spells it, which knows no wildcard over several segments.
 fn spelled(path: &str) -> String {
     path.replace("{*", "{")
 }
@@ -344,7 +349,9 @@ fn schemes() -> [(&'static str, SecurityScheme); 7] {
 
 /// The whole document, for a server that is read so.
 fn document(reads: Reads) -> OpenApi {
-    let mut components = ComponentsBuilder::new().schema_from::<ErrorBody>();
+    let mut of_errors = Schemas::new();
+    ErrorBody::schemas(&mut of_errors);
+    let mut components = ComponentsBuilder::new().schema_from::<ErrorBody>().schemas_from_iter(of_errors);
     for (status, description) in FAILURES {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build();
         let response = ResponseBuilder::new().description(description).content(JSON, content).build();
@@ -366,6 +373,11 @@ fn document(reads: Reads) -> OpenApi {
          shares, costs in CNY per share. A terminal that gets anything but a 200 does nothing: what is missing is not flat.",
     ));
     OpenApiBuilder::new().info(info.build()).paths(paths.build()).components(Some(components.build())).build()
+}
+
+/// The document as JSON, for who draws it.
+pub(super) fn value() -> serde_json::Value {
+    serde_json::to_value(document(Reads::Key)).unwrap_or_default()
 }
 
 static OPEN: LazyLock<Bytes> = LazyLock::new(|| written(Reads::Open));

@@ -6,6 +6,7 @@ use jq2qmt::auth::rights::Reads;
 use serde_json::Value;
 
 use crate::app::App;
+use crate::pages::text;
 
 const DOCUMENT: &str = "/api/v1/openapi.json";
 
@@ -76,5 +77,29 @@ async fn reading_needs_a_credential_where_the_server_is_read_so() {
         assert!(!needs("post", "/api/v1/positions/update").contains(&nothing));
         assert_eq!(needs("put", "/api/v1/guards"), [serde_json::json!({"password": []})]);
         assert!(needs("get", "/healthz").contains(&nothing));
+    }
+}
+
+#[tokio::test]
+async fn people_read_it_as_a_page_in_both_languages() {
+    let app = App::start_with(Reads::Key).await;
+    let document = app.get(DOCUMENT).await.ok();
+    for (language, heading) in [("zh", "接口说明"), ("en", "The interface")] {
+        let answer = app.get_with("/api", &[("accept-language", language)]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "text/html; charset=utf-8"));
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+        let page = text(&answer);
+        assert!(page.contains(&format!("<h1>{heading}</h1>")) && page.contains("href=\"/api\" aria-current"));
+        for id in all(&document["paths"], "operationId") {
+            assert!(page.contains(&format!("<details id=\"{}\">", id.as_str().unwrap())), "{id}");
+        }
+        for (name, _) in document["components"]["schemas"].as_object().unwrap() {
+            assert!(page.contains(&format!("<h3 id=\"schema-{name}\">")), "{name}");
+        }
+        // Where a link of the page leads is on it.
+        for target in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(page.contains(&format!("id=\"{target}\"")), "{target}");
+        }
+        assert!(page.contains("<code>POST /api/v1/positions/update</code>") && page.contains("#schema-Push"));
     }
 }

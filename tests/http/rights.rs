@@ -23,7 +23,148 @@ use crate::pages::{Browser, hidden_fields};
 ///
 /// `in` is let in, whatever is answered then; `login` is led to the login; a status is a refusal.
 const TABLE: &str = "
-method path                                           open:nobody open:bound open:revoked nobody wrong password session form foreign ended read write bound other revoked token
+method path                                      open:nobody open:bound open:revoked nobody wrong password session form  foreign ended read  write bound other revoked token
+GET    /api/v1/accounts                          in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+DELETE /api/v1/accounts/{name}                   401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/accounts/{name}                   in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+PUT    /api/v1/accounts/{name}                   401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/accounts/{name}/attribution       in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/accounts/{name}/attribution.csv   in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/accounts/{name}/drift             in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/accounts/{name}/drift.csv         in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/accounts/{name}/fills             in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/accounts/{name}/fills.csv         in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/accounts/{name}/holdings.csv      in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/accounts/{name}/holdings/changes  in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+DELETE /api/v1/accounts/{name}/locks             401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/accounts/{name}/locks             in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+DELETE /api/v1/accounts/{name}/locks/{code}      401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+POST   /api/v1/accounts/{name}/preview           401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+POST   /api/v1/accounts/{name}/release           401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/accounts/{name}/report            in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+POST   /api/v1/accounts/{name}/report            401         in         401          401    401   401      401     401   401     401   401   401   in    403   401     401
+GET    /api/v1/accounts/{name}/target            in          in         401          401    401   in       in      in    in      401   in    403   in    403   401     401
+GET    /api/v1/auth/info                         in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /api/v1/boards                            in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/calendar                          in          in         401          401    401   in       in      in    in      401   in    403   in    in    401     401
+PUT    /api/v1/calendar                          401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/channels                          401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+DELETE /api/v1/channels/{name}                   401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+PUT    /api/v1/channels/{name}                   401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+POST   /api/v1/channels/{name}/test              401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/conflicts                         in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/events                            in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/guards                            in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+PUT    /api/v1/guards                            401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+POST   /api/v1/guards/trial                      401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/heartbeat                         in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/holds                             in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+POST   /api/v1/holds/{id}/approve                401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+POST   /api/v1/holds/{id}/discard                401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/incidents                         in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+POST   /api/v1/incidents/{id}/acknowledge        401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/internal/password/info            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /api/v1/internal/password/set             401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/openapi.json                      in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /api/v1/pause                             in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+POST   /api/v1/pause                             401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/positions/all                     in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/positions/strategy/{*name}        in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/positions/total                   in          in         401          401    401   in       in      in    in      401   in    403   in    in    401     401
+POST   /api/v1/positions/update                  401         403        401          401    401   401      401     401   401     401   403   in    403   403   401     in
+POST   /api/v1/positions/update/internal         401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/reports/daily                     in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/revisions.csv                     in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/revisions.json                    in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/revisions.jsonl                   in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/revisions/{id}                    in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/strategies                        in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+DELETE /api/v1/strategies/{name}                 401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/strategies/{name}/diff            in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/strategies/{name}/performance     in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /api/v1/strategies/{name}/performance.csv in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+POST   /api/v1/strategies/{name}/restore         401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/strategies/{name}/revisions       in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+DELETE /api/v1/strategies/{name}/schedule        401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+PUT    /api/v1/strategies/{name}/schedule        401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+POST   /api/v1/strategies/{name}/sequence        401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /api/v1/strategies/{name}/state           in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+POST   /api/v1/strategies/{name}/state           401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /healthz                                  in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /metrics                                  in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
+GET    /readyz                                   in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /                                         in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /account                                  login       login      login        login  login login    in      in    in      login login login login login login   login
+GET    /accounts                                 in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /accounts/{name}                          in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /accounts/{name}/delete                   login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /accounts/{name}/delete                   401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /accounts/{name}/pause                    in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /accounts/{name}/pause                    401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /accounts/{name}/release                  in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /accounts/{name}/release                  401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /accounts/{name}/settings                 login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /accounts/{name}/settings                 401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /adjustment                               in          in         in           login  login login    in      in    in      login login login login login login   login
+POST   /adjustment                               401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /api                                      in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /calendar                                 in          in         in           login  login login    in      in    in      login login login login login login   login
+POST   /calendar                                 401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /channels                                 login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /channels                                 401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /channels/delete                          in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /channels/delete                          401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /channels/test                            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /channels/test                            401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /compare                                  in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /compare.csv                              in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /guards                                   in          in         in           login  login login    in      in    in      login login login login login login   login
+POST   /guards                                   401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /history                                  in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /history.csv                              in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /holds                                    in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /holds/approve                            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /holds/approve                            401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /holds/discard                            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /holds/discard                            401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /incidents                                in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /incidents/acknowledge                    in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /incidents/acknowledge                    401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /instruments/{code}                       in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /keys                                     login       login      login        login  login login    in      in    in      login login login login login login   login
+GET    /keys/create                              in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /keys/create                              401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /keys/revoke                              login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /keys/revoke                              401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /language                                 in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /login                                    in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /login                                    401         401        401          401    401   401      401     401   403     401   401   401   401   401   401     401
+GET    /logout                                   in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /logout                                   401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /look                                     in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /password                                 login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /password                                 401         401        401          401    401   401      403     401   403     401   401   401   401   401   401     401
+GET    /pause                                    in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /pause                                    401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /reports                                  in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /reports/{day}                            in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /revisions/{id}                           in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /search                                   in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /static/{name}                            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /strategies/{name}                        in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /strategies/{name}/delete                 login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /strategies/{name}/delete                 401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /strategies/{name}/positions.csv          in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /strategies/{name}/restore                login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /strategies/{name}/restore                401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /strategies/{name}/schedule               in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /strategies/{name}/schedule               401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /strategies/{name}/sequence               in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+POST   /strategies/{name}/sequence               401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /strategies/{name}/settings               login       login      login        login  login login    in      in    in      login login login login login login   login
+GET    /strategies/{name}/state                  login       login      login        login  login login    in      in    in      login login login login login login   login
+POST   /strategies/{name}/state                  401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+GET    /strategies/{name}/undo                   login       login      login        login  login login    in      in    in      login login login login login login   login
 ";
 
 /// What a cell says.
@@ -150,8 +291,9 @@ async fn everybody_may_what_the_table_says() {
             });
         }
         if rows.get(&(method.clone(), path.clone())).is_none_or(|row| *row != found) {
-            let cells: String = found.iter().map(|cell| format!("{cell:<9}")).collect();
-            wrong.push(format!("{method:<6} {path:<46} {}", cells.trim_end()));
+            let found =
+                callers.iter().zip(&found).map(|(caller, cell)| format!("{caller}: {cell}")).collect::<Vec<_>>();
+            wrong.push(format!("{method} {path} {}", found.join(" ")));
         }
     }
     assert!(wrong.is_empty(), "these rows are missing or other ones:\n{}", wrong.join("\n"));

@@ -131,7 +131,8 @@ struct AccountSaved<'a> {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Released<'a> {
+#[schema(as = Released)]
+struct ReleaseAnswer<'a> {
     /// In Chinese.
     message: &'static str,
     account: &'a str,
@@ -167,7 +168,7 @@ pub(super) fn entries() -> Vec<Entry> {
             "/api/v1/accounts/{name}/release",
             "Free an account from the terminal that holds it",
         )
-        .answers::<Released>()
+        .answers::<ReleaseAnswer>()
         .fails(&[404]),
         Entry::operator(
             HttpMethod::Post,
@@ -267,7 +268,7 @@ pub(crate) async fn release(
     if released {
         tracing::info!(address = %request.operator.address(), account = %name, "an account's terminal was released");
     }
-    Ok(json(&Released { message: "账户已释放", account: name.as_str(), released }))
+    Ok(json(&ReleaseAnswer { message: "账户已释放", account: name.as_str(), released }))
 }
 
 /// Somebody who may read an account's target, and the terminal that it is.

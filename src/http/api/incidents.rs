@@ -59,7 +59,7 @@ impl IncidentsQuery {
 }
 
 #[derive(Serialize, ToSchema)]
-#[schema(as = Incidents)]
+#[schema(as = IncidentList)]
 struct IncidentsAnswer<'a> {
     incidents: Vec<IncidentDto<'a>>,
     /// What `before` is to be for the ones that follow; absent at the end.

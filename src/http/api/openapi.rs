@@ -5,16 +5,15 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use utoipa::openapi::ObjectBuilder;
 
 use super::super::AppState;
 use super::super::document::{self, Entry};
 
 /// What the document says of itself.
 pub(super) fn entries() -> Vec<Entry> {
-    vec![
-        Entry::for_anyone("/api/v1/openapi.json", "This description of the interface, in OpenAPI 3.1")
-            .answers_text("application/json", "The document."),
-    ]
+    let entry = Entry::for_anyone("/api/v1/openapi.json", "This description of the interface, in OpenAPI 3.1");
+    vec![entry.answers_content("application/json", ObjectBuilder::new().into(), "The document.")]
 }
 
 /// `GET /api/v1/openapi.json`
