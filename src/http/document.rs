@@ -343,7 +343,14 @@ fn schemes() -> [(&'static str, SecurityScheme); 7] {
                 "The operator's password. Where a request has a body, it may stand in it instead, as internal_password.",
             ),
         ),
-        ("session", key(ApiKey::Cookie, "jq2qmt_session", "The session of a browser that is logged in to the pages.")),
+        (
+            "session",
+            key(
+                ApiKey::Cookie,
+                "jq2qmt_session",
+                "The session of a browser that is logged in to the pages; under HTTPS it is __Host-jq2qmt_session.",
+            ),
+        ),
     ]
 }
 

@@ -666,6 +666,7 @@ PAGES = {
     "key-rotate": "/keys?rotate=qmt-key",
     "key-revoke": "/keys/revoke?name=qmt-key",
     "password": "/password",
+    "interface": "/api",
     "error": "/nowhere",
 }
 

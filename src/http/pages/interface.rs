@@ -35,7 +35,6 @@ struct Interface {
 
 /// A way to show who asks.
 struct Scheme {
-    name: String,
     place: String,
     description: String,
 }
@@ -115,8 +114,9 @@ impl Who {
     }
 }
 
+/// A text, without the marks that Markdown sets around code.
 fn text(value: &Value, name: &str) -> String {
-    value[name].as_str().unwrap_or_default().to_owned()
+    value[name].as_str().unwrap_or_default().replace('`', "")
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
@@ -255,13 +255,13 @@ impl Interface {
             }
         }
         let components = &document["components"];
-        let way = |(name, way): (&String, &Value)| {
+        let way = |(_, way): (&String, &Value)| {
             let place = if way["type"] == "http" {
                 format!("Authorization: {}", text(way, "scheme"))
             } else {
                 format!("{}: {}", text(way, "in"), text(way, "name"))
             };
-            Scheme { name: name.clone(), place, description: text(way, "description") }
+            Scheme { place, description: text(way, "description") }
         };
         let described = |(name, schema): (&String, &Value)| Described {
             name: name.clone(),
