@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::board::Rounding;
 use super::code::Code;
@@ -84,7 +86,7 @@ pub struct Protected {
 }
 
 /// Whose word a line needs before it is traded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fresh {
     /// Its strategies must have spoken since the trading day began.
@@ -169,13 +171,35 @@ pub enum AccountError {
     Broker,
 }
 
-/// An account as it is written.
-#[derive(Clone, Serialize, Deserialize)]
+impl PartialSchema for Account {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = Written::schema();
+        // It is also a part of what is answered about an account, which says more.
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.additional_properties = None;
+        }
+        schema
+    }
+}
+
+impl ToSchema for Account {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Written::schemas(schemas);
+    }
+}
+
+/// A trading account, as the operator wants it.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Account)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    /// The strategies that it follows, each once; at least one.
+    #[schema(min_items = 1, max_items = 1000)]
     strategies: Vec<WrittenShare>,
+    /// The overlays that count in it: `"all"`, or their names.
     #[serde(default)]
     adjustments: WrittenAdjustments,
+    /// What is the owner's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     protected: Vec<WrittenProtected>,
     #[serde(default)]
@@ -184,19 +208,25 @@ struct Written {
     fresh: Fresh,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     costs: Option<WrittenCosts>,
+    /// Which account at a broker's it is, where two of ours may be the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     broker: Option<String>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+/// How an account follows a strategy.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Share)]
 #[serde(deny_unknown_fields)]
 struct WrittenShare {
     name: String,
+    /// How many shares the account holds for one that the strategy wants; above zero.
     #[serde(default = "one")]
     scale: Decimal,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+/// Which manual overlays count in an account.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Adjustments)]
 #[serde(untagged)]
 enum WrittenAdjustments {
     Word(String),
@@ -209,15 +239,19 @@ impl Default for WrittenAdjustments {
     }
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+/// Shares that are the owner's own.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Protected)]
 #[serde(deny_unknown_fields)]
 struct WrittenProtected {
     code: String,
+    /// How many come on top of the target; null when the instrument is never to be traded. Shares.
     volume: Option<Decimal>,
 }
 
 /// The costs of 2026: commission 0.025 % and at least 5 CNY as is common, duty 0.05 % of sales, transfer fee 0.001 %.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = Costs)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenCosts {
     commission: Decimal,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
+use utoipa::ToSchema;
 
 use super::calendar::Day;
 use super::code::{Exchange, Instrument};
@@ -38,7 +39,7 @@ pub struct Board {
 }
 
 /// How an exact volume becomes one that can be held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Rounding {

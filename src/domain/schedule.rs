@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
+use utoipa::ToSchema;
 
 use super::calendar::{Calendar, Day, Openness, TimeOfDay};
 use super::moment::Moment;
@@ -17,7 +18,7 @@ pub const MAX_TIMES: usize = 48;
 const FARTHEST: usize = 31;
 
 /// The days that a schedule is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Days {
@@ -44,7 +45,7 @@ impl Days {
 }
 
 /// How a strategy keeps its schedule, looking at the latest due time of today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, IntoStaticStr, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Punctuality {
@@ -83,10 +84,13 @@ pub struct Met {
 }
 
 /// By when pushes are expected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(into = "Document", try_from = "Document")]
 pub struct Schedule {
+    /// In order, each time once.
+    #[schema(min_items = 1, max_items = 48)]
     by: Vec<TimeOfDay>,
+    #[schema(required = false)]
     days: Days,
 }
 

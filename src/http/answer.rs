@@ -73,7 +73,7 @@ pub(super) async fn around(app: &App, mut request: Request) -> Response {
 
 /// Whether errors at a path are JSON.
 fn is_for_programs(path: &str) -> bool {
-    path.starts_with("/api") || matches!(path, "/healthz" | "/readyz" | "/metrics")
+    path.starts_with("/api/") || matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
 /// An answer to a program; an error says the request's name.

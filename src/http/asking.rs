@@ -11,6 +11,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::sleep;
+use utoipa::IntoParams;
 
 use super::AppState;
 use super::cache::{Common, Conditions, Prepared};
@@ -60,9 +61,12 @@ impl TryFrom<u64> for Seconds {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
-struct WaitQuery {
+pub(super) struct WaitQuery {
+    /// With `If-None-Match`: for how many seconds to wait for something new.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 60)]
     wait: Last<Seconds>,
 }
 

@@ -9,6 +9,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::reason_text::ReasonDto;
 use crate::auth::Denied;
@@ -231,20 +232,28 @@ impl From<UnknownStrategy> for AppError {
 }
 
 /// An error as it is sent.
-#[derive(Default, Serialize)]
-struct ErrorBody<'a> {
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorBody<'a> {
+    /// In Chinese.
     error: &'a str,
+    /// A stable word.
     code: &'a str,
+    /// In English.
     message: &'a str,
     /// By which the request is found in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    /// Which position of a push cannot be taken, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<usize>,
+    /// Which of its fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// The sequence that a push must come after.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sequence: Option<i64>,
+    /// The revision that `If-Match` should have named.
     #[serde(skip_serializing_if = "Option::is_none")]
     current_revision: Option<Revision>,
     /// Why a guard refuses.
@@ -261,7 +270,8 @@ struct ErrorBody<'a> {
     terminal: Option<HolderDto<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Holder)]
 struct HolderDto<'a> {
     name: Option<&'a str>,
     address: String,

@@ -16,7 +16,9 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
+use utoipa::IntoParams;
 
+use super::document::Entry;
 use super::error::{AppError, Invalid};
 use super::extract::{Admitted, Query};
 use super::places::Place;
@@ -38,9 +40,12 @@ const CATCH_UP: i64 = 500;
 const COME_BACK: Duration = Duration::from_secs(2);
 
 /// From where on somebody listens.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct EventsQuery {
+    /// The id of the last event that was seen; a `Last-Event-ID` header knows better.
+    #[param(value_type = Option<String>)]
     after: Vec<EventId>,
 }
 
@@ -68,6 +73,20 @@ impl fmt::Display for EventId {
             lineage => write!(f, "{}.{lineage}", self.revision),
         }
     }
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/events", "A stream of events, one for each revision")
+            .about(
+                "Server-sent events: `revision` for each stored change, with its number as id, and `reset` where an older copy of \
+                 the database was put back. A comment every 15 s says that the connection stands.",
+            )
+            .query::<EventsQuery>()
+            .header("Last-Event-ID", "The id of the last event that was seen.")
+            .answers_text("text/event-stream", "Events, until either side ends the connection."),
+    ]
 }
 
 /// `GET /api/v1/events`

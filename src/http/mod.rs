@@ -9,6 +9,7 @@ mod capacity;
 mod conflict_text;
 mod cookies;
 mod csv;
+mod document;
 mod door;
 pub mod error;
 mod error_text;
@@ -21,6 +22,7 @@ mod pages;
 mod places;
 mod reason_text;
 mod rooms;
+mod scalars;
 mod targets;
 
 use std::collections::BTreeSet;
@@ -204,6 +206,11 @@ impl App {
         Self { state, rooms: Arc::new(rooms), router: answering }
     }
 
+    /// The paths of all routes, with their wildcards. Which methods each takes, it says to who asks with another one.
+    pub fn paths(&self) -> &[&'static str] {
+        &self.rooms.paths
+    }
+
     /// Answers a request in the room where it belongs.
     async fn work(&self, request: Request) -> Response {
         let routed = |request| self.router.clone().oneshot(request).map(|Ok(response)| response);
@@ -295,6 +302,7 @@ fn routes() -> Routes {
         .route("/api/v1/calendar", get(api::calendar::days))
         .route("/api/v1/boards", get(api::boards::all))
         .route("/api/v1/auth/info", get(api::auth::info))
+        .route("/api/v1/openapi.json", get(api::openapi::document))
         .route("/api/v1/internal/password/info", get(api::password::info));
     let health = Routes::of(Room::Health).route("/healthz", get(api::health::healthz));
     let readiness = Routes::of(Room::Readiness)

@@ -1,6 +1,7 @@
 //! Why a push waits, is refused or warned of, and why a line must not be traded: in Chinese and English.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::guard::{Finding, RuleName as Rule};
 use crate::domain::hold::Reason;
@@ -9,14 +10,18 @@ use crate::domain::strategy::StrategyName;
 use crate::domain::target::HoldReason;
 
 /// A reason as it is answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Reason)]
 pub(super) struct ReasonDto {
+    /// The guard's rule, or the strategy's state.
     rule: &'static str,
     /// In Chinese.
     pub(super) text: String,
     /// In English.
     pub(super) message: String,
+    /// What was found, in the rule's unit.
     value: Option<String>,
+    /// What would have been allowed.
     limit: Option<String>,
 }
 

@@ -133,24 +133,28 @@ impl Routes {
 
     /// The router, and what finds a request's room.
     pub(super) fn parted(self) -> (Router<AppState>, Rooms) {
-        let mut by_path = matchit::Router::new();
+        let (mut by_path, paths) = (matchit::Router::new(), self.rooms.keys().copied().collect());
         for (path, rooms) in self.rooms {
             let inserted = by_path.insert(path, rooms);
             debug_assert!(inserted.is_ok(), "the router has refused it before");
         }
-        (self.router, Rooms(by_path))
+        (self.router, Rooms { by_path, paths })
     }
 }
 
 /// Where requests belong. It is asked before the router is, because a layer of the router would cost every poll the clone
 /// of a route and two boxes.
 #[derive(Debug, Clone)]
-pub(super) struct Rooms(matchit::Router<OfPath>);
+pub(super) struct Rooms {
+    by_path: matchit::Router<OfPath>,
+    /// As they are spelled.
+    pub(super) paths: Vec<&'static str>,
+}
 
 impl Rooms {
     /// Where a request belongs; None where there is no such path.
     pub(super) fn of(&self, request: &Request) -> Option<Room> {
-        let OfPath { looking, changing } = *self.0.at(request.uri().path()).ok()?.value;
+        let OfPath { looking, changing } = *self.by_path.at(request.uri().path()).ok()?.value;
         let room = if request.method().is_safe() { looking.or(changing) } else { changing.or(looking) };
         room.map(|room| room.of(request))
     }

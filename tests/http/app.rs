@@ -1,5 +1,6 @@
 //! The server under test, and the people who talk to it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -262,6 +263,19 @@ impl App {
     /// The application itself, for answers that do not end.
     pub(crate) fn application(&self) -> http::App {
         self.served.clone()
+    }
+
+    /// What the router itself knows: every path, with each method that it takes there. HEAD goes where GET does.
+    pub(crate) async fn routes(&self) -> BTreeSet<(String, &'static str)> {
+        let mut routes = BTreeSet::new();
+        for path in self.served.paths() {
+            let some = path.replace(['{', '}', '*'], "");
+            let asked = self.send(Request::builder().method("BREW").uri(some).body(Body::empty()).unwrap()).await;
+            assert_eq!(asked.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            let methods = asked.header("allow").split(',').filter(|method| *method != "HEAD");
+            routes.extend(methods.map(|method| (method.to_owned(), *path)));
+        }
+        routes
     }
 
     pub(crate) async fn total(&self, query: &str) -> Value {

@@ -10,7 +10,7 @@ use crate::app::{ALICE, Answer, App, INTERNAL, PASSWORD, TOTAL, UPDATE, add_key}
 #[tokio::test]
 async fn unknown_paths_and_methods_are_said_so() {
     let app = App::start().await;
-    for path in ["/api/v1/nope", "/api", "/api/", "/api/v1/positions/strategy/", "/api/v1/positions/strategy/%ff"] {
+    for path in ["/api/v1/nope", "/api/", "/api/v1/positions/strategy/", "/api/v1/positions/strategy/%ff"] {
         assert_eq!(app.get(path).await.refusal(), (404, "not_found".to_owned()), "{path}");
     }
     assert_eq!(app.get(UPDATE).await.refusal(), (405, "method_not_allowed".to_owned()));

@@ -667,6 +667,7 @@ PAGES = {
     "key-revoke": "/keys/revoke?name=qmt-key",
     "password": "/password",
     "doctor": "/doctor",
+    "interface": "/api",
     "error": "/nowhere",
 }
 

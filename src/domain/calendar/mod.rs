@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
+use utoipa::ToSchema;
 
 pub use self::closures::SOURCE;
 use self::closures::{CLOSURES, KNOWN};
@@ -24,7 +25,7 @@ pub const MAX_DAYS: usize = 1_000;
 const LONGEST_GAP: i64 = 11;
 
 /// Whether the exchanges trade on a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Openness {
@@ -46,7 +47,7 @@ impl Openness {
 }
 
 /// Who says whether a day is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Source {
@@ -59,11 +60,17 @@ pub enum Source {
 }
 
 /// The closures that this version knows, and over them what the operator says.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(into = "Document", try_from = "Document")]
 pub struct Calendar {
+    /// Days such as 2026-01-05 that are open though the data say otherwise.
+    #[schema(value_type = Vec<String>)]
     open: BTreeSet<Day>,
+    /// Days that are closed.
+    #[schema(value_type = Vec<String>)]
     closed: BTreeSet<Day>,
+    /// Up to when every day is known.
+    #[schema(value_type = Option<String>)]
     known_through: Option<Day>,
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use self::bucket::{A_MINUTE, Bucket, parcels};
 pub use self::letter::{Due, Letter, News, Topic};
@@ -74,6 +75,7 @@ impl fmt::Display for ChannelName {
     strum::EnumString,
     strum::IntoStaticStr,
     strum::VariantArray,
+    ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -97,7 +99,9 @@ pub enum ChannelKind {
 }
 
 /// What a channel is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, strum::Display, strum::EnumString)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, strum::Display, strum::EnumString, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Language {
@@ -154,7 +158,7 @@ impl From<Incidents> for Vec<String> {
 }
 
 /// When a channel is quiet, by Shanghai's clocks: what is no alarm waits for its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quiet {
     /// From when.
@@ -179,7 +183,7 @@ impl Quiet {
 }
 
 /// Who is told when nobody acknowledges.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Escalation {
     /// Over which channel.
@@ -189,7 +193,7 @@ pub struct Escalation {
 }
 
 /// What a channel tells, and how. No secret is in it: it is kept in the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Terms {
     /// Of which kinds of incidents.
     #[serde(default)]

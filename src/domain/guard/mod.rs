@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use strum::{EnumString, IntoStaticStr};
+use utoipa::ToSchema;
 
 pub use self::judge::{Finding, Intended, Previous, Pushed, verdict};
 use super::calendar::{TimeError, TimeOfDay};
@@ -24,7 +25,7 @@ pub const MAX_SPANS: usize = 48;
 pub const MAX_MINUTES: u32 = 24 * 60;
 
 /// What happens to a push that a rule finds something in; the stricter, the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Then {
@@ -86,7 +87,7 @@ impl RuleName {
 }
 
 /// A rule that has no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plain {
     /// What happens.
@@ -94,18 +95,19 @@ pub struct Plain {
 }
 
 /// A rule with a limit: what is equal to it is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Over {
     /// The limit, in the rule's own unit.
     #[serde(serialize_with = "as_json_number")]
+    #[schema(value_type = Decimal)]
     pub over: Decimal,
     /// What happens.
     pub then: Then,
 }
 
 /// How soon a list may come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Flips {
     /// After so many minutes it may.
@@ -115,7 +117,7 @@ pub struct Flips {
 }
 
 /// When pushes may come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hours {
     /// The times of a trading day at which they may.
@@ -186,7 +188,7 @@ impl From<Span> for String {
 }
 
 /// Which rules are on, and what each does. [`RuleName`] says what they look at.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "their names are those of the rules")]
 pub struct Rules {
@@ -283,7 +285,7 @@ fn hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Hours>, D:
 }
 
 /// One entry of the document: rules for the strategies of a pattern.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
     /// Whose pushes the rules look at.
@@ -303,7 +305,7 @@ fn pattern<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pattern, D::Err
 }
 
 /// The guards document. Of the entries whose pattern covers a strategy the first counts, alone.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(into = "Vec<Guard>", try_from = "Vec<Guard>")]
 pub struct Guards(Vec<Guard>);
 

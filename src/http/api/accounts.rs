@@ -6,20 +6,23 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use super::super::AppState;
 use super::super::as_of::AsOf;
 use super::super::asking::Asker;
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, Query, account_name, account_reader, peer_address};
 use super::super::reason_text::{ReasonDto, hold_texts};
+use super::super::scalars::Exact;
 use super::super::targets::{OfTarget, Shape};
 use super::guards::AsOfQuery;
-use super::positions::{Number, ReadQuery};
-use super::push_body::PushBody;
-use super::{json, json_with_tag, read_body};
+use super::positions::{NotationQuery, Number};
+use super::push_body::{PushBody, RawPush};
+use super::{SavedAnswer, json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::terminals::{MAX_NAME_CHARS, Terminal, Waiting};
@@ -37,7 +40,8 @@ pub(super) fn settled<'a>(book: &'a Book, name: &AccountName) -> Result<&'a Arc<
 }
 
 /// An account as it is answered: as the operator wants it, with what is known beside.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountNow)]
 struct AccountAnswer<'a> {
     account: &'a str,
     revision: Revision,
@@ -51,16 +55,18 @@ struct AccountAnswer<'a> {
     terminal: Option<TerminalDto>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Followed<'a> {
     name: &'a str,
     scale: Decimal,
     total_value: Decimal,
     /// Scale times equity.
+    #[schema(value_type = Exact)]
     capital: Number<Amount>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Terminal)]
 struct TerminalDto {
     name: Option<String>,
     address: String,
@@ -93,12 +99,104 @@ impl<'a> AccountAnswer<'a> {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = Accounts)]
+struct AccountsAnswer<'a> {
+    accounts: Vec<AccountAnswer<'a>>,
+}
+
+/// An account as it was settled once.
+#[derive(Serialize, ToSchema)]
+struct AccountThen<'a> {
+    account: &'a str,
+    revision: Option<Revision>,
+    #[schema(value_type = Account)]
+    settings: &'a RawValue,
+}
+
+/// What somebody asks about an account: how it is, or how it was.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it says which of two answers a handler gives")]
+enum NowOrThen<'a> {
+    Now(AccountAnswer<'a>),
+    Then(AccountThen<'a>),
+}
+
+#[derive(Serialize, ToSchema)]
+struct AccountSaved<'a> {
+    account: &'a str,
+    #[serde(flatten)]
+    saved: SavedAnswer,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Released)]
+struct ReleaseAnswer<'a> {
+    /// In Chinese.
+    message: &'static str,
+    account: &'a str,
+    /// Whether somebody held it.
+    released: bool,
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/accounts", "The trading accounts").answers::<AccountsAnswer>(),
+        Entry::read("/api/v1/accounts/{name}", "One trading account")
+            .about("With as_of: as it was settled then, under settings.")
+            .query::<AsOfQuery>()
+            .answers_tagged::<NowOrThen>()
+            .fails(&[404]),
+        Entry::operator(HttpMethod::Put, "/api/v1/accounts/{name}", "Settle a trading account")
+            .takes::<Account>()
+            .on_condition()
+            .answers::<AccountSaved>(),
+        Entry::operator(HttpMethod::Delete, "/api/v1/accounts/{name}", "Delete a trading account; its history stays")
+            .on_condition()
+            .answers::<AccountSaved>()
+            .fails(&[404]),
+        Entry::read("/api/v1/accounts/{name}/target", "What an account is to hold, line by line")
+            .about("Also for the account's own key. A line with a hold is not traded; what is no line is nobody's.")
+            .query::<NotationQuery>()
+            .terminal_named()
+            .answers_polls::<TargetAnswer>()
+            .fails(&[404, 409]),
+        Entry::operator(
+            HttpMethod::Post,
+            "/api/v1/accounts/{name}/release",
+            "Free an account from the terminal that holds it",
+        )
+        .answers::<ReleaseAnswer>()
+        .fails(&[404]),
+        Entry::operator(
+            HttpMethod::Post,
+            "/api/v1/accounts/{name}/preview",
+            "What a change would make the terminal trade",
+        )
+        .about("Of a strategy's list, or of another way to settle the account. Nothing is stored.")
+        .takes::<Preview>()
+        .answers::<PreviewAnswer>()
+        .fails(&[404]),
+    ]
+}
+
+/// What a preview supposes: an account, or a strategy's list.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it says which of two bodies a handler takes")]
+enum Preview<'a> {
+    Account(SupposedAccount),
+    List(RawPush<'a>),
+}
+
 /// `GET /api/v1/accounts`
 pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Response {
     let book = state.store.book();
     let accounts = book.settings().accounts();
-    let accounts: Vec<_> = accounts.map(|(name, settled)| AccountAnswer::new(name, settled, &book, &state)).collect();
-    json(&json!({"accounts": accounts}))
+    let accounts = accounts.map(|(name, settled)| AccountAnswer::new(name, settled, &book, &state)).collect();
+    json(&AccountsAnswer { accounts })
 }
 
 /// `GET /api/v1/accounts/{name}`
@@ -130,7 +228,7 @@ async fn as_of_then(state: &AppState, name: AccountName, as_of: AsOf) -> Result<
     let settings = written.and_then(|written| written.account);
     let settings = settings.ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
     let revision = then.as_ref().map(|then| then.revision);
-    Ok(json(&json!({"account": name.as_str(), "revision": revision, "settings": settings})))
+    Ok(json(&AccountThen { account: name.as_str(), revision, settings }))
 }
 
 /// `PUT /api/v1/accounts/{name}`
@@ -142,8 +240,7 @@ pub(crate) async fn set(
     let name = account_name(&name)?;
     let account: Account = read_body(&request.body)?;
     let receipt = state.desk.set_account(&request.operator, name.clone(), account, request.if_match).await?;
-    let (revision, changed) = (receipt.revision, receipt.changed);
-    Ok(json(&json!({"message": "账户已保存", "account": name.as_str(), "revision": revision, "changed": changed})))
+    Ok(json(&AccountSaved { account: name.as_str(), saved: SavedAnswer::new("账户已保存", &receipt) }))
 }
 
 /// `DELETE /api/v1/accounts/{name}`
@@ -156,7 +253,7 @@ pub(crate) async fn remove(
     let receipt = state.desk.remove_account(&request.operator, name.clone(), request.if_match).await?;
     state.terminals.release(&name);
     state.targets.forget(&name);
-    Ok(json(&json!({"message": "账户已删除", "account": name.as_str(), "revision": receipt.revision})))
+    Ok(json(&AccountSaved { account: name.as_str(), saved: SavedAnswer::new("账户已删除", &receipt) }))
 }
 
 /// `POST /api/v1/accounts/{name}/release`: whoever holds the account holds it no more.
@@ -171,7 +268,7 @@ pub(crate) async fn release(
     if released {
         tracing::info!(address = %request.operator.address(), account = %name, "an account's terminal was released");
     }
-    Ok(json(&json!({"message": "账户已释放", "account": name.as_str(), "released": released})))
+    Ok(json(&ReleaseAnswer { message: "账户已释放", account: name.as_str(), released }))
 }
 
 /// Somebody who may read an account's target, and the terminal that it is.
@@ -225,7 +322,7 @@ pub(super) fn take_account(
 pub(crate) async fn target(
     State(state): State<AppState>,
     at: AtAccount,
-    Query(query): Query<ReadQuery>,
+    Query(query): Query<NotationQuery>,
     asker: Asker,
 ) -> Result<Response, AppError> {
     // Who asks for what is not there does not take it.
@@ -236,7 +333,8 @@ pub(crate) async fn target(
 }
 
 /// A target as it is answered.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Target)]
 pub(in crate::http) struct TargetAnswer<'a> {
     account: &'a str,
     revision: Revision,
@@ -247,25 +345,36 @@ pub(in crate::http) struct TargetAnswer<'a> {
     demo: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TargetLine)]
 struct LineDto<'a> {
     code: String,
     name: String,
+    /// What is to be held: shares, in whole lots.
+    #[schema(value_type = Exact)]
     volume: Number<Volume>,
+    /// The same before it was rounded, as a decimal string.
     exact: String,
+    /// Why the line must not be traded now.
+    #[schema(required)]
     hold: Option<LineHoldDto>,
     strategies: Vec<PartDto<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LineHold)]
 struct LineHoldDto {
+    /// A stable word.
     reason: &'static str,
+    /// In Chinese.
     text: String,
+    /// In English.
     message: String,
     since: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TargetPart)]
 struct PartDto<'a> {
     name: &'a str,
     volume: String,
@@ -302,12 +411,14 @@ impl<'a> TargetAnswer<'a> {
 }
 
 /// What is supposed: an account, or else the list of a strategy, as a push spells it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct SupposedAccount {
+    #[schema(value_type = Account, required)]
     account: Option<Account>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountPreview)]
 struct PreviewAnswer {
     orders: Vec<OrderDto>,
     /// CNY, at what the strategies paid on average; below zero where sales bring more; null where orders are not known.
@@ -322,20 +433,26 @@ struct PreviewAnswer {
     present_unknown: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SupposedOrder)]
 struct OrderDto {
     code: String,
     name: String,
+    /// `buy` or `sell`.
     side: &'static str,
+    #[schema(value_type = Exact)]
     volume: Number<Volume>,
     price: Option<f64>,
+    /// Whether the line is not traded now.
     held: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Rounded)]
 struct RoundedDto {
     code: String,
     exact: String,
+    #[schema(value_type = Exact)]
     volume: Number<Volume>,
 }
 

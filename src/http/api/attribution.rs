@@ -7,12 +7,16 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::super::AppState;
 use super::super::csv::{Rows, file};
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, PathText, Query, account_name, strategy_name};
+use super::super::scalars::DayText;
 use super::accounts::settled;
 use super::json;
 use crate::auth::rights::Reader;
@@ -71,7 +75,7 @@ const SHORTFALL: [Figure; 4] = [
     ("unfilled", |day| day.unfilled),
 ];
 
-/// All figures of something.
+/// All figures of something, each CNY as a decimal string.
 struct ResultDto<'a>(&'a DayResult);
 
 /// Figures by their names.
@@ -94,18 +98,45 @@ impl Serialize for ResultDto<'_> {
     }
 }
 
-/// All figures of an owner, or of all of them together.
-pub(super) fn results(strategy: Option<&str>, result: &DayResult) -> serde_json::Value {
-    #[derive(Serialize)]
-    struct Results<'a> {
-        strategy: Option<&'a str>,
-        #[serde(flatten)]
-        result: ResultDto<'a>,
-    }
-    json!(Results { strategy, result: ResultDto(result) })
+/// The schema of figures by their names.
+fn described(figures: &[Figure]) -> ObjectBuilder {
+    figures.iter().fold(ObjectBuilder::new(), |object, (name, _)| {
+        object.property(*name, ObjectBuilder::new().schema_type(Type::String)).required(*name)
+    })
 }
 
-#[derive(Serialize)]
+impl PartialSchema for ResultDto<'_> {
+    fn schema() -> RefOr<Schema> {
+        let shortfall = described(&SHORTFALL)
+            .description(Some("What trading cost over the prices of the decisions: above zero where it was dearer."));
+        described(&FIGURES).property("shortfall", shortfall).required("shortfall").into()
+    }
+}
+
+impl ToSchema for ResultDto<'_> {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Figures".into()
+    }
+}
+
+/// All figures of an owner, or of all of them together.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnerFigures)]
+pub(super) struct Results<'a> {
+    /// Null for what is nobody's, and for all together.
+    strategy: Option<&'a str>,
+    #[serde(flatten)]
+    result: ResultDto<'a>,
+}
+
+impl<'a> Results<'a> {
+    pub(super) const fn new(strategy: Option<&'a str>, result: &'a DayResult) -> Self {
+        Self { strategy, result: ResultDto(result) }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttributedOwner)]
 struct OwnerDto<'a> {
     /// Null for what is nobody's: protected, by hand, not ours.
     strategy: Option<&'a str>,
@@ -116,7 +147,8 @@ struct OwnerDto<'a> {
 }
 
 /// Between the steps of the day's decisions: seconds, the middle one of all; null where none came so far.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Latency)]
 struct LatencyDto {
     /// From the push to the terminal's first report that knows it.
     seen: Option<f64>,
@@ -126,7 +158,8 @@ struct LatencyDto {
     filled: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AttributedLine)]
 struct LineDto<'a> {
     code: String,
     name: String,
@@ -136,6 +169,7 @@ struct LineDto<'a> {
     /// What is reported and not divided yet, because the terminal's lists may lag; in `volume`.
     unsettled: i64,
     /// On average: CNY per share.
+    #[schema(value_type = Option<String>)]
     cost: Option<Cny>,
     price: Option<Decimal>,
     bought_shares: i64,
@@ -146,7 +180,8 @@ struct LineDto<'a> {
 }
 
 /// What became of the last decision about it, where that is of the day.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Decision)]
 struct DecisionDto {
     revision: Revision,
     /// When the program says that it decided.
@@ -220,6 +255,17 @@ impl<'a> LineDto<'a> {
     }
 }
 
+impl<'a> OwnerDto<'a> {
+    fn new(owner: &'a OwnerDay, day: &AccountDay, on: Day, names: &Names<'_>, zone: &Zone) -> Self {
+        Self {
+            strategy: owner.owner.as_ref().map(StrategyName::as_str),
+            result: ResultDto(&owner.result),
+            latency: LatencyDto::new(owner, on),
+            lines: owner.lines.iter().map(|line| LineDto::new(line, day, on, names, zone)).collect(),
+        }
+    }
+}
+
 /// How strategies call instruments: the oldest that names one.
 struct Names<'a>(HashMap<Instrument, &'a str>);
 
@@ -240,9 +286,51 @@ impl<'a> Names<'a> {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attribution)]
+struct AttributionAnswer<'a> {
+    account: &'a str,
+    #[schema(value_type = DayText)]
+    day: String,
+    known: String,
+    totals: ResultDto<'a>,
+    strategies: Vec<OwnerDto<'a>>,
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read(
+            "/api/v1/accounts/{name}/attribution",
+            "What became of an account's day, by strategy and instrument",
+        )
+        .query::<DayQuery>()
+        .answers::<AttributionAnswer>()
+        .fails(&[404]),
+        Entry::read(
+            "/api/v1/accounts/{name}/attribution.csv",
+            "The same as a file: a line for each owner's part of an instrument",
+        )
+        .query::<DayQuery>()
+        .answers_csv()
+        .fails(&[404]),
+        Entry::read("/api/v1/strategies/{name}/performance", "What became of a strategy's days")
+            .query::<PerformanceQuery>()
+            .answers::<PerformanceAnswer>()
+            .fails(&[404]),
+        Entry::read("/api/v1/strategies/{name}/performance.csv", "The same as a file")
+            .query::<PerformanceQuery>()
+            .answers_csv()
+            .fails(&[404]),
+    ]
+}
+
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct DayQuery {
+    /// Without it, today.
+    #[param(value_type = Option<DayText>, inline)]
     day: Last<String>,
 }
 
@@ -272,21 +360,13 @@ pub(crate) async fn attribution(
     let shared = state.clone();
     let answer = move || {
         let names = Names::new(&book);
-        let owner = |owner: &OwnerDay| {
-            let lines = owner.lines.iter().map(|line| LineDto::new(line, &day, on, &names, &shared.zone)).collect();
-            json!(OwnerDto {
-                strategy: owner.owner.as_ref().map(StrategyName::as_str),
-                result: ResultDto(&owner.result),
-                latency: LatencyDto::new(owner, on),
-                lines,
-            })
-        };
-        let owners: Vec<_> = day.owners.iter().map(owner).collect();
-        let totals = ResultDto(&day.total());
-        Ok::<_, AppError>(json(&json!({
-            "account": name.as_str(), "day": on.to_string(), "known": day.known.to_string(), "totals": totals,
-            "strategies": owners,
-        })))
+        Ok::<_, AppError>(json(&AttributionAnswer {
+            account: name.as_str(),
+            day: on.to_string(),
+            known: day.known.to_string(),
+            totals: ResultDto(&day.total()),
+            strategies: day.owners.iter().map(|owner| OwnerDto::new(owner, &day, on, &names, &shared.zone)).collect(),
+        }))
     };
     state.workshop.make(answer).await
 }
@@ -359,11 +439,18 @@ pub(crate) async fn attribution_csv(
 }
 
 /// From which day to which, of which account.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct PerformanceQuery {
+    /// The first day; without it, thirty days before the last.
+    #[param(value_type = Option<DayText>, inline)]
     from: Last<String>,
+    /// The last day; without it, today.
+    #[param(value_type = Option<DayText>, inline)]
     to: Last<String>,
+    /// In which account; without it, in all that report.
+    #[param(value_type = Option<AccountName>, inline)]
     account: Last<String>,
 }
 
@@ -405,13 +492,34 @@ async fn performed(
     Ok((from, to, days))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PerformanceDay)]
 struct PerformedDto<'a> {
+    #[schema(value_type = DayText)]
     day: String,
     account: &'a str,
     #[serde(flatten)]
     result: ResultDto<'a>,
+    #[schema(value_type = LatencyDto)]
     latency: &'a LatencyDto,
+}
+
+impl<'a> PerformedDto<'a> {
+    fn new(Performed { account, day, result, latency }: &'a Performed) -> Self {
+        Self { day: day.to_string(), account: account.as_str(), result: ResultDto(result), latency }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Performance)]
+struct PerformanceAnswer<'a> {
+    strategy: &'a str,
+    #[schema(value_type = DayText)]
+    from: String,
+    #[schema(value_type = DayText)]
+    to: String,
+    totals: ResultDto<'a>,
+    days: Vec<PerformedDto<'a>>,
 }
 
 /// `GET /api/v1/strategies/{name}/performance?from=&to=&account=`: both days included; without them, the last 30.
@@ -431,19 +539,13 @@ pub(crate) async fn performance(
         last.into_values().map(of).sum()
     };
     (totals.value, totals.unrealized) = (standing(|day| day.value), standing(|day| day.unrealized));
-    let dto = |one: &Performed| {
-        json!(PerformedDto {
-            day: one.day.to_string(),
-            account: one.account.as_str(),
-            result: ResultDto(&one.result),
-            latency: &one.latency
-        })
-    };
-    let dtos: Vec<_> = days.iter().map(dto).collect();
-    Ok(json(&json!({
-        "strategy": name.as_str(), "from": from.to_string(), "to": to.to_string(), "totals": ResultDto(&totals),
-        "days": dtos,
-    })))
+    Ok(json(&PerformanceAnswer {
+        strategy: name.as_str(),
+        from: from.to_string(),
+        to: to.to_string(),
+        totals: ResultDto(&totals),
+        days: days.iter().map(PerformedDto::new).collect(),
+    }))
 }
 
 /// `GET /api/v1/strategies/{name}/performance.csv?from=&to=&account=`

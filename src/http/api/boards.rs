@@ -2,22 +2,27 @@
 
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
+use super::super::document::Entry;
+use super::super::scalars::DayText;
 use super::json;
 use crate::auth::rights::Reader;
 use crate::domain::board::{Board, boards};
 use crate::domain::decimal::Decimal;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Board)]
 struct BoardDto {
     id: &'static str,
     name: &'static str,
     name_en: &'static str,
     exchange: &'static str,
     /// How its codes begin.
+    #[schema(value_type = Vec<String>)]
     codes: &'static [&'static str],
     /// The first day on which the rule holds.
+    #[schema(value_type = DayText)]
     from: String,
     least: u32,
     step: u32,
@@ -35,8 +40,19 @@ impl From<&Board> for BoardDto {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = Boards)]
+struct BoardsAnswer {
+    boards: Vec<BoardDto>,
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    let summary = "Lots, ticks and codes of the boards, each with the day from which it holds";
+    vec![Entry::read("/api/v1/boards", summary).answers::<BoardsAnswer>()]
+}
+
 /// `GET /api/v1/boards`
 pub(crate) async fn all(_: Reader) -> Response {
-    let boards: Vec<BoardDto> = boards().iter().map(BoardDto::from).collect();
-    json(&json!({"boards": boards}))
+    json(&BoardsAnswer { boards: boards().iter().map(BoardDto::from).collect() })
 }

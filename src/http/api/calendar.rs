@@ -3,12 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, Query};
-use super::{json, json_with_tag, read_body};
+use super::super::scalars::DayText;
+use super::{SavedAnswer, json, json_with_tag, read_body};
 use crate::auth::rights::CalendarReader;
 use crate::domain::calendar::{Calendar, Day, Openness, SOURCE, Source};
 use crate::domain::revision::{Revision, Topic};
@@ -18,10 +21,15 @@ const USUAL_DAYS: i64 = 31;
 const MOST_DAYS: i64 = 1_100;
 
 /// From when to when, both days among them.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct DaysQuery {
+    /// The first day; without it, today.
+    #[param(value_type = Option<DayText>, inline)]
     from: Last<String>,
+    /// The last day, at most three years later; without it, thirty days later.
+    #[param(value_type = Option<DayText>, inline)]
     to: Last<String>,
 }
 
@@ -34,25 +42,45 @@ impl DaysQuery {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CalendarDays)]
 struct CalendarAnswer<'a> {
     /// Of what the operator says: who changes it names it in `If-Match`.
     revision: Revision,
     /// From when to when every day is known.
+    #[schema(value_type = DayText)]
     known_from: String,
+    #[schema(value_type = DayText)]
     known_through: String,
     /// Where the data are from.
     source: &'static str,
+    /// What the operator says over them.
     operator: &'a Calendar,
     days: Vec<DayDto>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CalendarDay)]
 struct DayDto {
+    #[schema(value_type = DayText)]
     day: String,
     answer: Openness,
     /// Null where nobody has said.
     source: Option<Source>,
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/calendar", "On which days the exchanges trade")
+            .about("Also for a key that is bound to an account.")
+            .query::<DaysQuery>()
+            .answers_tagged::<CalendarAnswer>(),
+        Entry::operator(HttpMethod::Put, "/api/v1/calendar", "Say over the data on which days the exchanges trade")
+            .takes::<Calendar>()
+            .on_condition()
+            .answers::<SavedAnswer>(),
+    ]
 }
 
 /// `GET /api/v1/calendar`
@@ -84,5 +112,5 @@ pub(crate) async fn days(
 pub(crate) async fn set(State(state): State<AppState>, request: OperatorRequest) -> Result<Response, AppError> {
     let calendar: Calendar = read_body(&request.body)?;
     let receipt = state.desk.set_calendar(&request.operator, calendar, request.if_match).await?;
-    Ok(json(&json!({"message": "交易日历已保存", "revision": receipt.revision, "changed": receipt.changed})))
+    Ok(json(&SavedAnswer::new("交易日历已保存", &receipt)))
 }

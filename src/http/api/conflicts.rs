@@ -5,13 +5,16 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
 use super::super::conflict_text::conflict_texts;
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, Query};
+use super::super::scalars::Exact;
 use super::json;
-use super::positions::{Number, ReadQuery};
+use super::positions::{NotationQuery, Number};
 use crate::auth::rights::Reader;
 use crate::desk::conflicts;
 use crate::domain::code::Notation;
@@ -26,13 +29,17 @@ const LONGEST: u64 = 86_400;
 const SHOWN: usize = 1_000;
 
 /// Within how many seconds.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct WindowQuery {
+    /// How far back is looked: 600 where it is not said.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 86400)]
     window: Last<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Conflicts)]
 struct ConflictsAnswer {
     /// Seconds.
     window: u64,
@@ -42,7 +49,8 @@ struct ConflictsAnswer {
     conflicts: Vec<ConflictDto>,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = ConflictCounts)]
 struct Counts {
     crossing: usize,
     negative: usize,
@@ -65,7 +73,8 @@ impl Counts {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Conflict)]
 struct ConflictDto {
     kind: &'static str,
     code: String,
@@ -78,12 +87,14 @@ struct ConflictDto {
     matter: MatterDto,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConflictMatter)]
 #[serde(untagged)]
 enum MatterDto {
     Crossing {
         buys: Vec<MoveDto>,
         sells: Vec<MoveDto>,
+        #[schema(value_type = Exact)]
         volume: Number<Volume>,
     },
     Negative {
@@ -93,7 +104,9 @@ enum MatterDto {
     },
     Adjustment {
         strategy_name: String,
+        #[schema(value_type = Exact)]
         takes: Number<Volume>,
+        #[schema(value_type = Exact)]
         wanted: Number<Volume>,
         bought: Vec<MoveDto>,
     },
@@ -103,15 +116,19 @@ enum MatterDto {
     },
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Move)]
 struct MoveDto {
     strategy_name: String,
+    #[schema(value_type = Exact)]
     volume: Number<Volume>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SharingAccount)]
 struct AccountDto {
     account: String,
+    #[schema(value_type = Exact)]
     volume: Number<Volume>,
 }
 
@@ -159,12 +176,22 @@ impl From<Matter> for MatterDto {
     }
 }
 
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/conflicts", "What contradicts what, shown and counted")
+            .query::<WindowQuery>()
+            .query::<NotationQuery>()
+            .answers::<ConflictsAnswer>(),
+    ]
+}
+
 /// `GET /api/v1/conflicts`
 pub(crate) async fn all(
     State(state): State<AppState>,
     _: Reader,
     Query(query): Query<WindowQuery>,
-    Query(read): Query<ReadQuery>,
+    Query(read): Query<NotationQuery>,
 ) -> Result<Response, AppError> {
     let window = query.window.0.unwrap_or(WINDOW);
     if !(1..=LONGEST).contains(&window) {

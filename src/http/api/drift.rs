@@ -5,12 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use super::super::AppState;
 use super::super::csv::{Rows, file};
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, PathTexts, account_name};
+use super::super::scalars::Exact;
 use super::accounts::settled;
 use super::json;
 use super::positions::Number;
@@ -26,7 +29,8 @@ use crate::domain::drift::{DriftLine, DriftPart};
 use crate::domain::lock::Lock;
 use crate::domain::revision::Revision;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Drift)]
 struct DriftAnswer<'a> {
     account: &'a str,
     revision: Revision,
@@ -35,21 +39,28 @@ struct DriftAnswer<'a> {
     lines: Vec<DriftLineDto>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DriftLine)]
 pub(super) struct DriftLineDto {
     code: String,
     name: String,
+    #[schema(value_type = Exact)]
     target: Number<Volume>,
+    #[schema(value_type = Exact)]
     holding: Number<Volume>,
     /// Holding minus target.
+    #[schema(value_type = Exact)]
     difference: Number<Volume>,
     since: String,
     parts: Vec<DriftPartDto>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DriftPart)]
 struct DriftPartDto {
+    /// A stable word.
     reason: &'static str,
+    #[schema(value_type = Exact)]
     shares: Number<Volume>,
     /// In the terminal's words, or in Chinese.
     text: String,
@@ -78,6 +89,31 @@ impl DriftLineDto {
             parts: line.parts.iter().map(DriftPartDto::new).collect(),
         }
     }
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/accounts/{name}/drift", "What is held and not wanted, or wanted and not held, and why")
+            .answers::<DriftAnswer>()
+            .fails(&[404]),
+        Entry::read("/api/v1/accounts/{name}/drift.csv", "The same as a file: a line for each reason")
+            .answers_csv()
+            .fails(&[404]),
+        Entry::read("/api/v1/accounts/{name}/locks", "What is not traded because nothing explains how it changed")
+            .answers::<LocksAnswer>()
+            .fails(&[404]),
+        Entry::operator(HttpMethod::Delete, "/api/v1/accounts/{name}/locks", "Release every lock of an account")
+            .answers::<Unlocked>()
+            .fails(&[404]),
+        Entry::operator(
+            HttpMethod::Delete,
+            "/api/v1/accounts/{name}/locks/{code}",
+            "Release the lock of an instrument",
+        )
+        .answers::<Unlocked>()
+        .fails(&[404]),
+    ]
 }
 
 async fn drift_now(state: &AppState, name: &AccountName) -> Result<Drift, AppError> {
@@ -123,12 +159,30 @@ pub(crate) async fn csv(
     Ok(file("drift.csv", rows))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lock)]
 struct LockDto {
     code: String,
     /// By how many shares more is held than fills explain; below zero: fewer.
     shares: i64,
     at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Locks)]
+struct LocksAnswer<'a> {
+    account: &'a str,
+    locks: Vec<LockDto>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Unlocked<'a> {
+    /// In Chinese.
+    message: &'static str,
+    account: &'a str,
+    revision: Revision,
+    /// How many are left.
+    locks: usize,
 }
 
 /// `GET /api/v1/accounts/{name}/locks`
@@ -141,8 +195,8 @@ pub(crate) async fn locks(
     settled(&book, &name)?;
     let (locks, _) = book.settings().locks(&name).unzip();
     let dto = |lock: &Lock| LockDto { code: spelled(&lock.code), shares: lock.shares, at: state.zone.rfc3339(lock.at) };
-    let locks: Vec<_> = locks.unwrap_or_default().iter().map(dto).collect();
-    Ok(json(&json!({"account": name.as_str(), "locks": locks})))
+    let locks = locks.unwrap_or_default().iter().map(dto).collect();
+    Ok(json(&LocksAnswer { account: name.as_str(), locks }))
 }
 
 /// `DELETE /api/v1/accounts/{name}/locks`: all of them are released.
@@ -172,5 +226,5 @@ async fn release(
 ) -> Result<Response, AppError> {
     let receipt = state.desk.release(&request.operator, account.clone(), code).await?;
     let (revision, left) = (receipt.revision, receipt.positions);
-    Ok(json(&json!({"message": "已解除锁定", "account": account.as_str(), "revision": revision, "locks": left})))
+    Ok(json(&Unlocked { message: "已解除锁定", account: account.as_str(), revision, locks: left }))
 }

@@ -3,23 +3,51 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
 use super::super::as_of::AsOf;
+use super::super::document::Entry;
 use super::super::error::AppError;
 use super::super::extract::{Last, OperatorRequest, Query};
 use super::super::reason_text::ReasonDto;
-use super::{json, json_with_tag, read_body};
+use super::{SavedAnswer, json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::domain::guard::{Guards, Then};
 use crate::domain::revision::{Revision, Topic};
 
 /// As of when.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct AsOfQuery {
+    /// A revision, or a time.
+    #[param(value_type = Option<String>)]
     pub(super) as_of: Last<String>,
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/guards", "What is looked at before a push counts")
+            .about("With as_of: null where nobody had said it yet.")
+            .query::<AsOfQuery>()
+            .answers_tagged::<Option<Guards>>()
+            .fails(&[404]),
+        Entry::operator(HttpMethod::Put, "/api/v1/guards", "Say what is looked at before a push counts")
+            .takes::<Guards>()
+            .on_condition()
+            .answers::<SavedAnswer>(),
+        Entry::operator(
+            HttpMethod::Post,
+            "/api/v1/guards/trial",
+            "What guards would have done to the pushes of the last thirty days",
+        )
+        .about("Nothing is stored.")
+        .takes::<Guards>()
+        .answers::<TrialAnswer>(),
+    ]
 }
 
 /// `GET /api/v1/guards`
@@ -45,13 +73,15 @@ pub(crate) async fn all(
 pub(crate) async fn set(State(state): State<AppState>, request: OperatorRequest) -> Result<Response, AppError> {
     let guards: Guards = read_body(&request.body)?;
     let receipt = state.desk.set_guards(&request.operator, guards, request.if_match).await?;
-    Ok(json(&json!({"message": "推送检查规则已保存", "revision": receipt.revision, "changed": receipt.changed})))
+    Ok(json(&SavedAnswer::new("推送检查规则已保存", &receipt)))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Trial)]
 struct TrialAnswer {
     /// Pushes of the last thirty days that changed something.
     pushes: usize,
+    /// Whether there were more than are looked at.
     is_cut: bool,
     would_reject: usize,
     would_hold: usize,
@@ -61,7 +91,8 @@ struct TrialAnswer {
     off: Vec<TrialLineDto>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrialLine)]
 struct TrialLineDto {
     revision: Revision,
     strategy_name: String,

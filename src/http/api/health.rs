@@ -3,13 +3,23 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::AppError;
 use super::json;
 use crate::domain::watch::clock_behind;
 use crate::log;
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::for_anyone("/healthz", "The process answers, and each of its tasks is at work")
+            .answers::<HealthAnswer>(),
+        Entry::for_anyone("/readyz", "The store takes writes").answers::<ReadyAnswer>(),
+    ]
+}
 
 /// `GET /healthz`: the process answers, and all of it is at work, with what it warns of; 503 otherwise.
 pub(crate) async fn healthz(State(state): State<AppState>) -> Result<Response, AppError> {
@@ -17,7 +27,8 @@ pub(crate) async fn healthz(State(state): State<AppState>) -> Result<Response, A
     Ok(json(&HealthAnswer { status: "ok", warnings: warnings(&state) }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct HealthAnswer {
     status: &'static str,
     /// Absent when there is nothing to warn of.
@@ -26,10 +37,17 @@ struct HealthAnswer {
 }
 
 /// What is no failure, and should not stay so.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HealthWarning)]
 struct Warning {
     code: &'static str,
     message: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ready)]
+struct ReadyAnswer {
+    status: &'static str,
 }
 
 fn warnings(state: &AppState) -> Vec<Warning> {
@@ -49,7 +67,7 @@ fn warnings(state: &AppState) -> Vec<Warning> {
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, AppError> {
     all_at_work(&state)?;
     state.store.probe().await?;
-    Ok(json(&json!({"status": "ready"})))
+    Ok(json(&ReadyAnswer { status: "ready" }))
 }
 
 /// A server without one of its tasks must not look alive for the moment that it still is.

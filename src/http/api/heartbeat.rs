@@ -5,8 +5,10 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, Query};
 use super::health::all_at_work;
@@ -15,17 +17,20 @@ use crate::auth::rights::Reader;
 use crate::domain::moment::Moment;
 
 /// Of what the newest may be how old.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct HeartbeatQuery {
     /// Seconds; only the server itself is looked at where it is not said.
+    #[param(value_type = Option<u64>)]
     max_age: Last<u64>,
     /// `push`, `poll` or `report`; any of them where it is not said.
+    #[param(value_type = Option<String>)]
     of: Last<String>,
 }
 
 /// When somebody was last heard of.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Heard {
     status: &'static str,
     push: Option<String>,
@@ -33,6 +38,15 @@ struct Heard {
     report: Option<String>,
     /// Of the newest of what is asked for: seconds.
     age: Option<u64>,
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/heartbeat", "The store takes writes, and somebody was heard of")
+            .query::<HeartbeatQuery>()
+            .answers::<Heard>(),
+    ]
 }
 
 /// `GET /api/v1/heartbeat`: 200 when the store takes writes and, with `max_age`, somebody was heard of within it; else 503.

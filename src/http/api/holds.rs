@@ -3,12 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::AppError;
 use super::super::extract::{OperatorRequest, PathText};
 use super::super::reason_text::ReasonDto;
-use super::positions::{PositionDto, positions};
+use super::positions::{PositionDto, WrittenPosition, positions};
 use super::revisions::ChangeDto;
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;
@@ -16,13 +19,16 @@ use crate::domain::code::Notation;
 use crate::domain::position::PositionList;
 use crate::domain::revision::{ActorKind, Revision};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Holds)]
 struct HoldsAnswer<'a> {
     holds: Vec<HoldDto<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hold)]
 struct HoldDto<'a> {
+    /// Its number, by which it is approved or discarded.
     hold: Revision,
     strategy_name: &'a str,
     at: String,
@@ -32,9 +38,24 @@ struct HoldDto<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<&'a str>,
     reasons: Vec<ReasonDto>,
+    #[schema(value_type = Vec<WrittenPosition>)]
     positions: Vec<PositionDto<'a>>,
     /// What approving it would change in the strategy's list.
+    #[schema(value_type = Vec<ChangeDto>)]
     changes: Vec<serde_json::Value>,
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/holds", "Pushes that wait").answers::<HoldsAnswer>(),
+        Entry::operator(HttpMethod::Post, "/api/v1/holds/{id}/approve", "Let a push that waits count")
+            .answers::<ChangeAnswer>()
+            .fails(&[404, 409]),
+        Entry::operator(HttpMethod::Post, "/api/v1/holds/{id}/discard", "Discard a push that waits")
+            .answers::<ChangeAnswer>()
+            .fails(&[404, 409]),
+    ]
 }
 
 /// `GET /api/v1/holds`

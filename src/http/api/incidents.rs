@@ -4,8 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::openapi::path::HttpMethod;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Query};
 use super::super::reason_text::ReasonDto;
@@ -25,12 +28,21 @@ const USUAL_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
 
 /// Which incidents, and how many.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct IncidentsQuery {
+    /// Only those that stand, or only those that are over.
+    #[param(value_type = Option<bool>)]
     open: Last<bool>,
+    /// Only those of a kind.
+    #[param(value_type = Option<String>)]
     kind: Last<String>,
+    /// How many: 100 where it is not said, 1000 at most.
+    #[param(value_type = Option<u32>, minimum = 1)]
     limit: Last<u32>,
+    /// Those before this one: `next_before` of the page before.
+    #[param(value_type = Option<i64>)]
     before: Last<i64>,
 }
 
@@ -46,7 +58,8 @@ impl IncidentsQuery {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = IncidentList)]
 struct IncidentsAnswer<'a> {
     incidents: Vec<IncidentDto<'a>>,
     /// What `before` is to be for the ones that follow; absent at the end.
@@ -54,13 +67,16 @@ struct IncidentsAnswer<'a> {
     next_before: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Incident)]
 pub(super) struct IncidentDto<'a> {
     incident: i64,
     kind: &'static str,
     severity: &'static str,
     account: Option<&'a str>,
     strategy_name: Option<&'a str>,
+    /// What else was found, by kind.
+    #[schema(value_type = Object)]
     details: Value,
     began_at: String,
     changed_at: String,
@@ -103,6 +119,13 @@ impl<'a> IncidentDto<'a> {
     }
 }
 
+#[derive(Serialize, ToSchema)]
+struct Acknowledged {
+    /// In Chinese.
+    message: &'static str,
+    incident: i64,
+}
+
 /// What else was found, by kind.
 fn details(concern: &Concern, zone: &Zone) -> Value {
     let time = |at: Moment| zone.rfc3339(at);
@@ -131,6 +154,18 @@ fn details(concern: &Concern, zone: &Zone) -> Value {
     }
 }
 
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/incidents", "What somebody must know of, until it is over")
+            .query::<IncidentsQuery>()
+            .answers::<IncidentsAnswer>(),
+        Entry::operator(HttpMethod::Post, "/api/v1/incidents/{id}/acknowledge", "Say that an incident was seen")
+            .answers::<Acknowledged>()
+            .fails(&[404]),
+    ]
+}
+
 /// `GET /api/v1/incidents`
 pub(crate) async fn all(
     State(state): State<AppState>,
@@ -155,5 +190,5 @@ pub(crate) async fn acknowledge(
     if !state.incidents.acknowledge(&request.operator, id).await? {
         return Err(AppError::UnknownIncident(id));
     }
-    Ok(json(&json!({"message": "已确认：不再重复提醒", "incident": id})))
+    Ok(json(&Acknowledged { message: "已确认：不再重复提醒", incident: id.get() }))
 }

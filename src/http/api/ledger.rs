@@ -6,9 +6,11 @@ use axum::extract::State;
 use axum::response::Response;
 use futures::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
 use super::super::csv::{Rows, download, download_as};
+use super::super::document;
 use super::super::error::AppError;
 use super::super::extract::{Last, Query};
 use crate::auth::rights::Reader;
@@ -22,16 +24,21 @@ use crate::ledger::hashed;
 use crate::store::{Store, Unavailable};
 
 /// After which revision.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct ExportQuery {
+    /// After which revision; without it, all.
+    #[param(value_type = Option<i64>)]
     after: Last<Revision>,
 }
 
 /// A revision, as it is hashed.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HashedRevision)]
 struct EntryDto<'a> {
     revision: Revision,
+    /// Microseconds since the Unix epoch.
     at: i64,
     subject_kind: &'a str,
     subject: &'a str,
@@ -47,14 +54,16 @@ struct EntryDto<'a> {
     hash: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HashedChanges)]
 #[serde(rename_all = "snake_case")]
 enum ChangesDto<'a> {
     Changes(Vec<ChangeDto>),
     Document { before: Option<&'a str>, after: Option<&'a str> },
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HashedChange)]
 struct ChangeDto {
     instrument: String,
     before: Option<String>,
@@ -175,6 +184,21 @@ fn add_rows(rows: &mut Rows, zone: &Zone, entry: &Entry) {
         let [before, after] = [&change.before, &change.after].map(|side| sums(side).0.to_string());
         add([&change.instrument.to_string(), &before, &after]);
     }
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<document::Entry> {
+    vec![
+        document::Entry::read("/api/v1/revisions.json", "The history as a JSON array, as it is hashed")
+            .query::<ExportQuery>()
+            .answers::<Vec<EntryDto>>(),
+        document::Entry::read("/api/v1/revisions.jsonl", "The history as JSON Lines")
+            .query::<ExportQuery>()
+            .answers_text("application/jsonl", "A revision in each line."),
+        document::Entry::read("/api/v1/revisions.csv", "The history as a file for spreadsheets")
+            .query::<ExportQuery>()
+            .answers_csv(),
+    ]
 }
 
 /// `GET /api/v1/revisions.json`

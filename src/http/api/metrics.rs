@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use strum::VariantArray as _;
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::AppError;
 use crate::auth::rights::Reader;
 use crate::desk::drift_of;
@@ -30,6 +31,12 @@ use crate::net::Line;
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    let figures = Entry::read("/metrics", "Figures for Prometheus");
+    vec![figures.answers_text("application/openmetrics-text", "OpenMetrics.")]
+}
 
 /// What tells the members of a figure apart.
 type Labels = Vec<(&'static str, String)>;

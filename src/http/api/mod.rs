@@ -16,6 +16,7 @@ pub(super) mod holds;
 pub(super) mod incidents;
 pub(super) mod ledger;
 pub(super) mod metrics;
+pub(super) mod openapi;
 pub(super) mod password;
 pub(super) mod positions;
 mod push_body;
@@ -34,7 +35,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
+use super::document::Entry;
 use super::error::{AppError, Invalid};
 use super::reason_text::ReasonDto;
 use crate::domain::position::Position;
@@ -55,16 +58,23 @@ pub fn read_list(body: &[u8]) -> Result<(StrategyName, Vec<Position>), String> {
 const OPERATOR_AUTH: &str = "internal_password";
 
 /// The answer to a change that is in force.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Changed)]
 struct ChangeAnswer<'a> {
+    /// In Chinese.
     message: &'a str,
+    /// Who pushed: the client, or the API key's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
+    /// `crypto`, `simple` or `internal_password`.
     auth_type: &'a str,
     strategy_name: &'a str,
     positions_count: usize,
+    /// The newest revision of the strategy.
     revision: Revision,
+    /// False when the list was the same as before.
     changed: bool,
+    /// That the token is bound to no body.
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<&'a str>,
     /// What guards warn of.
@@ -89,10 +99,13 @@ impl<'a> ChangeAnswer<'a> {
 }
 
 /// The answer to a push that waits: the target in force has not moved.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Held)]
 struct HeldAnswer<'a> {
+    /// In Chinese.
     message: &'static str,
     held: bool,
+    /// Its number, by which it is approved or discarded.
     hold: Revision,
     reasons: Vec<ReasonDto>,
     strategy_name: &'a str,
@@ -100,6 +113,44 @@ struct HeldAnswer<'a> {
     auth_type: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<&'a str>,
+}
+
+/// The answer to something that the operator settles around the lists.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Saved)]
+struct SavedAnswer {
+    /// In Chinese.
+    message: &'static str,
+    revision: Revision,
+    /// False when it was so before.
+    changed: bool,
+}
+
+impl SavedAnswer {
+    const fn new(message: &'static str, receipt: &Receipt) -> Self {
+        Self { message, revision: receipt.revision, changed: receipt.changed }
+    }
+}
+
+/// What the document says of these endpoints.
+pub(super) fn entries() -> Vec<Entry> {
+    let of_lists =
+        [positions::entries(), strategies::entries(), states::entries(), guards::entries(), holds::entries()];
+    let of_accounts =
+        [accounts::entries(), reports::entries(), drift::entries(), attribution::entries(), daily::entries()];
+    let of_history = [revisions::entries(), ledger::entries(), conflicts::entries(), incidents::entries()];
+    let around = [
+        calendar::entries(),
+        channels::entries(),
+        boards::entries(),
+        auth::entries(),
+        password::entries(),
+        health::entries(),
+        heartbeat::entries(),
+        metrics::entries(),
+        openapi::entries(),
+    ];
+    of_lists.into_iter().chain(of_accounts).chain(of_history).chain(around).flatten().collect()
 }
 
 /// Reads an operator's body. The password may stand in it, and is not part of what it says.

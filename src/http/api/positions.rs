@@ -8,17 +8,21 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
 use super::super::as_of::AsOf;
 use super::super::asking::{Asker, Making, Question};
 use super::super::cache::{Common, Prepared};
+use super::super::document::{Caller, Entry};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Pushed, Query, strategy_name, total_reader};
 use super::super::reason_text::ReasonDto;
+use super::super::scalars::Exact;
 use super::super::targets::{OfTarget, Shape};
 use super::accounts::{take_account, terminal};
-use super::push_body::PushBody;
+use super::push_body::{PushBody, RawPush};
 use super::{ChangeAnswer, HeldAnswer, OPERATOR_AUTH, json, json_as};
 use crate::auth::rights::{Reader, TotalReader};
 use crate::clock::Zone;
@@ -35,6 +39,41 @@ use crate::domain::total::{Selection, TotalLine};
 
 const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上另一份持仓。请在 auth_data 中加入 body_sha256 \
      (the token is not bound to the body: add body_sha256 to auth_data)";
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::sent_by(Caller::Pusher, "/api/v1/positions/update", "Push a strategy's whole list")
+            .about("A push replaces the list; [] says that the strategy holds nothing. Nothing of a push that breaks a rule is stored.")
+            .takes::<RawPush>()
+            .answers::<ChangeAnswer>()
+            .answers_as::<HeldAnswer>(202, "It waits for the operator: the target in force has not moved.")
+            .fails(&[409, 422]),
+        Entry::operator(HttpMethod::Post, "/api/v1/positions/update/internal", "Set a strategy's list by hand, also below zero")
+            .takes::<RawPush>()
+            .on_condition()
+            .answers::<ChangeAnswer>()
+            .fails(&[409]),
+        Entry::read("/api/v1/positions/strategy/{*name}", "One strategy's list")
+            .query::<ReadQuery>()
+            .answers_polls::<ListAnswer>()
+            .fails(&[404]),
+        Entry::read("/api/v1/positions/total", "The merged total")
+            .about(
+                "Of the strategies that are asked for; to a key that is bound to an account: the account's target in the shape \
+                 of a total, whose update_time is never null. A terminal does nothing unless it gets a 200 with a non-null \
+                 update_time.",
+            )
+            .query::<ReadQuery>()
+            .terminal_named()
+            .answers_polls::<TotalAnswer>()
+            .fails(&[404, 409]),
+        Entry::read("/api/v1/positions/all", "Every strategy's list")
+            .query::<ReadQuery>()
+            .answers_polls::<AllAnswer>()
+            .fails(&[404]),
+    ]
+}
 
 /// `POST /api/v1/positions/update`
 pub(crate) async fn update(State(state): State<AppState>, request: Request) -> Result<Response, AppError> {
@@ -165,19 +204,28 @@ fn unless_paused(book: &Book) -> Result<(), AppError> {
 }
 
 /// The parameters of a read.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct ReadQuery {
-    /// Lists of names, with commas.
+    /// Lists of names, with commas: only these strategies.
+    #[param(value_type = Option<Vec<String>>)]
     strategies: Vec<String>,
     /// Single names, which may hold commas.
+    #[param(value_type = Option<Vec<String>>)]
     strategy: Vec<String>,
+    /// Anything but `false`: with the overlays, where no strategy is named.
+    #[param(value_type = Option<String>)]
     include_adjustments: Last<String>,
+    /// In which notation codes are answered; left out: as they were pushed.
+    #[param(value_type = Option<CodeFormat>, inline)]
     code_format: Last<CodeFormat>,
+    /// As of which revision, or when.
+    #[param(value_type = Option<String>)]
     as_of: Last<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum CodeFormat {
     Jq,
@@ -202,12 +250,32 @@ impl ReadQuery {
         AsOf::parameter("as_of", &self.as_of, zone)
     }
 
+    const fn notation(&self) -> Notation {
+        notation(&self.code_format)
+    }
+}
+
+/// In which notation codes are to be answered.
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct NotationQuery {
+    /// In which notation codes are answered; left out: as they were pushed.
+    #[param(value_type = Option<CodeFormat>, inline)]
+    code_format: Last<CodeFormat>,
+}
+
+impl NotationQuery {
     pub(super) const fn notation(&self) -> Notation {
-        match self.code_format.0 {
-            None => Notation::AsPushed,
-            Some(CodeFormat::Jq) => Notation::Jq,
-            Some(CodeFormat::Qmt) => Notation::Qmt,
-        }
+        notation(&self.code_format)
+    }
+}
+
+const fn notation(format: &Last<CodeFormat>) -> Notation {
+    match format.0 {
+        None => Notation::AsPushed,
+        Some(CodeFormat::Jq) => Notation::Jq,
+        Some(CodeFormat::Qmt) => Notation::Qmt,
     }
 }
 
@@ -318,21 +386,31 @@ impl Serialize for CodeText<'_> {
     }
 }
 
+/// A position of a list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Position)]
+pub(super) struct WrittenPosition<'a> {
+    #[schema(value_type = Code)]
+    code: CodeText<'a>,
+    name: &'a str,
+    /// Shares.
+    #[schema(value_type = Exact)]
+    volume: Number<Decimal>,
+    /// CNY per share.
+    #[schema(value_type = Exact)]
+    cost: Number<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remark: Option<&'a str>,
+    /// At which it was decided: CNY per share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Exact>)]
+    price: Option<Number<Decimal>>,
+}
+
 impl Serialize for PositionDto<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Dto<'a> {
-            code: CodeText<'a>,
-            name: &'a str,
-            volume: Number<Decimal>,
-            cost: Number<Decimal>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            remark: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            price: Option<Number<Decimal>>,
-        }
         let Self { position, notation } = self;
-        Dto {
+        WrittenPosition {
             code: CodeText(position.code(), *notation),
             name: position.name().unwrap_or_default(),
             volume: Number(position.volume()),
@@ -353,9 +431,13 @@ fn update_time(mark: Option<Mark>, zone: &Zone) -> Option<String> {
 }
 
 /// One strategy's list; for a name never pushed nothing, at no time.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = List)]
 struct ListAnswer<'a> {
+    #[schema(value_type = Vec<WrittenPosition>)]
     positions: Vec<PositionDto<'a>>,
+    /// Null for a strategy that never pushed.
+    #[schema(required)]
     update_time: Option<String>,
     revision: Revision,
 }
@@ -372,13 +454,14 @@ impl<'a> ListAnswer<'a> {
 }
 
 /// Every strategy's list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lists)]
 struct AllAnswer<'a> {
     strategies: Vec<NamedList<'a>>,
     revision: Revision,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct NamedList<'a> {
     strategy_name: &'a str,
     #[serde(flatten)]
@@ -397,9 +480,12 @@ impl<'a> AllAnswer<'a> {
 }
 
 /// A merged total.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Total)]
 struct TotalAnswer {
     positions: Vec<TotalPosition>,
+    /// Null where nothing is known: a terminal must not trade.
+    #[schema(required)]
     update_time: Option<String>,
     revision: Revision,
     /// Only said where it is so: example strategies are among those taken, and a terminal must not trade.
@@ -407,11 +493,14 @@ struct TotalAnswer {
     demo: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct TotalPosition {
     code: String,
     name: String,
+    /// Shares.
+    #[schema(value_type = Exact)]
     total_volume: Number<crate::domain::decimal::Volume>,
+    /// CNY per share.
     avg_cost: f64,
 }
 

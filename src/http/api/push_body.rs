@@ -7,10 +7,13 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::error::{Fault, Invalid};
 use super::super::extract::strategy_name;
+use super::super::scalars::Exact;
 use crate::clock::rfc3339;
+use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, MAX_POSITIONS, Position};
 use crate::domain::strategy::{Kind, StrategyName};
@@ -25,33 +28,53 @@ pub(super) struct PushBody {
     pub(super) told: Aside,
 }
 
-#[derive(Deserialize)]
-struct RawPush<'a> {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Push)]
+pub(super) struct RawPush<'a> {
     #[serde(borrow)]
+    #[schema(value_type = StrategyName, required)]
     strategy_name: Option<&'a RawValue>,
+    /// The whole list; `[]` where nothing is wanted.
     #[serde(borrow)]
+    #[schema(value_type = Vec<RawPosition>, required, max_items = 5000)]
     positions: Option<Elements<'a>>,
+    /// Greater than the last one that was accepted.
     #[serde(borrow)]
+    #[schema(value_type = Option<i64>, minimum = 0)]
     sequence: Option<&'a RawValue>,
+    /// The strategy's own equity: CNY.
     #[serde(borrow)]
+    #[schema(value_type = Option<Decimal>)]
     total_value: Option<&'a RawValue>,
+    /// When it was decided: RFC 3339 with its offset.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     decided_at: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PushedPosition)]
 struct RawPosition<'a> {
     #[serde(borrow, default, deserialize_with = "even_null")]
+    #[schema(value_type = Code, required)]
     code: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "even_null")]
+    #[schema(value_type = String, max_length = 100, required = false)]
     name: Option<&'a RawValue>,
+    /// Shares: from 0 on, of an overlay any number.
     #[serde(borrow, default, deserialize_with = "even_null")]
+    #[schema(value_type = Exact, required)]
     volume: Option<&'a RawValue>,
+    /// CNY per share: above 0, of an overlay any number.
     #[serde(borrow, default, deserialize_with = "even_null")]
+    #[schema(value_type = Exact, required)]
     cost: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "even_null")]
+    #[schema(value_type = String, max_length = 1000, required = false)]
     remark: Option<&'a RawValue>,
+    /// At which it was decided: CNY per share.
     #[serde(borrow)]
+    #[schema(value_type = Option<Decimal>)]
     price: Option<&'a RawValue>,
 }
 

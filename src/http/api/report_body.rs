@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use smol_str::SmolStr;
+use utoipa::ToSchema;
 
 use super::super::error::Invalid;
 use crate::clock::Zone;
@@ -58,20 +59,28 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-#[derive(Deserialize)]
-struct RawReport {
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PushedReport)]
+pub(super) struct RawReport {
+    /// When the terminal looked: RFC 3339, or a local time.
     at: String,
     #[serde(default = "live")]
     mode: Mode,
     revision: Option<Revision>,
+    #[schema(value_type = Option<Decimal>)]
     cash: Option<NotNegative>,
+    #[schema(value_type = Option<Decimal>)]
     total_asset: Option<NotNegative>,
+    /// All that is held, each instrument once.
     // What is missing is not flat: a report that says nothing of holdings is none.
     holdings: Vec<RawHolding>,
+    /// The orders of the day, each id once.
     #[serde(default)]
     orders: Vec<RawOrder>,
+    /// Trades, some of which may have been reported before.
     #[serde(default)]
     fills: Vec<RawFill>,
+    /// Why it does not trade what it would have to.
     #[serde(default)]
     waiting: Vec<RawWaiting>,
 }
@@ -80,22 +89,31 @@ fn live() -> Mode {
     Mode::Live
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PushedHolding)]
 struct RawHolding {
     code: Code,
+    #[schema(value_type = Decimal)]
     volume: Shares,
+    #[schema(value_type = Option<Decimal>)]
     sellable: Option<Shares>,
     cost: Option<Decimal>,
+    #[schema(value_type = Option<Decimal>)]
     price: Option<NotNegative>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PushedOrder)]
 struct RawOrder {
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
     id: Id,
     code: Code,
     side: Side,
+    #[schema(value_type = Decimal)]
     volume: Shares,
+    #[schema(value_type = Decimal)]
     traded: Shares,
+    #[schema(value_type = Option<Decimal>)]
     price: Option<NotNegative>,
     status: OrderStatus,
     placed_at: Option<String>,
@@ -107,21 +125,28 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PushedFill)]
 struct RawFill {
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
     id: Id,
+    #[schema(value_type = Option<String>)]
     order: Option<Id>,
     code: Code,
     side: Side,
+    #[schema(value_type = Decimal)]
     volume: Shares,
+    #[schema(value_type = Decimal)]
     price: NotNegative,
     at: String,
     fee: Option<Decimal>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PushedWaiting)]
 struct RawWaiting {
     code: Code,
+    #[schema(value_type = Decimal)]
     shares: Shares,
     reason: Reason,
     text: Option<String>,

@@ -7,13 +7,15 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
 use super::super::csv::{Rows, file};
+use super::super::document::{Caller, Entry};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, PathText, Query, account_name, reporting};
 use super::accounts::{settled, take_account, terminal};
+use super::report_body::RawReport;
 use super::{json, report_body};
 use crate::auth::rights::{Reader, Reporter};
 use crate::clock::Zone;
@@ -32,6 +34,40 @@ const MOST: u32 = 10_000;
 
 /// Where nothing else is said, what was within so long.
 const USUAL: Duration = Duration::from_hours(24);
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::sent_by(
+            Caller::Terminal,
+            "/api/v1/accounts/{name}/report",
+            "Report what an account holds, orders and trades",
+        )
+        .about("The whole state each time. A report holds the account for its terminal, as a poll of its target does.")
+        .takes::<RawReport>()
+        .terminal_named()
+        .answers::<FiledAnswer>()
+        .fails(&[404, 409]),
+        Entry::read("/api/v1/accounts/{name}/report", "What the terminal reported last")
+            .answers::<ReportAnswer>()
+            .fails(&[404]),
+        Entry::read("/api/v1/accounts/{name}/holdings.csv", "What the terminal reported that is held, as a file")
+            .answers_csv()
+            .fails(&[404]),
+        Entry::read("/api/v1/accounts/{name}/fills", "Trades, newest first")
+            .query::<SpanQuery>()
+            .answers::<FillsAnswer>()
+            .fails(&[404]),
+        Entry::read("/api/v1/accounts/{name}/fills.csv", "Trades as a file")
+            .query::<SpanQuery>()
+            .answers_csv()
+            .fails(&[404]),
+        Entry::read("/api/v1/accounts/{name}/holdings/changes", "How holdings changed, newest first")
+            .query::<SpanQuery>()
+            .answers::<MovementsAnswer>()
+            .fails(&[404]),
+    ]
+}
 
 /// A terminal's report of an account, as it arrives.
 pub(crate) struct Reporting {
@@ -52,7 +88,8 @@ impl FromRequest<AppState> for Reporting {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Filed)]
 struct FiledAnswer {
     stored: bool,
     /// The revision of the target now; null while what the account should hold is not known.
@@ -60,7 +97,8 @@ struct FiledAnswer {
     warnings: Vec<WarningDto>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReportWarning)]
 struct WarningDto {
     /// A stable word.
     warning: &'static str,
@@ -95,7 +133,8 @@ pub(crate) async fn report(State(state): State<AppState>, reporting: Reporting) 
     Ok(json(&FiledAnswer { stored: true, target_revision: filed.target, warnings }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Report)]
 struct ReportAnswer<'a> {
     account: &'a str,
     /// By the terminal's clock.
@@ -113,7 +152,8 @@ struct ReportAnswer<'a> {
     waiting: Vec<WaitingDto<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Holding)]
 struct HoldingDto {
     code: String,
     volume: i64,
@@ -128,7 +168,8 @@ impl HoldingDto {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order)]
 struct OrderDto<'a> {
     id: &'a str,
     code: String,
@@ -141,7 +182,8 @@ struct OrderDto<'a> {
     ours: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Waited)]
 struct WaitingDto<'a> {
     code: String,
     shares: i64,
@@ -229,10 +271,15 @@ fn money(amount: Option<Decimal>) -> String {
 }
 
 /// From when to when.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct SpanQuery {
+    /// A time; without it, a day before the end.
+    #[param(value_type = Option<String>)]
     from: Last<String>,
+    /// A time; without it, now.
+    #[param(value_type = Option<String>)]
     to: Last<String>,
 }
 
@@ -248,7 +295,8 @@ impl SpanQuery {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Fill)]
 struct FillDto<'a> {
     id: &'a str,
     order: Option<&'a str>,
@@ -280,6 +328,15 @@ async fn fills_of(state: &AppState, name: &AccountName, query: &SpanQuery) -> Re
     Ok(state.store.fills(name, query.span(state)?, MOST).await?)
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = Fills)]
+struct FillsAnswer<'a> {
+    account: &'a str,
+    fills: Vec<FillDto<'a>>,
+    /// Whether there may be more, before these.
+    is_cut: bool,
+}
+
 /// `GET /api/v1/accounts/{name}/fills`: newest first.
 pub(crate) async fn fills(
     State(state): State<AppState>,
@@ -289,8 +346,9 @@ pub(crate) async fn fills(
 ) -> Result<Response, AppError> {
     let name = account_name(&name)?;
     let fills = fills_of(&state, &name, &query).await?;
-    let dtos: Vec<_> = fills.iter().map(|fill| FillDto::new(fill, &state.zone)).collect();
-    Ok(json(&json!({"account": name.as_str(), "fills": dtos, "is_cut": dtos.len() >= MOST as usize})))
+    let is_cut = fills.len() >= MOST as usize;
+    let fills = fills.iter().map(|fill| FillDto::new(fill, &state.zone)).collect();
+    Ok(json(&FillsAnswer { account: name.as_str(), fills, is_cut }))
 }
 
 /// `GET /api/v1/accounts/{name}/fills.csv`
@@ -310,7 +368,8 @@ pub(crate) async fn fills_csv(
     Ok(file("fills.csv", rows))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = HoldingChange)]
 struct MovementDto {
     at: String,
     code: String,
@@ -319,6 +378,15 @@ struct MovementDto {
     /// What of the difference trades of ours explain.
     filled: i64,
     price: Option<Decimal>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = HoldingChanges)]
+struct MovementsAnswer<'a> {
+    account: &'a str,
+    changes: Vec<MovementDto>,
+    /// Whether there may be more, before these.
+    is_cut: bool,
 }
 
 /// `GET /api/v1/accounts/{name}/holdings/changes`: newest first.
@@ -339,6 +407,6 @@ pub(crate) async fn changes(
         filled: change.filled,
         price: change.price,
     };
-    let dtos: Vec<_> = changes.iter().map(dto).collect();
-    Ok(json(&json!({"account": name.as_str(), "changes": dtos, "is_cut": dtos.len() >= MOST as usize})))
+    let is_cut = changes.len() >= MOST as usize;
+    Ok(json(&MovementsAnswer { account: name.as_str(), changes: changes.iter().map(dto).collect(), is_cut }))
 }

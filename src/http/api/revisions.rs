@@ -6,12 +6,15 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::AppError;
 use super::super::extract::PathText;
+use super::super::scalars::AnyDocument;
 use super::json;
-use super::positions::PositionDto;
+use super::positions::{PositionDto, WrittenPosition};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::changes::Changes;
@@ -22,7 +25,8 @@ use crate::domain::strategy::StrategyName;
 use crate::store::history::RevisionInfo;
 
 /// A revision as it is answered.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RevisionInfo)]
 pub(super) struct RevisionDto<'a> {
     revision: Revision,
     /// The strategy that it is about; null for what is settled around all of them.
@@ -71,17 +75,21 @@ impl<'a> RevisionDto<'a> {
 }
 
 /// What a document is about.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subject)]
 struct SubjectDto<'a> {
     kind: &'a str,
     name: &'a str,
 }
 
 /// What happened to one instrument.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Change)]
 pub(super) struct ChangeDto<'a> {
     instrument: String,
+    #[schema(value_type = Vec<WrittenPosition>)]
     before: Vec<PositionDto<'a>>,
+    #[schema(value_type = Vec<WrittenPosition>)]
     after: Vec<PositionDto<'a>>,
 }
 
@@ -95,7 +103,7 @@ impl<'a> ChangeDto<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct WholeRevision<'a> {
     #[serde(flatten)]
     revision: RevisionDto<'a>,
@@ -107,9 +115,12 @@ struct WholeRevision<'a> {
     document: Option<DocumentDto>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DocumentChange)]
 struct DocumentDto {
+    #[schema(value_type = AnyDocument)]
     before: Option<Box<RawValue>>,
+    #[schema(value_type = AnyDocument)]
     after: Option<Box<RawValue>>,
 }
 
@@ -119,6 +130,15 @@ impl DocumentDto {
         let raw = |body: Option<&str>| body.and_then(|body| RawValue::from_string(body.to_owned()).ok());
         Some(Self { before: raw(change.before.as_deref()), after: raw(change.after.as_deref()) })
     }
+}
+
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/revisions/{id}", "One revision with everything it changed")
+            .answers::<WholeRevision>()
+            .fails(&[404]),
+    ]
 }
 
 /// `GET /api/v1/revisions/{id}`

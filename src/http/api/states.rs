@@ -3,12 +3,14 @@
 use axum::extract::State as Shared;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use super::super::AppState;
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{OperatorRequest, PathText, account_name, strategy_name};
-use super::{ChangeAnswer, OPERATOR_AUTH, json, json_with_tag, read_body};
+use super::{ChangeAnswer, OPERATOR_AUTH, SavedAnswer, json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::desk::StateWish;
@@ -20,20 +22,64 @@ use crate::domain::state::{Pause, State};
 use crate::domain::total::UnknownStrategy;
 use crate::ledger::Waiting;
 
-#[derive(Deserialize)]
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/strategies/{name}/state", "What the operator lets a strategy do, and how its pushes come")
+            .answers_tagged::<StandingAnswer>()
+            .fails(&[404]),
+        Entry::operator(
+            HttpMethod::Post,
+            "/api/v1/strategies/{name}/state",
+            "Let a strategy be live, frozen, flat or closed",
+        )
+        .takes::<StateBody>()
+        .on_condition()
+        .answers::<ChangeAnswer>()
+        .fails(&[404, 409]),
+        Entry::operator(HttpMethod::Post, "/api/v1/strategies/{name}/sequence", "Set back a strategy's last sequence")
+            .takes::<SequenceBody>()
+            .on_condition()
+            .answers::<ChangeAnswer>()
+            .fails(&[404]),
+        Entry::operator(
+            HttpMethod::Put,
+            "/api/v1/strategies/{name}/schedule",
+            "Say by when a strategy's pushes are expected",
+        )
+        .takes::<Schedule>()
+        .on_condition()
+        .answers::<SavedAnswer>(),
+        Entry::operator(HttpMethod::Delete, "/api/v1/strategies/{name}/schedule", "Expect a strategy's pushes no more")
+            .on_condition()
+            .answers::<SavedAnswer>(),
+        Entry::read("/api/v1/pause", "What is paused now").answers::<PausesAnswer>(),
+        Entry::operator(HttpMethod::Post, "/api/v1/pause", "Answer terminals no more, or again")
+            .takes::<PauseBody>()
+            .answers::<PausedAnswer>()
+            .fails(&[404]),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SetState)]
 #[serde(deny_unknown_fields)]
 struct StateBody {
     state: State,
+    /// Why, in at most 500 characters.
     note: Option<String>,
+    /// What becomes of a push that waits.
     waiting: Option<WaitingWord>,
     /// The push that was seen to wait: with it, nothing is done when another one does.
     hold: Option<Revision>,
     /// Where it may stand; see [`OperatorRequest`].
     #[serde(default, rename = "internal_password")]
+    #[schema(value_type = String)]
     _password: serde::de::IgnoredAny,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Waiting)]
 #[serde(rename_all = "snake_case")]
 enum WaitingWord {
     Apply,
@@ -81,8 +127,11 @@ pub(in crate::http) fn checked_note(note: Option<String>) -> Result<Option<Strin
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SetSequence)]
 struct SequenceBody {
+    /// Pushes must come after it; null for none.
+    #[schema(minimum = 0)]
     last: Option<i64>,
 }
 
@@ -110,7 +159,7 @@ pub(crate) async fn set_schedule(
     let strategy = strategy_name(&name)?;
     let schedule: Schedule = read_body(&request.body)?;
     let receipt = state.desk.set_schedule(&request.operator, strategy, Some(schedule), request.if_match).await?;
-    Ok(json(&json!({"message": "推送时间表已保存", "revision": receipt.revision, "changed": receipt.changed})))
+    Ok(json(&SavedAnswer::new("推送时间表已保存", &receipt)))
 }
 
 /// `DELETE /api/v1/strategies/{name}/schedule`
@@ -121,11 +170,12 @@ pub(crate) async fn remove_schedule(
 ) -> Result<Response, AppError> {
     let strategy = strategy_name(&name)?;
     let receipt = state.desk.set_schedule(&request.operator, strategy, None, request.if_match).await?;
-    Ok(json(&json!({"message": "推送时间表已删除", "revision": receipt.revision, "changed": receipt.changed})))
+    Ok(json(&SavedAnswer::new("推送时间表已删除", &receipt)))
 }
 
 /// How a strategy stands: what it may do, what waits, and whether its pushes come as expected.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Standing)]
 struct StandingAnswer<'a> {
     strategy_name: &'a str,
     /// The newest of its list and of its state: whoever changes the state names it in `If-Match`.
@@ -179,11 +229,24 @@ pub(crate) async fn standing(
     Ok(json_with_tag(&answer, revision))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Pause)]
 struct PauseBody {
+    /// Of which account; of all where none is named.
+    #[schema(value_type = Option<AccountName>)]
     account: Option<String>,
     paused: bool,
+    /// Why, in at most 500 characters.
     note: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Paused)]
+struct PausedAnswer<'a> {
+    account: Option<&'a str>,
+    paused: bool,
+    #[serde(flatten)]
+    saved: SavedAnswer,
 }
 
 /// `POST /api/v1/pause`
@@ -198,18 +261,16 @@ pub(crate) async fn pause(Shared(state): Shared<AppState>, request: OperatorRequ
         "已恢复：终端重新得到目标"
     };
     let account = account.as_ref().map(AccountName::as_str);
-    let (revision, changed) = (receipt.revision, receipt.changed);
-    Ok(json(
-        &json!({"message": message, "account": account, "paused": paused, "revision": revision, "changed": changed}),
-    ))
+    Ok(json(&PausedAnswer { account, paused, saved: SavedAnswer::new(message, &receipt) }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Pauses)]
 struct PausesAnswer<'a> {
     paused: Vec<PauseLine<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PauseLine<'a> {
     account: Option<&'a str>,
     note: Option<&'a str>,

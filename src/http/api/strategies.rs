@@ -3,9 +3,12 @@
 use axum::extract::State as Shared;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::path::HttpMethod;
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::AppState;
 use super::super::as_of::AsOf;
+use super::super::document::Entry;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Last, OperatorRequest, PathText, Query, strategy_name};
 use super::revisions::{ChangeDto, RevisionDto};
@@ -24,13 +27,47 @@ use crate::store::history::Filter;
 const USUAL_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 500;
 
-#[derive(Serialize)]
+/// What the document says of these.
+pub(super) fn entries() -> Vec<Entry> {
+    vec![
+        Entry::read("/api/v1/strategies", "Every strategy in a line").answers::<StrategiesAnswer>(),
+        Entry::read("/api/v1/strategies/{name}/revisions", "What became of a strategy, newest first")
+            .query::<PageQuery>()
+            .answers::<RevisionsAnswer>()
+            .fails(&[404]),
+        Entry::read("/api/v1/strategies/{name}/diff", "What changed in a strategy's list between two points")
+            .query::<DiffQuery>()
+            .answers::<DiffAnswer>()
+            .fails(&[404]),
+        Entry::operator(
+            HttpMethod::Post,
+            "/api/v1/strategies/{name}/restore",
+            "Bring a strategy back to an earlier revision",
+        )
+        .takes::<RestoreBody>()
+        .on_condition()
+        .answers::<ChangeAnswer>()
+        .fails(&[404, 409]),
+        Entry::operator(
+            HttpMethod::Delete,
+            "/api/v1/strategies/{name}",
+            "Take a strategy out of lists and totals; its history stays",
+        )
+        .query::<RemoveQuery>()
+        .on_condition()
+        .answers::<ChangeAnswer>()
+        .fails(&[404, 409]),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = Strategies)]
 struct StrategiesAnswer<'a> {
     strategies: Vec<StrategyLine<'a>>,
     revision: Revision,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct StrategyLine<'a> {
     strategy_name: &'a str,
     positions_count: usize,
@@ -67,7 +104,8 @@ pub(crate) async fn all(Shared(state): Shared<AppState>, _: Reader) -> Response 
     json(&StrategiesAnswer { strategies: strategies.collect(), revision })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Revisions)]
 struct RevisionsAnswer<'a> {
     revisions: Vec<RevisionDto<'a>>,
     /// What `before` is to be for the ones that follow; absent at the end.
@@ -76,10 +114,15 @@ struct RevisionsAnswer<'a> {
 }
 
 /// Which page of the revisions.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct PageQuery {
+    /// How many: 50 where it is not said, 500 at most.
+    #[param(value_type = Option<i64>, minimum = 1)]
     limit: Last<Positive>,
+    /// Those before this revision: `next_before` of the page before.
+    #[param(value_type = Option<i64>, minimum = 1)]
     before: Last<Positive>,
 }
 
@@ -121,7 +164,8 @@ pub(crate) async fn revisions(
     }))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Diff)]
 struct DiffAnswer<'a> {
     strategy_name: &'a str,
     from: Revision,
@@ -130,10 +174,15 @@ struct DiffAnswer<'a> {
 }
 
 /// Between which points of the history.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct DiffQuery {
+    /// A revision or a time; without it, before the first revision.
+    #[param(value_type = Option<String>)]
     from: Last<String>,
+    /// A revision or a time; without it, now.
+    #[param(value_type = Option<String>)]
     to: Last<String>,
 }
 
@@ -162,8 +211,10 @@ async fn list_at(store: &Store, strategy: &StrategyName, at: Revision) -> Result
     Ok(store.list_as_of(strategy, at).await?.and_then(|then| then.list))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Restore)]
 struct RestoreBody {
+    /// Back to what the strategy was at it.
     revision: Revision,
     /// Whether pushes wait from then on; they do unless it is said.
     freeze: Option<bool>,
@@ -185,13 +236,17 @@ pub(crate) async fn restore(
 }
 
 /// What comes after a strategy was deleted.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct RemoveQuery {
+    /// Without it, pushes wait from then on.
+    #[param(value_type = Option<Then>, inline)]
     then: Last<Then>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RemoveThen)]
 #[serde(rename_all = "lowercase")]
 enum Then {
     /// The next push revives it.

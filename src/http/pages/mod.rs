@@ -26,6 +26,7 @@ mod holds;
 mod incidents;
 mod initials;
 mod instrument;
+mod interface;
 mod keys;
 mod known;
 mod links;
@@ -75,6 +76,7 @@ pub(super) fn routes() -> Routes {
         .route("/keys/create", get(async || see_other("/keys")))
         .route("/keys/revoke", get(keys::ask_revoke))
         .route("/accounts", get(accounts::page))
+        .route("/api", get(interface::page))
         .route("/account", get(accounts::create))
         .route("/pause", get(async || see_other("/accounts")))
         .route("/accounts/{name}", get(account::page))

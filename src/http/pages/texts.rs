@@ -792,6 +792,20 @@ texts! {
     finding_ok: "正常", "ok";
     finding_notice: "注意", "notice";
     finding_fault: "故障", "fault";
+    interface: "接口说明", "The interface";
+    interface_lead: "服务器的每个接口：谁可以调用、参数、请求和应答。程序请读", "Every route of the server: who may ask, its parameters, bodies and answers. For programs:";
+    credentials: "如何表明身份", "How to show who you are";
+    looks_like: "形式", "Looks like";
+    what_it_says: "含义", "What it says";
+    needed: "必填", "needed";
+    parameters: "参数", "Parameters";
+    request_body: "请求体", "Body";
+    schemas: "数据结构", "What is sent and answered";
+    may_anyone: "任何人", "anyone";
+    may_readers: "可读者", "who may read";
+    may_pushers: "令牌或可写密钥", "signed token, or key for writing";
+    may_terminals: "该账户的密钥", "the account's key";
+    may_operator: "操作员密码", "operator's password";
 
     error_title: "出错了", "Something is wrong";
     back_to_overview: "返回总览", "Back to the overview";
