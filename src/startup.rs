@@ -97,13 +97,14 @@ pub async fn serve(
         lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone()));
     }
     let tls_is_on = tls.is_some();
-    let state = AppState::new(store.clone(), gate, clock, config.zone.clone(), tls_is_on, lifecycle.health());
+    let state = AppState::new(store.clone(), gate, clock.clone(), config.zone.clone(), tls_is_on, lifecycle.health());
     let look = Look {
         data_dir: config.places.data_dir.clone(),
         drift_after: config.drift_after,
         certificate,
         backups: store.backups().clone(),
     };
+    lifecycle.task("the reader of past closes", state.desk().clone().keep_closes(clock.clone()));
     lifecycle.task("the watcher of incidents", watch_incidents(state.incidents().clone(), store.clone(), look));
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();

@@ -127,6 +127,11 @@ impl AppState {
         }))
     }
 
+    /// Where everything is done that changes something.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     /// What somebody should be told of.
     pub fn incidents(&self) -> &Incidents {
         &self.incidents

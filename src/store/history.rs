@@ -206,19 +206,27 @@ impl Store {
         Ok(found.map(|(body, revision, at)| DocumentAsOf { body, revision, at }))
     }
 
+    /// What a document said as of a revision; None where nothing was settled yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn setting_as_of(&self, topic: Topic, revision: Revision) -> Result<Option<Setting>, Unavailable> {
+        let Some(then) = self.document_as_of(&topic, revision).await? else { return Ok(None) };
+        let mark = Mark { revision: then.revision, updated_at: then.at, ..Mark::START };
+        let body = then.body.map(Arc::from);
+        let state = DocumentState { id: 0, topic, mark, revisions: 0, body };
+        state.setting().map(Some).map_err(Unavailable)
+    }
+
     /// An account as of a revision; None where there was none.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn account_as_of(&self, name: &AccountName, revision: Revision) -> Result<Option<Settled>, Unavailable> {
-        let topic = Topic::Account(name.clone());
-        let Some(then) = self.document_as_of(&topic, revision).await? else { return Ok(None) };
-        let mark = Mark { revision: then.revision, updated_at: then.at, ..Mark::START };
-        let body = then.body.map(Arc::from);
-        match (DocumentState { id: 0, topic, mark, revisions: 0, body }).setting().map_err(Unavailable)? {
-            Setting::Account(settled) => Ok(Some(settled)),
-            _ => Ok(None),
-        }
+        Ok(match self.setting_as_of(Topic::Account(name.clone()), revision).await? {
+            Some(Setting::Account(settled)) => Some(settled),
+            _ => None,
+        })
     }
 
     /// The newest revision at a moment; [`Revision::NONE`] before the first.

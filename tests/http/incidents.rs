@@ -9,6 +9,7 @@ use jq2qmt::store::api_keys::Scope;
 use serde_json::{Value, json};
 
 use crate::app::{ALICE, App, MALLORY, PASSWORD, START, add_bound_key, add_key, held, holding};
+use crate::pages::Browser;
 
 const TARGET: &str = "/api/v1/accounts/main/target";
 
@@ -488,4 +489,20 @@ async fn a_day_is_reported_with_what_was_traded_what_differs_and_what_had_to_be_
     assert_eq!((&none["accounts"][0]["reported"], &none["accounts"][0]["drift"]), (&json!(false), &Value::Null));
     assert_eq!(desk.app.get("/reports").await.header("location"), "/reports/2026-01-05");
     assert_eq!(desk.app.get("/reports/yesterday").await.status, 404);
+}
+
+#[tokio::test]
+async fn today_says_each_matter_once() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    app.operate("POST", "/api/v1/strategies/alpha/state", &[], r#"{"state": "frozen"}"#).await.ok();
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 200, 10.0)])).await;
+    app.edit("ADJUSTMENT_MAIN", json!([held("600000.SH", -300, 10.0)])).await.ok();
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/").await;
+    assert!(page.contains("有一次推送等待批准") && page.contains("600000.SH 的目标总持仓为负"), "{page}");
+    assert_eq!(look(&app, Surroundings::default()).await.len(), 2);
+    let page = browser.page("/").await;
+    assert!(!page.contains("有一次推送等待批准") && !page.contains("600000.SH 的目标总持仓为负"), "{page}");
+    assert_eq!((page.matches("class=\"attention\"").count(), page.matches("/incidents#i").count()), (1, 4), "{page}");
 }

@@ -509,7 +509,7 @@ async fn an_overlay_is_previewed_then_saved() {
     assert_eq!(list["positions"][1], json!({"code": "000001.SZ", "name": "", "volume": 1000, "cost": 12}));
     let page = browser.page(saved.header("location")).await;
     assert!(
-        page.contains("已完成：编辑 ADJUSTMENT_MAIN") && page.contains("href=\"/revisions/2\">撤销此变更"),
+        page.contains("已完成：编辑 ADJUSTMENT_MAIN") && page.contains("href=\"/revisions/2/undo\">撤销此变更"),
         "{page}"
     );
     assert!(!Browser::new(&app).page(saved.header("location")).await.contains("已完成"));

@@ -12,7 +12,9 @@ use super::super::extract::{PathText, Query, Typed, account_name};
 use super::account_report::{AccountReport, Because, LISTED, because, fills_of_today, orders_now};
 use super::accounts::pause_of;
 use super::form::CheckedForm;
-use super::links::{account_path, done};
+use super::links::{self, account_path, done};
+use super::paging::Pages;
+use super::sort::Sort;
 use super::target_rows::{self, TargetRow};
 use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
@@ -27,9 +29,6 @@ use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
 
-/// How many lines of a target are shown.
-const LINES: usize = 1_000;
-
 /// The largest scale that an account may have.
 const LARGEST_SCALE: f64 = 1_000.0;
 
@@ -43,7 +42,8 @@ struct AccountPage {
     mark: Mark,
     pause: Option<Paused>,
     standing: Standing,
-    hidden: usize,
+    sort: Sort,
+    pages: Pages,
     fills: Vec<Fill>,
     holder: Option<Holder>,
     capital: Vec<Capital>,
@@ -140,10 +140,12 @@ fn capital(book: &Book, account: &Account) -> Vec<Capital> {
     one.collect()
 }
 
-/// Which capital is wanted.
+/// In which order, which page of it, and which capital is wanted.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AccountQuery {
+    sort: Typed,
+    page: Typed,
     strategy: Typed,
     wanted: Typed,
 }
@@ -162,23 +164,37 @@ pub(super) async fn page(
     let now = v.now;
     let then = state.desk.book_at_close(now).await.ok();
     let settled_then = state.desk.account_at_close(&name, now).await.ok().flatten();
+    let path = account_path(name.as_str());
+    let wanted = Wanted::new(&asked, &capital);
+    let address = |sort| {
+        let query = links::query([("strategy", &*asked.strategy), ("wanted", &*asked.wanted), ("sort", sort)]);
+        if query.is_empty() { path.clone() } else { format!("{path}?{query}") }
+    };
+    let sort = Sort::parse(&asked.sort, &target_rows::COLUMNS, &address(""));
+    let paged = address(&asked.sort);
     let make = {
         let settled = settled.clone();
-        move || Ok(Standing::new(&book, &settled, then.as_deref().zip(settled_then.as_ref()), now))
+        move || {
+            let mut standing = Standing::new(&book, &settled, then.as_deref().zip(settled_then.as_ref()), now);
+            target_rows::sort(&sort, &mut standing.rows, &book);
+            let pages = Pages::new(&asked.page, standing.rows.len(), &paged, "page", "target");
+            standing.rows = pages.of(standing.rows);
+            target_rows::fill_parts(&book, &mut standing.rows);
+            Ok((standing, sort, pages))
+        }
     };
-    let mut standing = state.workshop.make(make).await?;
-    let hidden = standing.rows.len().saturating_sub(LINES);
-    standing.rows.truncate(LINES);
+    let (standing, sort, pages) = state.workshop.make(make).await?;
     let page = AccountPage {
-        path: account_path(name.as_str()),
+        path,
         account: settled.account.clone(),
         mark: settled.mark,
         pause,
         standing,
-        hidden,
+        sort,
+        pages,
         fills: fills_of_today(&state.store, &name, now).await?,
         holder: state.terminals.holder(&name, state.clock.running()),
-        wanted: Wanted::new(&asked, &capital),
+        wanted,
         capital,
         v,
         name,

@@ -32,6 +32,7 @@ mod login;
 mod overlay_merge;
 mod overlay_row;
 mod overview;
+mod paging;
 mod password;
 mod performance;
 mod push_calendar;
@@ -45,6 +46,7 @@ mod state;
 mod strategy;
 mod target_rows;
 mod texts;
+mod undo;
 mod upkeep;
 mod view;
 mod words;
@@ -84,7 +86,7 @@ pub(super) fn routes() -> Routes {
         .route("/calendar", get(calendar::page))
         .route("/channels", get(channels::page))
         .route("/channels/test", get(async || see_other("/channels")))
-        .route("/channels/delete", get(async || see_other("/channels")))
+        .route("/channels/delete", get(channels::ask_delete))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
         .route("/incidents", get(incidents::page))
@@ -129,6 +131,7 @@ pub(super) fn routes() -> Routes {
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
+        .route("/revisions/{id}/undo", get(undo::ask))
         .route("/compare", get(compare::page))
         .route("/reports", get(daily::newest))
         .route("/reports/{day}", get(daily::page))
