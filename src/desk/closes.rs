@@ -16,6 +16,7 @@ use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::since::Since;
 use crate::domain::strategy::StrategyName;
+use crate::domain::target::Target;
 use crate::store::Unavailable;
 
 /// Over how many trading days it is shown how strategies have moved.
@@ -43,6 +44,8 @@ struct Read {
     newest: Option<(Day, Arc<Book>)>,
     /// Each with the revision that it was then: days without a change are read once.
     costs: BTreeMap<Day, (Revision, Arc<Costs>)>,
+    /// What each account was to hold at the newest close, as it is reckoned on a day, by the account's revision of then.
+    targets: HashMap<AccountName, ((Revision, Revision, Day), Arc<Target>)>,
     /// What had changed between the newest close and a later revision, as somebody looked last.
     since: Option<((Revision, Revision), Arc<Since>)>,
 }
@@ -95,6 +98,18 @@ impl Desk {
         let day = day_before(self.store.book().settings().calendar(), now);
         let revision = self.store.revision_at(day.at(CLOSES)).await?;
         self.store.account_as_of(account, revision).await
+    }
+
+    /// What an account was to hold by a close's book, as it was settled then; None where that is not known.
+    pub fn target_at_close(&self, then: &Book, settled: &Settled, now: Moment) -> Option<Arc<Target>> {
+        let of = (then.revision(), settled.mark.revision, Day::of(now));
+        let known = self.closes.with(|read| read.targets.get(&settled.name).filter(|(is, _)| *is == of).cloned());
+        if let Some((_, target)) = known {
+            return Some(target);
+        }
+        let target = Arc::new(then.target(settled, now).ok()?);
+        self.closes.with(|read| read.targets.insert(settled.name.clone(), (of, Arc::clone(&target))));
+        Some(target)
     }
 
     /// What has changed in a book since a close: made once for each of its revisions.

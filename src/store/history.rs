@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::Unavailable;
-use super::sqlite::{documents, history, verify};
+use super::sqlite::{documents, history, upkeep, verify};
 use super::{Store, Stored};
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark};
 use crate::domain::changes::Changes;
 use crate::domain::code::Instrument;
+use crate::domain::guard::Guards;
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
@@ -216,6 +217,15 @@ impl Store {
         let body = then.body.map(Arc::from);
         let state = DocumentState { id: 0, topic, mark, revisions: 0, body };
         state.setting().map(Some).map_err(Unavailable)
+    }
+
+    /// What guarded the store before anything was settled.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn first_guards(&self) -> Result<Guards, Unavailable> {
+        let mut historian = self.historians.one().await?;
+        Ok(if upkeep::is_guarded(&mut historian).await? { Guards::usual() } else { Guards::default() })
     }
 
     /// An account as of a revision; None where there was none.

@@ -198,9 +198,9 @@ async fn what_waits_is_seen_everywhere_and_decided_by_its_number() {
     }
     assert_eq!(list(&app, "alpha").await[0]["volume"], 100);
     let approved = browser.submit("/holds", "/holds/approve", &[]).await;
-    assert_eq!((approved.status.as_u16(), approved.header("location")), (303, "/holds?done=5"));
-    assert!(browser.page("/holds?done=5").await.contains("已完成：批准 alpha"));
-    assert_eq!(browser.get("/revisions/5/undo").await.header("location"), "/strategies/alpha/restore?to=1");
+    assert_eq!((approved.status.as_u16(), approved.header("location")), (303, "/holds?done=7"));
+    assert!(browser.page("/holds?done=7").await.contains("已完成：批准 alpha"));
+    assert_eq!(browser.get("/revisions/7/undo").await.header("location"), "/strategies/alpha/restore?to=1");
     assert_eq!(list(&app, "alpha").await[0]["volume"], 500);
     // Long gone.
     let answer = browser.submit_from(&page, "/holds/approve", &[]).await;

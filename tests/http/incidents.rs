@@ -500,9 +500,10 @@ async fn today_says_each_matter_once() {
     app.edit("ADJUSTMENT_MAIN", json!([held("600000.SH", -300, 10.0)])).await.ok();
     let mut browser = Browser::new(&app);
     let page = browser.page("/").await;
-    assert!(page.contains("有一次推送等待批准") && page.contains("600000.SH 的目标总持仓为负"), "{page}");
+    let [held, below_zero] = ["），目标保持不变。", "600000.SH 的目标总持仓为负"];
+    assert!(page.contains(held) && page.contains(below_zero), "{page}");
     assert_eq!(look(&app, Surroundings::default()).await.len(), 2);
     let page = browser.page("/").await;
-    assert!(!page.contains("有一次推送等待批准") && !page.contains("600000.SH 的目标总持仓为负"), "{page}");
+    assert!(!page.contains(held) && !page.contains(below_zero), "{page}");
     assert_eq!((page.matches("class=\"attention\"").count(), page.matches("/incidents#i").count()), (1, 4), "{page}");
 }

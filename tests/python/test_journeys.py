@@ -76,7 +76,7 @@ def lines(held):
 
 
 def total_of(server):
-    return {line["code"]: line["volume"] for line in server.total()["positions"]}
+    return {line["code"]: line["total_volume"] for line in server.total()["positions"]}
 
 
 def test_is_all_fresh(journey):
@@ -169,7 +169,7 @@ def test_a_held_push_is_approved(server, journey):
 
 
 def test_a_key_is_rotated(server, journey):
-    page, old = journey.page, server.run("key", "add", "qmt").stdout.split()[-1]
+    page, old = journey.page, server.run("key", "add", "qmt", "--scope", "read").stdout.split()[-1]
     journey.nav("密钥")
     journey.click("link", "轮换 qmt")
     journey.click("button", "创建密钥")

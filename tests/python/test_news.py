@@ -9,10 +9,12 @@ from playwright.sync_api import expect
 
 NOTIFICATION = """
     window.told = [];
+    // A tab that shows nothing yet keeps nothing.
+    const kept = location.origin === "null" ? {} : sessionStorage;
     window.Notification = class extends EventTarget {
-        static permission = sessionStorage.getItem("permission") ?? "default";
+        static permission = kept.permission ?? "default";
         static async requestPermission() {
-            sessionStorage.setItem("permission", this.permission = window.permissionToGive ?? "granted");
+            kept.permission = this.permission = window.permissionToGive ?? "granted";
             window.asked = (window.asked ?? 0) + 1;
         }
         constructor(title, options) { super(); window.told.push([title, options.tag]); }

@@ -28,6 +28,7 @@ use crate::domain::report::{Fill, Side};
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
+use crate::domain::target::Target;
 
 /// The largest scale that an account may have.
 const LARGEST_SCALE: f64 = 1_000.0;
@@ -65,14 +66,14 @@ struct Standing {
 }
 
 impl Standing {
-    fn new(book: &Book, settled: &Settled, then: Option<(&Book, &Settled)>, now: Moment) -> Self {
+    fn new(book: &Book, settled: &Settled, before: Option<&Target>, now: Moment) -> Self {
         let account = &settled.name;
         match book.target(settled, now) {
             Ok(target) => {
                 let report = AccountReport::of(book, account, Some(&target), now);
                 let orders = orders_now(book, account, &target, now);
                 let is_demo = target.is_demo;
-                let mut rows = target_rows::of_account(book, settled, target, then, now);
+                let mut rows = target_rows::of_account(book, settled, target, before, now);
                 rows.retain(|row| !row.is_gone);
                 Self { because: because(&rows), rows, is_demo, incomplete: Vec::new(), report, orders }
             }
@@ -173,9 +174,11 @@ pub(super) async fn page(
     let sort = Sort::parse(&asked.sort, &target_rows::COLUMNS, &address(""));
     let paged = address(&asked.sort);
     let make = {
-        let settled = settled.clone();
+        let (settled, desk) = (settled.clone(), state.desk.clone());
         move || {
-            let mut standing = Standing::new(&book, &settled, then.as_deref().zip(settled_then.as_ref()), now);
+            let then = then.as_deref().zip(settled_then.as_ref());
+            let before = then.and_then(|(then, settled)| desk.target_at_close(then, settled, now));
+            let mut standing = Standing::new(&book, &settled, before.as_deref(), now);
             target_rows::sort(&sort, &mut standing.rows, &book);
             let pages = Pages::new(&asked.page, standing.rows.len(), &paged, "page", "target");
             standing.rows = pages.of(standing.rows);

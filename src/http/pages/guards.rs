@@ -94,7 +94,7 @@ pub(super) async fn page(
     let guards = match then {
         Some(then) => match state.store.setting_as_of(Topic::Guards, then).await? {
             Some(Setting::Guards(guards)) => guards,
-            _ => Guards::default(),
+            _ => state.store.first_guards().await?,
         },
         None => settings.guards().map(|guards| (**guards).clone()).unwrap_or_default(),
     };

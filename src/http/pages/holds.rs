@@ -116,10 +116,7 @@ async fn draw(state: &AppState, v: View, status: StatusCode, notice: Option<Stri
 }
 
 /// `GET /holds`
-pub(super) async fn page(
-    State(state): State<AppState>,
-    Reading { v, .. }: Reading,
-) -> Result<Response, AppError> {
+pub(super) async fn page(State(state): State<AppState>, Reading { v, .. }: Reading) -> Result<Response, AppError> {
     draw(&state, v, StatusCode::OK, None).await
 }
 
@@ -145,11 +142,7 @@ fn hold(form: &CheckedForm) -> Result<Revision, Invalid> {
 }
 
 /// Back to what waits; or, when it is another push by now, that one instead of what was seen.
-async fn answer(
-    state: &AppState,
-    v: View,
-    done: Result<Receipt, NotDone>,
-) -> Result<Response, AppError> {
+async fn answer(state: &AppState, v: View, done: Result<Receipt, NotDone>) -> Result<Response, AppError> {
     let text = match done {
         Ok(receipt) => return Ok(see_other(&links::done("/holds", &[], &receipt))),
         Err(NotDone::NotStored(NotStored::Rejected(Rejected::HoldGone { waiting: Some(_), .. }))) => {

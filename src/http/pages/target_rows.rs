@@ -169,21 +169,21 @@ fn total_row(line: TotalLine, since: Option<&Since>) -> TargetRow {
     }
 }
 
-/// An account's target, beside what it was by another book and the account's settings of then, and what is held.
+/// An account's target, beside what it was before, and what is held.
 pub(super) fn of_account(
     book: &Book,
     settled: &Settled,
     target: Target,
-    then: Option<(&Book, &Settled)>,
+    before: Option<&Target>,
     now: Moment,
 ) -> Vec<TargetRow> {
-    let before = then.and_then(|(then, settled)| then.target(settled, now).ok());
     let reported = book.reported(&settled.name);
     let drifts = reported.map(|reported| drift(&target, reported, book.settings().calendar(), now));
     let mut drifts: HashMap<Instrument, DriftLine> =
         drifts.into_iter().flatten().map(|line| (line.code.instrument(), line)).collect();
     let is_known = before.is_some();
-    let mut was: BTreeMap<Instrument, TargetLine> = by_instrument(before);
+    let lines = before.into_iter().flat_map(|before| &before.lines);
+    let mut was: BTreeMap<Instrument, &TargetLine> = lines.map(|line| (line.code.instrument(), line)).collect();
     let mut row = |line: TargetLine| {
         let instrument = line.code.instrument();
         let was = was.remove(&instrument).map(|line| line.volume).unwrap_or_default();
@@ -199,14 +199,10 @@ pub(super) fn of_account(
     let gone = was.into_values().filter(|line| !line.volume.is_zero());
     rows.extend(gone.map(|line| {
         let was = line.volume;
-        let line = TargetLine { volume: Volume::default(), parts: Vec::new(), hold: None, ..line };
+        let line = TargetLine { volume: Volume::default(), parts: Vec::new(), hold: None, ..line.clone() };
         TargetRow { is_gone: true, ..account_row(line, Some(was)) }
     }));
     shared(rows)
-}
-
-fn by_instrument(target: Option<Target>) -> BTreeMap<Instrument, TargetLine> {
-    target.into_iter().flat_map(|target| target.lines).map(|line| (line.code.instrument(), line)).collect()
 }
 
 fn account_row(line: TargetLine, was: Option<Volume>) -> TargetRow {

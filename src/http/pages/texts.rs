@@ -440,7 +440,8 @@ texts! {
     incident_kind: "类别", "Kind";
     began: "开始", "Began";
     ended: "结束", "Ended";
-    holds: "等待批准", "Waiting pushes";
+    holds: "等待批准", "Held pushes";
+    holds_short: "等待批准", "Held";
     holds_lead: "这些推送尚未生效：目标保持不变，终端不会据此交易，直到您批准。", "These pushes are not in force: targets stay as they are and terminals do nothing about them until you approve.";
     no_holds: "没有等待批准的推送。", "No push waits.";
     push: "推送", "push";

@@ -73,7 +73,8 @@ impl Undo {
     /// To the page that settles it, filled in as it was.
     fn of_document(topic: &Topic, then: Revision, before: Option<&str>, t: &Texts) -> Option<Self> {
         let settled = |link| Some(Self { link, lead: t.undo_settled.to_owned(), is_removal: false });
-        let was_account = |body: &str| serde_json::from_str::<Value>(body).is_ok_and(|body| body["account"].is_object());
+        let was_account =
+            |body: &str| serde_json::from_str::<Value>(body).is_ok_and(|body| body["account"].is_object());
         match topic {
             Topic::State(name) => {
                 let path = strategy_path(name.as_str());

@@ -90,8 +90,7 @@ pub(super) async fn page(
     let name = strategy_name(&name)?;
     let mut page = UpkeepPage::new(&state.store.book(), v, name.clone())?;
     if let Some(then) = query.revision()
-        && let Some(Setting::Schedule(Some(earlier))) =
-            state.store.setting_as_of(Topic::Schedule(name), then).await?
+        && let Some(Setting::Schedule(Some(earlier))) = state.store.setting_as_of(Topic::Schedule(name), then).await?
     {
         page.times = words(&earlier);
         page.all_days = earlier.days() == Days::All;
