@@ -38,6 +38,9 @@ struct Shared {
     looked_at: Notify,
 }
 
+/// What an account's target at a close depends on: the book's revision and the account's, and by the rules of which day.
+type AtClose = (Revision, Revision, Day);
+
 #[derive(Debug, Default)]
 struct Read {
     /// The whole book at the newest close that was asked for.
@@ -45,7 +48,7 @@ struct Read {
     /// Each with the revision that it was then: days without a change are read once.
     costs: BTreeMap<Day, (Revision, Arc<Costs>)>,
     /// What each account was to hold at the newest close, as it is reckoned on a day, by the account's revision of then.
-    targets: HashMap<AccountName, ((Revision, Revision, Day), Arc<Target>)>,
+    targets: HashMap<AccountName, (AtClose, Arc<Target>)>,
     /// What had changed between the newest close and a later revision, as somebody looked last.
     since: Option<((Revision, Revision), Arc<Since>)>,
 }

@@ -172,7 +172,7 @@ pub(super) async fn page(
         if query.is_empty() { path.clone() } else { format!("{path}?{query}") }
     };
     let sort = Sort::parse(&asked.sort, &target_rows::COLUMNS, &address(""));
-    let paged = address(&asked.sort);
+    let in_order = address(&asked.sort);
     let make = {
         let (settled, desk) = (settled.clone(), state.desk.clone());
         move || {
@@ -180,7 +180,7 @@ pub(super) async fn page(
             let before = then.and_then(|(then, settled)| desk.target_at_close(then, settled, now));
             let mut standing = Standing::new(&book, &settled, before.as_deref(), now);
             target_rows::sort(&sort, &mut standing.rows, &book);
-            let pages = Pages::new(&asked.page, standing.rows.len(), &paged, "page", "target");
+            let pages = Pages::new(&asked.page, standing.rows.len(), &in_order, "page", "target");
             standing.rows = pages.of(standing.rows);
             target_rows::fill_parts(&book, &mut standing.rows);
             Ok((standing, sort, pages))

@@ -20,15 +20,19 @@ use crate::domain::book::Book;
 use crate::domain::decimal::Decimal;
 use crate::domain::hold::Hold;
 use crate::domain::moment::Moment;
-use crate::domain::revision::{Actor, Revision, Topic};
+use crate::domain::revision::{Actor, Revision};
 use crate::domain::state::State as Standing;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::{Receipt, Rejected};
 use crate::store::NotStored;
+use crate::store::history::Filter;
 
 /// How many pushes a page shows, and how many lines of what each would change.
 const SHOWN: usize = 50;
 const LINES: usize = 200;
+
+/// Among how many of a strategy's newest revisions the one is that was made just now.
+const RECENT: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "holds.html")]
@@ -128,13 +132,20 @@ pub(super) async fn approve(State(state): State<AppState>, form: CheckedForm) ->
 
 /// `POST /holds/discard`
 pub(super) async fn discard(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
-    let done = state.desk.discard(&form.operator, hold(&form)?).await;
-    // What is to be told is what became of the push, and not the list, which stays as it was.
-    let told = |(name, receipt)| {
-        let revision = state.store.book().settings().revision(&Topic::Hold(name));
-        Receipt { revision, changed: true, ..receipt }
+    let hold = hold(&form)?;
+    let done = match state.desk.discard(&form.operator, hold).await {
+        // What is to be told is what became of the push, and not the list, which stays as it was.
+        Ok((name, receipt)) => Ok(Receipt { revision: end_of(&state, name, hold).await?, changed: true, ..receipt }),
+        Err(not_done) => Err(not_done),
     };
-    answer(&state, form.v, done.map(told)).await
+    answer(&state, form.v, done).await
+}
+
+/// The revision by which a push waits no more.
+async fn end_of(state: &AppState, name: StrategyName, hold: Revision) -> Result<Revision, AppError> {
+    let filter = Filter { strategy: Some(name), ..Filter::default() };
+    let newest = state.store.revisions(&filter, None, RECENT).await?;
+    Ok(newest.iter().find(|one| one.ended_hold() == Some(hold)).map_or(Revision::NONE, |one| one.id))
 }
 
 fn hold(form: &CheckedForm) -> Result<Revision, Invalid> {
