@@ -34,6 +34,8 @@ PUSHERS, PUSHES_BESIDE = 4, 1_500
 CROWD, CROWDS = 10_000, 3
 # A desk's years: twenty strategies of fifty instruments that push four times a day; and what they are held against.
 YEARS, DAYS = 2_500, 10
+# What the pages are to be quick with: strategies, of how many instruments in all; and how often each is looked at.
+STRATEGIES, INSTRUMENTS, LOOKS = 500, 5_000, 20
 TOTAL, EVENTS = "/api/v1/positions/total", "/api/v1/events"
 
 
@@ -243,6 +245,23 @@ class Bench:
         self.rows.append(Row("start with 10,000 strategies x 50", seconds, "s", "<=", 1))
         self.rows.append(Row("the same, most memory used", megabytes, "MB", "<=", 300))
 
+    def looks(self):
+        """How soon a page is there in a book of many strategies, when one of them has pushed just before each look."""
+        folder, api_key = self.new("looks")
+        with serve(self.server, folder) as (port, _, _):
+            tools.seed(port, api_key, STRATEGIES, instruments=INSTRUMENTS)
+            tools.make_account(port, "main", STRATEGIES, scale="0.5")
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            size = f"{STRATEGIES} strategies, {INSTRUMENTS:,} instruments"
+            for work, path in ((f"Today: {size}", "/"), ("an account's page", "/accounts/main")):
+                times = []
+                for number in range(1, LOOKS + 1):
+                    push(connection, api_key, body_of(number, number, INSTRUMENTS))
+                    times.append(tools.look(connection, path))
+                first, whole = map(statistics.median, zip(*times, strict=True))
+                self.rows.append(Row(work, first, "ms", "<=", 100))
+                self.rows.append(Row("the same, all of it", whole, "ms", "<=", 300))
+
     def years(self, writer):
         """A day's attribution where there are ten years of it, against the same where there are ten days."""
         folders = [self.folder / "years", self.folder / "days"]
@@ -312,6 +331,7 @@ def main():
         bench.accounts()
         bench.crowds()
         bench.books()
+        bench.looks()
         bench.years(tools.build("--bench", "years", "--release"))
     finish(bench.rows, report)
 

@@ -113,13 +113,13 @@ def add_key(binary, folder):
     return made.split()[-1]
 
 
-def positions(strategy, push):
-    """Fifty positions; from one push to the next five volumes change."""
+def positions(strategy, push, instruments):
+    """Fifty positions of so many instruments; from one push to the next five volumes change."""
     changed = {(push * 5 + n) % 50 for n in range(5)}
     return [
         {
-            "code": f"{600000 + (strategy * 37 + n) % 4000}.XSHG",
-            "name": f"股票{(strategy * 37 + n) % 4000}",
+            "code": f"{600000 + (strategy * 37 + n) % instruments}.XSHG",
+            "name": f"股票{(strategy * 37 + n) % instruments}",
             "volume": 1000 + (100 * (push % 7 + 1) if n in changed else 0),
             "cost": 12.345678901234567 + n,
         }
@@ -127,8 +127,8 @@ def positions(strategy, push):
     ]
 
 
-def body_of(strategy, push):
-    body = {"strategy_name": f"strategy-{strategy}", "positions": positions(strategy, push)}
+def body_of(strategy, push, instruments=4_000):
+    body = {"strategy_name": f"strategy-{strategy}", "positions": positions(strategy, push, instruments)}
     return json.dumps(body, ensure_ascii=False).encode()
 
 
@@ -149,10 +149,10 @@ def raw_push(api_key, body):
     return head.encode() + body
 
 
-def seed(port, api_key, strategies):
+def seed(port, api_key, strategies, **options):
     connection = http.client.HTTPConnection("127.0.0.1", port)
     for strategy in range(strategies):
-        push(connection, api_key, body_of(strategy, 0))
+        push(connection, api_key, body_of(strategy, 0, **options))
 
 
 def make_account(port, name, strategies, scale):
@@ -207,6 +207,17 @@ def pushing(servers, strategies):
             push(connection, api_key, body)
             all_of.append(1e3 * (time.perf_counter() - start))
     return map(statistics.median, taken)
+
+
+def look(connection, path):
+    """How long it takes until a page begins, and until it is there as a browser gets it: ms."""
+    start = time.perf_counter()
+    connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    began = time.perf_counter()
+    if answer.status != 200 or len(answer.read()) < 10_000:
+        sys.exit(f"{path} answered {answer.status}, or too little")
+    return 1e3 * (began - start), 1e3 * (time.perf_counter() - start)
 
 
 def resident(process):

@@ -106,6 +106,7 @@ pub async fn serve(
         certificate,
         backups: store.backups().clone(),
     };
+    lifecycle.task("the reader of past closes", state.desk().clone().keep_closes(clock.clone()));
     lifecycle.task("the watcher of incidents", watch_incidents(state.clone(), store.clone(), clock, look));
     let stop = CancellationToken::new();
     let bounds = Bounds::of_this_process();

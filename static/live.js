@@ -27,6 +27,8 @@
   let due = false;
   // An input method's half word would be lost with its field.
   let composing = false;
+  // The stream that this tab listens to, if it is the one.
+  let source = null;
 
   function showLost() {
     lost.hidden = !unheard && !refused;
@@ -78,11 +80,11 @@
     }
   }
 
-  // What an item says. Ages grow by themselves, shares move with everything else, and what a chart says under a pointer is
-  // no part of the page: none of them marks an item as changed.
+  // What an item says. Ages grow by themselves, shares move with everything else, and what a script says, as a chart under a
+  // pointer, is no part of the page: none of them marks an item as changed.
   function text(item, ...without) {
     const copy = item.cloneNode(true);
-    for (const part of copy.querySelectorAll([".readout", ...without].join())) part.remove();
+    for (const part of copy.querySelectorAll([".readout", "#notify", ...without].join())) part.remove();
     for (const time of copy.querySelectorAll("time[data-ago]")) time.textContent = time.dateTime;
     return copy.textContent;
   }
@@ -161,6 +163,11 @@
     refused = !answer.ok;
     showLost();
     if (refused || answer.redirected) return;
+    putIn(page);
+    document.dispatchEvent(new CustomEvent("refreshed", { detail: page.body.dataset }));
+  }
+
+  function putIn(page) {
     if (composing) return void (due = true);
     const pairs = live().map((part) => [part, page.querySelector(selectorOf(part))]);
     const changed = pairs.filter(([part, next]) => next && text(part) !== text(next));
@@ -171,11 +178,12 @@
     status.textContent = body.dataset.changed;
   }
 
-  // However many revisions come, the page is fetched once a second at most, and not while nobody looks.
+  // However many revisions come, the page is fetched once a second at most. While nobody looks at any tab, the one that
+  // listens goes on, to tell of incidents.
   let waiting = false;
   function soon() {
     due = true;
-    if (waiting || document.hidden || composing) return;
+    if (waiting || composing || (document.hidden && !source)) return;
     waiting = true;
     setTimeout(async () => {
       due = false;
@@ -218,15 +226,16 @@
     soon();
   }
 
-  // A browser opens six connections to a server, whatever the number of its tabs. So one tab that is seen listens, and
-  // tells the others; when it is silent for three seconds, another one takes over.
+  // A browser opens six connections to a server, whatever the number of its tabs. So one tab listens, and tells the others;
+  // when it is silent for three seconds, another one takes over. One that is seen comes before those that are not, whose
+  // clocks the browser slows down.
   const channel = new BroadcastChannel("jq2qmt");
   const me = Math.random();
-  let source = null;
+  const rank = () => me + (document.hidden ? 1 : 0);
   let trouble = null;
   let leaderHeard = 0;
 
-  const tell = (word) => channel.postMessage({ word, from: me, revision: seen, lost: unheard });
+  const tell = (word) => channel.postMessage({ word, from: rank(), revision: seen, lost: unheard });
 
   function lead() {
     source = new EventSource(`/api/v1/events?after=${seen}.${lineage}`);
@@ -265,11 +274,11 @@
   }
 
   channel.addEventListener("message", ({ data }) => {
-    if (data.word === "who" || (source && data.word === "lead" && data.from > me)) {
+    if (data.word === "who" || (source && data.word === "lead" && data.from > rank())) {
       if (source) tell("lead");
     } else if (data.word === "lead") {
       if (source) follow();
-      leaderHeard = Date.now();
+      if (data.from < 1 || document.hidden) leaderHeard = Date.now();
       if (unheard && !data.lost) soon();
       unheard = data.lost;
       showLost();
@@ -282,9 +291,8 @@
   });
 
   function keepWatch() {
-    if (document.hidden) return;
     if (source) tell("lead");
-    else if (Date.now() - leaderHeard > 3000) lead();
+    else if (Date.now() - leaderHeard > (document.hidden ? 10_000 : 3000)) lead();
   }
 
   function leave() {
@@ -299,10 +307,7 @@
   setInterval(keepWatch, 1000);
   addEventListener("pagehide", leave);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) leave();
-    else {
-      keepWatch();
-      soon();
-    }
+    keepWatch();
+    if (!document.hidden) soon();
   });
 })();

@@ -1,15 +1,22 @@
 //! How the book stood at the close of past trading days. What is past does not change, so each is read once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use super::Desk;
+use crate::clock::Clock;
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::{CLOSES, Calendar, Day};
 use crate::domain::moment::Moment;
+use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
+use crate::domain::since::Since;
 use crate::domain::strategy::StrategyName;
+use crate::domain::target::Target;
 use crate::store::Unavailable;
 
 /// Over how many trading days it is shown how strategies have moved.
@@ -20,21 +27,47 @@ pub type Costs = HashMap<StrategyName, f64>;
 
 /// What was read so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Closes(Arc<Mutex<Read>>);
+pub(super) struct Closes(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    read: Mutex<Read>,
+    /// Held by the one who reads the newest close; the others wait for it.
+    reading: tokio::sync::Mutex<()>,
+    /// Somebody looks at how strategies have moved.
+    looked_at: Notify,
+}
+
+/// What an account's target at a close depends on: the book's revision and the account's, and by the rules of which day.
+type AtClose = (Revision, Revision, Day);
 
 #[derive(Debug, Default)]
 struct Read {
     /// The whole book at the newest close that was asked for.
     newest: Option<(Day, Arc<Book>)>,
-    costs: BTreeMap<Day, Arc<Costs>>,
+    /// Each with the revision that it was then: days without a change are read once.
+    costs: BTreeMap<Day, (Revision, Arc<Costs>)>,
+    /// What each account was to hold at the newest close, as it is reckoned on a day, by the account's revision of then.
+    targets: HashMap<AccountName, (AtClose, Arc<Target>)>,
+    /// What had changed between the newest close and a later revision, as somebody looked last.
+    since: Option<((Revision, Revision), Arc<Since>)>,
     /// The book at the last close that the server lived to see, with all that was settled: in no past book is that.
     seen: Option<(Day, Arc<Book>)>,
 }
 
 impl Closes {
     fn with<T>(&self, look: impl FnOnce(&mut Read) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut self.0.read.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn newest(&self, day: Day) -> Option<Arc<Book>> {
+        self.with(|read| read.newest.as_ref().filter(|(at, _)| *at == day).map(|(_, book)| Arc::clone(book)))
+    }
+}
+
+fn costs(book: &Book) -> Costs {
+    let cost = |strategy: &Arc<Strategy>| (strategy.name.clone(), strategy.list.amount().approximate());
+    book.strategies().map(cost).collect()
 }
 
 /// The trading day before the one that has begun last.
@@ -49,11 +82,15 @@ impl Desk {
     /// When the store cannot be read.
     pub async fn book_at_close(&self, now: Moment) -> Result<Arc<Book>, Unavailable> {
         let day = day_before(self.store.book().settings().calendar(), now);
-        let known = self.closes.with(|read| read.newest.clone().filter(|(at, _)| *at == day));
-        if let Some((_, book)) = known {
+        if let Some(book) = self.closes.newest(day) {
             return Ok(book);
         }
-        let book = Arc::new(self.read_close(day).await?);
+        let _reading = self.closes.0.reading.lock().await;
+        if let Some(book) = self.closes.newest(day) {
+            return Ok(book);
+        }
+        let revision = self.store.revision_at(day.at(CLOSES)).await?;
+        let book = Arc::new(self.store.book_as_of(revision).await?);
         self.closes.with(|read| read.newest = Some((day, Arc::clone(&book))));
         Ok(book)
     }
@@ -87,38 +124,67 @@ impl Desk {
         self.store.account_as_of(account, revision).await
     }
 
+    /// What an account was to hold by a close's book, as it was settled then; None where that is not known.
+    pub fn target_at_close(&self, then: &Book, settled: &Settled, now: Moment) -> Option<Arc<Target>> {
+        let of = (then.revision(), settled.mark.revision, Day::of(now));
+        let known = self.closes.with(|read| read.targets.get(&settled.name).filter(|(is, _)| *is == of).cloned());
+        if let Some((_, target)) = known {
+            return Some(target);
+        }
+        let target = Arc::new(then.target(settled, now).ok()?);
+        self.closes.with(|read| read.targets.insert(settled.name.clone(), (of, Arc::clone(&target))));
+        Some(target)
+    }
+
+    /// What has changed in a book since a close: made once for each of its revisions.
+    pub fn since(&self, then: &Book, book: &Book) -> Arc<Since> {
+        let revisions = (then.revision(), book.revision());
+        let known = self.closes.with(|read| read.since.clone().filter(|(of, _)| *of == revisions));
+        if let Some((_, since)) = known {
+            return since;
+        }
+        let since = Arc::new(Since::new(then, book));
+        self.closes.with(|read| read.since = Some((revisions, Arc::clone(&since))));
+        since
+    }
+
     /// What the lists cost at the closes of the last trading days, oldest first; none before all were read by
-    /// [`Self::read_earlier`].
+    /// [`Self::keep_closes`].
     pub fn costs_at_closes(&self, now: Moment) -> Vec<Arc<Costs>> {
+        self.closes.0.looked_at.notify_one();
         let days = self.days(now);
         self.closes.with(|read| {
             read.costs = days.last().map(|first| read.costs.split_off(first)).unwrap_or_default();
-            let known = days.iter().rev().map(|day| read.costs.get(day).cloned());
+            let known = days.iter().rev().map(|day| read.costs.get(day).map(|(_, costs)| Arc::clone(costs)));
             known.collect::<Option<_>>().unwrap_or_default()
         })
     }
 
-    /// Reads one more of the last closes, the newest first, as long as one is missing.
+    /// Reads what is missing of the last closes whenever somebody has looked, for ever: nobody waits for it.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub async fn read_earlier(&self, now: Moment) -> Result<(), Unavailable> {
-        let days = self.days(now);
-        let missing = self.closes.with(|read| days.into_iter().find(|day| !read.costs.contains_key(day)));
-        match missing {
-            Some(day) => self.read_close(day).await.map(drop),
-            None => Ok(()),
+    /// Never.
+    pub async fn keep_closes(self, clock: Clock) -> Result<(), Infallible> {
+        loop {
+            self.closes.0.looked_at.notified().await;
+            // What cannot be read now is read after the next look.
+            while let Ok(true) = self.read_earlier(clock.now()).await {}
         }
     }
 
-    /// The book at a close; what its lists cost is kept.
-    async fn read_close(&self, day: Day) -> Result<Book, Unavailable> {
+    /// Reads one more of the last closes, the newest first; false where none is missing.
+    async fn read_earlier(&self, now: Moment) -> Result<bool, Unavailable> {
+        let days = self.days(now);
+        let missing = self.closes.with(|read| days.into_iter().find(|day| !read.costs.contains_key(day)));
+        let Some(day) = missing else { return Ok(false) };
         let revision = self.store.revision_at(day.at(CLOSES)).await?;
-        let book = self.store.book_as_of(revision).await?;
-        let cost = |strategy: &Arc<Strategy>| (strategy.name.clone(), strategy.list.amount().approximate());
-        let costs = book.strategies().map(cost).collect();
-        self.closes.with(|read| read.costs.insert(day, Arc::new(costs)));
-        Ok(book)
+        let known = self.closes.with(|read| read.costs.values().find(|(of, _)| *of == revision).cloned());
+        let costs = match known {
+            Some((_, costs)) => costs,
+            None => Arc::new(costs(&self.store.book_as_of(revision).await?)),
+        };
+        self.closes.with(|read| read.costs.insert(day, (revision, costs)));
+        Ok(true)
     }
 
     /// The last trading days before the present one, newest first.

@@ -25,7 +25,8 @@ pub use self::closes::Costs;
 pub use self::conflicts::{Conflicts, conflicts};
 pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
-pub use self::reports::{Drift, drift_of};
+use self::reports::Drifts;
+pub use self::reports::{Drift, DriftLines, drift_of};
 pub use self::states::StateWish;
 use crate::domain::channel::ChannelError;
 use crate::domain::revision::Revision;
@@ -38,6 +39,7 @@ use crate::store::{NotStored, Store, Unavailable};
 pub struct Desk {
     store: Store,
     closes: Closes,
+    drifts: Drifts,
 }
 
 /// Why something was not done; nothing has changed then.
@@ -97,6 +99,6 @@ impl NotDone {
 impl Desk {
     /// The desk over a store.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.for_operators(), closes: Closes::default() }
+        Self { store: store.for_operators(), closes: Closes::default(), drifts: Drifts::default() }
     }
 }

@@ -114,7 +114,7 @@ struct Line {
     scale: Option<Decimal>,
     /// What was paid, and for how many shares, before scales.
     paid: (Amount, Volume),
-    /// The same at the scales.
+    /// The same at the scales, once they differ.
     weighed: (f64, f64),
     parts: Vec<Part>,
     /// Who wants it now.
@@ -269,12 +269,19 @@ impl Book {
         let is_demo = taken.values().any(|(strategy, _)| strategy.name.is_demo());
         let protected: HashMap<Instrument, Option<Decimal>> =
             account.protected.iter().map(|one| (one.code.instrument(), one.volume)).collect();
-        let lines: Vec<TargetLine> =
-            sheet.lines.into_iter().map(|line| self.finished(line, settled, &protected, &today)).collect();
+        let spoken = self.spoken(account, &today);
+        let finished = |line| self.finished(line, settled, &protected, &today, &spoken);
+        let lines: Vec<TargetLine> = sheet.lines.into_iter().map(finished).collect();
         let named: HashSet<Instrument> = lines.iter().map(|line| line.code.instrument()).collect();
         let beside = account.protected.iter().filter(|own| !named.contains(&own.code.instrument()));
         let owned = beside.filter_map(|own| Some((own.code.clone(), own.volume?))).collect();
         Ok(Target { lines, owned, mark, is_demo })
+    }
+
+    /// Who of an account's strategies has spoken today.
+    fn spoken<'a>(&'a self, account: &'a Account, today: &Today<'_>) -> HashSet<&'a StrategyName> {
+        let names = account.strategies.iter().map(|share| &share.name);
+        names.filter(|name| self.strategy(name).is_some_and(|one| has_spoken(self, one, today))).collect()
     }
 
     /// Adds what the account's strategies wanted once, as zero, but for what the terminal has reported gone since.
@@ -324,6 +331,7 @@ impl Book {
         settled: &Settled,
         protected: &HashMap<Instrument, Option<Decimal>>,
         today: &Today<'_>,
+        spoken: &HashSet<&StrategyName>,
     ) -> TargetLine {
         let instrument = line.code.instrument();
         let own = protected.get(&instrument).copied();
@@ -340,7 +348,7 @@ impl Book {
             Some(LineHold { reason: HoldReason::UnknownCode, since: settled.mark.updated_at })
         } else {
             self.unexplained(&line, &instrument, settled, today).or_else(|| {
-                let silent = self.silent(&line, settled, today);
+                let silent = silent(&line, settled, today, spoken);
                 (!silent.is_empty()).then_some(LineHold { reason: HoldReason::NotFresh(silent), since: today.began })
             })
         };
@@ -377,18 +385,17 @@ impl Book {
         let astray = self.reported(&settled.name)?.astray.get(instrument).filter(|astray| astray.is_quiet)?;
         Some(hold(astray.shares, astray.since))
     }
+}
 
-    /// Whose word on a line is not of today, of those whom it concerns.
-    fn silent(&self, line: &Line, settled: &Settled, today: &Today<'_>) -> Vec<StrategyName> {
-        if settled.account.fresh == Fresh::Any {
-            return Vec::new();
-        }
-        let has_spoken = |name: &&StrategyName| self.strategy(name).is_some_and(|one| has_spoken(self, one, today));
-        let mut silent: Vec<StrategyName> =
-            concerned(line, today).into_iter().filter(|name| !has_spoken(name)).cloned().collect();
-        silent.dedup();
-        silent
+/// Whose word on a line is not of today, of those whom it concerns.
+fn silent(line: &Line, settled: &Settled, today: &Today<'_>, spoken: &HashSet<&StrategyName>) -> Vec<StrategyName> {
+    if settled.account.fresh == Fresh::Any {
+        return Vec::new();
     }
+    let mut silent: Vec<StrategyName> =
+        concerned(line, today).into_iter().filter(|name| !spoken.contains(name)).cloned().collect();
+    silent.dedup();
+    silent
 }
 
 /// Whom a line concerns: those who want it, and those who wanted it last. A strategy that dropped it on the trading day before
@@ -422,11 +429,22 @@ impl Sheet {
             let volume = position.volume().scaled(scale);
             line.exact += volume;
             line.is_scaled |= scale != Decimal::ONE && position.volume() != Decimal::ZERO;
-            line.scale = if line.parts.is_empty() { Some(scale) } else { line.scale.filter(|one| *one == scale) };
+            match line.scale {
+                _ if line.parts.is_empty() => line.scale = Some(scale),
+                // So far one scale was enough.
+                Some(one) if one != scale => {
+                    let weight = one.approximate();
+                    line.weighed = (line.paid.0.approximate() * weight, line.paid.1.approximate() * weight);
+                    line.scale = None;
+                }
+                _ => {}
+            }
+            if line.scale.is_none() {
+                line.weighed.0 += position.amount().approximate() * weight;
+                line.weighed.1 += position.volume().approximate() * weight;
+            }
             line.paid.0 += position.amount();
             line.paid.1 += position.volume().into();
-            line.weighed.0 += position.amount().approximate() * weight;
-            line.weighed.1 += position.volume().approximate() * weight;
             match line.parts.last_mut().filter(|part| part.strategy == strategy.name) {
                 Some(part) => part.volume += volume,
                 None => line.parts.push(Part { strategy: strategy.name.clone(), volume, price: position.price() }),

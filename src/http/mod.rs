@@ -133,7 +133,7 @@ impl AppState {
         }))
     }
 
-    /// Where everything that changes something is done.
+    /// Where everything is done that changes something.
     pub fn desk(&self) -> &Desk {
         &self.desk
     }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::Unavailable;
-use super::sqlite::{documents, history, verify};
+use super::sqlite::{documents, history, upkeep, verify};
 use super::{Store, Stored};
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark};
 use crate::domain::changes::Changes;
 use crate::domain::code::Instrument;
+use crate::domain::guard::Guards;
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
@@ -206,19 +207,36 @@ impl Store {
         Ok(found.map(|(body, revision, at)| DocumentAsOf { body, revision, at }))
     }
 
+    /// What a document said as of a revision; None where nothing was settled yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn setting_as_of(&self, topic: Topic, revision: Revision) -> Result<Option<Setting>, Unavailable> {
+        let Some(then) = self.document_as_of(&topic, revision).await? else { return Ok(None) };
+        let mark = Mark { revision: then.revision, updated_at: then.at, ..Mark::START };
+        let body = then.body.map(Arc::from);
+        let state = DocumentState { id: 0, topic, mark, revisions: 0, body };
+        state.setting().map(Some).map_err(Unavailable)
+    }
+
+    /// What guarded the store before anything was settled.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn first_guards(&self) -> Result<Guards, Unavailable> {
+        let mut historian = self.historians.one().await?;
+        Ok(if upkeep::is_guarded(&mut historian).await? { Guards::usual() } else { Guards::default() })
+    }
+
     /// An account as of a revision; None where there was none.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn account_as_of(&self, name: &AccountName, revision: Revision) -> Result<Option<Settled>, Unavailable> {
-        let topic = Topic::Account(name.clone());
-        let Some(then) = self.document_as_of(&topic, revision).await? else { return Ok(None) };
-        let mark = Mark { revision: then.revision, updated_at: then.at, ..Mark::START };
-        let body = then.body.map(Arc::from);
-        match (DocumentState { id: 0, topic, mark, revisions: 0, body }).setting().map_err(Unavailable)? {
-            Setting::Account(settled) => Ok(Some(settled)),
-            _ => Ok(None),
-        }
+        Ok(match self.setting_as_of(Topic::Account(name.clone()), revision).await? {
+            Some(Setting::Account(settled)) => Some(settled),
+            _ => None,
+        })
     }
 
     /// Where the chain ended at a moment.

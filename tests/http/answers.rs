@@ -45,7 +45,7 @@ async fn who_may_keep_an_answer_is_said_of_each() {
     }
     let page = String::from_utf8(app.get("/").await.bytes.to_vec()).unwrap();
     let assets: Vec<&str> = page.split('"').filter(|path| path.starts_with("/static/")).collect();
-    assert_eq!(assets.len(), 4);
+    assert_eq!(assets.len(), 5);
     for path in assets {
         assert_eq!(kept(&app.get(path).await), FOREVER, "{path}");
     }

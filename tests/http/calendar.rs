@@ -337,13 +337,16 @@ async fn a_year_is_looked_at_and_its_days_are_settled_on_the_page() {
 
     // A closure over a weekend: its weekdays are kept.
     let saved = browser.submit_from(&page, "/calendar", &days("2027-02-05", "2027-02-11", "closed")).await;
-    assert_eq!((saved.status.as_u16(), saved.header("location")), (303, "/calendar?year=2027&saved=1"));
-    let page = browser.page("/calendar?year=2027&saved=1").await;
-    assert!(page.contains("已保存，版本 1") && page.contains("休市日 02-05 – 02-11"), "{page}");
+    assert_eq!((saved.status.as_u16(), saved.header("location")), (303, "/calendar?year=2027&done=1"));
+    let page = browser.page("/calendar?year=2027&done=1").await;
+    assert!(
+        page.contains("已完成：设置") && page.contains("/revisions/1/undo") && page.contains("休市日 02-05 – 02-11"),
+        "{page}"
+    );
     let closed = json!(["2027-02-05", "2027-02-08", "2027-02-09", "2027-02-10", "2027-02-11"]);
     assert_eq!(app.get(CALENDAR).await.ok()["operator"]["closed"], closed);
     let saved = browser.submit_from(&page, "/calendar", &through).await;
-    assert_eq!(saved.header("location"), "/calendar?year=2027&saved=2");
+    assert_eq!(saved.header("location"), "/calendar?year=2027&done=2");
     let page = browser.page("/calendar?year=2027").await;
     assert!(page.contains("日历完整到: <b>2027-12-31</b>") && page.contains("交易日数 <b>256</b>"), "{page}");
     assert!(!page.contains("日历不知道其中一些工作日是否休市"));

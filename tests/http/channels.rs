@@ -344,6 +344,13 @@ async fn the_page_settles_tests_and_removes_a_channel() {
     let known = browser.page("/channels?edit=desk").await;
     assert!(known.contains("修改渠道 desk") && known.contains("key=…") && !known.contains("pl4nted"));
     assert_eq!(browser.submit("/channels", "/channels", &fields(url)).await.status, 409, "somebody was faster");
-    assert_eq!(browser.submit("/channels", "/channels/delete", &[("name", "desk")]).await.status, 303);
+    let asked = browser.page("/channels/delete?name=desk").await;
+    assert!(asked.contains("等待发送的消息一并丢弃") && asked.contains("key=…") && !asked.contains("pl4nted"));
+    let other = fields("https://example.com/robot?key=another");
+    assert_eq!(browser.submit("/channels?edit=desk", "/channels", &other).await.status, 303);
+    let removed = browser.submit_from(&asked, "/channels/delete", &[]).await;
+    assert!(removed.status == 409 && text(&removed).contains("他人已修改该渠道"), "not what was looked at");
+    assert_eq!(browser.submit_from(&text(&removed), "/channels/delete", &[]).await.status, 303);
+    assert_eq!(browser.get("/channels/delete?name=desk").await.header("location"), "/channels");
     assert!(browser.page("/channels").await.contains("还没有通知渠道"));
 }

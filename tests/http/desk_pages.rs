@@ -198,14 +198,17 @@ async fn what_waits_is_seen_everywhere_and_decided_by_its_number() {
     }
     assert_eq!(list(&app, "alpha").await[0]["volume"], 100);
     let approved = browser.submit("/holds", "/holds/approve", &[]).await;
-    assert_eq!((approved.status.as_u16(), approved.header("location")), (303, "/holds?approved=alpha"));
-    assert!(browser.page("/holds?approved=alpha").await.contains("已批准"));
+    assert_eq!((approved.status.as_u16(), approved.header("location")), (303, "/holds?done=7"));
+    assert!(browser.page("/holds?done=7").await.contains("已完成：批准 alpha"));
+    assert_eq!(browser.get("/revisions/7/undo").await.header("location"), "/strategies/alpha/restore?to=1");
     assert_eq!(list(&app, "alpha").await[0]["volume"], 500);
     // Long gone.
     let answer = browser.submit_from(&page, "/holds/approve", &[]).await;
     assert!(answer.status == 409 && text(&answer).contains("已不在等待"));
     push(&app, "alpha", 700).await;
-    assert_eq!(browser.submit("/holds", "/holds/discard", &[]).await.status, 303);
+    let discarded = browser.submit("/holds", "/holds/discard", &[]).await;
+    let page = browser.page(discarded.header("location")).await;
+    assert!(page.contains("已完成：丢弃 alpha") && !page.contains("/undo\""), "{page}");
     assert_eq!(list(&app, "alpha").await[0]["volume"], 500);
     assert!(browser.page("/").await.contains("<span data-live=\"waiting\"></span>"));
 }

@@ -10,6 +10,7 @@ use jq2qmt::store::api_keys::Scope;
 use serde_json::{Value, json};
 
 use crate::app::{ALICE, App, MALLORY, PASSWORD, START, add_bound_key, add_key, held, holding};
+use crate::pages::Browser;
 use crate::robot::Robot;
 
 const TARGET: &str = "/api/v1/accounts/main/target";
@@ -553,4 +554,21 @@ async fn a_channel_that_wants_it_tells_once_what_the_day_was_like() {
     desk.pass(minutes(1));
     desk.app.state.messenger().carry_due().await.unwrap();
     assert!(robots.iter().all(|(_, robot)| robot.heard().is_empty()));
+}
+
+#[tokio::test]
+async fn today_says_each_matter_once() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 100, 10.0)])).await.ok();
+    app.operate("POST", "/api/v1/strategies/alpha/state", &[], r#"{"state": "frozen"}"#).await.ok();
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 200, 10.0)])).await;
+    app.edit("ADJUSTMENT_MAIN", json!([held("600000.SH", -300, 10.0)])).await.ok();
+    let mut browser = Browser::new(&app);
+    let page = browser.page("/").await;
+    let [held, below_zero] = ["），目标保持不变。", "600000.SH 的目标总持仓为负"];
+    assert!(page.contains(held) && page.contains(below_zero), "{page}");
+    assert_eq!(look(&app, Surroundings::default()).await.len(), 2);
+    let page = browser.page("/").await;
+    assert!(!page.contains(held) && !page.contains(below_zero), "{page}");
+    assert_eq!((page.matches("class=\"attention\"").count(), page.matches("/incidents#i").count()), (1, 4), "{page}");
 }

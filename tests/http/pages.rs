@@ -509,7 +509,7 @@ async fn an_overlay_is_previewed_then_saved() {
     assert_eq!(list["positions"][1], json!({"code": "000001.SZ", "name": "", "volume": 1000, "cost": 12}));
     let page = browser.page(saved.header("location")).await;
     assert!(
-        page.contains("已完成：编辑 ADJUSTMENT_MAIN") && page.contains("href=\"/revisions/2\">撤销此变更"),
+        page.contains("已完成：编辑 ADJUSTMENT_MAIN") && page.contains("href=\"/revisions/2/undo\">撤销此变更"),
         "{page}"
     );
     assert!(!Browser::new(&app).page(saved.header("location")).await.contains("已完成"));
@@ -799,10 +799,11 @@ async fn five_thousand_instruments_are_searched_sorted_and_paged() {
     let many: Vec<_> = (0..5000).map(|n| held(&format!("{n:06}.SZ"), n + 1, 1.0)).collect();
     app.push(&ALICE, "many", json!(many)).await.ok();
     let mut browser = Browser::new(&app);
-    let first = |page: &str| {
-        let (_, total) = page.split_once("data-live=\"total\"").unwrap();
-        total.split("href=\"/instruments/").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    let first_in = |page: &str, part: &str| {
+        let (_, rest) = page.split_once(&format!("data-live=\"{part}\"")).unwrap();
+        rest.split("href=\"/instruments/").nth(1).unwrap().split('"').next().unwrap().to_owned()
     };
+    let first = |page: &str| first_in(page, "total");
     let page = browser.page("/").await;
     assert!(page.len() < 600_000, "{}", page.len());
     assert!(first(&page) == "000000.SZ" && page.contains("1 / 25"));
@@ -814,6 +815,20 @@ async fn five_thousand_instruments_are_searched_sorted_and_paged() {
     assert_eq!(first(&browser.page("/?q=4321.xshe").await), "004321.SZ");
     assert!(browser.page("/?q=nothing").await.contains("没有符合条件的内容"));
     assert!(browser.page("/?q=4321&sort=-volume").await.contains("/?q=4321&#38;sort=volume"));
+    // No page is longer, whatever it shows of them.
+    let account = json!({"strategies": [{"name": "many"}], "fresh": "any"}).to_string();
+    app.operate("PUT", "/api/v1/accounts/main", &[], &account).await.ok();
+    for (path, part, code) in [
+        ("/accounts/main?sort=-volume&page=2", "target", "004799.SZ"),
+        ("/strategies/many?page=25", "positions", "004800.SZ"),
+        ("/compare?from=0&sort=code&page=25", "comparison", "004800.SZ"),
+    ] {
+        let page = browser.page(path).await;
+        assert!(page.len() < 600_000, "{path} {}", page.len());
+        assert_eq!(first_in(&page, part), code, "{path}");
+        assert!(page.contains(" / 25<"), "{path}");
+    }
+    assert!(browser.page("/revisions/1?page=3").await.contains("3 / 25"));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-pytest_plugins = ["fake_joinquant"]
+pytest_plugins = ["fake_joinquant", "browser"]
 
 ROOT = pathlib.Path(__file__).parents[2]
 BINARY = pathlib.Path(os.environ.get("JQ2QMT_BINARY", ROOT / "target/debug/jq2qmt")).resolve()

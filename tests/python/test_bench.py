@@ -1,6 +1,7 @@
 """The bench itself: what must make it fail does, and its limit for pushes does the work that it stands for."""
 
 import contextlib
+import http.client
 import json
 import socket
 import sqlite3
@@ -240,6 +241,13 @@ def test_a_program_that_ends_while_it_is_measured_fails_the_bench(limits, tmp_pa
         process.wait(10)
     with pytest.raises(SystemExit, match="ended by itself"), tools.running(limits, "bytes", tmp_path / "missing"):
         pass
+
+
+def test_a_page_that_is_none_fails_the_bench(server):
+    connection = http.client.HTTPConnection(address(server))
+    for path, words in (("/nowhere", "answered 404"), ("/healthz", "too little")):
+        with pytest.raises(SystemExit, match=words):
+            tools.look(connection, path)
 
 
 def test_years_are_written_as_traffic_writes_them(tmp_path):

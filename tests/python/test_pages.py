@@ -8,8 +8,9 @@ import shutil
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
+from browser import DESKTOP, PHONE, Tab
 from conftest import INTERNAL, PASSWORD, ROOT, held, running
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 SCREENSHOTS = pathlib.Path(os.environ.get("SCREENSHOTS", ROOT / "target/screenshots"))
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'"
@@ -26,17 +27,6 @@ EXAMPLES = {
     ],
     "ADJUSTMENT_DEMO": [(*BANK, -200, 11.4), ("511880.XSHG", "银华日利", 100, 100.2)],
 }  # fmt: skip
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    binary = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert binary, "no Chromium is installed (on Debian, scripts/install-test-tools brings it)"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def push_examples(server):
@@ -100,72 +90,6 @@ def desk(server):
     target = server.url + "/api/v1/accounts/main/target"
     assert requests.get(target, headers={"X-Terminal": "qmt-1"}, timeout=10).status_code == 200
     return server
-
-
-class Tab:
-    """A page of a browser of its own; whatever goes wrong in it, or in another tab of that browser, is kept."""
-
-    def __init__(self, chromium, server, javascript=True, language="zh", **options):
-        locale = {"zh": "zh-CN", "en": "en-GB"}[language]
-        options = {"viewport": DESKTOP, "java_script_enabled": javascript, "locale": locale, **options}
-        self.context = chromium.new_context(base_url=server.url, **options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
-        self.trouble = []
-        self.context.on("weberror", lambda error: self.trouble.append(str(error.error)))
-        self.context.on("dialog", self.dismiss)
-        self.context.on("request", self.check_host)
-        self.context.on("console", self.check_console)
-        self.url = server.url
-
-    def dismiss(self, dialog):
-        """Left open, it would hold the page up for ever."""
-        self.trouble.append(dialog.message)
-        dialog.dismiss()
-
-    def check_host(self, request):
-        if not request.url.startswith(self.url):
-            self.trouble.append("a request to " + request.url)
-
-    def check_console(self, message):
-        # Chromium notes every answer that is no success; only what the page itself does wrong counts.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.trouble.append(message.text)
-
-    def open(self, path):
-        self.page.goto(path)
-        return self.page
-
-    def log_in(self, path="/"):
-        self.open("/login?next=" + path)
-        self.page.fill("#password", PASSWORD)
-        self.page.click("main button")
-        self.page.wait_for_url(lambda url: "/login" not in url)
-        return self.page
-
-    def row(self, number):
-        return self.page.locator(".editor tbody tr").nth(number)
-
-    def type_row(self, number, **fields):
-        for name, value in fields.items():
-            self.row(number).locator(f"[name={name}]").fill(value)
-
-    def typed(self, number, name):
-        return self.row(number).locator(f"[name={name}]").input_value()
-
-
-@pytest.fixture
-def tab(chromium, server):
-    tabs = []
-
-    def make(**options):
-        tabs.append(Tab(chromium, server, **options))
-        return tabs[-1]
-
-    yield make
-    for one in tabs:
-        one.context.close()
-        assert one.trouble == []
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
@@ -349,7 +273,7 @@ def test_an_adjustment_by_name_and_target(tab, javascript):
     page.get_by_role("button", name="保存").click()
     expect(page.get_by_role("status").filter(has_text="已完成")).to_be_visible()
     page.get_by_role("link", name="撤销此变更").click()
-    expect(page.locator("h1")).to_contain_text("版本 9")
+    expect(page.locator("h1")).to_contain_text("恢复 ADJUSTMENT_MAIN")
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with-js", "without-js"])
@@ -642,6 +566,9 @@ PAGES = {
     "closed": "/strategies/closed",
     "settings": "/strategies/frozen/settings",
     "holds": "/holds",
+    "incidents": "/incidents",
+    "channels": "/channels",
+    "calendar-back": "/calendar?as_of=1",
     "guards": "/guards",
     "calendar": "/calendar?year=2026",
     "calendar-unknown": "/calendar?year=2030",
@@ -835,6 +762,21 @@ def test_rows_are_narrow_and_their_heads_stay(tab):
         phone.goto(path)
         # Two lines, and the space around them.
         assert max(heights(phone)) <= 50, path
+
+
+@pytest.mark.usefixtures("desk")
+def test_an_accounts_target_is_sorted_by_every_column(tab):
+    page = tab(javascript=False).open("/accounts/main")
+    heads = page.locator("[aria-labelledby=target] thead a")
+    names = heads.all_inner_texts()
+    assert len(names) == 11
+    for name in names:
+        page.locator("[aria-labelledby=target] thead").get_by_role("link", name=name, exact=True).first.click()
+        expect(page.locator("[aria-labelledby=target] th[aria-sort]:not([aria-sort=none])")).to_have_count(1)
+    page.goto("/accounts/main?sort=-volume")
+    volumes = page.locator("[aria-labelledby=target] tbody td.one").all_inner_texts()
+    numbers = [int(re.sub(r"[^0-9]", "", volume) or 0) for volume in volumes]
+    assert numbers == sorted(numbers, reverse=True) and len(numbers) > 1
 
 
 def test_the_keyboard_reaches_everything(tab):

@@ -12,7 +12,9 @@ use super::super::extract::{PathText, Query, Typed, account_name};
 use super::account_report::{AccountReport, Because, LISTED, because, fills_of_today, orders_now};
 use super::accounts::pause_of;
 use super::form::CheckedForm;
-use super::links::{account_path, done};
+use super::links::{self, account_path, done};
+use super::paging::Pages;
+use super::sort::Sort;
 use super::target_rows::{self, TargetRow};
 use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
@@ -26,9 +28,7 @@ use crate::domain::report::{Fill, Side};
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
-
-/// How many lines of a target are shown.
-const LINES: usize = 1_000;
+use crate::domain::target::Target;
 
 /// The largest scale that an account may have.
 const LARGEST_SCALE: f64 = 1_000.0;
@@ -43,7 +43,8 @@ struct AccountPage {
     mark: Mark,
     pause: Option<Paused>,
     standing: Standing,
-    hidden: usize,
+    sort: Sort,
+    pages: Pages,
     fills: Vec<Fill>,
     holder: Option<Holder>,
     capital: Vec<Capital>,
@@ -65,14 +66,14 @@ struct Standing {
 }
 
 impl Standing {
-    fn new(book: &Book, settled: &Settled, then: Option<(&Book, &Settled)>, now: Moment) -> Self {
+    fn new(book: &Book, settled: &Settled, before: Option<&Target>, now: Moment) -> Self {
         let account = &settled.name;
         match book.target(settled, now) {
             Ok(target) => {
                 let report = AccountReport::of(book, account, Some(&target), now);
                 let orders = orders_now(book, account, &target, now);
                 let is_demo = target.is_demo;
-                let mut rows = target_rows::of_account(book, settled, target, then, now);
+                let mut rows = target_rows::of_account(book, settled, target, before, now);
                 rows.retain(|row| !row.is_gone);
                 Self { because: because(&rows), rows, is_demo, incomplete: Vec::new(), report, orders }
             }
@@ -140,10 +141,12 @@ fn capital(book: &Book, account: &Account) -> Vec<Capital> {
     one.collect()
 }
 
-/// Which capital is wanted.
+/// In which order, which page of it, and which capital is wanted.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct AccountQuery {
+    sort: Typed,
+    page: Typed,
     strategy: Typed,
     wanted: Typed,
 }
@@ -162,23 +165,39 @@ pub(super) async fn page(
     let now = v.now;
     let then = state.desk.book_at_close(now).await.ok();
     let settled_then = state.desk.account_at_close(&name, now).await.ok().flatten();
-    let make = {
-        let settled = settled.clone();
-        move || Ok(Standing::new(&book, &settled, then.as_deref().zip(settled_then.as_ref()), now))
+    let path = account_path(name.as_str());
+    let wanted = Wanted::new(&asked, &capital);
+    let address = |sort| {
+        let query = links::query([("strategy", &*asked.strategy), ("wanted", &*asked.wanted), ("sort", sort)]);
+        if query.is_empty() { path.clone() } else { format!("{path}?{query}") }
     };
-    let mut standing = state.workshop.make(make).await?;
-    let hidden = standing.rows.len().saturating_sub(LINES);
-    standing.rows.truncate(LINES);
+    let sort = Sort::parse(&asked.sort, &target_rows::COLUMNS, &address(""));
+    let in_order = address(&asked.sort);
+    let make = {
+        let (settled, desk) = (settled.clone(), state.desk.clone());
+        move || {
+            let then = then.as_deref().zip(settled_then.as_ref());
+            let before = then.and_then(|(then, settled)| desk.target_at_close(then, settled, now));
+            let mut standing = Standing::new(&book, &settled, before.as_deref(), now);
+            target_rows::sort(&sort, &mut standing.rows, &book);
+            let pages = Pages::new(&asked.page, standing.rows.len(), &in_order, "page", "target");
+            standing.rows = pages.of(standing.rows);
+            target_rows::fill_parts(&book, &mut standing.rows);
+            Ok((standing, sort, pages))
+        }
+    };
+    let (standing, sort, pages) = state.workshop.make(make).await?;
     let page = AccountPage {
-        path: account_path(name.as_str()),
+        path,
         account: settled.account.clone(),
         mark: settled.mark,
         pause,
         standing,
-        hidden,
+        sort,
+        pages,
         fills: fills_of_today(&state.store, &name, now).await?,
         holder: state.terminals.holder(&name, state.clock.running()),
-        wanted: Wanted::new(&asked, &capital),
+        wanted,
         capital,
         v,
         name,

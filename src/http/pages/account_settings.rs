@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{PathText, account_name};
+use super::super::extract::{PathText, Query, account_name};
 use super::account_form::{AccountForm, Row};
 use super::form::{CheckedForm, Fields};
 use super::links::account_path;
 use super::settled::SettledLine;
+use super::undo::AsOf;
 use super::view::{Member, View};
 use super::{html, links, see_other};
 use crate::desk::{AccountPreview, Supposed};
@@ -77,8 +78,16 @@ pub(super) async fn page(
     State(state): State<AppState>,
     Member(v): Member,
     PathText(name): PathText,
+    Query(query): Query<AsOf>,
 ) -> Result<Response, AppError> {
     let (name, book) = (account_name(&name)?, state.store.book());
+    if let Some(then) = query.revision()
+        && let Some(earlier) = state.store.account_as_of(&name, then).await?
+    {
+        let mut page = SettingsPage::new(&book, v, name, AccountForm::of(&earlier.account));
+        page.notice = Some(Notice::Good(page.v.t.earlier_filled_in));
+        return page.preview(&state, earlier.account, false).await;
+    }
     let form = book.settings().account(&name).map(|settled| AccountForm::of(&settled.account));
     let page = SettingsPage::new(&book, v, name, form.unwrap_or_default());
     Ok(page.draw(StatusCode::OK, SPARE_ROWS))

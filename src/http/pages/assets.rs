@@ -41,13 +41,18 @@ pub(super) static HANDS: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("hands", "js", "text/javascript; charset=utf-8", include_str!("../../../static/hands.js"))
 });
 
+/// What tells of incidents outside of the page.
+pub(super) static TELLER: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("tell", "js", "text/javascript; charset=utf-8", include_str!("../../../static/tell.js"))
+});
+
 /// The mark of the browser's tab.
 pub(super) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("../../../static/icon.svg")));
 
 /// `GET /static/{name}`
 pub(super) async fn asset(PathText(name): PathText) -> Result<Response, AppError> {
-    let known = [&*STYLE, &*SCRIPT, &*HANDS, &*ICON].into_iter();
+    let known = [&*STYLE, &*SCRIPT, &*HANDS, &*TELLER, &*ICON].into_iter();
     let found = known.into_iter().find(|asset| asset.path.strip_prefix("/static/") == Some(&*name));
     let asset = found.ok_or(AppError::NotFound)?;
     let mut response = asset.text.into_response();

@@ -12,12 +12,14 @@ use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
 use super::form::{CheckedForm, Fields};
+use super::settled::SettledLine;
 use super::texts::Texts;
 use super::view::{Reading, View};
-use super::{html, see_other};
+use super::{html, links, see_other};
 use crate::domain::book::Book;
 use crate::domain::calendar::{Calendar, CalendarError, Day, Openness, Source};
 use crate::domain::revision::{Revision, Topic};
+use crate::domain::settings::Setting;
 
 /// The years that can be looked at.
 const YEARS: std::ops::RangeInclusive<i64> = 2015..=2099;
@@ -40,12 +42,10 @@ struct CalendarPage {
     through: String,
     days_fault: Option<String>,
     through_fault: Option<String>,
-    notice: Option<Notice>,
-}
-
-enum Notice {
-    Good(String),
-    Bad(&'static str),
+    /// Why nothing was saved.
+    notice: Option<&'static str>,
+    /// As of which revision it is to be again, and what that changes.
+    back: Option<(Revision, Vec<SettledLine>)>,
 }
 
 /// Days as they were typed, and what they are to be.
@@ -147,22 +147,35 @@ impl Month {
     }
 }
 
-/// Which year, and what became of the calendar just now.
+/// Which year, or as of which revision the calendar is to be again.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct CalendarQuery {
     year: Typed,
-    saved: Typed,
+    as_of: Typed,
 }
 
 /// `GET /calendar`
-pub(super) async fn page(Reading { v, book }: Reading, Query(query): Query<CalendarQuery>) -> Response {
-    let notice = match &*query.saved {
-        "" => None,
-        "same" => Some(Notice::Good(v.t.unchanged.to_owned())),
-        revision => revision.parse::<Revision>().ok().map(|revision| Notice::Good(v.t.saved_as(revision))),
-    };
-    CalendarPage { notice, ..CalendarPage::new(&book, v, &query.year) }.draw(StatusCode::OK)
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Reading { v, book }: Reading,
+    Query(query): Query<CalendarQuery>,
+) -> Result<Response, AppError> {
+    let mut page = CalendarPage::new(&book, v, &query.year);
+    if let Some(then) = query.as_of.parse().ok().filter(|_| page.v.logged_in()) {
+        let (earlier, now) = (as_of(&state, then).await?, book.settings().calendar());
+        let body = |calendar: &Calendar| serde_json::to_string(calendar).ok();
+        page.back = Some((then, SettledLine::between(body(now).as_deref(), body(&earlier).as_deref())));
+    }
+    Ok(page.draw(StatusCode::OK))
+}
+
+/// The calendar as it was settled; what the data say, where nothing was.
+async fn as_of(state: &AppState, then: Revision) -> Result<Calendar, AppError> {
+    Ok(match state.store.setting_as_of(Topic::Calendar, then).await? {
+        Some(Setting::Calendar(calendar)) => calendar,
+        _ => Calendar::default(),
+    })
 }
 
 /// `POST /calendar`
@@ -185,13 +198,15 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
             let said = page.with_through(book.settings().calendar());
             said.map_err(|fault| page.through_fault = Some(fault))
         }
+        "back" => {
+            let then = fields.get("to").parse().map_err(|_| Invalid::Query("to".into()))?;
+            Ok(as_of(&state, then).await?)
+        }
         _ => return Err(Invalid::Query("action".into()).into()),
     };
     let Ok(calendar) = calendar else { return Ok(page.draw(StatusCode::UNPROCESSABLE_ENTITY)) };
-    let path = |saved: &str| format!("/calendar?year={}&saved={saved}", page.year);
     match state.desk.set_calendar(&operator, calendar, Some(expected)).await {
-        Ok(receipt) if receipt.changed => Ok(see_other(&path(&receipt.revision.to_string()))),
-        Ok(_) => Ok(see_other(&path("same"))),
+        Ok(receipt) => Ok(see_other(&links::done("/calendar", &[("year", &page.year.to_string())], &receipt))),
         Err(not_done) if not_done.is_conflict() => {
             Ok(CalendarPage::new(&state.store.book(), page.v, fields.get("year")).moved(&fields))
         }
@@ -217,6 +232,7 @@ impl CalendarPage {
             days_fault: None,
             through_fault: None,
             notice: None,
+            back: None,
         }
     }
 
@@ -254,7 +270,7 @@ impl CalendarPage {
     fn moved(self, fields: &Fields) -> Response {
         let through = if fields.get("action") == "through" { fields.get("through").to_owned() } else { self.through };
         let typed = if fields.get("action") == "days" { TypedDays::sent(fields) } else { self.typed };
-        let notice = Some(Notice::Bad(self.v.t.calendar_moved));
+        let notice = Some(self.v.t.calendar_moved);
         Self { typed, through, notice, ..self }.draw(StatusCode::CONFLICT)
     }
 

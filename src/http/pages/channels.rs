@@ -24,6 +24,7 @@ use crate::desk::{ChannelWish, NotDone};
 use crate::domain::channel::{Channel, ChannelKind, ChannelName, Terms};
 use crate::domain::incident::{Kind, Severity};
 use crate::domain::revision::{Revision, Topic};
+use crate::domain::settings::Setting;
 use crate::store::channels::ChannelStanding;
 
 #[derive(Template)]
@@ -164,12 +165,12 @@ impl TypedChannel {
     }
 }
 
-/// Which channel is changed, and what became of one just now.
+/// Which channel is changed, and as of which revision what it tells is to be again.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ChannelsQuery {
     edit: Typed,
-    saved: Typed,
+    as_of: Typed,
 }
 
 impl ChannelsPage {
@@ -222,12 +223,22 @@ pub(super) async fn page(
     if let Some(row) = page.channels.iter().find(|row| row.name.as_str() == &*query.edit) {
         let revision = state.store.book().settings().revision(&Topic::Channel(row.name.clone()));
         page.typed = TypedChannel::of(&row.name, &row.channel, revision);
+        if let Some(then) = query.as_of.parse().ok()
+            && let Some(Setting::Channel(Some(earlier))) =
+                state.store.setting_as_of(Topic::Channel(row.name.clone()), then).await?
+        {
+            page.typed = TypedChannel::of(&row.name, &earlier, revision);
+            page.notice = Some(Notice::Good(page.v.t.earlier_filled_in.to_owned()));
+        }
     }
-    page.notice = match &*query.saved {
-        "" => None,
-        "same" => Some(Notice::Good(page.v.t.unchanged.to_owned())),
-        revision => revision.parse::<Revision>().ok().map(|revision| Notice::Good(page.v.t.saved_as(revision))),
-    };
+    Ok(page.draw(StatusCode::OK))
+}
+
+/// The form as it was sent by a session that had ended. What is secret was not kept with it.
+pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result<Response, AppError> {
+    let mut page = ChannelsPage::new(state, v).await?;
+    page.typed = TypedChannel::sent(fields)?;
+    page.notice = Some(Notice::Good(page.v.t.resumed_without_secrets.to_owned()));
     Ok(page.draw(StatusCode::OK))
 }
 
@@ -246,10 +257,7 @@ pub(super) async fn set(State(state): State<AppState>, form: CheckedForm) -> Res
         }
     };
     match state.desk.set_channel(&operator, name, wish, Some(page.typed.revision)).await {
-        Ok(receipt) => {
-            let saved = if receipt.changed { receipt.revision.to_string() } else { "same".to_owned() };
-            Ok(see_other(&format!("/channels?{}", links::query([("saved", &*saved)]))))
-        }
+        Ok(receipt) => Ok(see_other(&links::done("/channels", &[], &receipt))),
         Err(not_done) if not_done.is_conflict() => {
             page.fault = Some(page.v.t.channel_moved.to_owned());
             Ok(page.draw(StatusCode::CONFLICT))
@@ -276,11 +284,55 @@ pub(super) async fn test(State(state): State<AppState>, form: CheckedForm) -> Re
     Ok(page.draw(StatusCode::OK))
 }
 
+/// The question that comes before a channel is removed.
+#[derive(Template)]
+#[template(path = "channel_delete.html")]
+struct DeletePage {
+    v: View,
+    row: Row,
+    /// What the channel is at; it is not removed when it has moved on.
+    expected: Revision,
+    moved: bool,
+}
+
+async fn draw_delete(state: &AppState, v: View, name: ChannelName, moved: bool) -> Result<Response, AppError> {
+    let expected = state.store.book().settings().revision(&Topic::Channel(name.clone()));
+    let ChannelsPage { channels, v, .. } = ChannelsPage::new(state, v).await?;
+    Ok(match channels.into_iter().find(|row| row.name == name) {
+        Some(row) => {
+            let status = if moved { StatusCode::CONFLICT } else { StatusCode::OK };
+            html(status, &DeletePage { v, row, expected, moved })
+        }
+        // A reload or a language switch after it was removed asks again.
+        None => see_other("/channels"),
+    })
+}
+
+/// Which channel is meant.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NameQuery {
+    name: Typed,
+}
+
+/// `GET /channels/delete?name=`
+pub(super) async fn ask_delete(
+    State(state): State<AppState>,
+    Member(v): Member,
+    Query(query): Query<NameQuery>,
+) -> Result<Response, AppError> {
+    draw_delete(&state, v, channel_name(&query.name)?, false).await
+}
+
 /// `POST /channels/delete`
 pub(super) async fn delete(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
     let name = channel_name(form.fields.get("name"))?;
-    state.desk.remove_channel(&form.operator, name, None).await?;
-    Ok(see_other("/channels"))
+    let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))?;
+    match state.desk.remove_channel(&form.operator, name.clone(), Some(expected)).await {
+        Ok(receipt) => Ok(see_other(&links::done("/channels", &[], &receipt))),
+        Err(not_done) if not_done.is_conflict() => draw_delete(&state, form.v, name, true).await,
+        Err(not_done) => Err(not_done.into()),
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]

@@ -14,6 +14,7 @@ use super::super::csv::{Rows, file};
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, Flow};
+use super::paging::Pages;
 use super::sheet::{Sheet, lines_between};
 use super::sort::Sort;
 use super::view::{Reading, View};
@@ -40,6 +41,7 @@ struct ComparePage {
     /// None where something that is asked is not understood.
     comparison: Option<Comparison>,
     sort: Sort,
+    pages: Pages,
     csv: String,
 }
 
@@ -52,6 +54,7 @@ pub(super) struct CompareQuery {
     strategy: Typed,
     account: Typed,
     sort: Typed,
+    page: Typed,
 }
 
 /// What is asked, as it was typed.
@@ -129,10 +132,15 @@ pub(super) async fn page(
     let (asked, wish) = understand(&query, book.settings().calendar(), &v);
     let base = asked.query(&asked.from, &asked.to);
     let sort = Sort::of_changes(&query.sort, &format!("/compare?{base}"));
-    let comparison = match wish {
+    let mut comparison = match wish {
         Some(wish) => Some(compare(&state, &v, &book, wish, &sort).await?),
         None => None,
     };
+    let lines = comparison.as_mut().map(|comparison| std::mem::take(&mut comparison.lines)).unwrap_or_default();
+    let pages = Pages::new(&query.page, lines.len(), &sort.address(), "page", "difference");
+    if let Some(comparison) = &mut comparison {
+        comparison.lines = pages.of(lines);
+    }
     let status = if comparison.is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let page = ComparePage {
         strategies: book.strategies().map(|strategy| strategy.name.clone()).collect(),
@@ -143,6 +151,7 @@ pub(super) async fn page(
         asked,
         comparison,
         sort,
+        pages,
     };
     Ok(html(status, &page))
 }

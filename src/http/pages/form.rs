@@ -18,6 +18,9 @@ use crate::auth::rights::{LoggedIn, Operator};
 /// The name of the field that shows where a form comes from.
 const TOKEN_FIELD: &str = "form_token";
 
+/// What is never written into a page: it has to be typed again.
+const SECRET_FIELDS: [&str; 2] = ["url", "secret"];
+
 /// The fields of a form, in the order in which they were sent.
 #[derive(Debug, Default)]
 pub(super) struct Fields(Vec<(String, String)>);
@@ -39,7 +42,7 @@ impl Fields {
 
     /// What can be sent again under another session.
     fn without_token(mut self) -> Vec<(String, String)> {
-        self.0.retain(|(name, _)| name != TOKEN_FIELD);
+        self.0.retain(|(name, _)| name != TOKEN_FIELD && !SECRET_FIELDS.contains(&name.as_str()));
         self.0
     }
 }

@@ -6,19 +6,20 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{Query, Typed};
+use super::super::extract::Query;
 use super::form::{CheckedForm, Fields};
 use super::guard_entry::GuardEntry;
+use super::undo::AsOf;
 use super::view::{Reading, View};
-use super::{html, see_other};
+use super::{html, links, see_other};
 use crate::desk::{Trial, TrialLine, try_guards};
 use crate::domain::guard::{Guards, MAX_GUARDS, RuleName, Then};
 use crate::domain::revision::{Revision, Topic};
+use crate::domain::settings::Setting;
 
 /// How many examples of each finding are shown.
 const EXAMPLES: usize = 3;
@@ -37,7 +38,7 @@ struct GuardsPage {
 }
 
 enum Notice {
-    Good(String),
+    Good(&'static str),
     Bad(&'static str),
 }
 
@@ -82,26 +83,22 @@ fn met(lines: Vec<TrialLine>) -> Vec<Met> {
     met.into_values().collect()
 }
 
-/// What became of the guards just now.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct GuardsQuery {
-    saved: Typed,
-}
-
 /// `GET /guards`
 pub(super) async fn page(
     State(state): State<AppState>,
     Reading { v, book }: Reading,
-    Query(query): Query<GuardsQuery>,
+    Query(query): Query<AsOf>,
 ) -> Result<Response, AppError> {
     let settings = book.settings();
-    let guards = settings.guards().map(|guards| (**guards).clone()).unwrap_or_default();
-    let notice = match &*query.saved {
-        "" => None,
-        "same" => Some(Notice::Good(v.t.unchanged.to_owned())),
-        revision => revision.parse::<Revision>().ok().map(|revision| Notice::Good(v.t.saved_as(revision))),
+    let then = query.revision().filter(|_| v.logged_in());
+    let guards = match then {
+        Some(then) => match state.store.setting_as_of(Topic::Guards, then).await? {
+            Some(Setting::Guards(guards)) => guards,
+            _ => state.store.first_guards().await?,
+        },
+        None => settings.guards().map(|guards| (**guards).clone()).unwrap_or_default(),
     };
+    let notice = then.map(|_| Notice::Good(v.t.earlier_filled_in));
     let page = GuardsPage {
         entries: guards.entries().iter().map(GuardEntry::of).collect(),
         revision: settings.revision(&Topic::Guards),
@@ -127,7 +124,7 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
         "stricter" => {
             let guards = Guards::stricter();
             page.entries = guards.entries().iter().map(GuardEntry::of).collect();
-            page.notice = Some(Notice::Good(page.v.t.stricter_filled_in.to_owned()));
+            page.notice = Some(Notice::Good(page.v.t.stricter_filled_in));
             return page.tried(&state, guards, StatusCode::OK).await;
         }
         _ => {}
@@ -137,8 +134,7 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     let mut status = StatusCode::OK;
     if saving && fields.get("digest") == digest(&guards) && current == page.revision {
         match state.desk.set_guards(&operator, guards.clone(), Some(page.revision)).await {
-            Ok(receipt) if receipt.changed => return Ok(see_other(&format!("/guards?saved={}", receipt.revision))),
-            Ok(_) => return Ok(see_other("/guards?saved=same")),
+            Ok(receipt) => return Ok(see_other(&links::done("/guards", &[], &receipt))),
             Err(not_done) if not_done.is_conflict() => {}
             Err(not_done) => return Err(not_done.into()),
         }
@@ -158,7 +154,7 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
 pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result<Response, AppError> {
     let mut page = GuardsPage::sent(v, fields)?;
     let Some(guards) = page.read() else { return Ok(page.faulty()) };
-    page.notice = Some(Notice::Good(page.v.t.resumed.to_owned()));
+    page.notice = Some(Notice::Good(page.v.t.resumed));
     page.tried(state, guards, StatusCode::OK).await
 }
 

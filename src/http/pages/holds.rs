@@ -6,11 +6,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{Query, Typed};
 use super::changes::{ChangeLine, TotalChange};
 use super::form::CheckedForm;
 use super::links::strategy_path;
@@ -27,10 +25,14 @@ use crate::domain::state::State as Standing;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::{Receipt, Rejected};
 use crate::store::NotStored;
+use crate::store::history::Filter;
 
 /// How many pushes a page shows, and how many lines of what each would change.
 const SHOWN: usize = 50;
 const LINES: usize = 200;
+
+/// Among how many of a strategy's newest revisions the one is that was made just now.
+const RECENT: i64 = 20;
 
 #[derive(Template)]
 #[template(path = "holds.html")]
@@ -39,12 +41,8 @@ struct HoldsPage {
     waiting: Vec<Waiting>,
     /// How many wait beyond those.
     more: usize,
-    notice: Option<Notice>,
-}
-
-enum Notice {
-    Good(String),
-    Bad(String),
+    /// Why nothing was decided.
+    notice: Option<String>,
 }
 
 /// A push that waits.
@@ -108,7 +106,7 @@ impl Waiting {
     }
 }
 
-async fn draw(state: &AppState, v: View, status: StatusCode, notice: Option<Notice>) -> Result<Response, AppError> {
+async fn draw(state: &AppState, v: View, status: StatusCode, notice: Option<String>) -> Result<Response, AppError> {
     let (book, t) = (state.store.book(), v.t);
     let more = book.settings().holds().len().saturating_sub(SHOWN);
     let make = move || {
@@ -121,37 +119,33 @@ async fn draw(state: &AppState, v: View, status: StatusCode, notice: Option<Noti
     Ok(html(status, &HoldsPage { v, waiting, more, notice }))
 }
 
-/// What became of a push just now.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HoldsQuery {
-    approved: Typed,
-    discarded: Typed,
-}
-
 /// `GET /holds`
-pub(super) async fn page(
-    State(state): State<AppState>,
-    Reading { v, .. }: Reading,
-    Query(query): Query<HoldsQuery>,
-) -> Result<Response, AppError> {
-    let name = |text: &str| StrategyName::parse(text).ok();
-    let approved = name(&query.approved).map(|name| v.t.push_approved(&name));
-    let discarded = || name(&query.discarded).map(|name| v.t.push_discarded(&name));
-    let notice = approved.or_else(discarded).map(Notice::Good);
-    draw(&state, v, StatusCode::OK, notice).await
+pub(super) async fn page(State(state): State<AppState>, Reading { v, .. }: Reading) -> Result<Response, AppError> {
+    draw(&state, v, StatusCode::OK, None).await
 }
 
 /// `POST /holds/approve`
 pub(super) async fn approve(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
     let done = state.desk.approve(&form.operator, hold(&form)?).await;
-    answer(&state, form.v, "approved", done).await
+    answer(&state, form.v, done.map(|(_, receipt)| receipt)).await
 }
 
 /// `POST /holds/discard`
 pub(super) async fn discard(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
-    let done = state.desk.discard(&form.operator, hold(&form)?).await;
-    answer(&state, form.v, "discarded", done).await
+    let hold = hold(&form)?;
+    let done = match state.desk.discard(&form.operator, hold).await {
+        // What is to be told is what became of the push, and not the list, which stays as it was.
+        Ok((name, receipt)) => Ok(Receipt { revision: end_of(&state, name, hold).await?, changed: true, ..receipt }),
+        Err(not_done) => Err(not_done),
+    };
+    answer(&state, form.v, done).await
+}
+
+/// The revision by which a push waits no more.
+async fn end_of(state: &AppState, name: StrategyName, hold: Revision) -> Result<Revision, AppError> {
+    let filter = Filter { strategy: Some(name), ..Filter::default() };
+    let newest = state.store.revisions(&filter, None, RECENT).await?;
+    Ok(newest.iter().find(|one| one.ended_hold() == Some(hold)).map_or(Revision::NONE, |one| one.id))
 }
 
 fn hold(form: &CheckedForm) -> Result<Revision, Invalid> {
@@ -159,14 +153,9 @@ fn hold(form: &CheckedForm) -> Result<Revision, Invalid> {
 }
 
 /// Back to what waits; or, when it is another push by now, that one instead of what was seen.
-async fn answer(
-    state: &AppState,
-    v: View,
-    what: &'static str,
-    done: Result<(StrategyName, Receipt), NotDone>,
-) -> Result<Response, AppError> {
+async fn answer(state: &AppState, v: View, done: Result<Receipt, NotDone>) -> Result<Response, AppError> {
     let text = match done {
-        Ok((name, _)) => return Ok(see_other(&format!("/holds?{}", links::query([(what, name.as_str())])))),
+        Ok(receipt) => return Ok(see_other(&links::done("/holds", &[], &receipt))),
         Err(NotDone::NotStored(NotStored::Rejected(Rejected::HoldGone { waiting: Some(_), .. }))) => {
             v.t.push_superseded.to_owned()
         }
@@ -178,5 +167,5 @@ async fn answer(
         }
         Err(other) => return Err(other.into()),
     };
-    draw(state, v, StatusCode::CONFLICT, Some(Notice::Bad(text))).await
+    draw(state, v, StatusCode::CONFLICT, Some(text)).await
 }

@@ -34,6 +34,7 @@ mod login;
 mod overlay_merge;
 mod overlay_row;
 mod overview;
+mod paging;
 mod password;
 mod performance;
 mod push_calendar;
@@ -47,6 +48,7 @@ mod state;
 mod strategy;
 mod target_rows;
 mod texts;
+mod undo;
 mod upkeep;
 mod view;
 mod words;
@@ -87,7 +89,7 @@ pub(super) fn routes() -> Routes {
         .route("/calendar", get(calendar::page))
         .route("/channels", get(channels::page))
         .route("/channels/test", get(async || see_other("/channels")))
-        .route("/channels/delete", get(async || see_other("/channels")))
+        .route("/channels/delete", get(channels::ask_delete))
         .route("/doctor", get(doctor::page))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))
@@ -133,6 +135,7 @@ pub(super) fn routes() -> Routes {
         .route("/strategies/{name}", get(strategy::page))
         .route("/history", get(history::page))
         .route("/revisions/{id}", get(revision::page))
+        .route("/revisions/{id}/undo", get(undo::ask))
         .route("/compare", get(compare::page))
         .route("/reports", get(daily::newest))
         .route("/reports/{day}", get(daily::page))

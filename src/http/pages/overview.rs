@@ -1,6 +1,7 @@
 //! `GET /`: the merged total, the strategies, and what needs attention.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use askama::Template;
@@ -14,38 +15,32 @@ use super::super::error::AppError;
 use super::super::extract::{Query, Typed, account_name};
 use super::chart::spark;
 use super::links::strategy_path;
+use super::paging::Pages;
 use super::sort::Sort;
 use super::target_rows::{self, Narrowed, OTHER_BOARD, TargetRow};
 use super::view::{Reading, View};
 use super::{format, html, links};
 use crate::desk::terminals::Holder;
-use crate::desk::{Costs, Drift, drift_of};
+use crate::desk::{Costs, DriftLines};
 use crate::domain::account::AccountName;
 use crate::domain::board::boards;
 use crate::domain::book::{Book, Strategy};
 use crate::domain::calendar::Day;
 use crate::domain::decimal::Amount;
-use crate::domain::drift::DriftLine;
+use crate::domain::incident::Kind;
 use crate::domain::moment::Moment;
-use crate::domain::report::Reason;
 use crate::domain::revision::Revision;
 use crate::domain::schedule::Punctuality;
 use crate::domain::settings::Settled;
 use crate::domain::since::{ListChange, Since};
 use crate::domain::state::State as StrategyState;
-use crate::domain::strategy::{Kind, StrategyName};
+use crate::domain::strategy::{self, StrategyId, StrategyName};
 use crate::domain::total::{Selection, TotalLine};
 use crate::domain::watch::{Attention, Expected, Hearing, attention, clock_behind};
 use crate::log;
 
-/// How many lines of a table stand on one page.
-const PAGE: usize = 200;
-
 /// How many targets that are no whole lots are named.
 const ODD_LOTS_NAMED: usize = 3;
-
-/// How many of the earlier closes are read with a look: none of them makes anybody wait for long.
-const CLOSES_AT_A_LOOK: usize = 3;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -197,17 +192,10 @@ impl OverviewQuery {
         ]
     }
 
-    /// The query without some parameters, ready for one more.
-    fn without(&self, names: &[&str]) -> String {
-        let kept = self.parameters().into_iter().filter(|(name, _)| !names.contains(name));
-        let text = links::query(kept);
-        if text.is_empty() { text } else { format!("{text}&") }
-    }
-
     /// The address of the page without some parameters.
     fn rest(&self, names: &[&str]) -> String {
-        let rest = format!("/?{}", self.without(names));
-        rest.trim_end_matches(['?', '&']).to_owned()
+        let query = links::query(self.parameters().into_iter().filter(|(name, _)| !names.contains(name)));
+        if query.is_empty() { "/".to_owned() } else { format!("/?{query}") }
     }
 
     /// The address with another value of a parameter, at the top of the table; without it where the value is empty.
@@ -224,50 +212,21 @@ impl OverviewQuery {
     }
 }
 
-/// Which page of a table is shown.
-struct Pages {
-    number: usize,
-    count: usize,
-    lines: usize,
-    base: String,
-    parameter: &'static str,
-}
-
-impl Pages {
-    fn new(query: &OverviewQuery, parameter: &'static str, asked: &str, lines: usize) -> Self {
-        let count = lines.div_ceil(PAGE).max(1);
-        let number = asked.parse().unwrap_or(1).clamp(1, count);
-        Self { number, count, lines, base: query.without(&[parameter]), parameter }
-    }
-
-    fn of<T>(&self, all: Vec<T>) -> Vec<T> {
-        all.into_iter().skip((self.number - 1) * PAGE).take(PAGE).collect()
-    }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
-    fn link(&self, number: &usize) -> String {
-        format!("/?{}{}={number}", self.base, self.parameter)
-    }
-
-    fn next(&self) -> Option<usize> {
-        (self.number < self.count).then(|| self.number + 1)
-    }
-
-    fn previous(&self) -> Option<usize> {
-        (self.number > 1).then(|| self.number - 1)
-    }
-}
-
 /// The columns that strategies are sorted by; without one the oldest come first.
 const STRATEGY_COLUMNS: [&str; 6] = ["name", "positions", "invested", "lines", "against", "push"];
 
 fn sort_strategies(sort: &Sort, strategies: &mut [&Arc<Strategy>], since: Option<&Since>) {
     let change = |one: &Strategy| since.and_then(|since| since.strategies.get(&one.name)).copied().unwrap_or_default();
     let lines = |one: &Strategy| change(one).more + change(one).less;
+    // A list is added up once, however often it is compared.
+    let by_cost = sort.column() == "invested";
+    let costs: HashMap<StrategyId, Amount> =
+        strategies.iter().filter(|_| by_cost).map(|one| (one.id, one.list.amount())).collect();
+    let cost = |one: &Strategy| costs.get(&one.id).copied().unwrap_or_default();
     sort.by(strategies, |one, two| match sort.column() {
         "name" => one.name.cmp(&two.name),
         "positions" => one.list.len().cmp(&two.list.len()),
-        "invested" => one.list.amount().cmp(&two.list.amount()),
+        "invested" => cost(one).cmp(&cost(two)),
         "lines" => lines(one).cmp(&lines(two)),
         "against" => change(one).amount.cmp(&change(two).amount),
         "push" => one.last_push_at.cmp(&two.last_push_at),
@@ -281,116 +240,111 @@ pub(super) async fn page(
     Reading { v, book }: Reading,
     Query(query): Query<OverviewQuery>,
 ) -> Result<Response, AppError> {
-    let search = query.q.to_string();
-    let total = book.total(&Selection::All)?;
-    let invested = total.lines.iter().map(|line| line.amount).sum::<Amount>();
-    let expected = Expected::at(book.settings().calendar(), v.now);
-    let warnings = warnings(&state, &v, &book, &total.lines, &expected).await?;
-
+    let account = if query.account.is_empty() { None } else { Some(account_name(&query.account)?) };
     // Without the past the present is still shown.
     let then = state.desk.book_at_close(v.now).await.ok();
-    // Some more of the earlier closes are read with every look.
-    for _ in 0..CLOSES_AT_A_LOOK {
-        let _ = state.desk.read_earlier(v.now).await;
+    let settled_then = match &account {
+        Some(name) => state.desk.account_at_close(name, v.now).await.ok().flatten(),
+        None => None,
+    };
+    let operator = state.store.operator().await?;
+    let is_first_password = operator.is_some_and(|operator| operator.created_at == operator.updated_at);
+    let look = Look { state: state.clone(), v, book, query, account, then, settled_then, is_first_password };
+    // Totals, targets and drifts are added up: on a thread that may be busy.
+    state.workshop.make(move || look.draw()).await
+}
+
+/// A look at Today, with what had to be waited for.
+struct Look {
+    state: AppState,
+    v: View,
+    book: Arc<Book>,
+    query: OverviewQuery,
+    /// Whose target is looked at, where it is not the merged total.
+    account: Option<AccountName>,
+    /// The book at the last close, and the account as it was settled then.
+    then: Option<Arc<Book>>,
+    settled_then: Option<Settled>,
+    /// Whether the operator's password is that of the first start.
+    is_first_password: bool,
+}
+
+impl Look {
+    fn draw(self) -> Result<Response, AppError> {
+        let (state, book, query, now) = (&self.state, &*self.book, &self.query, self.v.now);
+        let total = book.total(&Selection::All)?;
+        let invested = total.lines.iter().map(|line| line.amount).sum::<Amount>();
+        let expected = Expected::at(book.settings().calendar(), now);
+        let warnings = self.warnings(&total.lines, &expected);
+        let since = self.then.as_deref().map(|then| state.desk.since(then, book));
+        let since = since.as_deref();
+        let sums = sums(state, book, now, since);
+        let (known, demo) = (total.known, book.takes_demo(&Selection::All));
+        let search = query.q.to_string();
+        let wanted = search.to_lowercase();
+        let is_found = |one: &&Arc<Strategy>| one.name.as_str().to_lowercase().contains(&wanted);
+        let mut found: Vec<_> = book.strategies().filter(is_found).collect();
+        let strategy_sort =
+            Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
+        sort_strategies(&strategy_sort, &mut found, since);
+        let base = query.rest(&["strategies"]);
+        let strategy_pages = Pages::new(&query.strategies, found.len(), &base, "strategies", "strategies");
+        let closes = state.desk.costs_at_closes(now);
+        let row = |one: &Arc<Strategy>| strategy_row(book, one, &expected, since, &closes, &self.v);
+        let strategies = strategy_pages.of(found).into_iter().map(row).collect();
+        let strip = strip(state, &self.v, book);
+        let targets = self.targets(total.lines, since)?;
+        let kept = query
+            .parameters()
+            .into_iter()
+            .filter(|(name, value)| !matches!(*name, "q" | "page" | "strategies") && !value.is_empty());
+        let kept = kept.map(|(name, value)| (name, value.to_owned())).collect();
+        let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
+        let page = OverviewPage {
+            v: self.v,
+            warnings,
+            search,
+            kept,
+            known,
+            first_push,
+            demo,
+            invested,
+            strip,
+            sums,
+            targets,
+            strategies,
+            strategy_sort,
+            strategy_pages,
+        };
+        Ok(html(StatusCode::OK, &page))
     }
-    let (since, sums) = compared(&state, &book, then.clone(), v.now).await?;
-    let (known, demo) = (total.known, book.takes_demo(&Selection::All));
-    let wanted = search.to_lowercase();
-    let says = |text: &str| text.to_lowercase().contains(&wanted);
-    let mut found: Vec<_> =
-        book.strategies().filter(|strategy| wanted.is_empty() || says(strategy.name.as_str())).collect();
-    let strategy_sort = Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
-    sort_strategies(&strategy_sort, &mut found, since.as_ref());
-    let strategy_pages = Pages::new(&query, "strategies", &query.strategies, found.len());
-    let closes = state.desk.costs_at_closes(v.now);
-    let row = |strategy: &Arc<Strategy>| strategy_row(&book, strategy, &expected, since.as_ref(), &closes, &v);
-    let strategies = strategy_pages.of(found).into_iter().map(row).collect();
-    let strip = strip(&state, &v, &book);
-    let targets = targets(&state, &v, &query, &book, total.lines, then, since).await?;
-    let kept = query
-        .parameters()
-        .into_iter()
-        .filter(|(name, value)| !matches!(*name, "q" | "page" | "strategies") && !value.is_empty());
-    let kept = kept.map(|(name, value)| (name, value.to_owned())).collect();
-    let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
-    let page = OverviewPage {
-        v,
-        warnings,
-        search,
-        kept,
-        known,
-        first_push,
-        demo,
-        invested,
-        strip,
-        sums,
-        targets,
-        strategies,
-        strategy_sort,
-        strategy_pages,
-    };
-    Ok(html(StatusCode::OK, &page))
-}
 
-/// What has changed since a close, and the numbers of the day: every account's target is added up for them.
-async fn compared(
-    state: &AppState,
-    book: &Arc<Book>,
-    then: Option<Arc<Book>>,
-    now: Moment,
-) -> Result<(Option<Since>, Sums), AppError> {
-    let book = Arc::clone(book);
-    let make = move || {
-        let since = then.map(|then| Since::new(&then, &book));
-        let sums = sums(&book, now, since.as_ref());
-        Ok((since, sums))
-    };
-    state.workshop.make(make).await
-}
+    /// The targets that are looked at. Only of that account is anything reckoned.
+    fn targets(&self, total: Vec<TotalLine>, since: Option<&Since>) -> Result<Targets, AppError> {
+        let rows = match &self.account {
+            None => {
+                let gone = self.then.as_deref().filter(|_| !self.query.changed.is_empty());
+                (target_rows::of_total(&self.book, total, gone, since), Vec::new())
+            }
+            Some(name) => self.account_rows(name)?,
+        };
+        Ok(Targets::new(&self.v, &self.query, &self.book, self.account.clone(), rows))
+    }
 
-/// The targets that are looked at. Only of that account is anything reckoned.
-async fn targets(
-    state: &AppState,
-    v: &View,
-    query: &OverviewQuery,
-    book: &Arc<Book>,
-    total: Vec<TotalLine>,
-    then: Option<Arc<Book>>,
-    since: Option<Since>,
-) -> Result<Targets, AppError> {
-    let account = if query.account.is_empty() { None } else { Some(account_name(&query.account)?) };
-    let (rows, incomplete) = match &account {
-        None => {
-            let gone = then.as_deref().filter(|_| !query.changed.is_empty());
-            (target_rows::of_total(book, total, gone, since.as_ref()), Vec::new())
-        }
-        Some(name) => account_rows(state, book, name, then, v.now).await?,
-    };
-    Ok(Targets::new(v, query, book, account, (rows, incomplete)))
+    /// An account's target beside what it was at the last close, as the account was settled then.
+    fn account_rows(&self, name: &AccountName) -> Result<Rows, AppError> {
+        let (book, now) = (&self.book, self.v.now);
+        let settled = book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
+        let then = self.then.as_deref().zip(self.settled_then.as_ref());
+        let before = then.and_then(|(then, settled)| self.state.desk.target_at_close(then, settled, now));
+        Ok(match book.target(settled, now) {
+            Ok(target) => (target_rows::of_account(book, settled, target, before.as_deref(), now), Vec::new()),
+            Err(incomplete) => (Vec::new(), incomplete.0),
+        })
+    }
 }
 
 type Rows = (Vec<TargetRow>, Vec<StrategyName>);
-
-/// An account's target beside what it was at the last close, as the account was settled then.
-async fn account_rows(
-    state: &AppState,
-    book: &Arc<Book>,
-    name: &AccountName,
-    then: Option<Arc<Book>>,
-    now: Moment,
-) -> Result<Rows, AppError> {
-    let settled = book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
-    let settled_then = state.desk.account_at_close(name, now).await.ok().flatten();
-    let (book, settled) = (Arc::clone(book), Arc::clone(settled));
-    let make = move || {
-        let then: Option<(&Book, &Settled)> = then.as_deref().zip(settled_then.as_ref());
-        Ok(match book.target(&settled, now) {
-            Ok(target) => (target_rows::of_account(&book, &settled, target, then, now), Vec::new()),
-            Err(incomplete) => (Vec::new(), incomplete.0),
-        })
-    };
-    state.workshop.make(make).await
-}
 
 impl Targets {
     fn new(
@@ -409,11 +363,9 @@ impl Targets {
         let counts = narrowed.apply(&mut rows, book, v);
         let sort = Sort::parse(&query.sort, &target_rows::COLUMNS, &query.rest(&["sort", "page"]));
         target_rows::sort(&sort, &mut rows, book);
-        let pages = Pages::new(query, "page", &query.page, rows.len());
+        let pages = Pages::new(&query.page, rows.len(), &query.rest(&["page"]), "page", "total");
         let mut rows = pages.of(rows);
-        if account.is_none() {
-            target_rows::fill_parts(book, &mut rows);
-        }
+        target_rows::fill_parts(book, &mut rows);
         let names: Vec<&AccountName> = book.settings().accounts().map(|(name, _)| name).collect();
         let mut whose = Vec::new();
         if !names.is_empty() {
@@ -454,7 +406,7 @@ fn strategy_row(
             slots.iter().filter(|(_, kept)| has_come(*kept)).count(),
         ),
         name: name.to_string(),
-        is_adjustment: name.kind() == Kind::Adjustment,
+        is_adjustment: name.kind() == strategy::Kind::Adjustment,
         is_demo: name.is_demo(),
         positions: strategy.list.len(),
         last_push_at: strategy.last_push_at,
@@ -507,46 +459,55 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
     }
 }
 
-fn sums(book: &Book, now: Moment, since: Option<&Since>) -> Sums {
+fn sums(state: &AppState, book: &Book, now: Moment, since: Option<&Since>) -> Sums {
     let began = book.settings().calendar().trading_day_began(now);
-    let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == Kind::Ordinary);
+    let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == strategy::Kind::Ordinary);
     let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
-    let reported = book.settings().accounts().filter(|(name, _)| book.reported(name).is_some());
-    let known: Vec<Option<Drift>> = reported.map(|(_, settled)| drift_of(book, settled, now).ok()).collect();
-    let drifts = || known.iter().flatten();
-    let lines = || drifts().flat_map(|drift| &drift.lines);
-    let unexplained = |line: &&DriftLine| line.parts.iter().any(|part| part.reason == Reason::Unexplained);
+    let drifts = book.settings().accounts().map(|(_, settled)| state.desk.drift_lines(book, settled, now));
+    let (known, unknown): (Vec<_>, Vec<_>) = drifts.partition(Result::is_ok);
+    let known: Vec<DriftLines> = known.into_iter().flatten().flatten().collect();
+    let lines = |count: fn(&DriftLines) -> usize| known.iter().map(count).sum();
     Sums {
         fresh: (ordinary().filter(has_spoken).count(), ordinary().count()),
         against: since.map(|since| since.amount),
         trades: since.map(|since| (since.bought, since.sold)),
-        drift: (drifts().count() > 0).then(|| (lines().count(), lines().filter(unexplained).count())),
-        drift_unknown: known.iter().filter(|drift| drift.is_none()).count(),
+        drift: (!known.is_empty()).then(|| (lines(|one| one.all), lines(|one| one.unexplained))),
+        drift_unknown: unknown.len(),
     }
 }
 
-/// What deserves attention: in the book, at the door, and of the operator's.
-async fn warnings(
-    state: &AppState,
-    v: &View,
-    book: &Book,
-    total: &[TotalLine],
-    expected: &Expected,
-) -> Result<Vec<Warning>, AppError> {
-    let mut warnings: Vec<Warning> = attention(book, total, expected).iter().map(|one| Warning::of(one, v)).collect();
-    let unknown = book.settings().calendar().unknown_soon(Day::of(v.now));
-    warnings.extend(unknown.map(|day| Warning::new(v.t.calendar_unknown(day), "/calendar")));
-    let behind = clock_behind(book, v.now).map(|span| v.t.clock_is_behind(&format::span(span, v.t)));
-    warnings.extend(behind.map(|text| Warning::new(text, "/history")));
-    let lost = log::lost_lines();
-    warnings.extend((lost > 0).then(|| Warning::new(v.t.log_lines_lost(lost), "/healthz")));
-    let unbound: Vec<String> = state.unbound.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
-    warnings.extend(unbound.iter().map(|client| Warning::new(v.t.client_is_unbound(client), "/keys")));
-    let operator = state.store.operator().await?;
-    if operator.is_some_and(|operator| operator.created_at == operator.updated_at) {
-        warnings.push(Warning::new(v.t.first_password, "/password"));
+impl Look {
+    /// What deserves attention beside the incidents that stand: in the book, at the door, and of the operator's.
+    fn warnings(&self, total: &[TotalLine], expected: &Expected) -> Vec<Warning> {
+        let (v, book) = (&self.v, &*self.book);
+        let untold = attention(book, total, expected).into_iter().filter(|one| !is_told(one, v));
+        let mut warnings: Vec<Warning> = untold.map(|one| Warning::of(&one, v)).collect();
+        let unknown = book.settings().calendar().unknown_soon(Day::of(v.now));
+        let unknown = unknown.filter(|_| !v.stands(Kind::CalendarUnknown, ""));
+        warnings.extend(unknown.map(|day| Warning::new(v.t.calendar_unknown(day), "/calendar")));
+        let behind = clock_behind(book, v.now).filter(|_| !v.stands(Kind::Clock, ""));
+        let behind = behind.map(|span| v.t.clock_is_behind(&format::span(span, v.t)));
+        warnings.extend(behind.map(|text| Warning::new(text, "/history")));
+        let lost = log::lost_lines();
+        warnings.extend((lost > 0).then(|| Warning::new(v.t.log_lines_lost(lost), "/healthz")));
+        let unbound = self.state.unbound.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings.extend(unbound.iter().map(|client| Warning::new(v.t.client_is_unbound(client), "/keys")));
+        warnings.extend(self.is_first_password.then(|| Warning::new(v.t.first_password, "/password")));
+        warnings
     }
-    Ok(warnings)
+}
+
+/// Whether an incident says the same.
+fn is_told(attention: &Attention<'_>, v: &View) -> bool {
+    match attention {
+        Attention::BelowZero(_) => v.stands(Kind::BelowZero, ""),
+        Attention::Waiting(name, _) => v.stands(Kind::PushHeld, name.as_str()),
+        Attention::Silent(strategy) => {
+            let name = strategy.name.as_str();
+            v.stands(Kind::StrategySilent, name) || v.stands(Kind::StrategyLate, name)
+        }
+        Attention::Examples | Attention::OddLots(_) | Attention::PerhapsSilent(_) => false,
+    }
 }
 
 impl Warning {

@@ -10,7 +10,7 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::form::Fields;
 use super::view::View;
-use super::{account_settings, adjustment, confirm, guards, keys, state as state_page};
+use super::{account_settings, adjustment, channels, confirm, guards, keys, state as state_page};
 use crate::domain::account::AccountName;
 use crate::domain::strategy::StrategyName;
 
@@ -22,6 +22,7 @@ pub(super) enum Resumed {
     State(StrategyName),
     NewKey,
     Guards,
+    Channel,
     Account(AccountName),
 }
 
@@ -37,6 +38,7 @@ impl Resumed {
             "/adjustment" => Some(Self::Adjustment),
             "/keys/create" => Some(Self::NewKey),
             "/guards" => Some(Self::Guards),
+            "/channels" => Some(Self::Channel),
             _ => {
                 if let Some((name, "settings")) = path.strip_prefix("/accounts/").and_then(|rest| rest.rsplit_once('/'))
                 {
@@ -63,6 +65,7 @@ impl Resumed {
             Self::State(name) => state_page::resume(state, v, name, fields).await,
             Self::Account(name) => account_settings::resume(state, v, name, fields).await,
             Self::Guards => guards::resume(state, v, fields).await,
+            Self::Channel => channels::resume(state, v, fields).await,
             Self::NewKey => keys::resume(state, v, fields).await,
         }
     }

@@ -11,10 +11,11 @@ use super::super::error::AppError;
 use super::super::extract::{PathText, Query, Typed};
 use super::changes::{ChangeLine, Entry, Flow, whole_entry};
 use super::html;
-use super::links::{revision_path, strategy_path};
+use super::links::revision_path;
+use super::paging::Pages;
 use super::sheet::{Sheet, lines_between};
 use super::sort::Sort;
-use super::texts::Texts;
+use super::undo::Undo;
 use super::view::{Reading, View};
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::{Book, sums};
@@ -44,6 +45,7 @@ struct RevisionPage {
     flow: Flow,
     counts: Vec<(&'static str, usize)>,
     sort: Sort,
+    pages: Pages,
     effects: Vec<Effect>,
     /// Accounts that follow the strategy, and whose targets stayed as they were.
     untouched: Vec<AccountName>,
@@ -88,19 +90,12 @@ struct Effect {
     unknown: Vec<StrategyName>,
 }
 
-/// The way back to before it.
-enum Undo {
-    /// To the list of that revision.
-    Restore { link: String, lead: String },
-    /// There was none.
-    Delete { link: String },
-}
-
-/// In which order.
+/// In which order, and which page.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RevisionQuery {
     sort: Typed,
+    page: Typed,
 }
 
 /// `GET /revisions/{id}`
@@ -123,14 +118,17 @@ pub(super) async fn page(
         .strategy()
         .and_then(|name| book.strategy(name))
         .is_some_and(|strategy| strategy.mark.revision > id);
-    let undo = undo(&info, &lists, v.t);
+    let undo = Undo::of(&info, &lists, changes.as_ref(), v.t);
     let decided_at = info.decided_at();
     let mut entry = whole_entry(info, changes.as_ref());
     let sort = Sort::of_changes(&query.sort, &revision_path(id));
     sort.apply(&mut entry.lines);
+    let (flow, counts) = (Flow::of(&entry.lines), ChangeLine::counts(&entry.lines, v.t));
+    let pages = Pages::new(&query.page, entry.lines.len(), &sort.address(), "page", "difference");
+    entry.lines = pages.of(entry.lines);
     let page = RevisionPage {
-        flow: Flow::of(&entry.lines),
-        counts: ChangeLine::counts(&entry.lines, v.t),
+        flow,
+        counts,
         before: Some(id.before()).filter(|before| *before > Revision::NONE),
         after: Some(id.next()).filter(|after| *after <= book.revision()),
         v,
@@ -138,6 +136,7 @@ pub(super) async fn page(
         decided_at,
         cost,
         sort,
+        pages,
         effects,
         untouched,
         undo,
@@ -150,19 +149,19 @@ pub(super) async fn page(
 
 /// A strategy's list before a revision and after it.
 #[derive(Default)]
-struct Lists {
-    before: Option<ListAsOf>,
+pub(super) struct Lists {
+    pub(super) before: Option<ListAsOf>,
     after: Option<ListAsOf>,
 }
 
 impl Lists {
-    async fn of(store: &Store, info: &RevisionInfo) -> Result<Self, AppError> {
+    pub(super) async fn of(store: &Store, info: &RevisionInfo) -> Result<Self, AppError> {
         let Subject::Strategy(name) = &info.subject else { return Ok(Self::default()) };
         let before = store.list_as_of(name, info.id.before()).await?;
         Ok(Self { before, after: store.list_as_of(name, info.id).await? })
     }
 
-    fn list_after(&self) -> Option<&PositionList> {
+    pub(super) fn list_after(&self) -> Option<&PositionList> {
         self.after.as_ref()?.list.as_ref()
     }
 }
@@ -171,20 +170,6 @@ fn cost_change(after: Option<&PositionList>, changes: &[InstrumentChange]) -> Co
     let after = after.map(PositionList::amount).unwrap_or_default();
     let took = |sum: Amount, change: &InstrumentChange| sum + sums(&change.before).1 - sums(&change.after).1;
     CostChange { before: changes.iter().fold(after, took), after }
-}
-
-/// The way back, for a revision of a list: what waits or is settled has pages of its own.
-fn undo(info: &RevisionInfo, lists: &Lists, t: &Texts) -> Option<Undo> {
-    let Subject::Strategy(name) = &info.subject else { return None };
-    let path = strategy_path(name.as_str());
-    match &lists.before {
-        Some(ListAsOf { mark, list: Some(_) }) => Some(Undo::Restore {
-            link: format!("{path}/restore?to={}", mark.revision),
-            lead: t.undo_lead(mark.revision),
-        }),
-        _ if lists.list_after().is_some() => Some(Undo::Delete { link: format!("{path}/delete") }),
-        _ => None,
-    }
 }
 
 /// What a revision did to the targets of the accounts that there are now, and to the merged total.

@@ -41,6 +41,11 @@ impl Sort {
         }
     }
 
+    /// The address of the table in this order.
+    pub(super) fn address(&self) -> String {
+        format!("{}{}{}", self.base, if self.descending { "-" } else { "" }, self.column)
+    }
+
     /// The column that is asked for; empty for none.
     pub(super) const fn column(&self) -> &'static str {
         self.column

@@ -19,6 +19,7 @@ use super::changes::{Entry, entries};
 use super::chart::{BarChart, LineChart, Point};
 use super::html;
 use super::links::strategy_path;
+use super::paging::Pages;
 use super::performance::Performance;
 use super::push_calendar::PushCalendar;
 use super::view::{Reading, View};
@@ -52,6 +53,7 @@ struct StrategyPage {
     /// None when the strategy was removed.
     now: Option<Now>,
     positions: Vec<PositionRow>,
+    pages: Pages,
     pushes: PushCalendar,
     performance: Performance,
     chart: Option<LineChart>,
@@ -130,10 +132,11 @@ struct PositionRow {
     remark: String,
 }
 
-/// Which part of the timeline, which month of pushes, and performance over which days.
+/// Which page of the positions, which part of the timeline, which month of pushes, and performance over which days.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct StrategyQuery {
+    page: Typed,
     before: Typed,
     month: Typed,
     from: Typed,
@@ -174,6 +177,9 @@ pub(super) async fn page(
         (label, row.invested.approximate())
     });
     let composition = BarChart::draw(parts.collect(), &v);
+    let path = strategy_path(name.as_str());
+    let pages = Pages::new(&asked.page, positions.len(), &path, "page", "positions");
+    let positions = pages.of(positions);
     let now = current.map(|strategy| Now {
         invested: strategy.list.amount(),
         count: strategy.list.len(),
@@ -184,7 +190,6 @@ pub(super) async fn page(
     let pushes = PushCalendar::read(&state.store, &book, &name, &asked.month, &v).await?;
     let performance = Performance::read(&state, &book, &name, (&asked.from, &asked.to), &v).await?;
     let entries = entries(&state.store, revisions).await?;
-    let path = strategy_path(name.as_str());
     let at_newest = before.is_none();
     Ok(html(
         StatusCode::OK,
@@ -195,6 +200,7 @@ pub(super) async fn page(
             path,
             now,
             positions,
+            pages,
             pushes,
             performance,
             chart,

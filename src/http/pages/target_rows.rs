@@ -14,15 +14,19 @@ use crate::domain::drift::{DriftLine, drift};
 use crate::domain::moment::Moment;
 use crate::domain::settings::Settled;
 use crate::domain::since::Since;
-use crate::domain::target::{HoldReason, Target, TargetLine};
+use crate::domain::target::{self, HoldReason, Target, TargetLine};
 use crate::domain::total::{Selection, TotalLine};
+
+/// How many pieces a bar has at most: more cannot be told apart.
+const PIECES: usize = 24;
 
 /// How many colours strategies have in bars.
 const COLOURS: usize = 8;
 
 /// The columns that targets are sorted by; without one they keep their order.
-pub(super) const COLUMNS: [&str; 10] =
-    ["code", "name", "volume", "against", "holding", "drift", "average", "invested", "share", "holders"];
+pub(super) const COLUMNS: [&str; 12] = [
+    "code", "name", "volume", "against", "holding", "drift", "hold", "exact", "average", "invested", "share", "holders",
+];
 
 /// One line of a target.
 pub(super) struct TargetRow {
@@ -47,9 +51,11 @@ pub(super) struct TargetRow {
     pub(super) cost: f64,
     /// What of the whole target's cost that is.
     pub(super) share: f64,
-    /// How many strategies want it, where lines are sorted by that, and how much each.
+    /// How many strategies want it, where lines are sorted by that, and how much each, in rows that are shown.
     holders: usize,
     pub(super) parts: Vec<Part>,
+    /// The same of an account's target, before it is told.
+    wanted: Vec<target::Part>,
 }
 
 /// What one strategy wants of an instrument.
@@ -91,7 +97,8 @@ impl TargetRow {
         words.join(v.t.comma)
     }
 
-    /// The bar's pieces: from where, how long, and which colour, in hundredths of the line.
+    /// The bar's pieces: from where, how long, and which colour, in hundredths of the line. What is too much for a bar is left
+    /// out at its end.
     pub(super) fn pieces(&self) -> Vec<(f64, f64, usize)> {
         let whole: f64 = self.parts.iter().map(|part| part.weight).sum();
         let mut from = 0.0;
@@ -100,7 +107,12 @@ impl TargetRow {
             from += width;
             (from - width, width, part.colour)
         };
-        self.parts.iter().map(piece).collect()
+        self.parts.iter().take(PIECES).map(piece).collect()
+    }
+
+    /// Whether it is a row of the merged total: who wants it stands in the book.
+    const fn is_of_total(&self) -> bool {
+        self.exact.is_none()
     }
 
     fn board(&self) -> Option<&'static Board> {
@@ -112,8 +124,8 @@ impl TargetRow {
         let says = |text: &str| text.to_lowercase().contains(wanted);
         [Notation::Jq, Notation::Qmt].iter().any(|notation| says(&self.code.to(*notation).to_string()))
             || says(&self.name)
-            || self.parts.iter().any(|part| says(&part.strategy))
-            || self.parts.is_empty()
+            || self.wanted.iter().any(|part| says(part.strategy.as_str()))
+            || self.is_of_total()
                 && book.holders(&self.code.instrument()).iter().any(|holder| says(holder.name.as_str()))
     }
 }
@@ -152,30 +164,30 @@ fn total_row(line: TotalLine, since: Option<&Since>) -> TargetRow {
         share: 0.0,
         holders: 0,
         parts: Vec::new(),
+        wanted: Vec::new(),
         code: line.code,
     }
 }
 
-/// An account's target, beside what it was by another book and the account's settings of then, and what is held.
+/// An account's target, beside what it was before, and what is held.
 pub(super) fn of_account(
     book: &Book,
     settled: &Settled,
     target: Target,
-    then: Option<(&Book, &Settled)>,
+    before: Option<&Target>,
     now: Moment,
 ) -> Vec<TargetRow> {
-    let before = then.and_then(|(then, settled)| then.target(settled, now).ok());
     let reported = book.reported(&settled.name);
     let drifts = reported.map(|reported| drift(&target, reported, book.settings().calendar(), now));
     let mut drifts: HashMap<Instrument, DriftLine> =
         drifts.into_iter().flatten().map(|line| (line.code.instrument(), line)).collect();
     let is_known = before.is_some();
-    let mut was: BTreeMap<Instrument, TargetLine> = by_instrument(before);
-    let colours = Colours::new(book);
+    let lines = before.into_iter().flat_map(|before| &before.lines);
+    let mut was: BTreeMap<Instrument, &TargetLine> = lines.map(|line| (line.code.instrument(), line)).collect();
     let mut row = |line: TargetLine| {
         let instrument = line.code.instrument();
         let was = was.remove(&instrument).map(|line| line.volume).unwrap_or_default();
-        let mut row = account_row(line, is_known.then_some(was), &colours);
+        let mut row = account_row(line, is_known.then_some(was));
         row.holding = reported.map(|reported| reported.held(&instrument).into());
         row.drift = drifts.remove(&instrument);
         let holding = reported.and_then(|reported| reported.holdings.get(&instrument));
@@ -187,24 +199,13 @@ pub(super) fn of_account(
     let gone = was.into_values().filter(|line| !line.volume.is_zero());
     rows.extend(gone.map(|line| {
         let was = line.volume;
-        let line = TargetLine { volume: Volume::default(), parts: Vec::new(), hold: None, ..line };
-        TargetRow { is_gone: true, ..account_row(line, Some(was), &colours) }
+        let line = TargetLine { volume: Volume::default(), parts: Vec::new(), hold: None, ..line.clone() };
+        TargetRow { is_gone: true, ..account_row(line, Some(was)) }
     }));
     shared(rows)
 }
 
-fn by_instrument(target: Option<Target>) -> BTreeMap<Instrument, TargetLine> {
-    target.into_iter().flat_map(|target| target.lines).map(|line| (line.code.instrument(), line)).collect()
-}
-
-fn account_row(line: TargetLine, was: Option<Volume>, colours: &Colours) -> TargetRow {
-    let part = |part: crate::domain::target::Part| Part {
-        weight: part.volume.floor().max(Volume::default()).approximate(),
-        colour: colours.of(part.strategy.as_str()),
-        volume: part.volume.to_string(),
-        cost: None,
-        strategy: part.strategy.to_string(),
-    };
+fn account_row(line: TargetLine, was: Option<Volume>) -> TargetRow {
     TargetRow {
         was,
         cost: line.average.map_or(0.0, |average| average * line.volume.approximate()),
@@ -219,7 +220,8 @@ fn account_row(line: TargetLine, was: Option<Volume>, colours: &Colours) -> Targ
         average: line.average,
         share: 0.0,
         holders: line.parts.len(),
-        parts: line.parts.into_iter().map(part).collect(),
+        parts: Vec::new(),
+        wanted: line.parts,
         code: line.code,
     }
 }
@@ -246,17 +248,27 @@ impl Colours {
     }
 }
 
-/// Fills in what every strategy holds of some lines of the merged total. Each list is walked once, however many of its
-/// instruments are shown.
+/// Fills in what every strategy wants of the rows that are shown. Of the merged total each list is walked once, however many
+/// of its instruments are shown.
 pub(super) fn fill_parts(book: &Book, rows: &mut [TargetRow]) {
+    let colours = Colours::new(book);
+    let part = |part: target::Part| Part {
+        weight: part.volume.floor().max(Volume::default()).approximate(),
+        colour: colours.of(part.strategy.as_str()),
+        volume: part.volume.to_string(),
+        cost: None,
+        strategy: part.strategy.to_string(),
+    };
+    for row in &mut *rows {
+        row.parts = std::mem::take(&mut row.wanted).into_iter().map(part).collect();
+    }
     let mut parts: HashMap<Instrument, Vec<Part>> = HashMap::new();
     let mut holders: BTreeMap<_, Arc<Strategy>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.parts.is_empty()) {
+    for row in rows.iter().filter(|row| row.is_of_total()) {
         let instrument = row.code.instrument();
         holders.extend(book.holders(&instrument).into_iter().map(|strategy| (strategy.id, Arc::clone(strategy))));
         parts.insert(instrument, Vec::new());
     }
-    let colours = Colours::new(book);
     for strategy in holders.values() {
         let colour = colours.of(strategy.name.as_str());
         for position in strategy.list.iter() {
@@ -271,7 +283,7 @@ pub(super) fn fill_parts(book: &Book, rows: &mut [TargetRow]) {
             }
         }
     }
-    for row in rows.iter_mut().filter(|row| row.parts.is_empty()) {
+    for row in rows.iter_mut().filter(|row| row.is_of_total()) {
         row.parts = parts.remove(&row.code.instrument()).unwrap_or_default();
     }
 }
@@ -320,7 +332,7 @@ fn board_id(row: &TargetRow) -> &'static str {
 pub(super) fn sort(sort: &Sort, rows: &mut [TargetRow], book: &Book) {
     // Who wants it is looked up where it matters: of thousands of lines by hundreds of strategies it takes its time.
     if sort.column() == "holders" {
-        for row in rows.iter_mut().filter(|row| row.parts.is_empty()) {
+        for row in rows.iter_mut().filter(|row| row.is_of_total()) {
             row.holders = book.holders(&row.code.instrument()).len();
         }
     }
@@ -334,6 +346,8 @@ pub(super) fn sort(sort: &Sort, rows: &mut [TargetRow], book: &Book) {
         "against" => moved(one).cmp(&moved(two)),
         "holding" => one.holding.cmp(&two.holding),
         "drift" => drift(one).cmp(&drift(two)),
+        "hold" => one.hold.is_some().cmp(&two.hold.is_some()),
+        "exact" => one.exact.cmp(&two.exact),
         "average" => average(one).total_cmp(&average(two)),
         "invested" | "share" => one.cost.total_cmp(&two.cost),
         "holders" => one.holders.cmp(&two.holders),

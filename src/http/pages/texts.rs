@@ -93,8 +93,6 @@ sentences! {
     doctor_found(faults: usize, notices: usize): "{faults} 处故障，{notices} 处需要注意。", "Faults: {faults}; notices: {notices}.";
 
     push_waits(name: &StrategyName, age: &str): "策略 {name} 有一次推送等待批准（{age}），目标保持不变。", "A push of strategy {name} waits for you ({age}); its target stays as it is.";
-    push_approved(name: &StrategyName): "已批准：策略 {name} 的推送已生效，终端按新的目标交易。", "Approved: the push of {name} is in force, and terminals trade on it.";
-    push_discarded(name: &StrategyName): "已丢弃：策略 {name} 的目标保持不变。", "Discarded: the target of {name} stays as it is.";
     state_forbids(state: &str): "策略当前状态为“{state}”，推送不能直接批准：请先恢复运行。", "The strategy is {state}: let it live first, then decide about the push.";
     more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
     no_time(word: &str): "“{word}”不是时间：请写成 09:35", "{word:?} is no time: write it as 09:35";
@@ -112,7 +110,6 @@ sentences! {
     channel_tested(name: &str): "测试消息已由渠道 {name} 收下：请看它是否到了您那里。", "Channel {name} took the test message: see whether it has reached you.";
     channel_refused(name: &str, error: &str): "渠道 {name} 没有收下测试消息：{error}", "Channel {name} did not take the test message: {error}";
 
-    saved_as(revision: Revision): "已保存，版本 {revision}", "Saved as revision {revision}";
 }
 
 texts! {
@@ -181,7 +178,6 @@ texts! {
     none_in_flight: "没有在途委托。", "No order is in flight.";
     todays_fills: "今日成交", "Fills of today";
     no_fills: "今天还没有成交。", "No fills today.";
-    fee: "费用（元）", "Fees (CNY)";
     drift_short: "偏差", "Drift";
     all_boards: "全部", "All";
     other_boards: "其他", "Other";
@@ -428,12 +424,6 @@ texts! {
     bought_cny: "买入（元）", "Bought (CNY)";
     sold_shares: "卖出（股）", "Sold (shares)";
     sold_cny: "卖出（元）", "Sold (CNY)";
-    value_cny: "市值（元）", "Value (CNY)";
-    profit_cny: "盈亏（元）", "Profit (CNY)";
-    turnover_cny: "成交额（元）", "Turnover (CNY)";
-    fees_cny: "费用（元）", "Fees (CNY)";
-    shortfall_cny: "执行差额（元）", "Shortfall (CNY)";
-    saved_cny: "内部抵消节省（元）", "Saved by crossing (CNY)";
     drift_at_close: "收盘时的偏差", "Drift at the close";
     no_drift: "持仓与目标一致。", "What is held is what is wanted.";
     drift_not_known: "不知道：收盘时没有上报，或当天已过。", "Not known: nothing was reported at the close, or the day is past.";
@@ -441,6 +431,9 @@ texts! {
     incidents: "事件", "Incidents";
     incidents_lead: "需要有人知道的事情，直到它结束。确认表示您已看到：不再重复提醒，有新的变化时仍会通知。", "What somebody must know of, until it is over. To acknowledge is to have seen it: it is not told again unless it changes.";
     no_incidents: "没有未结事件。", "Nothing stands.";
+    notify_on: "开启浏览器提醒", "Notify me in this browser";
+    notify_off: "关闭浏览器提醒", "Notify me no more";
+    notify_denied: "浏览器禁止本站提醒：请在浏览器的网站设置中允许。", "The browser forbids it: allow notifications in its settings for this site.";
     incidents_over: "已结束", "Over";
     no_incidents_over: "还没有已结束的事件。", "Nothing has been, and is over.";
     meanwhile: "终端在此期间：", "Terminals meanwhile: ";
@@ -451,7 +444,8 @@ texts! {
     incident_kind: "类别", "Kind";
     began: "开始", "Began";
     ended: "结束", "Ended";
-    holds: "等待批准", "Waiting pushes";
+    holds: "等待批准", "Held pushes";
+    holds_short: "等待批准", "Held";
     holds_lead: "这些推送尚未生效：目标保持不变，终端不会据此交易，直到您批准。", "These pushes are not in force: targets stay as they are and terminals do nothing about them until you approve.";
     no_holds: "没有等待批准的推送。", "No push waits.";
     push: "推送", "push";
@@ -548,7 +542,9 @@ texts! {
     last_failed: "最近失败", "Last failed";
     channel_waiting: "等待发送", "Waiting";
     channel_test: "测试", "Test";
-    remove_channel: "删除", "Remove";
+    remove_channel: "删除渠道", "Remove the channel";
+    remove_channel_lead: "删除后，不再通过它告知异常，等待发送的消息一并丢弃。地址和密钥不保留，需要时请重新填写。", "Nobody is told over it any more, and what waits to be sent is dropped. Its address and secret are not kept: to have it back, type them again.";
+    resumed_without_secrets: "已重新登录，尚未提交。这是您之前的输入；地址和密钥没有保留，请重新填写后再提交。", "You are logged in again; nothing was sent yet. This is what you entered before; address and secret were not kept: type them again, then send it.";
     new_channel: "新渠道", "New channel";
     change_channel: "修改渠道", "Change channel";
     secrets_stay: "地址和密钥留空则保持不变；填写新地址时请同时填写密钥。", "Address and secret stay as they are where nothing is typed; with a new address, type its secret as well.";
@@ -727,6 +723,9 @@ texts! {
     held_cost: "持仓成本（元）", "Cost of the list (CNY)";
     undo_change: "撤销此变更", "Undo this change";
     undo_later: "此后该策略还有变更，也会一并撤销。", "What the strategy changed since then is undone with it.";
+    undo_settled: "回到此前的设置：执行前先显示。", "Back to what was settled before; it is shown before it is done.";
+    undo_created: "此前没有：撤销就是删除它。", "There was none before: to undo it is to delete it.";
+    earlier_filled_in: "已填入此前的设置，尚未保存：请核对后再保存。", "What was settled before is filled in and not saved: look at it, then save.";
     undo_first: "此前没有该策略：撤销就是删除它。", "There was no such strategy before: to undo it is to delete the strategy.";
     every_change: "全部变动", "Every change";
     settled_member: "项目", "Setting";

@@ -7,9 +7,10 @@ use axum::response::Response;
 
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
-use super::super::extract::{PathText, strategy_name};
+use super::super::extract::{PathText, Query, strategy_name};
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
+use super::undo::AsOf;
 use super::view::{Member, View};
 use super::{html, links, see_other};
 use crate::desk::NotDone;
@@ -17,6 +18,7 @@ use crate::domain::book::Book;
 use crate::domain::calendar::TimeOfDay;
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::schedule::{Days, MAX_TIMES, Schedule};
+use crate::domain::settings::Setting;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
 use crate::ledger::Receipt;
@@ -36,6 +38,13 @@ struct UpkeepPage {
     times_fault: Option<String>,
     sequence_fault: Option<&'static str>,
     moved: bool,
+    /// Whether the schedule is one that was settled before, to be looked at and saved.
+    is_earlier: bool,
+}
+
+/// The times of a schedule, as they are typed.
+fn words(schedule: &Schedule) -> String {
+    schedule.by().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 impl UpkeepPage {
@@ -46,18 +55,17 @@ impl UpkeepPage {
         if strategy.is_none() && schedule.is_none() && settings.standing(&name).is_none() {
             return Err(UnknownStrategy(name).into());
         }
-        let times =
-            schedule.map(|schedule| schedule.by().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
         Ok(Self {
             path: strategy_path(name.as_str()),
             schedule_revision: settings.revision(&Topic::Schedule(name.clone())),
             list_revision: strategy.map(|strategy| strategy.mark.revision),
-            times: times.unwrap_or_default(),
+            times: schedule.map(|schedule| words(schedule)).unwrap_or_default(),
             all_days: schedule.is_some_and(|schedule| schedule.days() == Days::All),
             sequence: strategy.and_then(|strategy| strategy.sequence).map(|last| last.to_string()).unwrap_or_default(),
             times_fault: None,
             sequence_fault: None,
             moved: false,
+            is_earlier: false,
             v,
             name,
         })
@@ -77,8 +85,18 @@ pub(super) async fn page(
     State(state): State<AppState>,
     Member(v): Member,
     PathText(name): PathText,
+    Query(query): Query<AsOf>,
 ) -> Result<Response, AppError> {
-    Ok(UpkeepPage::new(&state.store.book(), v, strategy_name(&name)?)?.draw(StatusCode::OK))
+    let name = strategy_name(&name)?;
+    let mut page = UpkeepPage::new(&state.store.book(), v, name.clone())?;
+    if let Some(then) = query.revision()
+        && let Some(Setting::Schedule(Some(earlier))) = state.store.setting_as_of(Topic::Schedule(name), then).await?
+    {
+        page.times = words(&earlier);
+        page.all_days = earlier.days() == Days::All;
+        page.is_earlier = true;
+    }
+    Ok(page.draw(StatusCode::OK))
 }
 
 /// Where a form's answer was, a reload or a language switch asks again.

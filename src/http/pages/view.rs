@@ -17,7 +17,7 @@ use super::super::AppState;
 use super::super::cookies;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
-use super::assets::{HANDS, ICON, SCRIPT, STYLE};
+use super::assets::{HANDS, ICON, SCRIPT, STYLE, TELLER};
 use super::incidents::Shown;
 use super::links::own_path;
 use super::texts::{CHINESE, ENGLISH, Texts};
@@ -31,13 +31,16 @@ use crate::domain::book::Book;
 use crate::domain::calendar::Calendar;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::{Amount, Volume};
-use crate::domain::incident::Standing;
+use crate::domain::incident::{Key, Kind, Standing};
 use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settings;
 use crate::store::Unavailable;
 use crate::store::history::RevisionInfo;
+
+/// How many incidents a page carries for a browser to tell of.
+const TOLD: usize = 20;
 
 /// What a template is drawn with.
 pub(super) struct View {
@@ -152,9 +155,27 @@ impl View {
         standing.into_iter().map(|one| Shown::new(one, self)).collect()
     }
 
+    /// Whether an incident of that kind and subject is among them.
+    pub(super) fn stands(&self, kind: Kind, subject: &str) -> bool {
+        self.may_read && self.standing.get(&Key::new(kind, subject)).is_some()
+    }
+
     /// How many of them nobody has acknowledged.
     pub(super) fn unseen(&self) -> usize {
         self.standing.incidents().filter(|one| self.may_read && one.acknowledged.is_none()).count()
+    }
+
+    /// The newest of those that nobody has acknowledged, as a script reads them: what tells one from any other, what it is,
+    /// and where it stands.
+    pub(super) fn news(&self) -> String {
+        let mut unseen: Vec<_> =
+            self.standing.incidents().filter(|one| self.may_read && one.acknowledged.is_none()).collect();
+        unseen.sort_by_key(|one| Reverse(one.id));
+        let news = unseen.into_iter().take(TOLD).map(|one| {
+            let (id, shown) = (one.id.get(), Shown::new(one, self));
+            (format!("{id}@{}", one.began_at.as_micros()), shown.what, format!("/incidents#i{id}"))
+        });
+        serde_json::to_string(&news.collect::<Vec<_>>()).unwrap_or_default()
     }
 
     /// The pause of everything.
@@ -213,6 +234,10 @@ impl View {
 
     pub(super) fn hands(&self) -> &'static str {
         &HANDS.path
+    }
+
+    pub(super) fn teller(&self) -> &'static str {
+        &TELLER.path
     }
 
     pub(super) fn icon(&self) -> &'static str {

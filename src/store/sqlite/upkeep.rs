@@ -39,7 +39,7 @@ pub(in crate::store) async fn keep_forgotten(
 }
 
 /// Whether pushes are guarded though nobody settled a guard.
-pub(super) async fn is_guarded(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+pub(in crate::store) async fn is_guarded(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     Ok(sqlx::query_scalar!("SELECT is_guarded FROM upkeep").fetch_one(connection).await? != 0)
 }
 
