@@ -1,8 +1,10 @@
-"""Takes the pictures of both READMEs anew, of the example book on a fixed day. To be run after `cargo build`."""
+"""Takes the pictures of the documents anew: of the example book on a fixed day, and of messages. To be run after `cargo build`."""
 
 import base64
 import datetime
+import html
 import pathlib
+import re
 import shutil
 import tempfile
 import time
@@ -39,6 +41,40 @@ TO_WEBP = """async (png) => {
 }"""
 
 
+#: Of the messages that docs/alerts.md shows, by what their first line begins with.
+MESSAGES = {
+    "zh": ["【警报】账户", "【警告】账户", "【已恢复】", "2026-01-05 日报"],
+    "en": ["[Alarm] The terminal", "[Warning] Account", "[Over]", "Daily report"],
+}
+#: A chat on a telephone.
+CHAT = """<!doctype html><meta charset="utf-8"><style>
+body { margin: 0; padding: 12px; width: 366px; background: #ededed; font: 15px/1.5 sans-serif; }
+p { margin: 0 0 12px; padding: 10px 12px; border-radius: 10px; background: #fff; white-space: pre-wrap; }
+p { overflow-wrap: anywhere; }
+</style>"""
+
+
+def messages(language):
+    """What is sent, word for word: a test holds the document to it."""
+    shown = re.findall(r"```text\n(.*?)\n```", (ROOT / "docs/alerts.md").read_text(encoding="utf-8"), re.DOTALL)
+    every = [message for block in shown for message in block.split("\n\n")]
+    return [next(one for one in every if one.startswith(begins)) for begins in MESSAGES[language]]
+
+
+def draw_messages(browser, folder, language):
+    page = browser.new_page(viewport={"width": 390, "height": 100}, device_scale_factor=2)
+    page.set_content(CHAT + "".join(f"<p>{html.escape(one)}</p>" for one in messages(language)))
+    picture = webp(page, page.screenshot(full_page=True))
+    (folder / f"messages-{language}.webp").write_bytes(picture)
+    page.close()
+
+
+def webp(page, png):
+    picture = base64.b64decode(page.evaluate(TO_WEBP, base64.b64encode(png).decode()))
+    assert len(picture) <= MOST, len(picture)
+    return picture
+
+
 def take(browser, server, folder, language):
     converter = browser.new_page()
     for name, (path, options) in PICTURES.items():
@@ -46,10 +82,9 @@ def take(browser, server, folder, language):
         one.log_in()
         page = one.open(path)
         page.evaluate("document.fonts.ready")
-        png = base64.b64encode(page.screenshot()).decode()
-        webp = base64.b64decode(converter.evaluate(TO_WEBP, png))
-        assert len(webp) <= MOST and one.trouble == [], (name, len(webp), one.trouble)
-        (folder / f"{name}-{language}.webp").write_bytes(webp)
+        picture = webp(converter, page.screenshot())
+        assert one.trouble == [], (name, one.trouble)
+        (folder / f"{name}-{language}.webp").write_bytes(picture)
         one.context.close()
     converter.close()
 
@@ -79,6 +114,7 @@ def main():
             )
             for language in ("zh", "en"):
                 take(browser, server, folder, language)
+                draw_messages(browser, folder, language)
             browser.close()
 
 
