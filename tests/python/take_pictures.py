@@ -1,4 +1,4 @@
-"""Takes the pictures of the documents anew: of the example book on a fixed day, and of messages. To be run after `cargo build`."""
+"""Takes the pictures of the documents: of the example book on a fixed day, and of messages. Run it after a build."""
 
 import base64
 import datetime
