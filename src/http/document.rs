@@ -92,9 +92,9 @@ type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// What the document says of a route and a method.
 pub(super) struct Entry {
-    pub(super) method: HttpMethod,
+    method: HttpMethod,
     /// As the router spells it.
-    pub(super) path: &'static str,
+    path: &'static str,
     caller: Caller,
     operation: OperationBuilder,
     failures: Vec<u16>,
@@ -294,17 +294,17 @@ fn path_parameters(path: &str) -> Vec<Parameter> {
 }
 
 /// Any text.
-pub(super) fn text() -> RefOr<Schema> {
+fn text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).into()
 }
 
 /// A whole number from 0 on.
-pub(super) fn number() -> RefOr<Schema> {
+fn number() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(i64::MAX)).into()
 }
 
 /// Every entry.
-pub(super) fn entries() -> Vec<Entry> {
+fn entries() -> Vec<Entry> {
     [api::entries(), live::entries()].into_iter().flatten().collect()
 }
 

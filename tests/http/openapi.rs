@@ -94,7 +94,7 @@ async fn people_read_it_as_a_page_in_both_languages() {
             assert!(page.contains(&format!("<details id=\"{}\">", id.as_str().unwrap())), "{id}");
         }
         for (name, _) in document["components"]["schemas"].as_object().unwrap() {
-            assert!(page.contains(&format!("<h3 id=\"schema-{name}\">")), "{name}");
+            assert!(page.contains(&format!("<div id=\"schema-{name}\">")), "{name}");
         }
         // Where a link of the page leads is on it.
         for target in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {

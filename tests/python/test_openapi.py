@@ -112,7 +112,7 @@ def test_nothing_is_answered_that_is_not_described(furnished, subtests):
 
         @hypothesis.seed(1)
         @hypothesis.settings(
-            max_examples=10, deadline=None, database=None, phases=[hypothesis.Phase.generate],
+            max_examples=8, deadline=None, database=None, phases=[hypothesis.Phase.generate],
             suppress_health_check=list(hypothesis.HealthCheck),
         )  # fmt: skip
         @hypothesis.given(case=cases(operation), known=st.booleans())
