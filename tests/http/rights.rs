@@ -90,6 +90,8 @@ PUT    /api/v1/strategies/{name}/schedule        401         401        401     
 POST   /api/v1/strategies/{name}/sequence        401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
 GET    /api/v1/strategies/{name}/state           in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
 POST   /api/v1/strategies/{name}/state           401         401        401          401    401   in       401     401   403     401   401   401   401   401   401     401
+GET    /channels/delete                          login       login      login        login  login login    in      in    in      login login login login login login   login
+GET    /doctor                                   login       login      login        login  login login    in      in    in      login login login login login login   login
 GET    /healthz                                  in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
 GET    /metrics                                  in          403        401          401    401   in       in      in    in      401   in    403   403   403   401     401
 GET    /readyz                                   in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
@@ -112,7 +114,6 @@ GET    /calendar                                 in          in         in      
 POST   /calendar                                 401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
 GET    /channels                                 login       login      login        login  login login    in      in    in      login login login login login login   login
 POST   /channels                                 401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
-GET    /channels/delete                          in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
 POST   /channels/delete                          401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
 GET    /channels/test                            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
 POST   /channels/test                            401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
@@ -149,6 +150,7 @@ POST   /pause                                    401         401        401     
 GET    /reports                                  in          in         in           login  login login    in      in    in      login login login login login login   login
 GET    /reports/{day}                            in          in         in           login  login login    in      in    in      login login login login login login   login
 GET    /revisions/{id}                           in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /revisions/{id}/undo                      login       login      login        login  login login    in      in    in      login login login login login login   login
 GET    /search                                   in          in         in           login  login login    in      in    in      login login login login login login   login
 GET    /static/{name}                            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
 GET    /strategies/{name}                        in          in         in           login  login login    in      in    in      login login login login login login   login
