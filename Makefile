@@ -16,7 +16,9 @@ test: ## Every test: Rust, and Python against the real binary
 	$(PYTHON) -m ruff check tests benches examples
 	@ls $(PYTHON36) >/dev/null # vermin passes over a file that is not there
 	.venv/bin/vermin --quiet --eval-annotations --target=3.6- $(PYTHON36)
-	cd tests/python && ../../$(PYTHON) -m pytest
+	# A file by itself: the bench builds, and puts another server in the place of the one that the others start.
+	cd tests/python && ../../$(PYTHON) -m pytest -n 2 --dist loadfile --ignore=test_bench.py
+	cd tests/python && ../../$(PYTHON) -m pytest test_bench.py
 
 lint: ## Format and lints of the Rust code
 	cargo fmt --check

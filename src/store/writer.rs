@@ -326,7 +326,9 @@ impl Writer {
         if sweep {
             self.last_sweep = now;
         }
-        tokens.iter().for_each(|token| self.witness.spend(token.signed_at));
+        for token in &tokens {
+            self.witness.spend(token.signed_at);
+        }
         self.publish(ledger, &appended);
         Ok(Done { outcomes, filed, ran })
     }

@@ -156,7 +156,7 @@ impl Fuzzed {
     }
 
     /// What the corpus begins with is taken: what follows is about texts that are nearly right.
-    fn takes(&self, of: &str, send: impl AsyncFn(&Self, &[u8]) -> Answer) {
+    fn takes(&self, of: &str, send: &impl AsyncFn(&Self, &[u8]) -> Answer) {
         for body in corpus(of) {
             let answer = self.runtime.block_on(send(self, &body));
             assert!(answer.status.is_success(), "{}: {}", String::from_utf8_lossy(&body), answer.status);
@@ -164,7 +164,7 @@ impl Fuzzed {
     }
 
     /// Sends what comes of a corpus, and holds what every answer must hold.
-    fn run(&self, of: &str, send: impl AsyncFn(&Self, &[u8]) -> Answer) {
+    fn run(&self, of: &str, send: &impl AsyncFn(&Self, &[u8]) -> Answer) {
         // What fails is printed in its smallest form, to be put into the corpus; a file of seeds would say less.
         let config = Config { failure_persistence: None, ..Config::default() };
         let one = |text: Vec<u8>| {
@@ -188,7 +188,7 @@ impl Fuzzed {
     }
 
     /// Whatever was taken can be read, and the history is whole.
-    fn is_whole(self) {
+    fn check(self) {
         self.runtime.block_on(async {
             self.app.operate("POST", "/api/v1/pause", &[], r#"{"account": null, "paused": false}"#).await.ok();
             for path in ["/api/v1/positions/total", "/api/v1/strategies", "/api/v1/accounts", "/", "/history"] {
@@ -214,7 +214,7 @@ fn bodies(of: &str, method: &'static str, path: &'static str) {
     };
     fuzzed.takes(of, &send);
     fuzzed.run(of, &send);
-    fuzzed.is_whole();
+    fuzzed.check();
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn pushes() {
     let send = async |fuzzed: &Fuzzed, body: &[u8]| fuzzed.app.push_bytes(&ALICE, body).await;
     fuzzed.takes("push", &send);
     fuzzed.run("push", &send);
-    fuzzed.is_whole();
+    fuzzed.check();
 }
 
 #[test]
@@ -276,14 +276,14 @@ fn pauses() {
 fn tokens() {
     use base64::Engine as _;
     let fuzzed = Fuzzed::start();
-    fuzzed.run("token", async |fuzzed, token| {
+    fuzzed.run("token", &async |fuzzed: &Fuzzed, token: &[u8]| {
         let token = base64::engine::general_purpose::STANDARD.encode(token);
         let answer =
             fuzzed.app.post(UPDATE, &[("x-auth-token", &token)], r#"{"strategy_name":"alpha","positions":[]}"#).await;
         assert!(!answer.status.is_success(), "nobody has signed it");
         answer
     });
-    fuzzed.is_whole();
+    fuzzed.check();
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn queries() {
         "/api/v1/reports/daily",
     ];
     let fuzzed = Fuzzed::start();
-    fuzzed.run("query", async |fuzzed, query| {
+    fuzzed.run("query", &async |fuzzed: &Fuzzed, query: &[u8]| {
         // What cannot stand in an address never reaches the server.
         let percent = |byte: &u8| match byte {
             b'&' | b'=' | b'%' | b',' | b'+' => char::from(*byte).to_string(),
@@ -312,5 +312,5 @@ fn queries() {
         let path = PATHS[query.len() % PATHS.len()];
         fuzzed.app.get(&format!("{path}?{query}")).await
     });
-    fuzzed.is_whole();
+    fuzzed.check();
 }

@@ -27,7 +27,7 @@ ROOMS = [
     "store",
     "ledger",
 ]
-ROOMS += ["lifecycle", "log", "clock", "files", "domain"]
+ROOMS += ["lifecycle", "log", "clock", "files", "digits", "domain"]
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
