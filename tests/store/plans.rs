@@ -83,7 +83,7 @@ async fn who_looks_back_goes_by_what_is_asked_for() {
             "FROM documents AS d WHERE d.kind = ?1",
             "SEARCH revisions USING COVERING INDEX revisions_by_document (document_id=? AND id>?)",
         ),
-        ("FROM revisions WHERE at <= ?", "SEARCH revisions USING COVERING INDEX sqlite_autoindex_revisions_1 (at<?)"),
+        ("FROM revisions WHERE at <= ?", "SEARCH revisions USING INDEX sqlite_autoindex_revisions_1 (at<?)"),
         (
             "SELECT min(owner) FROM attributed WHERE account = ?1 AND owner > owners.owner",
             "SEARCH attributed USING COVERING INDEX sqlite_autoindex_attributed_1 (account=? AND owner>?)",
