@@ -7,10 +7,12 @@ prints. Needs git and the packages of tests/python/requirements.txt. Everything 
 import argparse
 import contextlib
 import dataclasses
+import http.client
 import json
 import multiprocessing
 import pathlib
 import re
+import statistics
 import sys
 import tempfile
 import urllib.parse
@@ -18,7 +20,7 @@ import urllib.parse
 import tools
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from tools import BEFORE, ROOT, body_of, get, running, serve
+from tools import BEFORE, ROOT, body_of, get, push, running, serve
 
 # Enough that a poll or a batch of pushes is always waiting, as in a burst at 14:50.
 BURST = 64
