@@ -13,6 +13,7 @@ use super::robots::{self, Outcome};
 use super::words::Message;
 use crate::domain::channel::{ChannelKind, Secrets};
 use crate::domain::moment::Moment;
+use crate::net::client;
 
 /// How long a message may take in all.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -20,17 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest answer that is read: bytes.
 const LONGEST_ANSWER: u64 = 64 << 10;
 
-/// Who asks other servers. They are strangers: no redirect is followed, for it would carry a secret elsewhere, and neither
-/// a slow answer nor an endless one is waited for.
+/// Who asks other servers. They are strangers: neither a slow answer nor an endless one is waited for.
 pub(super) fn agent() -> ureq::Agent {
-    // ureq brings no cryptography of its own. Only fails when some is installed already, which then serves as well.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    ureq::Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .build()
-        .into()
+    client(PATIENCE).build().into()
 }
 
 /// Sends a message, and waits for what becomes of it. What it says of an error holds nothing secret.

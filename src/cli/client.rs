@@ -4,16 +4,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Who asks, and gives up after half a minute. A redirect is not followed: it would carry a key elsewhere.
+use crate::net::client;
+
+/// Who asks, and gives up after half a minute.
 pub(super) fn agent() -> ureq::Agent {
-    // ureq brings no cryptography of its own. Only fails when some is installed already, which then serves as well.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(30)))
-        .max_redirects(0)
-        .http_status_as_error(false)
-        .build()
-        .into()
+    client(Duration::from_secs(30)).build().into()
 }
 
 /// The server's own words, where the answer is its own.

@@ -51,8 +51,9 @@ struct Read {
     targets: HashMap<AccountName, (AtClose, Arc<Target>)>,
     /// What had changed between the newest close and a later revision, as somebody looked last.
     since: Option<((Revision, Revision), Arc<Since>)>,
-    /// The book at the last close that the server lived to see, with all that was settled: in no past book is that.
-    seen: Option<(Day, Arc<Book>)>,
+    /// The book at the last close that the server lived to see, with all that was settled: in no past book is that. None where
+    /// something had changed before it was looked at.
+    seen: Option<(Day, Option<Arc<Book>>)>,
 }
 
 impl Closes {
@@ -103,15 +104,16 @@ impl Desk {
         let (book, day) = (self.store.book(), Day::of(now));
         let is_seen = self.closes.with(|read| read.seen.as_ref().is_some_and(|(seen, _)| *seen == day));
         let is_over = now >= day.at(CLOSES) && book.settings().calendar().may_trade(day);
-        if is_over && !is_seen && self.store.revision_at(day.at(CLOSES)).await? == book.revision() {
-            self.closes.with(|read| read.seen = Some((day, book)));
+        if is_over && !is_seen {
+            let is_as_then = self.store.revision_at(day.at(CLOSES)).await? == book.revision();
+            self.closes.with(|read| read.seen = Some((day, is_as_then.then_some(book))));
         }
         Ok(())
     }
 
     /// The book at a day's close with all that was settled; None where that is not known any more.
     pub(super) fn seen_close(&self, day: Day) -> Option<Arc<Book>> {
-        self.closes.with(|read| read.seen.clone()).filter(|(seen, _)| *seen == day).map(|(_, book)| book)
+        self.closes.with(|read| read.seen.clone()).filter(|(seen, _)| *seen == day).and_then(|(_, book)| book)
     }
 
     /// An account as it was settled at that close; None where there was none.

@@ -18,7 +18,7 @@ use crate::desk::incidents::Disk;
 use crate::domain::channel::{Channel, ChannelName};
 use crate::domain::moment::Moment;
 use crate::files;
-use crate::net::{self, tls};
+use crate::net::{self, client, tls};
 use crate::store::OpenError;
 use crate::store::backups::{self, Plan, Told};
 use crate::store::channels::ChannelStanding;
@@ -240,12 +240,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Asks the server how it is.
 fn ask(url: &str) -> Running {
-    // ureq brings no cryptography of its own. Only fails when some is installed already, which then serves as well.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(ANSWERS_WITHIN))
-        .http_status_as_error(false)
-        .max_redirects(0)
+    let agent: ureq::Agent = client(ANSWERS_WITHIN)
         .proxy(None)
         // Its certificate is for the name by which others reach it, and nothing secret is said.
         .tls_config(TlsConfig::builder().disable_verification(true).build())

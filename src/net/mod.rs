@@ -1,5 +1,6 @@
 //! Who is connected: HTTP/1.1 over TCP or TLS, with a bound on everything that a connection can hold on to.
 
+mod client;
 pub(crate) mod held;
 mod pulse;
 mod seats;
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::client::client;
 use self::held::Held;
 use self::pulse::{Order, Sending};
 pub(crate) use self::seats::{Line, Lingering};

@@ -12,12 +12,11 @@ use super::super::extract::PathText;
 use super::incidents::Shown;
 use super::view::{Reading, View};
 use super::{html, see_other};
-use crate::alert::drift_texts;
 use crate::desk::daily::{Daily, DailyAccount, Traded};
 use crate::domain::attribution::DayResult;
 use crate::domain::calendar::Day;
 use crate::domain::code::Instrument;
-use crate::domain::drift::DriftLine;
+use crate::domain::drift::{DriftLine, DriftPart};
 use crate::domain::strategy::StrategyName;
 use crate::ledger::chain::Head;
 
@@ -65,10 +64,7 @@ impl AccountRows {
 
     /// Why a line differs, with how much of it.
     fn why(line: &DriftLine, v: &View) -> String {
-        let part = |part: &crate::domain::drift::DriftPart| {
-            let (zh, en) = drift_texts(part.reason);
-            format!("{} {}", v.signed(&part.shares), v.t.pick(zh, en))
-        };
+        let part = |part: &DriftPart| format!("{} {}", v.signed(&part.shares), v.t.of_drift_reason(&part.reason));
         line.parts.iter().map(part).collect::<Vec<_>>().join(v.t.comma)
     }
 }

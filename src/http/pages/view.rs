@@ -307,8 +307,7 @@ impl View {
 
     /// A volume with its sign.
     pub(super) fn signed(&self, volume: &Volume) -> String {
-        let text = self.number(volume).replace('-', "−");
-        if *volume > Volume::default() { format!("+{text}") } else { text }
+        digits::signed(&volume.to_string())
     }
 
     /// Whether something became more or less, as a class.
