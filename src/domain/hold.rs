@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decimal::Decimal;
-use super::guard::Finding;
+use super::guard::{Finding, RuleName, Then};
 use super::moment::Moment;
 use super::position::PositionList;
 use super::revision::{Actor, Revision};
@@ -19,12 +19,22 @@ pub enum Reason {
     State(State),
 }
 
+impl Reason {
+    /// What kind of reason it is: what was found may be told by the minute, and is the same reason still.
+    pub fn kind(&self) -> (Option<(RuleName, Then, Option<&str>)>, Option<State>) {
+        match self {
+            Self::Guard(finding) => (Some((finding.rule, finding.then, finding.code.as_deref())), None),
+            Self::State(state) => (None, Some(*state)),
+        }
+    }
+}
+
 /// A push that waits. The target in force stays as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
     /// The revision that first noted it: whoever approves names it, so that what was approved is what was seen.
     pub id: Revision,
-    /// When it came.
+    /// When it came; on a later day on which it was pushed again, when it first was.
     pub at: Moment,
     /// Who pushed.
     pub actor: Actor,

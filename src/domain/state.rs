@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 
+use super::moment::Moment;
 use super::revision::Revision;
 
 /// What the operator lets a strategy do. A decision of the operator's lasts until the operator takes it back.
@@ -42,6 +43,9 @@ pub struct Standing {
     /// While it is flat: the revision whose list it goes back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Revision>,
+    /// While it is flat: when that list was last said. To let the strategy live again is not to say it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at: Option<Moment>,
 }
 
 /// Whether polls are answered.

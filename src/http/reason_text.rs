@@ -66,9 +66,10 @@ fn finding_texts(finding: &Finding) -> (String, String) {
     let (value, limit) = (&finding.value, finding.limit.as_deref().unwrap_or_default());
     let code = finding.code.as_deref().unwrap_or_default();
     match finding.rule {
-        Rule::Empty => {
-            ("推送了空列表，而当前持仓不为空".to_owned(), "the list is empty, and the current one is not".to_owned())
-        }
+        Rule::Empty => (
+            "推送了空列表，而当前（或删除前）的持仓不为空".to_owned(),
+            "the list is empty, and the current one, or the one before it was deleted, is not".to_owned(),
+        ),
         Rule::Shrinks => (
             format!("持仓成本减少了 {value}（比例），上限 {limit}"),
             format!("invested cost falls by {value} of the current, more than {limit}"),

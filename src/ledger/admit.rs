@@ -1,5 +1,7 @@
 //! What a program's push meets before it counts: what the operator lets the strategy do, and the guards.
 
+use std::sync::Arc;
+
 use super::document::write_hold;
 use super::draft::{Draft, Incoming, Origin};
 use super::{Receipt, Rejected};
@@ -67,13 +69,24 @@ impl Draft {
         let revision = current.map_or(Revision::NONE, |current| current.mark.revision);
         let count = current.map_or(0, |current| current.list.len());
         let list = PositionList::default().followed_by(positions);
-        let waiting = self.ledger.book.settings().hold(&name);
-        let known = waiting.filter(|waiting| waiting.list.repeats(list.iter()) && waiting.reasons == reasons);
+        let settings = self.ledger.book.settings();
+        let is_same = |waiting: &&Arc<Hold>| {
+            waiting.list.repeats(list.iter())
+                && waiting.reasons.iter().map(Reason::kind).eq(reasons.iter().map(Reason::kind))
+        };
         // Said again every minute, it is still the same push to decide about.
-        let id = if let Some(waiting) = known.cloned() {
-            if current.is_none() && aside.sequence.is_some() {
-                // No strategy keeps the sequence that it took, and a retry of something older must not come after it.
-                let again = Hold { sequence: aside.sequence, ..(*waiting).clone() };
+        let id = if let Some(waiting) = settings.hold(&name).filter(is_same).cloned() {
+            let calendar = settings.calendar();
+            let is_another_days = calendar.trading_day_began(waiting.at) != calendar.trading_day_began(self.now);
+            // No strategy keeps the sequence that it took, and a retry of something older must not come after it.
+            let takes_sequence = current.is_none() && aside.sequence.is_some();
+            if is_another_days || takes_sequence {
+                let again = Hold {
+                    at: if is_another_days { self.now } else { waiting.at },
+                    sequence: aside.sequence.or(waiting.sequence),
+                    total_value: aside.total_value.or(waiting.total_value),
+                    ..(*waiting).clone()
+                };
                 self.write(Topic::Hold(name), Some(write_hold(&again)), Origin { kind: RevisionKind::Hold, ..origin });
             }
             waiting.id

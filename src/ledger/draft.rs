@@ -51,7 +51,7 @@ pub(super) struct Incoming {
     pub(super) positions: Vec<Position>,
     pub(super) origin: Origin,
     pub(super) aside: Aside,
-    /// When it was said, where that is not now.
+    /// When it was said; None where that is not known, and it is no day's word.
     pub(super) said_at: Option<Moment>,
 }
 
@@ -70,6 +70,11 @@ impl Ledger {
     pub fn draft(&self, now: Moment, unused: HashSet<UsedToken>) -> Draft {
         Draft { ledger: self.clone(), now, unused, appended: Appended::default() }
     }
+}
+
+/// Whether something is at the revision that it was seen at.
+pub(super) fn as_expected(expected: Option<Revision>, current: Revision) -> Result<(), Rejected> {
+    if expected.is_none_or(|expected| expected == current) { Ok(()) } else { Err(Rejected::RevisionMoved { current }) }
 }
 
 impl Draft {
@@ -91,14 +96,15 @@ impl Draft {
         let current = self.ledger.book.strategy(&change.strategy).cloned();
         let current = current.as_deref();
         self.check(&change, current)?;
-        let Change { strategy: name, deed, actor, address, token, aside, .. } = change;
+        let Change { strategy: name, deed, actor, address, token, aside, expected_revision } = change;
         let origin = Origin { kind: actor.kind_of_list(), actor, address, note: None };
+        let said_at = Some(self.now);
         let receipt = match deed {
             Deed::Replace(positions) if origin.kind == RevisionKind::Push => {
                 let note = aside.decided_at.map(|at| at.as_micros().to_string());
-                self.push(Incoming { name, positions, origin: Origin { note, ..origin }, aside, said_at: None })
+                self.push(Incoming { name, positions, origin: Origin { note, ..origin }, aside, said_at })
             }
-            Deed::Replace(positions) => self.correct(Incoming { name, positions, origin, aside, said_at: None }),
+            Deed::Replace(positions) => self.correct(Incoming { name, positions, origin, aside, said_at }),
             Deed::Restore { to, positions, freeze } => {
                 let origin = Origin { kind: RevisionKind::Restore, note: Some(to.to_string()), ..origin };
                 Ok(self.restore(&name, positions, freeze, &origin))
@@ -108,7 +114,7 @@ impl Draft {
                 self.close(&name, current, None, state, &origin)
             }
             Deed::SetState(wish) => self.set_state(&name, current, wish, &origin),
-            Deed::Approve(hold) => self.approve(&name, hold, &origin),
+            Deed::Approve(hold) => self.approve(&name, hold, expected_revision, &origin),
             Deed::Discard(hold) => self.discard(&name, hold, &origin),
             Deed::SetSequence(last) => match current {
                 Some(current) => Ok(self.set_sequence(current, last, origin)),
@@ -136,12 +142,12 @@ impl Draft {
             }
         }
         let revision = match change.deed {
-            Deed::SetState(_) => self.ledger.book.state_revision(&change.strategy),
-            _ => current.map_or(Revision::NONE, |current| current.mark.revision),
+            // What waits is looked at before the list that it replaces.
+            Deed::Approve(_) => None,
+            Deed::SetState(_) => Some(self.ledger.book.state_revision(&change.strategy)),
+            _ => Some(current.map_or(Revision::NONE, |current| current.mark.revision)),
         };
-        if change.expected_revision.is_some_and(|expected| expected != revision) {
-            return Err(Rejected::RevisionMoved { current: revision });
-        }
+        revision.map_or(Ok(()), |revision| as_expected(change.expected_revision, revision))?;
         match (change.aside.sequence, self.last_sequence(&change.strategy)) {
             (Some(sequence), Some(last)) if sequence <= last => Err(Rejected::StaleSequence { last }),
             _ => Ok(()),
@@ -173,7 +179,7 @@ impl Draft {
         // What the operator does is no sign of life of the strategy itself.
         let by_operator = origin.actor == Actor::Operator;
         let met = if by_operator { current.and_then(|current| current.told.met) } else { self.met(&name, current) };
-        let told = Told { spoken_at: said_at.or(Some(self.now)), met, ..self.told(&list, current, differs, aside) };
+        let told = Told { spoken_at: said_at, met, ..self.told(&list, current, differs, aside) };
         let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
         let sequence = aside.sequence.or_else(|| self.last_sequence(&name));
         if current.is_none() {

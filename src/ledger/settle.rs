@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::document::{DocumentState, write, write_account, write_hold, write_taken};
-use super::draft::{Draft, Incoming, Origin};
+use super::draft::{Draft, Incoming, Origin, as_expected};
 use super::{Aside, Document, Put, Receipt, Rejected, SetState, Waiting};
 use crate::domain::account::{Account, Adjustments};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::{Changes, DocumentChange};
 use crate::domain::code::{Code, Instrument};
 use crate::domain::hold::Hold;
+use crate::domain::moment::Moment;
 use crate::domain::position::Position;
 use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
 use crate::domain::settings::Former;
@@ -26,9 +27,7 @@ impl Draft {
         let Put { document, actor, address, expected_revision } = put;
         let topic = document.topic();
         let current = self.ledger.book.settings().revision(&topic);
-        if expected_revision.is_some_and(|expected| expected != current) {
-            return Err(Rejected::RevisionMoved { current });
-        }
+        as_expected(expected_revision, current)?;
         let (body, count) = self.body_of(&document)?;
         let kind = document.revision_kind();
         if let Document::Schedule(strategy, _) = &document {
@@ -134,8 +133,8 @@ impl Draft {
         if !freeze {
             self.supersede(name, origin);
         }
-        let receipt = self.replace(untold(name, positions, origin.clone()));
-        self.stand(name, &Standing { state, note: None, target: None }, origin);
+        let receipt = self.replace(self.untold(name, positions, origin.clone()));
+        self.stand(name, &Standing { state, ..Standing::default() }, origin);
         receipt
     }
 
@@ -152,7 +151,7 @@ impl Draft {
         let current = current.ok_or_else(|| Rejected::UnknownStrategy(name.clone()))?;
         self.drop_hold(name, RevisionKind::Discard, origin);
         let receipt = self.remove(current, origin.clone());
-        self.stand(name, &Standing { state, note, target: None }, origin);
+        self.stand(name, &Standing { state, note, ..Standing::default() }, origin);
         Ok(receipt)
     }
 
@@ -188,21 +187,24 @@ impl Draft {
                 Ok(Receipt { changed: receipt.changed || drops, ..receipt })
             }
             State::Live | State::Frozen => {
-                let standing = Standing { state: wish.state, note: wish.note, target: None };
+                let standing = Standing { state: wish.state, note: wish.note, ..Standing::default() };
                 let deed = match (waiting, wish.waiting) {
                     (None, Some(Waiting::Apply)) => return Err(Rejected::NothingWaits),
                     (Some(hold), None) if wish.state == State::Live => return Err(Rejected::WaitingUnsaid(hold)),
                     (_, deed) => deed,
                 };
-                let target = settings.standing(name).and_then(|(standing, _)| standing.target);
-                let back_to = wish.back_to.filter(|(to, _)| Some(*to) == target);
-                if before == State::Flat && back_to.is_none() && deed != Some(Waiting::Apply) {
+                let flat = settings.standing(name).map(|(standing, _)| standing.clone()).unwrap_or_default();
+                // Frozen, its target stays as it is: zero.
+                let back_to = wish.back_to.filter(|(to, _)| wish.state == State::Live && Some(*to) == flat.target);
+                let is_woken = before == State::Flat && wish.state == State::Live;
+                if is_woken && back_to.is_none() && deed != Some(Waiting::Apply) {
                     // Somebody else was faster: which list it goes back to is another one than was looked up.
                     return Err(Rejected::RevisionMoved {
                         current: current.map_or(Revision::NONE, |one| one.mark.revision),
                     });
                 }
                 let is_new = self.stand(name, &standing, origin);
+                let back_to = back_to.map(|(to, positions)| (to, positions, flat.said_at));
                 let receipt = self.wake(name, back_to, deed, origin)?;
                 Ok(Receipt { changed: receipt.changed || is_new || deed.and(waiting).is_some(), ..receipt })
             }
@@ -213,7 +215,7 @@ impl Draft {
     fn wake(
         &mut self,
         name: &StrategyName,
-        back_to: Option<(Revision, Vec<Position>)>,
+        back_to: Option<(Revision, Vec<Position>, Option<Moment>)>,
         waiting: Option<Waiting>,
         origin: &Origin,
     ) -> Result<Receipt, Rejected> {
@@ -226,10 +228,11 @@ impl Draft {
         }
         let current = self.ledger.book.strategy(name).cloned();
         match (current, back_to) {
-            (Some(_), Some((to, positions))) => {
+            // An old list is as old as it was: what it wants is traded once the strategy says it again.
+            (Some(_), Some((to, positions, said_at))) => {
                 let (kind, note) = (RevisionKind::Restore, Some(to.to_string()));
                 let origin = Origin { kind, note, ..origin.clone() };
-                Ok(self.replace(untold(name, positions, origin)))
+                Ok(self.replace(Incoming { said_at, ..self.untold(name, positions, origin) }))
             }
             // What a strategy may do says nothing about its list: yesterday's stays yesterday's word.
             (Some(current), None) => Ok(Receipt::plain(current.mark.revision, false, current.list.len())),
@@ -246,11 +249,15 @@ impl Draft {
         origin: &Origin,
     ) -> Receipt {
         let standing = self.ledger.book.settings().standing(name).map(|(standing, _)| standing.clone());
-        let known = standing.filter(|standing| standing.state == State::Flat).and_then(|standing| standing.target);
-        let target = known.or_else(|| current.map(|current| current.mark.revision));
+        let known = standing.filter(|standing| standing.state == State::Flat && standing.target.is_some());
+        let (target, said_at) = match (known, current) {
+            (Some(known), _) => (known.target, known.said_at),
+            (None, Some(current)) => (Some(current.mark.revision), current.told.spoken_at),
+            (None, None) => (None, None),
+        };
         let flat = Origin { kind: RevisionKind::Flat, note: None, ..origin.clone() };
-        let receipt = self.replace(untold(name, Vec::new(), flat));
-        self.stand(name, &Standing { state: State::Flat, note, target }, origin);
+        let receipt = self.replace(self.untold(name, Vec::new(), flat));
+        self.stand(name, &Standing { state: State::Flat, note, target, said_at }, origin);
         receipt
     }
 
@@ -259,11 +266,16 @@ impl Draft {
         &mut self,
         name: &StrategyName,
         hold: Revision,
+        expected: Option<Revision>,
         origin: &Origin,
     ) -> Result<Receipt, Rejected> {
         let waiting = self.waiting(name, hold)?;
         match self.ledger.book.settings().state(name) {
-            State::Live | State::Frozen => Ok(self.apply(name, &waiting, origin)),
+            State::Live | State::Frozen => {
+                let list = self.ledger.book.strategy(name).map_or(Revision::NONE, |current| current.mark.revision);
+                as_expected(expected, list)?;
+                Ok(self.apply(name, &waiting, origin))
+            }
             state => Err(Rejected::WrongState(state)),
         }
     }
@@ -333,6 +345,11 @@ impl Draft {
         Receipt::plain(mark.revision, true, current.list.len())
     }
 
+    /// The operator's list, said now and with nothing beside it.
+    fn untold(&self, name: &StrategyName, positions: Vec<Position>, origin: Origin) -> Incoming {
+        Incoming { name: name.clone(), positions, origin, aside: Aside::default(), said_at: Some(self.now) }
+    }
+
     /// Sets back the sequence that pushes took under a name of which there is no strategy now.
     pub(super) fn set_taken(
         &mut self,
@@ -351,11 +368,6 @@ impl Draft {
         let written = self.write(Topic::Hold(name), body, Origin { kind: RevisionKind::Set, ..origin });
         Ok(Receipt::plain(written.unwrap_or(Revision::NONE), written.is_some(), 0))
     }
-}
-
-/// A list with which nothing else was told.
-fn untold(name: &StrategyName, positions: Vec<Position>, origin: Origin) -> Incoming {
-    Incoming { name: name.clone(), positions, origin, aside: Aside::default(), said_at: None }
 }
 
 /// What an account followed once and does not follow any more: instrument by instrument, so that each stays in its target

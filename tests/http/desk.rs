@@ -593,3 +593,92 @@ async fn only_a_push_is_in_time_be_it_in_force_or_wait() {
         assert_eq!(state["punctuality"], told, "{strategy}");
     }
 }
+
+#[tokio::test]
+async fn what_was_flat_stays_zero_when_it_is_frozen_and_comes_back_as_old_as_it_was() {
+    let app = desk().await;
+    set_state(&app, "alpha", json!({"state": "flat"})).await.ok();
+    app.clock.advance(Duration::from_hours(24));
+    app.push(&ALICE, "beta", json!([held("000001.XSHE", 300)])).await.ok();
+    assert_eq!(lines(&app).await, [line("000001.SZ", 300, "300"), line("600000.SH", 0, "0")]);
+    set_state(&app, "alpha", json!({"state": "frozen"})).await.ok();
+    assert_eq!((total_of(&app, "000001.SZ").await, total_of(&app, "600000.SH").await), (300, 0), "its target stays");
+    set_state(&app, "alpha", json!({"state": "live"})).await.ok();
+    assert_eq!(total_of(&app, "000001.SZ").await, 300, "also once it lives, until it pushes");
+
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 500)])).await.ok();
+    set_state(&app, "alpha", json!({"state": "flat"})).await.ok();
+    set_state(&app, "alpha", json!({"state": "live"})).await.ok();
+    let bank = async || lines(&app).await.into_iter().find(|line| line.0 == "600000.SH").unwrap();
+    assert_eq!(bank().await, line("600000.SH", 300, "250"), "what was said today is today's word");
+    set_state(&app, "alpha", json!({"state": "flat"})).await.ok();
+    app.clock.advance(Duration::from_hours(24));
+    set_state(&app, "alpha", json!({"state": "flat", "note": "still"})).await.ok();
+    set_state(&app, "alpha", json!({"state": "live"})).await.ok();
+    let (total, target) = (total_of(&app, "600000.SH").await, bank().await);
+    assert_eq!((total, target.1, target.3), (500, 300, json!("not_fresh")));
+    app.push(&ALICE, "alpha", json!([held("600000.SH", 500)])).await.ok();
+    assert_eq!(bank().await, line("600000.SH", 300, "250"));
+}
+
+#[tokio::test]
+async fn a_push_that_waits_and_is_said_again_today_is_todays_word() {
+    let app = desk().await;
+    guard(&app, json!([{"strategies": "alpha", "rules": {"grows": {"over": 3, "then": "hold"}}}])).await;
+    let wanted = json!([held("000001.SZ", 90_000)]);
+    let waiting = hold(&app.push(&ALICE, "alpha", wanted.clone()).await);
+    app.clock.advance(Duration::from_hours(24));
+    app.push(&ALICE, "beta", json!([held("000001.XSHE", 300)])).await.ok();
+    for _ in 0..3 {
+        assert_eq!(hold(&app.push(&ALICE, "alpha", wanted.clone()).await), waiting, "it is the same push");
+        app.clock.advance(Duration::from_mins(1));
+    }
+    let written = app.get("/api/v1/revisions.json").await.ok();
+    let kinds = written.as_array().unwrap().iter().filter(|one| one["kind"] == "hold");
+    assert_eq!(kinds.count(), 2, "once for each day");
+    app.operate("POST", &format!("/api/v1/holds/{waiting}/approve"), &[], "").await.ok();
+    let line = lines(&app).await[0].clone();
+    assert_eq!((line.2.as_str(), line.3), ("45300", Value::Null));
+}
+
+#[tokio::test]
+async fn a_reason_that_tells_the_time_makes_no_other_push_of_the_same() {
+    let app = desk().await;
+    guard(&app, json!([{"strategies": "alpha", "rules": {"hours": {"times": ["09:30-10:00"], "then": "hold"}}}])).await;
+    let first = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 2000)])).await);
+    app.clock.advance(Duration::from_mins(2));
+    assert_eq!(hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 2000)])).await), first);
+    // Another reason is another thing to decide.
+    set_state(&app, "alpha", json!({"state": "frozen"})).await.ok();
+    assert_ne!(hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 2000)])).await), first);
+}
+
+#[tokio::test]
+async fn what_is_approved_replaces_the_list_that_was_seen() {
+    let app = desk().await;
+    set_state(&app, "alpha", json!({"state": "frozen"})).await.ok();
+    let waiting = hold(&app.push(&ALICE, "alpha", json!([held("000001.SZ", 1200)])).await);
+    let seen = app.get("/api/v1/holds").await.ok()["holds"][0]["revision"].as_i64().unwrap();
+    app.edit("alpha", json!([held("000001.SZ", 1000), held("600036.SH", 700)])).await.ok();
+    let approve = format!("/api/v1/holds/{waiting}/approve");
+    let condition = format!("\"{seen}\"");
+    let moved = app.operate("POST", &approve, &[("if-match", &condition)], "").await;
+    assert_eq!(moved.refusal(), (412, "revision_moved".to_owned()));
+    assert_eq!(total_of(&app, "600036.SH").await, 700);
+    let condition = format!("\"{}\"", app.get("/api/v1/holds").await.ok()["holds"][0]["revision"]);
+    app.operate("POST", &approve, &[("if-match", &condition)], "").await.ok();
+    assert_eq!(total_of(&app, "600036.SH").await, 0);
+}
+
+#[tokio::test]
+async fn an_empty_list_revives_nothing_past_the_guard() {
+    let app = desk().await;
+    guard(&app, json!([{"strategies": "*", "rules": {"empty": {"then": "hold"}}}])).await;
+    app.operate("DELETE", "/api/v1/strategies/alpha?then=revive", &[], "").await.ok();
+    let held_back = app.push(&ALICE, "alpha", json!([])).await;
+    hold(&held_back);
+    assert_eq!(held_back.json()["reasons"][0]["rule"], "empty");
+    assert_eq!(app.get(TARGET).await.refusal().1, "incomplete", "nothing is sold");
+    // Who never wanted anything may begin with nothing.
+    app.push(&ALICE, "delta", json!([])).await.ok();
+}

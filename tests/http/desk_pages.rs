@@ -520,3 +520,40 @@ async fn the_desks_forms_outlive_their_session() {
     }
     assert_eq!(state(&app, "alpha").await["state"], "flat");
 }
+
+#[tokio::test]
+async fn what_is_approved_on_the_page_replaces_the_list_that_it_showed() {
+    let app = App::start().await;
+    push(&app, "alpha", 100).await;
+    put(&app, "alpha", "frozen").await;
+    push(&app, "alpha", 300).await;
+    let mut browser = Browser::operator(&app).await;
+    let page = browser.page("/holds").await;
+    assert!(!page.contains("更早的交易日"));
+    app.edit("alpha", json!([{"code": "600036.SH", "volume": 700, "cost": 10}])).await.ok();
+    let answer = browser.submit_from(&page, "/holds/approve", &[]).await;
+    assert!(answer.status == 409 && text(&answer).contains("尚未执行任何操作") && text(&answer).contains("700 → 0"));
+    assert_eq!(list(&app, "alpha").await[0]["volume"], 700);
+    app.clock.advance(Duration::from_hours(24));
+    let mut browser = Browser::operator(&app).await;
+    assert!(browser.page("/holds").await.contains("更早的交易日"), "accounts would not trade it at once");
+    assert_eq!(browser.submit("/holds", "/holds/approve", &[]).await.status, 303);
+    assert_eq!(list(&app, "alpha").await[0]["volume"], 300);
+}
+
+#[tokio::test]
+async fn to_undo_twice_is_to_undo_two_pushes() {
+    let app = App::start().await;
+    for volume in [100, 200, 300] {
+        push(&app, "alpha", volume).await;
+    }
+    app.edit("alpha", json!([{"code": "000001.SZ", "volume": 333, "cost": 10}])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    for to in [2, 1] {
+        let asked = browser.get("/strategies/alpha/undo").await.header("location").to_owned();
+        assert_eq!(asked, format!("/strategies/alpha/restore?to={to}"));
+        assert_eq!(browser.submit(&asked, "/strategies/alpha/restore", &[]).await.status, 303);
+        assert_eq!(list(&app, "alpha").await[0]["volume"], 100 * to);
+    }
+    assert_eq!(browser.get("/strategies/alpha/undo").await.header("location"), "/strategies/alpha/delete");
+}

@@ -232,9 +232,9 @@ async fn a_push_that_waits_is_answered_as_it_is_listed() {
       "reasons": [
         {
           "limit": null,
-          "message": "the list is empty, and the current one is not",
+          "message": "the list is empty, and the current one, or the one before it was deleted, is not",
           "rule": "empty",
-          "text": "推送了空列表，而当前持仓不为空",
+          "text": "推送了空列表，而当前（或删除前）的持仓不为空",
           "value": "0"
         }
       ],
@@ -280,12 +280,13 @@ async fn a_push_that_waits_is_answered_as_it_is_listed() {
           "reasons": [
             {
               "limit": null,
-              "message": "the list is empty, and the current one is not",
+              "message": "the list is empty, and the current one, or the one before it was deleted, is not",
               "rule": "empty",
-              "text": "推送了空列表，而当前持仓不为空",
+              "text": "推送了空列表，而当前（或删除前）的持仓不为空",
               "value": "0"
             }
           ],
+          "revision": 3,
           "strategy_name": "alpha"
         }
       ]

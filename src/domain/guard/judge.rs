@@ -37,6 +37,8 @@ pub struct Pushed<'a> {
     pub strategy: &'a StrategyName,
     /// The current list; None when there is no such strategy yet.
     pub before: Option<&'a PositionList>,
+    /// Whether the strategy wanted something before it was removed; false where there is a current list.
+    pub is_revived: bool,
     /// The list that was pushed.
     pub after: &'a [Position],
     /// When it came.
@@ -103,6 +105,7 @@ impl Book {
         guards.judge(&Pushed {
             strategy,
             before: current.map(|current| &current.list),
+            is_revived: current.is_none() && self.past(strategy).next().is_some(),
             after: positions,
             at,
             calendar: self.settings().calendar(),
@@ -220,10 +223,11 @@ fn sum(name: RuleName, rule: Over, amount: Amount) -> Option<Finding> {
     is_over.then(|| found(name, rule.then, amount.to_string(), Some(rule.over.to_string())))
 }
 
-/// A list of nothing but zeros sells everything as one without positions does.
+/// A list of nothing but zeros sells everything as one without positions does; so does the first one of a strategy that was
+/// removed, of what terminals still hold for it.
 fn empty(rule: Plain, pushed: &Pushed) -> Option<Finding> {
     let wants = |position: &Position| position.volume() > Decimal::ZERO;
-    let wanted = pushed.before.is_some_and(|list| list.iter().any(wants));
+    let wanted = pushed.is_revived || pushed.before.is_some_and(|list| list.iter().any(wants));
     (wanted && !pushed.after.iter().any(wants)).then(|| found(RuleName::Empty, rule.then, "0".to_owned(), None))
 }
 
@@ -376,8 +380,20 @@ mod tests {
     fn push<'a>(strategy: &'a StrategyName, before: Option<&'a PositionList>, after: &'a [Position]) -> Pushed<'a> {
         let at = moment("2026-01-05", "09:35");
         let (sequence, last_sequence, last_push_at, previous, twin) = (None, None, None, None, None);
-        let calendar = &*CALENDAR;
-        Pushed { strategy, before, after, at, calendar, sequence, last_sequence, last_push_at, previous, twin }
+        let (calendar, is_revived) = (&*CALENDAR, false);
+        Pushed {
+            strategy,
+            before,
+            is_revived,
+            after,
+            at,
+            calendar,
+            sequence,
+            last_sequence,
+            last_push_at,
+            previous,
+            twin,
+        }
     }
 
     /// Rule, code, value and limit of each finding, as words.

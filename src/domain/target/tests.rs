@@ -244,7 +244,7 @@ impl World {
             State::Live | State::Frozen => self.repeat(of),
         }
         let mark = self.mark();
-        let standing = Setting::State(Standing { state, note: None, target: None });
+        let standing = Setting::State(Standing { state, ..Standing::default() });
         self.book.settings_mut().settle(Topic::State(of.clone()), standing, mark);
     }
 

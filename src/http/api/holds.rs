@@ -31,6 +31,8 @@ struct HoldDto<'a> {
     /// Its number, by which it is approved or discarded.
     hold: Revision,
     strategy_name: &'a str,
+    /// The revision of the list that it would replace, 0 where there is none: whoever approves names it in `If-Match`.
+    revision: Revision,
     at: String,
     /// The client, or the API key's name.
     client_id: &'a str,
@@ -50,6 +52,7 @@ pub(super) fn entries() -> Vec<Entry> {
     vec![
         Entry::read("/api/v1/holds", "Pushes that wait").answers::<HoldsAnswer>(),
         Entry::operator(HttpMethod::Post, "/api/v1/holds/{id}/approve", "Let a push that waits count")
+            .on_condition()
             .answers::<ChangeAnswer>()
             .fails(&[404, 409]),
         Entry::operator(HttpMethod::Post, "/api/v1/holds/{id}/discard", "Discard a push that waits")
@@ -71,6 +74,7 @@ pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Result<Resp
                 HoldDto {
                     hold: hold.id,
                     strategy_name: name.as_str(),
+                    revision: book.strategy(name).map_or(Revision::NONE, |strategy| strategy.mark.revision),
                     at: state.zone.rfc3339(hold.at),
                     client_id: hold.actor.name(),
                     auth_type: if hold.actor.kind() == ActorKind::Key { "simple" } else { "crypto" },
@@ -100,7 +104,7 @@ pub(crate) async fn approve(
     PathText(id): PathText,
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
-    let (strategy, receipt) = state.desk.approve(&request.operator, hold_id(&id)?).await?;
+    let (strategy, receipt) = state.desk.approve(&request.operator, hold_id(&id)?, request.if_match).await?;
     Ok(json(&ChangeAnswer::new("已批准：该推送已生效", OPERATOR_AUTH, &strategy, &receipt)))
 }
 

@@ -15,8 +15,8 @@ use super::links::strategy_path;
 use super::view::{Member, View};
 use super::{html, links, see_other};
 use crate::desk::{NotDone, Proposal};
-use crate::domain::revision::Revision;
-use crate::domain::strategy::StrategyName;
+use crate::domain::revision::{Revision, RevisionKind};
+use crate::domain::strategy::{Kind, StrategyName};
 use crate::domain::total::UnknownStrategy;
 use crate::ledger::Receipt;
 use crate::store::history::ListAsOf;
@@ -101,7 +101,33 @@ pub(super) async fn ask_restore(
     draw(&state, v, strategy_name(&name)?, Some(to), Occasion::Asked).await
 }
 
-/// `GET /strategies/{name}/undo`: to the list before the newest change, or to where the strategy is deleted if there was none.
+/// How many of a strategy's revisions are looked through for its last push.
+const LOOKED_THROUGH: usize = 200;
+
+/// The list before the last push that is in force; None where there was none. What went back to a list leads on from there, so
+/// that to undo twice is to undo two pushes.
+async fn before_last_push(state: &AppState, name: &StrategyName) -> Result<Option<Revision>, AppError> {
+    let mut at = state.store.book().strategy(name).map(|strategy| strategy.mark.revision);
+    for _ in 0..LOOKED_THROUGH {
+        let Some(then) = at else { break };
+        let Some(ListAsOf { mark, list: Some(_) }) = state.store.list_as_of(name, then).await? else { return Ok(None) };
+        let Some(info) = state.store.revision(mark.revision).await? else { return Ok(None) };
+        let went_back_to = info.note.as_deref().and_then(|note| note.parse().ok());
+        at = match info.kind {
+            RevisionKind::Restore => went_back_to.filter(|to| *to < mark.revision),
+            RevisionKind::Flat | RevisionKind::Sequence => Some(mark.revision.before()),
+            // An overlay's only hand is the operator's.
+            RevisionKind::Edit if name.kind() == Kind::Ordinary => Some(mark.revision.before()),
+            _ => {
+                let before = state.store.list_as_of(name, mark.revision.before()).await?;
+                return Ok(before.filter(|before| before.list.is_some()).map(|before| before.mark.revision));
+            }
+        };
+    }
+    Ok(None)
+}
+
+/// `GET /strategies/{name}/undo`: to the list before the last push, or to where the strategy is deleted if there was none.
 pub(super) async fn ask_undo(
     State(state): State<AppState>,
     Member(_): Member,
@@ -109,12 +135,10 @@ pub(super) async fn ask_undo(
 ) -> Result<Response, AppError> {
     let name = strategy_name(&name)?;
     let path = strategy_path(name.as_str());
-    let newest = state.store.book().strategy(&name).map(|strategy| strategy.mark.revision);
-    let newest = newest.ok_or_else(|| UnknownStrategy(name.clone()))?;
-    let before = state.store.list_as_of(&name, newest.before()).await?;
-    Ok(see_other(&match before {
-        Some(ListAsOf { mark, list: Some(_) }) => format!("{path}/restore?to={}", mark.revision),
-        _ => format!("{path}/delete"),
+    state.store.book().strategy(&name).ok_or_else(|| UnknownStrategy(name.clone()))?;
+    Ok(see_other(&match before_last_push(&state, &name).await? {
+        Some(to) => format!("{path}/restore?to={to}"),
+        None => format!("{path}/delete"),
     }))
 }
 

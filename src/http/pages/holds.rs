@@ -50,7 +50,11 @@ struct Waiting {
     id: Revision,
     name: StrategyName,
     path: String,
+    /// The revision of the list that it would replace: approved is what was shown.
+    list: Revision,
     at: Moment,
+    /// Whether it was said on an earlier trading day: accounts trade nothing of it before it is said again.
+    is_of_earlier: bool,
     actor: Actor,
     address: Option<String>,
     sequence: Option<i64>,
@@ -65,8 +69,9 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn new(book: &Book, name: &StrategyName, hold: &Hold, t: &Texts) -> Self {
+    fn new(book: &Book, name: &StrategyName, hold: &Hold, now: Moment, t: &Texts) -> Self {
         let (after, changes) = book.supposing(name, Some(hold.list.iter().cloned().collect()));
+        let calendar = book.settings().calendar();
         let mut lines = ChangeLine::all(&changes);
         let mut total = TotalChange::all(book, &after, &changes);
         let (hidden, total_hidden) = (lines.len().saturating_sub(LINES), total.len().saturating_sub(LINES));
@@ -76,7 +81,9 @@ impl Waiting {
             id: hold.id,
             name: name.clone(),
             path: strategy_path(name.as_str()),
+            list: book.strategy(name).map_or(Revision::NONE, |strategy| strategy.mark.revision),
             at: hold.at,
+            is_of_earlier: calendar.trading_day_began(hold.at) != calendar.trading_day_began(now),
             actor: hold.actor.clone(),
             address: hold.address.clone(),
             sequence: hold.sequence,
@@ -107,13 +114,13 @@ impl Waiting {
 }
 
 async fn draw(state: &AppState, v: View, status: StatusCode, notice: Option<String>) -> Result<Response, AppError> {
-    let (book, t) = (state.store.book(), v.t);
+    let (book, t, now) = (state.store.book(), v.t, state.clock.now());
     let more = book.settings().holds().len().saturating_sub(SHOWN);
     let make = move || {
         let mut holds: Vec<(StrategyName, Arc<Hold>)> =
             book.settings().holds().map(|(name, hold)| (name.clone(), Arc::clone(hold))).collect();
         holds.sort_by_key(|(_, hold)| hold.id);
-        Ok(holds.iter().take(SHOWN).map(|(name, hold)| Waiting::new(&book, name, hold, t)).collect())
+        Ok(holds.iter().take(SHOWN).map(|(name, hold)| Waiting::new(&book, name, hold, now, t)).collect())
     };
     let waiting = state.workshop.make(make).await?;
     Ok(html(status, &HoldsPage { v, waiting, more, notice }))
@@ -126,7 +133,8 @@ pub(super) async fn page(State(state): State<AppState>, Reading { v, .. }: Readi
 
 /// `POST /holds/approve`
 pub(super) async fn approve(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
-    let done = state.desk.approve(&form.operator, hold(&form)?).await;
+    let list = form.fields.get("list").parse().map_err(|_| Invalid::Query("list".into()))?;
+    let done = state.desk.approve(&form.operator, hold(&form)?, Some(list)).await;
     answer(&state, form.v, done.map(|(_, receipt)| receipt)).await
 }
 
@@ -165,6 +173,7 @@ async fn answer(state: &AppState, v: View, done: Result<Receipt, NotDone>) -> Re
         Err(NotDone::NotStored(NotStored::Rejected(Rejected::WrongState(state)))) => {
             v.t.state_forbids(v.t.of_state(&state))
         }
+        Err(moved) if moved.is_conflict() => v.t.strategy_moved.to_owned(),
         Err(other) => return Err(other.into()),
     };
     draw(state, v, StatusCode::CONFLICT, Some(text)).await

@@ -182,6 +182,8 @@ async fn outcome(
     let settings = book.settings();
     let applied = settings.hold(name).filter(|_| waiting == Some(Waiting::Apply));
     let before_flat = settings.standing(name).and_then(|(standing, _)| standing.target);
+    // Frozen, what is flat stays so.
+    let before_flat = before_flat.filter(|_| wanted == State::Live);
     let proposal = match (applied, wanted, before_flat) {
         (Some(hold), ..) => Some(Proposal::Correct(hold.list.iter().cloned().collect())),
         (None, State::Flat, _) => Some(Proposal::Correct(Vec::new())),

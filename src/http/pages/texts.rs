@@ -453,6 +453,8 @@ texts! {
     approve: "批准", "Approve";
     discard: "丢弃", "Discard";
     push_superseded: "您查看期间又收到了新的推送，它取代了您看到的那一次。尚未批准或丢弃任何推送：请看过新的内容再决定。", "A newer push came while you were looking and took the place of the one you saw. Nothing was decided: look at the new one below.";
+    hold_of_earlier: "这份清单是更早的交易日说的：批准后，账户的目标会更新，但终端要等该策略今天再次推送才会交易这些品种；读取旧的目标总持仓的终端会立即交易。", "This list was said on an earlier trading day: once approved, accounts' targets change, but their terminals trade its instruments only after the strategy has pushed today; terminals that read the merged total trade at once.";
+    unlock: "解除锁定", "Release";
     push_gone: "这次推送已不在等待：可能已被批准、丢弃，或被已生效的新推送取代。", "This push does not wait any more: it was decided about, or a newer one is in force.";
     total_value: "策略总资产（元）", "Equity (CNY)";
     push_waits_here: "有一次推送等待批准", "A push waits for you";
@@ -466,7 +468,8 @@ texts! {
     state_flat: "清零", "flat";
     state_closed: "已删除", "closed";
     meaning_live: "推送立即生效，终端按新的目标交易。", "A push is in force at once, and terminals trade on it.";
-    meaning_frozen: "目标保持不变，终端维持它现在的部分；新的推送等待批准。", "The target stays and terminals keep its part as it is; pushes wait for your approval.";
+    meaning_frozen: "目标保持不变（已清零的仍为零），终端维持它现在的部分；新的推送等待批准。从下一个交易日起，在批准当天的推送之前，账户里它的品种都不交易，其他策略对同一品种的买卖也一并等待。", "The target stays (zero stays zero) and terminals keep its part as it is; pushes wait for your approval. From the next trading day on, accounts trade none of its instruments, not for other strategies either, until a push of that day is approved.";
+    flat_comes_back: "清零之前的清单会恢复。它若不是今天推送的，账户里这些品种要等策略今天推送后才会交易；读取旧的目标总持仓的终端会立即交易。", "The list from before it was flat comes back. If it was not pushed today, accounts trade its instruments only after the strategy has pushed today; terminals that read the merged total trade at once.";
     meaning_flat: "目标为零，终端会卖出它的部分；新的推送等待批准。", "The target is zero and terminals sell its part; pushes wait for your approval.";
     meaning_closed: "不在列表和目标总持仓中，终端会卖出它的部分；新的推送等待批准。", "Out of lists and totals, and terminals sell its part; pushes wait for your approval.";
     make_live: "恢复运行", "Let it live";
