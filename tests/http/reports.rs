@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::app::{ALICE, Answer, App, add_bound_key, held, holding};
+use crate::pages::Browser;
 
 const REPORT: &str = "/api/v1/accounts/main/report";
 const DRIFT: &str = "/api/v1/accounts/main/drift";
@@ -368,6 +369,26 @@ async fn the_operator_releases_what_is_locked() {
     assert_eq!(desk.target().await[0], line("000001.SZ", 1300, Value::Null));
     let revision = desk.app.get(&format!("/api/v1/revisions/{}", released["revision"])).await.ok();
     assert_eq!((&revision["kind"], &revision["actor_kind"]), (&json!("release"), &json!("operator")));
+}
+
+#[tokio::test]
+async fn what_is_locked_is_released_from_its_line() {
+    let desk = Desk::open().await;
+    desk.report(json!([holding("000001.SZ", 1300)]), json!({})).await;
+    desk.report(json!([holding("000001.SZ", 1000)]), json!({})).await;
+    desk.app.clock.advance(Duration::from_secs(61));
+    desk.report(json!([holding("000001.SZ", 1000)]), json!({})).await;
+    let stranger = Browser::new(&desk.app).page("/accounts/main").await;
+    assert!(stranger.contains("000001.SZ") && !stranger.contains("/unlock"));
+    let mut browser = Browser::operator(&desk.app).await;
+    let page = browser.page("/accounts/main").await;
+    assert_eq!(page.matches("action=\"/accounts/main/unlock\"").count(), 1, "600000 is not locked");
+    let done = browser.submit_from(&page, "/accounts/main/unlock", &[]).await;
+    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/accounts/main?done=5"));
+    assert!(browser.page("/accounts/main?done=5").await.contains("已完成"));
+    assert_eq!(desk.target().await[0], line("000001.SZ", 1300, Value::Null));
+    // The second tab.
+    assert_eq!(browser.submit_from(&page, "/accounts/main/unlock", &[]).await.header("location"), "/accounts/main");
 }
 
 #[tokio::test]

@@ -104,7 +104,9 @@ POST   /accounts/{name}/delete                   401         401        401     
 GET    /accounts/{name}/pause                    in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
 POST   /accounts/{name}/pause                    401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
 GET    /accounts/{name}/release                  in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
+GET    /accounts/{name}/unlock                   in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
 POST   /accounts/{name}/release                  401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
+POST   /accounts/{name}/unlock                   401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
 GET    /accounts/{name}/settings                 login       login      login        login  login login    in      in    in      login login login login login login   login
 POST   /accounts/{name}/settings                 401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
 GET    /adjustment                               in          in         in           login  login login    in      in    in      login login login login login login   login

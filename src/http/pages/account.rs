@@ -18,10 +18,11 @@ use super::sort::Sort;
 use super::target_rows::{self, TargetRow};
 use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
-use crate::desk::Order;
 use crate::desk::terminals::Holder;
+use crate::desk::{NotDone, Order};
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::{Book, Mark};
+use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
 use crate::domain::moment::Moment;
 use crate::domain::report::{Fill, Side};
@@ -29,6 +30,8 @@ use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
 use crate::domain::target::Target;
+use crate::ledger::Rejected;
+use crate::store::NotStored;
 
 /// The largest scale that an account may have.
 const LARGEST_SCALE: f64 = 1_000.0;
@@ -228,6 +231,23 @@ pub(super) async fn release(
         tracing::info!(address = %form.operator.address(), account = %name, "an account's terminal was released");
     }
     Ok(see_other(&account_path(name.as_str())))
+}
+
+/// `POST /accounts/{name}/unlock`: one of its lines is traded again though nothing explains how its holding changed.
+pub(super) async fn unlock(
+    State(state): State<AppState>,
+    PathText(name): PathText,
+    form: CheckedForm,
+) -> Result<Response, AppError> {
+    let name = account_name(&name)?;
+    let code = Code::parse(form.fields.get("code")).map_err(|_| Invalid::Query("code".into()))?;
+    let path = account_path(name.as_str());
+    match state.desk.release(&form.operator, name, Some(code)).await {
+        Ok(receipt) => Ok(see_other(&done(&path, &[], &receipt))),
+        // The strategies have answered it, or somebody was faster.
+        Err(NotDone::NotStored(NotStored::Rejected(Rejected::NotLocked))) => Ok(see_other(&path)),
+        Err(not_done) => Err(not_done.into()),
+    }
 }
 
 /// Where a form's answer was, a reload or a language switch asks again.

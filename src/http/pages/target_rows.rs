@@ -71,6 +71,11 @@ pub(super) struct Part {
 }
 
 impl TargetRow {
+    /// Whether the operator can let it be traded again.
+    pub(super) const fn is_locked(&self) -> bool {
+        matches!(self.hold, Some(HoldReason::UnexplainedChange(_)))
+    }
+
     /// What has changed since the last close; None where it is as it was, or that is not known.
     pub(super) fn against(&self) -> Option<Volume> {
         self.was.map(|was| self.volume - was).filter(|moved| !moved.is_zero())
