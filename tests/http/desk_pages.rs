@@ -557,3 +557,23 @@ async fn to_undo_twice_is_to_undo_two_pushes() {
     }
     assert_eq!(browser.get("/strategies/alpha/undo").await.header("location"), "/strategies/alpha/delete");
 }
+
+#[tokio::test]
+async fn a_push_that_waits_shows_what_it_does_to_each_account() {
+    let app = App::start().await;
+    push(&app, "alpha", 1000).await;
+    for (name, strategies) in
+        [("half", json!([{"name": "alpha", "scale": "0.5"}])), ("none", json!([{"name": "beta"}]))]
+    {
+        let settings = json!({"strategies": strategies}).to_string();
+        app.operate("PUT", &format!("/api/v1/accounts/{name}"), &[], &settings).await.ok();
+    }
+    let both = json!({"strategies": [{"name": "alpha"}, {"name": "beta"}]}).to_string();
+    app.operate("PUT", "/api/v1/accounts/unknown", &[], &both).await.ok();
+    put(&app, "alpha", "frozen").await;
+    push(&app, "alpha", 3000).await;
+    let page = Browser::operator(&app).await.page("/holds").await;
+    assert!(page.contains("half") && page.contains("data-label=\"之前\">500<"), "{page}");
+    assert!(page.contains("data-label=\"之后\">1,500<") && !page.contains(">none<"), "{page}");
+    assert!(page.contains("目标不完整") && page.contains("/strategies/beta"), "{page}");
+}

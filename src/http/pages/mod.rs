@@ -16,6 +16,7 @@ mod compare;
 mod confirm;
 mod daily;
 mod doctor;
+mod effect;
 mod error;
 mod form;
 mod format;

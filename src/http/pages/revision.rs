@@ -10,14 +10,15 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::{PathText, Query, Typed};
 use super::changes::{ChangeLine, Entry, Flow, whole_entry};
+use super::effect::{Effect, follows, parted};
 use super::html;
 use super::links::revision_path;
 use super::paging::Pages;
-use super::sheet::{Sheet, lines_between};
+use super::sheet::Sheet;
 use super::sort::Sort;
 use super::undo::Undo;
 use super::view::{Reading, View};
-use crate::domain::account::{Account, AccountName, Adjustments};
+use crate::domain::account::AccountName;
 use crate::domain::book::{Book, sums};
 use crate::domain::changes::Changes;
 use crate::domain::decimal::Amount;
@@ -25,13 +26,8 @@ use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, PositionList};
 use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
 use crate::domain::settings::Settled;
-use crate::domain::strategy::{Kind, StrategyName};
-use crate::domain::target::Incomplete;
 use crate::store::Store;
 use crate::store::history::{ListAsOf, RevisionInfo};
-
-/// How many lines of what it does to a target are shown.
-const LINES: usize = 500;
 
 #[derive(Template)]
 #[template(path = "revision.html")]
@@ -79,15 +75,6 @@ impl CostChange {
             std::cmp::Ordering::Greater => "buy",
         }
     }
-}
-
-/// What it did to an account's target, or with None to the merged total.
-struct Effect {
-    account: Option<AccountName>,
-    lines: Vec<ChangeLine>,
-    hidden: usize,
-    /// Strategies of which nothing was known, before or after: then no target was told.
-    unknown: Vec<StrategyName>,
 }
 
 /// In which order, and which page.
@@ -215,54 +202,5 @@ async fn effects(
             Ok(parted(state.workshop.make(make).await?))
         }
         _ => Ok((Vec::new(), Vec::new())),
-    }
-}
-
-/// Whether a strategy or an overlay counts in an account.
-fn follows(account: &Account, name: &StrategyName) -> bool {
-    let is_taken = match &account.adjustments {
-        Adjustments::All => name.kind() == Kind::Adjustment,
-        Adjustments::Named(names) => names.contains(name),
-    };
-    is_taken || account.strategies.iter().any(|share| share.name == *name)
-}
-
-/// What changed, apart from whose target did not.
-fn parted(effects: Vec<Effect>) -> (Vec<Effect>, Vec<AccountName>) {
-    let (changed, same): (Vec<_>, Vec<_>) =
-        effects.into_iter().partition(|effect| !effect.lines.is_empty() || !effect.unknown.is_empty());
-    (changed, same.into_iter().filter_map(|effect| effect.account).collect())
-}
-
-impl Effect {
-    /// What the merged total became, as terminals take it: never below zero.
-    fn on_total(before: &Book, after: &Book, changes: &[InstrumentChange]) -> Self {
-        let instruments = || {
-            changes.iter().filter_map(|change| {
-                let entry = change.after.first().or(change.before.first())?;
-                Some((&change.instrument, &entry.position))
-            })
-        };
-        Self::new(None, lines_between(Sheet::of_sums(before, instruments()), Sheet::of_sums(after, instruments())))
-    }
-
-    fn between(
-        account: Option<AccountName>,
-        before: Result<Sheet, Incomplete>,
-        after: Result<Sheet, Incomplete>,
-    ) -> Self {
-        match (before, after) {
-            (Ok(before), Ok(after)) => Self::new(account, lines_between(before, after)),
-            (Err(unknown), _) | (_, Err(unknown)) => Self { account, lines: Vec::new(), hidden: 0, unknown: unknown.0 },
-        }
-    }
-
-    fn new(account: Option<AccountName>, mut lines: Vec<ChangeLine>) -> Self {
-        // A price that was paid elsewhere moves no share.
-        lines.retain(|line| !line.delta.is_zero());
-        Sort::of_changes("", "").apply(&mut lines);
-        let hidden = lines.len().saturating_sub(LINES);
-        lines.truncate(LINES);
-        Self { account, lines, hidden, unknown: Vec::new() }
     }
 }

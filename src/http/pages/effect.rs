@@ -1,0 +1,88 @@
+//! What a change does to what terminals are told: to the merged total, and to accounts' targets.
+
+use std::sync::Arc;
+
+use super::changes::ChangeLine;
+use super::sheet::{Sheet, lines_between};
+use super::sort::Sort;
+use crate::domain::account::{Account, AccountName, Adjustments};
+use crate::domain::book::Book;
+use crate::domain::moment::Moment;
+use crate::domain::position::InstrumentChange;
+use crate::domain::settings::Settled;
+use crate::domain::strategy::{Kind, StrategyName};
+use crate::domain::target::Incomplete;
+
+/// How many lines of what it does to a target are shown.
+const LINES: usize = 500;
+
+/// Of how many accounts it is shown before a change is made.
+const ACCOUNTS: usize = 20;
+
+/// What it did to an account's target, or with None to the merged total.
+pub(super) struct Effect {
+    pub(super) account: Option<AccountName>,
+    pub(super) lines: Vec<ChangeLine>,
+    pub(super) hidden: usize,
+    /// Strategies of which nothing was known, before or after: then no target was told.
+    pub(super) unknown: Vec<StrategyName>,
+}
+
+/// Whether a strategy or an overlay counts in an account.
+pub(super) fn follows(account: &Account, name: &StrategyName) -> bool {
+    let is_taken = match &account.adjustments {
+        Adjustments::All => name.kind() == Kind::Adjustment,
+        Adjustments::Named(names) => names.contains(name),
+    };
+    is_taken || account.strategies.iter().any(|share| share.name == *name)
+}
+
+/// What changed, apart from whose target did not.
+pub(super) fn parted(effects: Vec<Effect>) -> (Vec<Effect>, Vec<AccountName>) {
+    let (changed, same): (Vec<_>, Vec<_>) =
+        effects.into_iter().partition(|effect| !effect.lines.is_empty() || !effect.unknown.is_empty());
+    (changed, same.into_iter().filter_map(|effect| effect.account).collect())
+}
+
+impl Effect {
+    /// What the merged total became, as terminals take it: never below zero.
+    pub(super) fn on_total(before: &Book, after: &Book, changes: &[InstrumentChange]) -> Self {
+        let instruments = || {
+            changes.iter().filter_map(|change| {
+                let entry = change.after.first().or(change.before.first())?;
+                Some((&change.instrument, &entry.position))
+            })
+        };
+        Self::new(None, lines_between(Sheet::of_sums(before, instruments()), Sheet::of_sums(after, instruments())))
+    }
+
+    pub(super) fn between(
+        account: Option<AccountName>,
+        before: Result<Sheet, Incomplete>,
+        after: Result<Sheet, Incomplete>,
+    ) -> Self {
+        match (before, after) {
+            (Ok(before), Ok(after)) => Self::new(account, lines_between(before, after)),
+            (Err(unknown), _) | (_, Err(unknown)) => Self { account, lines: Vec::new(), hidden: 0, unknown: unknown.0 },
+        }
+    }
+
+    fn new(account: Option<AccountName>, mut lines: Vec<ChangeLine>) -> Self {
+        // A price that was paid elsewhere moves no share.
+        lines.retain(|line| !line.delta.is_zero());
+        Sort::of_changes("", "").apply(&mut lines);
+        let hidden = lines.len().saturating_sub(LINES);
+        lines.truncate(LINES);
+        Self { account, lines, hidden, unknown: Vec::new() }
+    }
+
+    /// On the targets that the accounts which follow a strategy have now: the first of them, and how many more there are.
+    pub(super) fn on_accounts(before: &Book, after: &Book, name: &StrategyName, now: Moment) -> (Vec<Self>, usize) {
+        let mut accounts = before.settings().accounts().filter(|(_, settled)| follows(&settled.account, name));
+        let effect = |(account, settled): (&AccountName, &Arc<Settled>)| {
+            let sheet = |book| Sheet::of_target(book, settled, now);
+            Self::between(Some(account.clone()), sheet(before), sheet(after))
+        };
+        (accounts.by_ref().take(ACCOUNTS).map(effect).collect(), accounts.count())
+    }
+}
