@@ -59,7 +59,8 @@ pub(super) async fn around(app: &App, mut request: Request) -> Response {
         let response = admit(app, request).instrument(span).await;
         for_program(response, name)
     } else {
-        for_people(app, request, name).instrument(span).await
+        // Boxed, so that who waits for an answer for programs does not hold the room that pages need.
+        Box::pin(for_people(app, request, name).instrument(span)).await
     };
     let policy = response.extensions().get::<CachePolicy>().copied().unwrap_or_default();
     let headers = response.headers_mut();

@@ -189,10 +189,14 @@ pub(crate) async fn total(
     }
     let question = OfTotal { selection: query.selection()?, notation: query.notation() };
     let Some(as_of) = query.as_of(&state.zone)? else { return asker.ask(state, question).await };
-    let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
-    let (mark, maker) = (question.mark(&book)?, state.clone());
-    let answer = async { state.workshop.make(move || question.make(&book, &maker)).await.map(Arc::new) };
-    state.answers.respond(&asker.conditions, mark, answer).await
+    // Boxed, so that each of the thousands who wait does not hold the room that a look into the past needs.
+    Box::pin(async move {
+        let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
+        let (mark, maker) = (question.mark(&book)?, state.clone());
+        let answer = async { state.workshop.make(move || question.make(&book, &maker)).await.map(Arc::new) };
+        state.answers.respond(&asker.conditions, mark, answer).await
+    })
+    .await
 }
 
 /// Refuses a poll while the operator lets nobody poll.
