@@ -74,7 +74,7 @@ async fn a_revision_says_what_was_done_by_whom_and_what_it_did_to_the_targets() 
     {
         let page = browser.page(&format!("/revisions/4?sort={sort}")).await;
         assert_eq!(order(&page)[0], first, "{sort}");
-        assert!(page.contains("/revisions/4?sort=-value"), "{page}");
+        assert!(page.contains("\"/revisions/4?sort=-value#difference\""), "{page}");
     }
     // The account follows half of it, in lots: 500 become 800, and 100 become none.
     let (_, effect) = page.split_once("对目标的影响").unwrap();

@@ -284,8 +284,8 @@ impl Look {
         let wanted = search.to_lowercase();
         let is_found = |one: &&Arc<Strategy>| one.name.as_str().to_lowercase().contains(&wanted);
         let mut found: Vec<_> = book.strategies().filter(is_found).collect();
-        let strategy_sort =
-            Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
+        let base = query.rest(&["order", "strategies"]);
+        let strategy_sort = Sort::named("order", &query.order, &STRATEGY_COLUMNS, &base, "strategies");
         sort_strategies(&strategy_sort, &mut found, since);
         let base = query.rest(&["strategies"]);
         let strategy_pages = Pages::new(&query.strategies, found.len(), &base, "strategies", "strategies");
@@ -361,7 +361,7 @@ impl Targets {
         let narrowed = Narrowed { search: &query.q, changed: !query.changed.is_empty(), board };
         let is_narrowed = narrowed.is_narrow();
         let counts = narrowed.apply(&mut rows, book, v);
-        let sort = Sort::parse(&query.sort, &target_rows::COLUMNS, &query.rest(&["sort", "page"]));
+        let sort = Sort::parse(&query.sort, &target_rows::COLUMNS, &query.rest(&["sort", "page"]), "total");
         target_rows::sort(&sort, &mut rows, book);
         let pages = Pages::new(&query.page, rows.len(), &query.rest(&["page"]), "page", "total");
         let mut rows = pages.of(rows);
