@@ -48,8 +48,9 @@ struct OverviewPage {
     v: View,
     warnings: Vec<Warning>,
     search: String,
-    /// What of the address a search keeps.
+    /// What of the address a search keeps, and the address without one.
     kept: Vec<(&'static str, String)>,
+    unfiltered: String,
     known: bool,
     /// A command to try while nobody has pushed.
     first_push: Option<String>,
@@ -299,12 +300,14 @@ impl Look {
             .into_iter()
             .filter(|(name, value)| !matches!(*name, "q" | "page" | "strategies") && !value.is_empty());
         let kept = kept.map(|(name, value)| (name, value.to_owned())).collect();
+        let unfiltered = query.rest(&["q", "page", "strategies"]);
         let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
         let page = OverviewPage {
             v: self.v,
             warnings,
             search,
             kept,
+            unfiltered,
             known,
             first_push,
             demo,
