@@ -19,12 +19,15 @@ pub(crate) struct Browser<'a> {
     pub(crate) app: &'a App,
     pub(crate) cookies: BTreeMap<String, String>,
     /// What it says of the page that sends a form.
-    origin: Option<&'static str>,
+    pub(crate) origin: Option<&'static str>,
+    /// How a proxy says that it came.
+    pub(crate) proto: Option<&'static str>,
+    pub(crate) address: [u8; 4],
 }
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(app: &'a App) -> Self {
-        Self { app, cookies: BTreeMap::new(), origin: Some("http://server:5366") }
+        Self { app, cookies: BTreeMap::new(), origin: Some("http://server:5366"), proto: None, address: [192, 0, 2, 7] }
     }
 
     pub(crate) async fn operator(app: &'a App) -> Self {
@@ -36,7 +39,9 @@ impl<'a> Browser<'a> {
 
     async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = self.app.send(request.header("cookie", cookies.join("; ")).body(body).unwrap()).await;
+        let request = self.proto.into_iter().fold(request, |request, proto| request.header("x-forwarded-proto", proto));
+        let request = request.header("cookie", cookies.join("; ")).body(body).unwrap();
+        let answer = self.app.send_from(self.address, request).await;
         for cookie in answer.headers.get_all("set-cookie") {
             let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();

@@ -4,10 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
-use super::super::cookies::session_cookie;
+use super::super::cookies::SessionCookie;
 use super::super::error::{AppError, Invalid};
 use super::form::CheckedForm;
 use super::html;
@@ -31,7 +30,7 @@ pub(super) async fn page(Member(v): Member) -> Response {
 /// `POST /password`
 pub(super) async fn set(
     State(state): State<AppState>,
-    jar: CookieJar,
+    cookie: SessionCookie,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
@@ -58,6 +57,5 @@ pub(super) async fn set(
     let secret = state.gate.open_session().await?;
     let v = v.member(&state.gate.known(&secret));
     let page = PasswordPage { v, done: true, current_fault: None, new_fault: None };
-    let cookie = session_cookie(secret.reveal().to_owned(), state.is_tls);
-    Ok((jar.add(cookie), html(StatusCode::OK, &page)).into_response())
+    Ok((cookie.begin(&secret), html(StatusCode::OK, &page)).into_response())
 }
