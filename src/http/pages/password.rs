@@ -36,7 +36,7 @@ pub(super) async fn set(
     let CheckedForm { v, operator, fields, .. } = form;
     let words = |error: &AppError| v.t.of_error(error.text());
     // The session alone is not enough: a browser may be left open.
-    if let Err(refused) = state.gate.operator(Some(fields.get("current")), operator.address()).await {
+    if let Err(refused) = state.gate.operator_again(fields.get("current"), &operator).await {
         let error = AppError::from(refused);
         let (status, fault) = (error.text().status, words(&error));
         return Ok(html(status, &PasswordPage { v, done: false, current_fault: Some(fault), new_fault: None }));
