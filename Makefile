@@ -1,5 +1,5 @@
 # What each target does stands behind it; `make test` is the one that must pass.
-.PHONY: test lint fuzz bench dist queries clean
+.PHONY: test test-mysql lint fuzz bench dist queries clean
 
 PYTHON := .venv/bin/python
 REQUIREMENTS := tests/python/requirements.txt
@@ -17,12 +17,17 @@ test: ## Every test: Rust, and Python against the real binary
 	@ls $(PYTHON36) >/dev/null # vermin passes over a file that is not there
 	.venv/bin/vermin --quiet --eval-annotations --target=3.6- $(PYTHON36)
 	# A file by itself: the bench builds, and puts another server in the place of the one that the others start.
-	cd tests/python && ../../$(PYTHON) -m pytest -n 2 --dist loadfile --ignore=test_bench.py
+	cd tests/python && ../../$(PYTHON) -m pytest -n 2 --dist loadfile --ignore=test_bench.py --ignore=test_import_mysql.py
 	cd tests/python && ../../$(PYTHON) -m pytest test_bench.py
+
+test-mysql: .venv/ready ## `import` from a MariaDB that runs for it, by a program with that feature, whose build takes minutes
+	@scripts/install-test-tools mariadb-server-core mariadb-client-core
+	cargo build --quiet --features mysql
+	cd tests/python && ../../$(PYTHON) -m pytest test_import_mysql.py
 
 lint: ## Format and lints of the Rust code
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --all-features -- -D warnings
 
 fuzz: .venv/ready ## Inputs that nobody would write, CASES of each kind (20,000 where nothing is said) instead of the few of `make test`
 	PROPTEST_CASES=$(CASES) cargo test --quiet --test http fuzz::

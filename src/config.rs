@@ -280,8 +280,9 @@ pub struct BackupOptions {
 /// What is taken over.
 #[derive(Debug, Args)]
 pub struct ImportOptions {
-    /// The database to read, such as <sqlite:///path/to/its.db>
-    #[arg(long, value_name = "URL")]
+    /// The database to read, such as <sqlite:///path/to/its.db> or <mysql://user:password@host/its>
+    // It may hold a password, which a list of processes would show.
+    #[arg(long, value_name = "URL", env = "JQ2QMT_IMPORT_FROM", hide_env_values = true)]
     pub from: String,
     /// Zone of the times in it
     #[arg(long, value_name = "NAME", default_value = "Asia/Shanghai")]

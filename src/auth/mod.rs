@@ -64,6 +64,14 @@ pub enum Denied {
         /// Until the next try is answered.
         retry_after: Duration,
     },
+    /// Too many wrong passwords from addresses that were never right.
+    #[error(
+        "too many wrong passwords from everywhere: an address from which the right one came within a week, or this machine          itself, need not wait"
+    )]
+    Crowded {
+        /// Until the next try is answered.
+        retry_after: Duration,
+    },
     /// The page needs somebody who is logged in.
     #[error("nobody is logged in, or the session has ended")]
     NotLoggedIn,

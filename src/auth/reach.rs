@@ -12,13 +12,14 @@ use super::Denied;
 use crate::domain::excerpt::Excerpt;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// What a proxy adds to a request on its way.
 const BY_PROXIES: [HeaderName; 5] = [
     FORWARDED,
     FORWARDED_FOR,
     HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
+    FORWARDED_PROTO,
     HeaderName::from_static("x-real-ip"),
 ];
 
@@ -124,13 +125,24 @@ impl Reach {
         let mut client = peer.to_canonical();
         let lines = headers.get_all(FORWARDED_FOR).into_iter().rev();
         for hop in lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',')) {
-            if !self.proxies.iter().any(|proxy| proxy.0.contains(&client)) {
+            if !self.is_proxy(client) {
                 break;
             }
             let Some(address) = address(hop.trim()) else { break };
             client = address;
         }
         client
+    }
+
+    /// Whether a peer is a proxy of ours and says that it was reached by HTTPS. What others said before it is hearsay.
+    pub fn is_https_at_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let said = headers.get_all(FORWARDED_PROTO).into_iter().next_back();
+        let said = said.and_then(|line| line.to_str().ok()?.rsplit(',').next());
+        said.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https")) && self.is_proxy(peer.to_canonical())
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.0.contains(&address))
     }
 
     /// From which site's page a request was sent.
@@ -286,6 +298,25 @@ mod tests {
         assert_eq!(Reach::default().client([10, 0, 0, 1].into(), &nobody), IpAddr::from([10, 0, 0, 1]));
         for text in ["10.0.0.0/33", "proxy", ""] {
             assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn https_at_a_proxy_is_what_the_last_one_says_if_it_is_ours() {
+        let reach = Reach { proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Reach::default() };
+        for (peer, said, is_https) in [
+            ("10.0.0.1", &["https"][..], true),
+            ("::ffff:10.0.0.1", &["HTTPS"], true),
+            ("10.0.0.1", &["http, https"], true),
+            ("10.0.0.1", &["http", "https"], true),
+            ("10.0.0.1", &["https, http"], false),
+            ("10.0.0.1", &["https", "http"], false),
+            ("10.0.0.1", &[], false),
+            ("10.0.0.1", &["", "wss", "httpss"], false),
+            ("192.0.2.7", &["https"], false),
+        ] {
+            let lines: Vec<_> = said.iter().map(|line| ("x-forwarded-proto", *line)).collect();
+            assert_eq!(reach.is_https_at_proxy(peer.parse().unwrap(), &headers(&lines)), is_https, "{peer} {said:?}");
         }
     }
 

@@ -19,7 +19,7 @@ use super::password::verify;
 use super::reach::Reach;
 use super::refused::Refused;
 use super::session::{self, FormKey, SessionSecret};
-use super::throttle::Throttle;
+use super::throttle::{Throttle, Wait};
 use super::token::{Bound, Token};
 use crate::clock::Clock;
 use crate::domain::account::AccountName;
@@ -606,19 +606,38 @@ impl Gate {
     /// # Errors
     /// When the password is missing or wrong, or its address is locked out.
     pub async fn operator(&self, password: Option<&str>, address: IpAddr) -> Result<Operator, Denied> {
-        let password = password.ok_or(Denied::MissingPassword)?.to_owned();
+        let password = password.ok_or(Denied::MissingPassword)?;
+        self.guessed(password, address, false).await
+    }
+
+    /// Whether somebody who is logged in still knows the password: a browser may be left open. Strangers who guess do not
+    /// hold it up.
+    ///
+    /// # Errors
+    /// As [`Self::operator`].
+    pub async fn operator_again(&self, password: &str, operator: &Operator) -> Result<Operator, Denied> {
+        self.guessed(password, operator.address, true).await
+    }
+
+    async fn guessed(&self, password: &str, address: IpAddr, is_member: bool) -> Result<Operator, Denied> {
+        let (password, now) = (password.to_owned(), || self.clock.running());
         let mut throttle = self.throttle.lock().await;
-        if let Some(retry_after) = throttle.locked_for(address, self.clock.running()) {
-            return Err(Denied::LockedOut { retry_after });
+        match throttle.wait(address, is_member, now()) {
+            Some(Wait::Locked(retry_after)) => return Err(Denied::LockedOut { retry_after }),
+            Some(Wait::Crowded(retry_after)) => return Err(Denied::Crowded { retry_after }),
+            None => {}
         }
         // Before the first wait: a caller who is gone by then has still guessed.
-        let charge = throttle.charge(address, self.clock.running());
+        let charge = throttle.charge(address, is_member, now());
         match self.is_password(password).await {
             Ok(false) => {
                 tracing::warn!(%address, "a wrong operator's password");
                 return Err(Denied::WrongPassword);
             }
-            Ok(true) => throttle.give_back(charge),
+            Ok(true) => {
+                throttle.give_back(charge);
+                throttle.welcome(address, now());
+            }
             Err(unavailable) => {
                 throttle.give_back(charge);
                 return Err(unavailable);

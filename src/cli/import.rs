@@ -1,7 +1,6 @@
 //! `jq2qmt import`
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -20,7 +19,7 @@ use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::{Change, Deed};
 use crate::store::chronicle::Chronicle;
-use crate::store::legacy::{LegacyList, lists};
+use crate::store::legacy::{LegacyList, Source};
 use crate::{first_start, http, startup, store};
 
 /// What becomes of a row.
@@ -36,8 +35,8 @@ enum Fate {
 /// Takes over the strategies of an existing jq2qmt: all of them or none, for a total that misses one sells what it holds.
 pub(super) async fn run(places: &Places, options: &ImportOptions, clock: &Clock) -> anyhow::Result<ExitCode> {
     let zone = Zone::named(&options.zone).with_context(|| format!("{:?} is no time zone", options.zone))?;
-    let source = source(&options.from)?;
-    let rows = lists(&source).await.with_context(|| format!("{} cannot be read", source.display()))?;
+    let source: Source = options.from.parse()?;
+    let rows = source.lists().await.with_context(|| format!("{source} cannot be read"))?;
     let database = places.database();
     if !options.yes {
         let book = if database.exists() { store::look(&database).await? } else { Book::default() };
@@ -57,7 +56,7 @@ pub(super) async fn run(places: &Places, options: &ImportOptions, clock: &Clock)
     if tell(&rows, &fates, &zone)? {
         bail!("nothing was written, because something is refused: put it right in a copy of the source");
     }
-    let actor = Actor::Import(source.display().to_string());
+    let actor = Actor::Import(source.to_string());
     let mut draft = chronicle.draft(clock.now());
     for fate in fates {
         if let Fate::Taken(strategy, positions, at) = fate {
@@ -69,14 +68,6 @@ pub(super) async fn run(places: &Places, options: &ImportOptions, clock: &Clock)
     say(format_args!("written; the newest revision is {}", chronicle.book().revision()))?;
     chronicle.close().await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The file that an address names: `sqlite:///path`, `sqlite://path`, and `sqlite:////path` as `SQLAlchemy` spells it.
-fn source(from: &str) -> anyhow::Result<PathBuf> {
-    let Some(path) = from.strip_prefix("sqlite://") else {
-        bail!("--from takes sqlite:///PATH; export another database into an SQLite file first");
-    };
-    Ok(path.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(path).into())
 }
 
 /// What becomes of each row, in their order.

@@ -1,6 +1,7 @@
 //! Trading accounts: settled, and what a change of one, or of a strategy's list, would make its terminal trade.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Desk, NotDone};
 use crate::auth::rights::Operator;
@@ -18,8 +19,12 @@ use crate::domain::reported::Reported;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
-use crate::domain::target::{Incomplete, Target, TargetLine};
+use crate::domain::target::{Incomplete, Target, TargetLine, TargetMark};
 use crate::ledger::{Document, Receipt, former};
+
+/// What each account is to hold, as it was added up last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Targets(Arc<Mutex<HashMap<AccountName, (TargetMark, Arc<Target>)>>>);
 
 /// What is supposed, to see what it would do.
 #[derive(Debug)]
@@ -90,6 +95,24 @@ impl Desk {
         expected: Option<Revision>,
     ) -> Result<Receipt, NotDone> {
         self.put(by, Document::Account(name, None), expected).await
+    }
+
+    /// What an account is to hold at `now`: added up once for each state of it.
+    ///
+    /// # Errors
+    /// When nothing is known of what one of its strategies wants.
+    pub fn target(&self, book: &Book, settled: &Settled, now: Moment) -> Result<Arc<Target>, Incomplete> {
+        let mark = book.target_mark(settled, now)?;
+        let kept = || self.targets.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept().get(&settled.name).filter(|(of, _)| *of == mark).map(|(_, target)| Arc::clone(target));
+        if let Some(target) = known {
+            return Ok(target);
+        }
+        let target = Arc::new(book.target(settled, now)?);
+        let mut kept = kept();
+        kept.retain(|name, _| book.settings().account(name).is_some());
+        kept.insert(settled.name.clone(), (mark, Arc::clone(&target)));
+        Ok(target)
     }
 
     /// What something supposed would make an account's terminal trade; nothing is stored.

@@ -96,6 +96,18 @@ impl Desk {
         Ok(book)
     }
 
+    /// The book as of a revision. That of the last close is often asked for, and is kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn book_as_of(&self, revision: Revision, now: Moment) -> Result<Arc<Book>, Unavailable> {
+        let close = day_before(self.store.book().settings().calendar(), now).at(CLOSES);
+        if self.store.revision_at(close).await? == revision {
+            return self.book_at_close(now).await;
+        }
+        self.store.book_as_of(revision).await.map(Arc::new)
+    }
+
     /// Keeps the book of a close that has just been, as long as nothing has changed since. Asked for soon after each.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod reports;
 mod states;
 pub mod terminals;
 
+use self::accounts::Targets;
 pub use self::accounts::{AccountPreview, Order, Supposed, orders_of};
 pub use self::attribution::{AccountDay, is_of};
 pub use self::channels::ChannelWish;
@@ -40,6 +41,7 @@ pub struct Desk {
     store: Store,
     closes: Closes,
     drifts: Drifts,
+    targets: Targets,
 }
 
 /// Why something was not done; nothing has changed then.
@@ -99,6 +101,11 @@ impl NotDone {
 impl Desk {
     /// The desk over a store.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.for_operators(), closes: Closes::default(), drifts: Drifts::default() }
+        Self {
+            store: store.for_operators(),
+            closes: Closes::default(),
+            drifts: Drifts::default(),
+            targets: Targets::default(),
+        }
     }
 }

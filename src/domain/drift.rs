@@ -51,24 +51,24 @@ impl DriftLine {
 /// Where what is held differs from what is wanted, in the order of the target.
 pub fn drift(target: &Target, reported: &Reported, calendar: &Calendar, now: Moment) -> Vec<DriftLine> {
     let known = Known::new(target, reported, calendar, now);
-    let line = |line: &TargetLine| {
-        let instrument = line.code.instrument();
-        let holding = Volume::from(reported.held(&instrument));
-        (holding != line.volume).then(|| DriftLine {
-            code: line.code.clone(),
-            name: line.name.clone(),
-            target: line.volume,
-            holding,
-            since: reported.differs.get(&instrument).copied().unwrap_or(target.mark.updated_at),
-            parts: Difference::of(line, holding).explain(&known),
-        })
-    };
-    target.lines.iter().filter_map(line).collect()
+    target.lines.iter().filter_map(|line| known.drift_of(line)).collect()
+}
+
+/// The same of one line of the target.
+pub fn drift_of_line(
+    (target, line): (&Target, &TargetLine),
+    reported: &Reported,
+    calendar: &Calendar,
+    now: Moment,
+) -> Option<DriftLine> {
+    Known::new(target, reported, calendar, now).drift_of(line)
 }
 
 /// What is known when differences are explained.
 struct Known<'a> {
     reported: &'a Reported,
+    /// When the target changed last.
+    updated_at: Moment,
     in_flight: HashMap<(Instrument, Side), i64>,
     waiting: HashMap<Instrument, Vec<&'a Waiting>>,
     now: Moment,
@@ -86,7 +86,28 @@ impl<'a> Known<'a> {
         }
         let is_new =
             reported.revision < Some(target.mark.revision) && now.since(target.mark.updated_at) <= SILENT_AFTER;
-        Self { reported, in_flight: reported.in_flight(), waiting, now, is_open: calendar.is_trading_time(now), is_new }
+        Self {
+            reported,
+            updated_at: target.mark.updated_at,
+            in_flight: reported.in_flight(),
+            waiting,
+            now,
+            is_open: calendar.is_trading_time(now),
+            is_new,
+        }
+    }
+
+    fn drift_of(&self, line: &TargetLine) -> Option<DriftLine> {
+        let instrument = line.code.instrument();
+        let holding = Volume::from(self.reported.held(&instrument));
+        (holding != line.volume).then(|| DriftLine {
+            code: line.code.clone(),
+            name: line.name.clone(),
+            target: line.volume,
+            holding,
+            since: self.reported.differs.get(&instrument).copied().unwrap_or(self.updated_at),
+            parts: Difference::of(line, holding).explain(self),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use axum::response::Response;
 use tracing::{Instrument as _, Span};
 
 use super::App;
-use super::door::{admit, note_client};
+use super::door::{admit, is_https, note_client};
 use super::error::AppError;
 use super::pages;
 
@@ -50,6 +50,7 @@ impl CachePolicy {
 /// What stands around all else: overloads, time-outs and panics pass it like every other answer.
 pub(super) async fn around(app: &App, mut request: Request) -> Response {
     note_client(&app.state, &mut request);
+    let is_https = is_https(&app.state, request.extensions());
     let for_programs = is_for_programs(request.uri().path());
     // Polls are the many: nothing of their requests is cloned, and only what goes wrong with them has a name.
     let name = (!request.method().is_safe()).then(|| app.state.figures.name_request());
@@ -65,7 +66,7 @@ pub(super) async fn around(app: &App, mut request: Request) -> Response {
     let policy = response.extensions().get::<CachePolicy>().copied().unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, policy.header());
-    harden(headers, app.state.is_tls);
+    harden(headers, is_https);
     if !for_programs {
         harden_for_browsers(headers);
     }
@@ -116,9 +117,9 @@ fn tell(error: &AppError, request: &str, status: StatusCode) {
     }
 }
 
-fn harden(headers: &mut HeaderMap, is_tls: bool) {
+fn harden(headers: &mut HeaderMap, is_https: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, const { HeaderValue::from_static("nosniff") });
-    if is_tls {
+    if is_https {
         headers.insert(STRICT_TRANSPORT_SECURITY, const { HeaderValue::from_static("max-age=31536000") });
     }
 }

@@ -1,8 +1,15 @@
 //! The cookies: the session's, the language's, and how pages look.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+
+use super::AppState;
+use super::door::is_https;
+use crate::auth::session::SessionSecret;
 
 const LANGUAGE: &str = "jq2qmt_language";
 const ROWS: &str = "jq2qmt_rows";
@@ -11,20 +18,58 @@ const COLOURS: &str = "jq2qmt_colours";
 /// How long a browser remembers a choice.
 const YEAR: Duration = Duration::from_hours(365 * 24);
 
-/// Under TLS the name itself makes browsers take the cookie from this host alone, and send it to no other.
-const fn session_name(is_tls: bool) -> &'static str {
-    if is_tls { "__Host-jq2qmt_session" } else { "jq2qmt_session" }
+/// The session's cookie of a request, by the name that it has on the way by which the browser reaches the server. Over
+/// HTTPS none is taken that went over a line without it.
+pub(super) struct SessionCookie {
+    jar: CookieJar,
+    is_https: bool,
 }
 
-/// What the session's cookie holds.
-pub(super) fn session(jar: &CookieJar, is_tls: bool) -> Option<&str> {
-    jar.get(session_name(is_tls)).map(Cookie::value)
+impl SessionCookie {
+    pub(super) fn of(parts: &Parts, state: &AppState) -> Self {
+        Self { jar: CookieJar::from_headers(&parts.headers), is_https: is_https(state, &parts.extensions) }
+    }
+
+    /// What it holds.
+    pub(super) fn value(&self) -> Option<&str> {
+        self.jar.get(session_name(self.is_https)).map(Cookie::value)
+    }
+
+    /// A session has begun.
+    pub(super) fn begin(self, secret: &SessionSecret) -> CookieJar {
+        let cookie = session_cookie(secret.reveal().to_owned(), self.is_https);
+        self.without_plain().add(cookie)
+    }
+
+    /// The session has ended.
+    pub(super) fn end(self) -> CookieJar {
+        let cookie = session_cookie(String::new(), self.is_https);
+        self.without_plain().remove(cookie)
+    }
+
+    /// What a browser that has come to HTTPS has still from before, it shall send over no line.
+    fn without_plain(self) -> CookieJar {
+        if self.is_https { self.jar.remove(session_cookie(String::new(), false)) } else { self.jar }
+    }
 }
 
-/// The session's cookie: scripts do not see it, and no request that another site begins carries it.
-pub(super) fn session_cookie(value: String, is_tls: bool) -> Cookie<'static> {
-    let cookie = Cookie::build((session_name(is_tls), value)).path("/").http_only(true);
-    cookie.same_site(SameSite::Strict).secure(is_tls).build()
+impl FromRequestParts<AppState> for SessionCookie {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, state))
+    }
+}
+
+/// Under HTTPS the name itself makes browsers take the cookie from this host alone, and send it to no other.
+const fn session_name(is_https: bool) -> &'static str {
+    if is_https { "__Host-jq2qmt_session" } else { "jq2qmt_session" }
+}
+
+/// Scripts do not see it, and no request that another site begins carries it.
+fn session_cookie(value: String, is_https: bool) -> Cookie<'static> {
+    let cookie = Cookie::build((session_name(is_https), value)).path("/").http_only(true);
+    cookie.same_site(SameSite::Strict).secure(is_https).build()
 }
 
 /// Whether somebody chose English; None when they chose nothing yet.

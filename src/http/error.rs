@@ -281,7 +281,7 @@ struct HolderDto<'a> {
 impl AppError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Denied(Denied::LockedOut { retry_after }) => Some(*retry_after),
+            Self::Denied(Denied::LockedOut { retry_after } | Denied::Crowded { retry_after }) => Some(*retry_after),
             Self::Overloaded
             | Self::Failing(_)
             | Self::Timeout

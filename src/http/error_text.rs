@@ -439,6 +439,15 @@ fn denied_text(refused: &Denied) -> Text {
             "locked_out",
             format!("密码错误次数过多，请在 {} 秒后重试", whole_seconds(*retry_after)).into(),
         ),
+        Denied::Crowded { retry_after } => (
+            S::TOO_MANY_REQUESTS,
+            "locked_out",
+            format!(
+                "有人正从许多地址猜测密码，请在 {} 秒后重试；一周内登录成功过的地址和服务器本机不受影响",
+                whole_seconds(*retry_after)
+            )
+            .into(),
+        ),
         Denied::NotLoggedIn => (S::UNAUTHORIZED, "not_logged_in", "未登录或登录已过期".into()),
         Denied::ForeignForm => (S::FORBIDDEN, "foreign_form", "表单已失效，请重新打开页面后再提交".into()),
         Denied::ForeignSite => (

@@ -9,7 +9,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum_extra::extract::CookieJar;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -17,9 +16,10 @@ use serde_json::value::RawValue;
 use serde_path_to_error::Segment;
 use tokio::time::Instant;
 
+use super::cookies::SessionCookie;
 use super::error::{AppError, Invalid};
 use super::places::Places;
-use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer, cookies};
+use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer};
 use crate::auth::Denied;
 use crate::auth::reach::Source;
 use crate::auth::rights::{
@@ -114,8 +114,8 @@ impl FromRequestParts<AppState> for Reader {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
-        let jar = CookieJar::from_headers(&parts.headers);
-        Ok(state.gate.reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
+        let session = SessionCookie::of(parts, state);
+        Ok(state.gate.reader(sender(parts, session.value())?).await?)
     }
 }
 
@@ -123,8 +123,8 @@ impl FromRequestParts<AppState> for CalendarReader {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
-        let jar = CookieJar::from_headers(&parts.headers);
-        Ok(state.gate.calendar_reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
+        let session = SessionCookie::of(parts, state);
+        Ok(state.gate.calendar_reader(sender(parts, session.value())?).await?)
     }
 }
 
@@ -134,14 +134,14 @@ pub(super) async fn account_reader(
     state: &AppState,
     account: &AccountName,
 ) -> Result<AccountReader, AppError> {
-    let jar = CookieJar::from_headers(&parts.headers);
-    Ok(state.gate.account_reader(sender(parts, cookies::session(&jar, state.is_tls))?, account).await?)
+    let session = SessionCookie::of(parts, state);
+    Ok(state.gate.account_reader(sender(parts, session.value())?, account).await?)
 }
 
 /// Somebody who may read a merged total.
 pub(super) async fn total_reader(parts: &Parts, state: &AppState) -> Result<TotalReader, AppError> {
-    let jar = CookieJar::from_headers(&parts.headers);
-    Ok(state.gate.total_reader(sender(parts, cookies::session(&jar, state.is_tls))?).await?)
+    let session = SessionCookie::of(parts, state);
+    Ok(state.gate.total_reader(sender(parts, session.value())?).await?)
 }
 
 /// For how long somebody is believed to be still allowed to read.
@@ -156,8 +156,8 @@ pub(super) struct Admitted {
 impl Admitted {
     /// For a request of which a [`Reader`] was extracted just now.
     pub(super) async fn of(parts: &Parts, state: &AppState) -> Result<Self, AppError> {
-        let jar = CookieJar::from_headers(&parts.headers);
-        let by = state.gate.admission(sender(parts, cookies::session(&jar, state.is_tls))?).await?;
+        let session = SessionCookie::of(parts, state);
+        let by = state.gate.admission(sender(parts, session.value())?).await?;
         Ok(Self { by, at: Instant::now() })
     }
 

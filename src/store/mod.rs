@@ -17,6 +17,8 @@ pub mod incidents;
 pub mod inspect;
 pub mod legacy;
 mod lineage;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 pub mod operator;
 mod presence;
 pub mod reports;

@@ -1,5 +1,7 @@
 //! Pages to look closely: a revision, two moments side by side, an instrument; without JavaScript.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::app::{ALICE, App, add_bound_key, held};
@@ -25,7 +27,7 @@ async fn desk() -> App {
     push(&app, "alpha", json!([bank(1000, 10.0), held("600519.SH", 300, 1500.0)])).await;
     push(&app, "beta", json!([bank(500, 11.0)])).await;
     operate(&app, "PUT", "/api/v1/accounts/main", json!({"strategies": [{"name": "alpha", "scale": "0.5"}]})).await;
-    app.clock.advance(std::time::Duration::from_mins(5));
+    app.clock.advance(Duration::from_mins(5));
     push(&app, "alpha", json!([bank(1600, 10.5), held("510300.SH", 2000, 4.0)])).await;
     app
 }
@@ -74,7 +76,7 @@ async fn a_revision_says_what_was_done_by_whom_and_what_it_did_to_the_targets() 
     {
         let page = browser.page(&format!("/revisions/4?sort={sort}")).await;
         assert_eq!(order(&page)[0], first, "{sort}");
-        assert!(page.contains("/revisions/4?sort=-value"), "{page}");
+        assert!(page.contains("\"/revisions/4?sort=-value#difference\""), "{page}");
     }
     // The account follows half of it, in lots: 500 become 800, and 100 become none.
     let (_, effect) = page.split_once("对目标的影响").unwrap();
@@ -211,6 +213,25 @@ async fn two_moments_are_compared_of_the_total_a_strategy_and_an_account() {
 }
 
 #[tokio::test]
+async fn the_last_close_is_compared_alike_however_often_and_by_whatever_name() {
+    let mut app = desk().await;
+    app.clock.advance(Duration::from_hours(19));
+    push(&app, "beta", json!([bank(700, 11.0)])).await;
+    let read = async |app: &App, path: &str| app.get(path).await.bytes;
+    let first = read(&app, "/compare.csv").await;
+    assert!(String::from_utf8_lossy(&first).contains("000001.XSHE,平安银行,2100,2300,200"), "{first:?}");
+    for path in ["/compare.csv", "/compare.csv?from=4", "/compare.csv?from=2026-01-05T15:00:00"] {
+        assert_eq!(read(&app, path).await, first, "{path}");
+    }
+    // The next day it is another close.
+    app.clock.advance(Duration::from_hours(24));
+    assert_eq!(String::from_utf8_lossy(&read(&app, "/compare.csv").await).lines().count(), 1);
+    assert_eq!(read(&app, "/compare.csv?from=4").await, first);
+    app.restart().await;
+    assert_eq!(read(&app, "/compare.csv?from=4").await, first);
+}
+
+#[tokio::test]
 async fn usual_spans_are_links_and_keep_whose_list_is_looked_at() {
     let app = desk().await;
     let page = Browser::new(&app).page("/compare?strategy=alpha").await;
@@ -270,7 +291,7 @@ async fn report(app: &App) {
     let revision = app.get("/api/v1/accounts/main/target").await.ok()["revision"].clone();
     let empty = json!({"at": now, "revision": revision, "holdings": []});
     app.post("/api/v1/accounts/main/report", &[("x-api-key", &key)], empty.to_string()).await.ok();
-    app.clock.advance(std::time::Duration::from_secs(20));
+    app.clock.advance(Duration::from_secs(20));
     let now = jiff::Timestamp::from_microsecond(app.clock.now().as_micros()).unwrap().to_string();
     let order = json!({"id": "A-7", "code": "000001.SZ", "side": "buy", "volume": 800, "traded": 500, "price": "10.6",
                        "status": "cancelled", "placed_at": now});
@@ -316,6 +337,33 @@ async fn an_instrument_says_who_wants_it_since_when_and_what_became_of_it() {
 }
 
 #[tokio::test]
+async fn what_an_instruments_page_has_kept_is_what_it_would_add_up_afresh() {
+    let mut app = desk().await;
+    let accounts = async |app: &App| {
+        let page = Browser::new(app).page("/instruments/000001.SZ").await;
+        page.split_once("<h2 id=\"accounts\"").unwrap().1.split("</section>").next().unwrap().to_owned()
+    };
+    let mut seen = vec![accounts(&app).await];
+    let account = |scale: &str, adjustments: &str| json!({"strategies": [{"name": "alpha", "scale": scale}], "adjustments": adjustments});
+    for step in 0..6 {
+        match step {
+            0 => push(&app, "alpha", json!([bank(2600, 10.5)])).await,
+            1 => operate(&app, "PUT", "/api/v1/accounts/main", account("0.25", "all")).await,
+            2 => drop(app.edit("ADJUSTMENT_MAIN", json!([bank(-300, 10.0)])).await.ok()),
+            3 => report(&app).await,
+            // Nobody has spoken on the next day: the line waits.
+            4 => app.clock.advance(Duration::from_hours(19)),
+            _ => push(&app, "alpha", json!([bank(2600, 10.5)])).await,
+        }
+        let kept = accounts(&app).await;
+        app.restart().await;
+        assert_eq!(kept, accounts(&app).await, "{step}");
+        assert!(!seen.contains(&kept), "{step}: {kept}");
+        seen.push(kept);
+    }
+}
+
+#[tokio::test]
 async fn an_instrument_is_found_by_any_notation_and_a_bare_code_where_that_is_one() {
     let app = desk().await;
     let mut browser = Browser::new(&app);
@@ -356,7 +404,7 @@ async fn the_history_is_a_line_a_revision_under_its_day_and_a_match_stands_in_it
     let app = desk().await;
     let mut many: Vec<Value> = (0..20).map(|n| held(&format!("6000{n:02}.SH"), 100, 10.0)).collect();
     many.push(bank(2000, 10.0));
-    app.clock.advance(std::time::Duration::from_hours(24));
+    app.clock.advance(Duration::from_hours(24));
     push(&app, "alpha", json!(many)).await;
     operate(&app, "POST", "/api/v1/strategies/beta/state", json!({"state": "frozen"})).await;
     let mut browser = Browser::new(&app);

@@ -8,6 +8,7 @@ use jq2qmt::domain::moment::Moment;
 use serde_json::json;
 
 use crate::app::{ALICE, App, INTERNAL, PASSWORD, held};
+use crate::pages::Browser;
 
 const SET: &str = "/api/v1/internal/password/set";
 const BODY: &str = r#"{"strategy_name":"ADJUSTMENT_MAIN","positions":[]}"#;
@@ -62,6 +63,41 @@ async fn guessing_locks_the_address_out() {
     assert_eq!(locked.refusal(), (429, "locked_out".to_owned()));
     app.clock.advance(Duration::from_mins(1));
     attempt(PASSWORD).await.ok();
+}
+
+#[tokio::test]
+async fn many_addresses_share_their_guesses_and_do_not_lock_the_operator_out() {
+    let app = App::start().await;
+    let attempt = async |address: [u8; 4], password: &str| {
+        let request = axum::http::Request::post(INTERNAL).header("content-type", "application/json");
+        app.send_from(address, request.header("x-internal-password", password).body(BODY.into()).unwrap()).await
+    };
+    let home = [192, 0, 2, 1];
+    let mut logged_in = Browser::operator(&app).await;
+    attempt(home, PASSWORD).await.ok();
+    for host in 1..=20 {
+        let (status, code) = attempt([198, 51, 100, host], "wrong").await.refusal();
+        assert_eq!((status, code.as_str()), (401, "wrong_password"), "{host}");
+    }
+    for password in ["wrong", PASSWORD] {
+        let crowded = attempt([198, 51, 100, 21], password).await;
+        assert_eq!(crowded.header("retry-after"), "60");
+        assert!(crowded.json()["message"].as_str().unwrap().contains("from everywhere"));
+        assert_eq!(crowded.refusal(), (429, "locked_out".to_owned()));
+    }
+    // From where the right one came, and from this machine, it is still looked at, and bounded as ever.
+    attempt(home, PASSWORD).await.ok();
+    attempt([127, 0, 0, 1], PASSWORD).await.ok();
+    for status in [401, 401, 401, 401, 401, 429] {
+        assert_eq!(attempt(home, "wrong").await.status, status);
+    }
+    // So it is for who is logged in, wherever they are by now.
+    let new = [("current", PASSWORD), ("new", "another-horse-battery"), ("again", "another-horse-battery")];
+    logged_in.address = [203, 0, 113, 1];
+    assert_eq!(logged_in.submit("/password", "/password", &new).await.status, 200);
+    // What was refused was not counted: the minute ends.
+    app.clock.advance(Duration::from_mins(1));
+    attempt([198, 51, 100, 21], "another-horse-battery").await.ok();
 }
 
 #[tokio::test]

@@ -19,12 +19,15 @@ pub(crate) struct Browser<'a> {
     pub(crate) app: &'a App,
     pub(crate) cookies: BTreeMap<String, String>,
     /// What it says of the page that sends a form.
-    origin: Option<&'static str>,
+    pub(crate) origin: Option<&'static str>,
+    /// How a proxy says that it came.
+    pub(crate) proto: Option<&'static str>,
+    pub(crate) address: [u8; 4],
 }
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(app: &'a App) -> Self {
-        Self { app, cookies: BTreeMap::new(), origin: Some("http://server:5366") }
+        Self { app, cookies: BTreeMap::new(), origin: Some("http://server:5366"), proto: None, address: [192, 0, 2, 7] }
     }
 
     pub(crate) async fn operator(app: &'a App) -> Self {
@@ -36,7 +39,9 @@ impl<'a> Browser<'a> {
 
     async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = self.app.send(request.header("cookie", cookies.join("; ")).body(body).unwrap()).await;
+        let request = self.proto.into_iter().fold(request, |request, proto| request.header("x-forwarded-proto", proto));
+        let request = request.header("cookie", cookies.join("; ")).body(body).unwrap();
+        let answer = self.app.send_from(self.address, request).await;
         for cookie in answer.headers.get_all("set-cookie") {
             let (pair, attributes) = cookie.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -793,6 +798,18 @@ async fn targets_that_are_no_whole_lots_are_named_in_one_line() {
     assert_eq!(page.matches("whole lots (").count(), 1);
 }
 
+/// Whatever sorts a table or turns its pages leads to a place of the same page.
+fn assert_returns_to_the_table(page: &str) {
+    let links = [" aria-sort=\"none\"><a href=\"", "<a rel=\"prev\" href=\"", "<a rel=\"next\" href=\""];
+    let links = links.iter().flat_map(|before| page.split(before).skip(1));
+    let links: Vec<_> = links.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(!links.is_empty(), "{page}");
+    for link in links {
+        let place = link.rsplit_once('#').map(|(_, place)| format!("id=\"{place}\""));
+        assert!(place.is_some_and(|place| page.contains(&place)), "{link}");
+    }
+}
+
 #[tokio::test]
 async fn five_thousand_instruments_are_searched_sorted_and_paged() {
     let app = App::start().await;
@@ -806,6 +823,7 @@ async fn five_thousand_instruments_are_searched_sorted_and_paged() {
     let first = |page: &str| first_in(page, "total");
     let page = browser.page("/").await;
     assert!(page.len() < 600_000, "{}", page.len());
+    assert_returns_to_the_table(&page);
     assert!(first(&page) == "000000.SZ" && page.contains("1 / 25"));
     assert_eq!(first(&browser.page("/?page=25").await), "004800.SZ");
     assert_eq!(first(&browser.page("/?page=99").await), "004800.SZ");
@@ -814,7 +832,7 @@ async fn five_thousand_instruments_are_searched_sorted_and_paged() {
     assert_eq!(first(&browser.page("/?q=004321").await), "004321.SZ");
     assert_eq!(first(&browser.page("/?q=4321.xshe").await), "004321.SZ");
     assert!(browser.page("/?q=nothing").await.contains("没有符合条件的内容"));
-    assert!(browser.page("/?q=4321&sort=-volume").await.contains("/?q=4321&#38;sort=volume"));
+    assert!(browser.page("/?q=4321&sort=-volume").await.contains("/?q=4321&#38;sort=volume#total"));
     // No page is longer, whatever it shows of them.
     let account = json!({"strategies": [{"name": "many"}], "fresh": "any"}).to_string();
     app.operate("PUT", "/api/v1/accounts/main", &[], &account).await.ok();
@@ -827,6 +845,7 @@ async fn five_thousand_instruments_are_searched_sorted_and_paged() {
         assert!(page.len() < 600_000, "{path} {}", page.len());
         assert_eq!(first_in(&page, part), code, "{path}");
         assert!(page.contains(" / 25<"), "{path}");
+        assert_returns_to_the_table(&page);
     }
     assert!(browser.page("/revisions/1?page=3").await.contains("3 / 25"));
 }

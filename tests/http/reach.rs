@@ -4,6 +4,7 @@ use jq2qmt::auth::reach::Reach;
 use serde_json::json;
 
 use crate::app::{ALICE, App, INTERNAL, PASSWORD, TOTAL, UPDATE};
+use crate::pages::Browser;
 
 const BODY: &str = r#"{"strategy_name":"alpha","positions":[]}"#;
 
@@ -69,6 +70,49 @@ async fn behind_a_proxy_that_is_believed_each_client_is_itself() {
         assert_eq!(guess(&app, &format!("198.51.100.{client}")).await, 401);
     }
     assert_eq!(guess(&app, "198.51.100.6").await, 429, "a proxy that nobody spoke of is the client");
+}
+
+#[tokio::test]
+async fn https_at_a_proxy_that_is_believed_counts_as_our_own() {
+    let believed = Reach { proxies: vec!["192.0.2.7".parse().unwrap()], ..Reach::default() };
+    let app = App::start_reached(believed).await;
+    let transport = async |said: &str| {
+        let answer = app.get_with(TOTAL, &[("x-forwarded-proto", said)]).await;
+        answer.header("strict-transport-security").to_owned()
+    };
+    assert_eq!((transport("https").await.as_str(), transport("http").await.as_str()), ("max-age=31536000", ""));
+    // Somebody comes by HTTP first. What went over the line in plain is no session by HTTPS.
+    let mut browser = Browser::operator(&app).await;
+    assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["jq2qmt_session"]);
+    let before = browser.cookies["jq2qmt_session"].clone();
+    browser.proto = Some("https");
+    browser.origin = Some("https://server:5366");
+    assert_eq!(browser.get("/keys").await.status, 303);
+    let answer = browser.post("/login", &[("password", PASSWORD)]).await;
+    assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["__Host-jq2qmt_session"], "the plain one is taken back");
+    browser.page("/keys").await;
+    // By HTTP again nobody is logged in, also with the value of the other cookie.
+    let secret = browser.cookies["__Host-jq2qmt_session"].clone();
+    let mut plain = Browser::new(&app);
+    plain.cookies.insert("__Host-jq2qmt_session".to_owned(), secret);
+    assert_eq!(plain.get("/keys").await.status, 303);
+    // Under both names each counts on its own way alone.
+    browser.cookies.insert("jq2qmt_session".to_owned(), before);
+    assert_eq!(browser.submit("/keys", "/logout", &[]).await.status, 303);
+    assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
+
+    for (app, by) in [(App::start().await, "nobody spoke of it"), (reached_by("10.0.0.1").await, "another one")] {
+        let mut browser = Browser { proto: Some("https"), ..Browser::new(&app) };
+        let answer = browser.post("/login", &[("password", PASSWORD)]).await;
+        assert_eq!(answer.header("strict-transport-security"), "", "{by}");
+        assert!(!answer.header("set-cookie").contains("Secure"), "{by}");
+        assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["jq2qmt_session"], "{by}");
+    }
+}
+
+async fn reached_by(proxy: &str) -> App {
+    App::start_reached(Reach { proxies: vec![proxy.parse().unwrap()], ..Reach::default() }).await
 }
 
 #[tokio::test]

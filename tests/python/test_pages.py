@@ -155,14 +155,16 @@ def test_search_sort_and_parts(tab, javascript):
     page.locator("[data-live=total]").get_by_role("link", name="持仓成本（元）").click()
     expect(page.locator("[data-live=total] tbody tr").first).to_contain_text("600519.SH")
     expect(page.locator("th[aria-sort=descending]")).to_have_text("持仓成本（元）")
+    expect(page.locator("#total")).to_be_in_viewport()
     page.locator("[data-live=total]").get_by_role("link", name="持仓成本（元）").click()
     expect(page.locator("[data-live=total] tbody tr").last).to_contain_text("600519.SH")
     page.fill("#q", "平安")
-    page.get_by_role("button", name="搜索").click()
+    page.get_by_role("button", name="筛选").click()
     expect(page.locator("[data-live=total] tbody tr")).to_have_count(1)
     page.locator("summary").click()
     expect(page.locator(".parts")).to_contain_text("ADJUSTMENT_MAIN −3,000 × 11.5")
     page.get_by_role("link", name="清除").click()
+    assert page.url.endswith("/?sort=invested")
     expect(page.locator("[data-live=strategies] tbody tr")).to_have_count(4)
 
 
@@ -731,7 +733,7 @@ def test_targets_are_looked_at_by_account_and_board(tab):
     total.get_by_role("link", name="偏差").click()
     assert "account=main&board=sse_funds&sort=-drift" in page.url
     page.fill("#q", "nothing")
-    page.get_by_role("button", name="搜索").click()
+    page.get_by_role("button", name="筛选").click()
     assert "account=main" in page.url and "board=sse_funds" in page.url
     expect(total.get_by_text("没有符合条件的内容")).to_be_visible()
 

@@ -174,7 +174,7 @@ pub(super) async fn page(
         let query = links::query([("strategy", &*asked.strategy), ("wanted", &*asked.wanted), ("sort", sort)]);
         if query.is_empty() { path.clone() } else { format!("{path}?{query}") }
     };
-    let sort = Sort::parse(&asked.sort, &target_rows::COLUMNS, &address(""));
+    let sort = Sort::parse(&asked.sort, &target_rows::COLUMNS, &address(""), "target");
     let in_order = address(&asked.sort);
     let make = {
         let (settled, desk) = (settled.clone(), state.desk.clone());

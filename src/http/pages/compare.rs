@@ -298,7 +298,7 @@ async fn book_at(state: &AppState, now: &Arc<Book>, point: Point) -> Result<Arc<
     if point.revision == now.revision() {
         return Ok(Arc::clone(now));
     }
-    Ok(Arc::new(state.store.book_as_of(point.revision).await?))
+    Ok(state.desk.book_as_of(point.revision, state.clock.now()).await?)
 }
 
 /// What was wanted at a point; or why that is not known.

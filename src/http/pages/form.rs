@@ -4,10 +4,9 @@ use std::net::IpAddr;
 
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
-use super::super::cookies;
+use super::super::cookies::SessionCookie;
 use super::super::error::AppError;
 use super::super::extract::{body_of_form, body_of_login, peer_address, source};
 use super::view::View;
@@ -99,8 +98,7 @@ impl FromRequest<AppState> for CheckedForm {
         let (parts, body) = request.into_parts();
         let source = source(&parts, state)?;
         let address = peer_address(&parts)?;
-        let jar = CookieJar::from_headers(&parts.headers);
-        let session = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
+        let session = state.gate.session(SessionCookie::of(&parts, state).value()).await?;
         let fields = Fields::parse(&body_of_form(&parts, body, state, session.is_some()).await?);
         let Some(session) = session else {
             let path = parts.uri.path().to_owned();

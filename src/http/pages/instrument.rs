@@ -18,13 +18,14 @@ use super::html;
 use super::links::query;
 use super::texts::Texts;
 use super::view::{Reading, View};
+use crate::desk::Desk;
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument, Notation};
 use crate::domain::decimal::{Amount, Volume};
-use crate::domain::drift::{DriftLine, drift};
+use crate::domain::drift::{DriftLine, drift_of_line};
 use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::report::{Fill, Holding, Order, OrderStatus, Side};
@@ -284,8 +285,8 @@ async fn standings(
     book: &Arc<Book>,
     instrument: &Instrument,
 ) -> Result<Vec<Standing>, AppError> {
-    let (now, make_of, book) = (v.now, instrument.clone(), Arc::clone(book));
-    let make = move || Ok(all_standings(&book, &make_of, now));
+    let (now, make_of, book, desk) = (v.now, instrument.clone(), Arc::clone(book), state.desk.clone());
+    let make = move || Ok(all_standings(&desk, &book, &make_of, now));
     let mut standings = state.workshop.make(make).await?;
     for standing in standings.iter_mut().filter(|standing| standing.holding.is_some()) {
         let Some(day) = state.desk.account_day(&standing.account, Day::of(now)).await? else { continue };
@@ -303,31 +304,28 @@ async fn standings(
     Ok(standings)
 }
 
-fn all_standings(book: &Book, instrument: &Instrument, now: Moment) -> Vec<Standing> {
+fn all_standings(desk: &Desk, book: &Book, instrument: &Instrument, now: Moment) -> Vec<Standing> {
     let is_it = |code: &Code| code.instrument() == *instrument;
     let wanters = book.holders(instrument);
     let standing = |(account, settled): (&AccountName, &Arc<Settled>)| {
         let reported = book.reported(account);
-        let target = book.target(settled, now);
-        let drifts = target
-            .as_ref()
-            .ok()
+        let target = desk.target(book, settled, now);
+        let line =
+            target.as_ref().ok().and_then(|all| Some((&**all, all.lines.iter().find(|line| is_it(&line.code))?)));
+        let drift = line
             .zip(reported)
-            .map(|(target, reported)| drift(target, reported, book.settings().calendar(), now));
+            .and_then(|(line, reported)| drift_of_line(line, reported, book.settings().calendar(), now));
         let follows = |name: &StrategyName| settled.account.strategies.iter().any(|share| share.name == *name);
         let is_concerned = wanters.iter().any(|strategy| follows(&strategy.name));
-        let (line, unknown) = match target {
-            Ok(target) => (target.lines.into_iter().find(|line| is_it(&line.code)), Vec::new()),
-            Err(incomplete) => (None, if is_concerned { incomplete.0 } else { Vec::new() }),
-        };
+        let unknown = target.as_ref().err().filter(|_| is_concerned).map(|incomplete| incomplete.0.clone());
         let orders = reported.into_iter().flat_map(|reported| reported.orders_on(Day::of(now)));
         Standing {
             account: account.clone(),
-            line,
-            unknown,
+            line: line.map(|(_, line)| line.clone()),
+            unknown: unknown.unwrap_or_default(),
             holding: reported.map(|reported| reported.held(instrument)),
             detail: reported.and_then(|reported| reported.holdings.get(instrument)).cloned(),
-            drift: drifts.and_then(|lines| lines.into_iter().find(|line| is_it(&line.code))),
+            drift,
             parts: Vec::new(),
             orders: orders.filter(|order| is_it(&order.code)).cloned().collect(),
         }

@@ -4,10 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
-use super::super::cookies::session_cookie;
+use super::super::cookies::SessionCookie;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::super::{AppState, MAX_LOGIN_BODY};
@@ -85,7 +84,7 @@ fn sent_length(text: &str) -> usize {
 /// `POST /login`
 pub(super) async fn log_in(
     State(state): State<AppState>,
-    jar: CookieJar,
+    cookie: SessionCookie,
     form: OpenForm,
 ) -> Result<Response, AppError> {
     let OpenForm { v, address, source, fields } = form;
@@ -120,13 +119,13 @@ pub(super) async fn log_in(
         }
         None => see_other(&next),
     };
-    Ok((jar.add(session_cookie(secret.reveal().to_owned(), state.is_tls)), response).into_response())
+    Ok((cookie.begin(&secret), response).into_response())
 }
 
 /// `POST /logout`
-pub(super) async fn log_out(State(state): State<AppState>, jar: CookieJar, form: CheckedForm) -> Response {
+pub(super) async fn log_out(State(state): State<AppState>, cookie: SessionCookie, form: CheckedForm) -> Response {
     if let Err(error) = state.gate.log_out(&form.session).await {
         return AppError::from(error).into_response();
     }
-    (jar.remove(session_cookie(String::new(), state.is_tls)), see_other("/")).into_response()
+    (cookie.end(), see_other("/")).into_response()
 }

@@ -48,8 +48,9 @@ struct OverviewPage {
     v: View,
     warnings: Vec<Warning>,
     search: String,
-    /// What of the address a search keeps.
+    /// What of the address a search keeps, and the address without one.
     kept: Vec<(&'static str, String)>,
+    unfiltered: String,
     known: bool,
     /// A command to try while nobody has pushed.
     first_push: Option<String>,
@@ -284,8 +285,8 @@ impl Look {
         let wanted = search.to_lowercase();
         let is_found = |one: &&Arc<Strategy>| one.name.as_str().to_lowercase().contains(&wanted);
         let mut found: Vec<_> = book.strategies().filter(is_found).collect();
-        let strategy_sort =
-            Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
+        let base = query.rest(&["order", "strategies"]);
+        let strategy_sort = Sort::named("order", &query.order, &STRATEGY_COLUMNS, &base, "strategies");
         sort_strategies(&strategy_sort, &mut found, since);
         let base = query.rest(&["strategies"]);
         let strategy_pages = Pages::new(&query.strategies, found.len(), &base, "strategies", "strategies");
@@ -299,12 +300,14 @@ impl Look {
             .into_iter()
             .filter(|(name, value)| !matches!(*name, "q" | "page" | "strategies") && !value.is_empty());
         let kept = kept.map(|(name, value)| (name, value.to_owned())).collect();
+        let unfiltered = query.rest(&["q", "page", "strategies"]);
         let first_push = state.first_push.get().filter(|_| book.is_empty() && search.is_empty()).cloned();
         let page = OverviewPage {
             v: self.v,
             warnings,
             search,
             kept,
+            unfiltered,
             known,
             first_push,
             demo,
@@ -361,7 +364,7 @@ impl Targets {
         let narrowed = Narrowed { search: &query.q, changed: !query.changed.is_empty(), board };
         let is_narrowed = narrowed.is_narrow();
         let counts = narrowed.apply(&mut rows, book, v);
-        let sort = Sort::parse(&query.sort, &target_rows::COLUMNS, &query.rest(&["sort", "page"]));
+        let sort = Sort::parse(&query.sort, &target_rows::COLUMNS, &query.rest(&["sort", "page"]), "total");
         target_rows::sort(&sort, &mut rows, book);
         let pages = Pages::new(&query.page, rows.len(), &query.rest(&["page"]), "page", "total");
         let mut rows = pages.of(rows);

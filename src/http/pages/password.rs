@@ -4,10 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::CookieJar;
 
 use super::super::AppState;
-use super::super::cookies::session_cookie;
+use super::super::cookies::SessionCookie;
 use super::super::error::{AppError, Invalid};
 use super::form::CheckedForm;
 use super::html;
@@ -31,13 +30,13 @@ pub(super) async fn page(Member(v): Member) -> Response {
 /// `POST /password`
 pub(super) async fn set(
     State(state): State<AppState>,
-    jar: CookieJar,
+    cookie: SessionCookie,
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let CheckedForm { v, operator, fields, .. } = form;
     let words = |error: &AppError| v.t.of_error(error.text());
     // The session alone is not enough: a browser may be left open.
-    if let Err(refused) = state.gate.operator(Some(fields.get("current")), operator.address()).await {
+    if let Err(refused) = state.gate.operator_again(fields.get("current"), &operator).await {
         let error = AppError::from(refused);
         let (status, fault) = (error.text().status, words(&error));
         return Ok(html(status, &PasswordPage { v, done: false, current_fault: Some(fault), new_fault: None }));
@@ -58,6 +57,5 @@ pub(super) async fn set(
     let secret = state.gate.open_session().await?;
     let v = v.member(&state.gate.known(&secret));
     let page = PasswordPage { v, done: true, current_fault: None, new_fault: None };
-    let cookie = session_cookie(secret.reveal().to_owned(), state.is_tls);
-    Ok((jar.add(cookie), html(StatusCode::OK, &page)).into_response())
+    Ok((cookie.begin(&secret), html(StatusCode::OK, &page)).into_response())
 }

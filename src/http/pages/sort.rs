@@ -8,29 +8,36 @@ use super::changes::ChangeLine;
 pub(super) struct Sort {
     column: &'static str,
     descending: bool,
-    /// The address up to the wish.
+    /// The address up to the wish, and the table's place.
     base: String,
+    anchor: &'static str,
 }
 
 impl Sort {
     /// Reads a wish for one of some columns. `base` is the page's address with what else it asks for.
-    pub(super) fn parse(asked: &str, columns: &[&'static str], base: &str) -> Self {
-        Self::named("sort", asked, columns, base)
+    pub(super) fn parse(asked: &str, columns: &[&'static str], base: &str, anchor: &'static str) -> Self {
+        Self::named("sort", asked, columns, base, anchor)
     }
 
     /// The same of a table whose wish has a parameter of its own.
-    pub(super) fn named(parameter: &str, asked: &str, columns: &[&'static str], base: &str) -> Self {
+    pub(super) fn named(
+        parameter: &str,
+        asked: &str,
+        columns: &[&'static str],
+        base: &str,
+        anchor: &'static str,
+    ) -> Self {
         let (descending, name) = asked.strip_prefix('-').map_or((false, asked), |name| (true, name));
         let column = columns.iter().copied().find(|column| *column == name).unwrap_or_default();
         let descending = descending && !column.is_empty();
         let mark = if base.contains('?') { '&' } else { '?' };
-        Self { column, descending, base: format!("{base}{mark}{parameter}=") }
+        Self { column, descending, base: format!("{base}{mark}{parameter}="), anchor }
     }
 
     /// Where a column's heading leads: numbers begin with the largest, and a second time turns the order round.
     pub(super) fn link(&self, column: &str) -> String {
         let descending = if self.column == column { !self.descending } else { !matches!(column, "code" | "name") };
-        format!("{}{}{column}", self.base, if descending { "-" } else { "" })
+        format!("{}{}{column}#{}", self.base, if descending { "-" } else { "" }, self.anchor)
     }
 
     pub(super) fn aria(&self, column: &str) -> &'static str {
@@ -58,7 +65,7 @@ impl Sort {
 
     /// Reads a wish for an order of differences.
     pub(super) fn of_changes(asked: &str, base: &str) -> Self {
-        Self::parse(asked, &["code", "name", "before", "after", "delta", "cost", "value"], base)
+        Self::parse(asked, &["code", "name", "before", "after", "delta", "cost", "value"], base, "difference")
     }
 
     /// Puts differences in their order. Without a wish the largest come first, bought or sold.

@@ -234,7 +234,7 @@ texts! {
     find_hint: "输入策略、证券代码、名称或拼音首字母（如 gzmt）、版本号或页面名称。", "Type a strategy, an instrument's code, name or pinyin initials (such as gzmt), a revision's number, or a page.";
     instruments: "证券", "Instruments";
     pages: "页面", "Pages";
-    search_label: "代码、名称或策略", "Code, name or strategy";
+    filter_label: "只显示代码、名称或策略含有…", "Only codes, names or strategies with …";
     clear: "清除", "Clear";
     attention: "需要注意", "Needs attention";
     first_password: "操作员密码自首次启动以来没有修改过。", "The operator's password is still that of the first start.";

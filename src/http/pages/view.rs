@@ -14,7 +14,7 @@ use axum_extra::extract::CookieJar;
 use serde::Deserialize;
 
 use super::super::AppState;
-use super::super::cookies;
+use super::super::cookies::{self, SessionCookie};
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::assets::{HANDS, ICON, SCRIPT, STYLE, TELLER};
@@ -97,8 +97,7 @@ impl Paused {
 impl View {
     /// The view of a request.
     pub(super) async fn of(parts: &Parts, state: &AppState) -> Result<Self, AppError> {
-        let jar = CookieJar::from_headers(&parts.headers);
-        let member = state.gate.session(cookies::session(&jar, state.is_tls)).await?;
+        let member = state.gate.session(SessionCookie::of(parts, state).value()).await?;
         let form_token = member.as_ref().map(LoggedIn::form_token);
         let may_read = member.is_some() || state.gate.reads() == Reads::Open;
         let done = if member.is_some() { done(parts, state).await? } else { None };

@@ -12,10 +12,5 @@ pub(in crate::store) async fn lists(pool: &SqlitePool) -> Result<Vec<LegacyList>
     )
     .fetch_all(pool)
     .await?;
-    let list = |(name, positions, updated_at): (Option<String>, _, _)| LegacyList {
-        name: name.unwrap_or_default(),
-        positions,
-        updated_at,
-    };
-    Ok(rows.into_iter().map(list).collect())
+    Ok(rows.into_iter().map(LegacyList::of).collect())
 }
