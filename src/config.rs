@@ -15,7 +15,7 @@ use crate::auth::rights::Reads;
 use crate::clock::Zone;
 use crate::domain::channel::Secrets;
 use crate::domain::incident::DRIFT_AFTER;
-use crate::ledger::chain::ChainHash;
+use crate::ledger::chain::{ChainHash, read_hash};
 use crate::log::Format;
 use crate::service::Manager;
 use crate::store::api_keys::Scope;
@@ -149,7 +149,7 @@ pub enum Command {
     /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
     Verify {
         /// A hash that was written down: say whether the history still contains it, and exit 1 where it does not
-        #[arg(long, value_name = "HASH", value_parser = chain_hash)]
+        #[arg(long, value_name = "HASH", value_parser = read_hash)]
         head: Option<ChainHash>,
     },
 }
@@ -599,12 +599,6 @@ fn who_may_read(listen: SocketAddr) -> String {
          --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
          --reads open  everybody who reaches the port"
     )
-}
-
-fn chain_hash(text: &str) -> Result<ChainHash, String> {
-    let mut hash = ChainHash::default();
-    hex::decode_to_slice(text, &mut hash).map_err(|_| "a hash has 64 hexadecimal digits".to_owned())?;
-    Ok(hash)
 }
 
 fn scope(text: &str) -> Result<Scope, String> {

@@ -283,7 +283,7 @@ async fn look_through(path: &Path) -> Result<Backup, BackupError> {
         return Err(BackupError::Unsound(damage));
     }
     match verify(path).await? {
-        Verdict::Whole { revisions, head } => Ok(Backup { revisions, head, bytes: length(path)? }),
+        Verdict::Whole { revisions, head, .. } => Ok(Backup { revisions, head, bytes: length(path)? }),
         other => Err(BackupError::Unsound(other.to_string())),
     }
 }

@@ -38,7 +38,7 @@ use self::api_keys::{ApiKey, NewApiKey};
 use self::backups::Backups;
 pub use self::beside::Beside;
 use self::channels::Settled;
-pub use self::error::{NotStored, OpenError, Unavailable};
+pub use self::error::{NotStored, OpenError, Unavailable, Untold};
 use self::figures::StoreFigures;
 use self::historians::Historians;
 use self::operator::Operator;
