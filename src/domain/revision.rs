@@ -363,9 +363,15 @@ mod tests {
         ] {
             assert_eq!(Topic::parse(topic.kind(), topic.name()), Ok(topic));
         }
-        for (kind, name) in
-            [("account", ""), ("guards", "x"), ("calendar", "x"), ("checkpoint", "x"), ("state", "\u{1}"), ("lock", "alpha"), ("", "")]
-        {
+        for (kind, name) in [
+            ("account", ""),
+            ("guards", "x"),
+            ("calendar", "x"),
+            ("checkpoint", "x"),
+            ("state", "\u{1}"),
+            ("lock", "alpha"),
+            ("", ""),
+        ] {
             assert!(Topic::parse(kind, name).is_err(), "{kind} {name}");
         }
     }

@@ -76,7 +76,8 @@ impl Snapshot {
         strategies.sort_by_key(|strategy| strategy.id);
         let mut documents: Vec<_> = replay.documents.values().map(WrittenDocument::of).collect();
         documents.sort_by_key(|document| document.id);
-        let pasts = replay.past.iter().flat_map(|(name, all)| all.values().map(move |past| WrittenPast::of(name, past)));
+        let pasts =
+            replay.past.iter().flat_map(|(name, all)| all.values().map(move |past| WrittenPast::of(name, past)));
         let mut past: Vec<_> = pasts.collect();
         past.sort_by(|one, two| (&one.strategy, &one.code).cmp(&(&two.strategy, &two.code)));
         let state = WrittenState { length: replay.length, strategies, documents, past };

@@ -180,11 +180,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn list_as_of(
-        &self,
-        strategy: &StrategyName,
-        revision: Revision,
-    ) -> Result<Option<ListAsOf>, Untold> {
+    pub async fn list_as_of(&self, strategy: &StrategyName, revision: Revision) -> Result<Option<ListAsOf>, Untold> {
         self.reaches(revision)?;
         let strategy = strategy.clone();
         Ok(self.historians.look(async move |one| history::list_as_of(one, &strategy, revision).await).await?)

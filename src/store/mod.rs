@@ -4,11 +4,13 @@
 //! this room knows what the database is.
 
 pub mod api_keys;
+pub mod archive;
 pub mod attributed;
 pub mod backups;
 mod beside;
 pub mod channels;
 pub mod chronicle;
+pub mod compaction;
 mod error;
 pub mod figures;
 mod historians;

@@ -17,8 +17,8 @@ use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::book::sums;
 use crate::domain::revision::Revision;
-use crate::ledger::chain::Entry;
 use crate::ledger::Line;
+use crate::ledger::chain::Entry;
 use crate::store::{Store, Untold};
 
 /// After which revision.

@@ -27,8 +27,8 @@ use crate::domain::decimal::{Amount, Volume};
 use crate::domain::drift::{DriftLine, drift};
 use crate::domain::moment::Moment;
 use crate::domain::money::Money;
-use crate::domain::revision::Revision;
 use crate::domain::report::{Fill, Holding, Order, OrderStatus, Side};
+use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
 use crate::domain::target::TargetLine;
@@ -283,7 +283,14 @@ async fn wanters(
 fn wanter(strategy: &Arc<Strategy>, instrument: &Instrument) -> Wanter {
     let placed = strategy.list.placed().iter().filter(|placed| placed.position.code().instrument() == *instrument);
     let (volume, invested) = sums(&placed.cloned().collect::<Vec<_>>());
-    Wanter { strategy: strategy.name.clone(), volume, cost: invested.per(volume), invested, since: None, is_folded: false }
+    Wanter {
+        strategy: strategy.name.clone(),
+        volume,
+        cost: invested.per(volume),
+        invested,
+        since: None,
+        is_folded: false,
+    }
 }
 
 /// How it stands in every account that is concerned with it.

@@ -22,6 +22,8 @@ const ROW: i64 = 150;
 /// What folding would take out of the database.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Measured {
+    /// When the first of them was made.
+    pub(in crate::store) first_at: Moment,
     /// How many revisions would be folded.
     pub(in crate::store) revisions: u64,
     /// About how many bytes would become free.
@@ -29,10 +31,7 @@ pub(in crate::store) struct Measured {
 }
 
 /// Refuses a checkpoint that is not the one of which the history speaks.
-pub(super) async fn must_be(
-    connection: &mut SqliteConnection,
-    expected: Option<&Checkpoint>,
-) -> Result<(), OpenError> {
+pub(super) async fn must_be(connection: &mut SqliteConnection, expected: Option<&Checkpoint>) -> Result<(), OpenError> {
     let row = sqlx::query!("SELECT revision, at, hash, seal FROM checkpoint").fetch_optional(connection).await?;
     let is_it = match (&row, expected) {
         (None, None) => true,
@@ -46,7 +45,7 @@ pub(super) async fn must_be(
 }
 
 /// The walk along the chain, to be begun where it can be: at the checkpoint, or before the first revision.
-pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<Replay, OpenError> {
+pub(in crate::store) async fn begin(connection: &mut SqliteConnection) -> Result<Replay, OpenError> {
     let row = sqlx::query!("SELECT revision, at, hash, state, seal FROM checkpoint").fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(Replay::default()) };
     let (revision, at) = (Revision::new(row.revision), Moment::from_micros(row.at));
@@ -68,23 +67,31 @@ pub(in crate::store) async fn measure(
     until: Revision,
 ) -> Result<Measured, sqlx::Error> {
     let (after, until) = (after.get(), until.get());
-    let length = sqlx::query_scalar!(
-        r#"SELECT coalesce((SELECT sum(length(CAST(changes AS BLOB)) + ?3) FROM revisions WHERE id > ?1 AND id <= ?2), 0)
-                + coalesce((SELECT sum(length(CAST(list AS BLOB)) + ?3) FROM kept_lists WHERE revision <= ?2), 0) AS "length!: i64""#,
+    let row = sqlx::query!(
+        r#"SELECT (SELECT at FROM revisions WHERE id = ?1 + 1) AS "first_at!: i64",
+                  coalesce((SELECT sum(length(CAST(changes AS BLOB)) + ?3) FROM revisions WHERE id > ?1 AND id <= ?2), 0)
+                  + coalesce((SELECT sum(length(CAST(list AS BLOB)) + ?3) FROM kept_lists WHERE revision <= ?2), 0)
+                  AS "length!: i64""#,
         after,
         until,
         ROW
     )
     .fetch_one(connection)
     .await?;
-    Ok(Measured { revisions: (until - after).unsigned_abs(), freed: length.unsigned_abs() })
+    let first_at = Moment::from_micros(row.first_at);
+    Ok(Measured { first_at, revisions: (until - after).unsigned_abs(), freed: row.length.unsigned_abs() })
 }
 
 /// Folds what a walk has led through: of each subject its newest revision stays, with the list that it leads to.
-pub(in crate::store) async fn fold(connection: &mut SqliteConnection, walked: &Replay) -> Result<Snapshot, sqlx::Error> {
+pub(in crate::store) async fn fold(
+    connection: &mut SqliteConnection,
+    walked: &Replay,
+) -> Result<Snapshot, sqlx::Error> {
     let snapshot = Snapshot::of(walked);
-    let guard: String =
-        sqlx::query_scalar("SELECT sql FROM sqlite_schema WHERE name = ?").bind(GUARD).fetch_one(&mut *connection).await?;
+    let guard: String = sqlx::query_scalar("SELECT sql FROM sqlite_schema WHERE name = ?")
+        .bind(GUARD)
+        .fetch_one(&mut *connection)
+        .await?;
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP TRIGGER {GUARD}"))).execute(&mut *connection).await?;
     delete(connection, walked).await?;
     sqlx::raw_sql(sqlx::AssertSqlSafe(guard)).execute(&mut *connection).await?;
@@ -100,13 +107,9 @@ async fn delete(connection: &mut SqliteConnection, walked: &Replay) -> Result<()
     let (number, first_block) = (until.get(), block(until.next()));
     let newest = json(&walked.links().iter().map(|link| link.revision).collect::<Vec<_>>());
     sqlx::query!("DELETE FROM kept_lists WHERE revision <= ?", number).execute(&mut *connection).await?;
-    sqlx::query!(
-        "DELETE FROM revisions WHERE id <= ? AND id NOT IN (SELECT value FROM json_each(?))",
-        number,
-        newest
-    )
-    .execute(&mut *connection)
-    .await?;
+    sqlx::query!("DELETE FROM revisions WHERE id <= ? AND id NOT IN (SELECT value FROM json_each(?))", number, newest)
+        .execute(&mut *connection)
+        .await?;
     // A block in which revisions stay may speak of one that is gone: whoever follows it looks into the revisions themselves.
     sqlx::query!("DELETE FROM item_blocks WHERE block < ?", first_block).execute(connection).await?;
     Ok(())
@@ -146,7 +149,16 @@ pub(in crate::store) async fn sizes(connection: &mut SqliteConnection) -> Result
 /// Gives free room back to the disk. What SQLite needs meanwhile lies in the folder of the database, where room was looked for.
 pub(in crate::store) async fn shrink(connection: &mut SqliteConnection, folder: &str) -> Result<(), sqlx::Error> {
     let quoted = folder.replace('\'', "''");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA temp_store_directory = '{quoted}'"))).execute(&mut *connection).await?;
-    sqlx::raw_sql("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await?;
+    let place = format!("PRAGMA temp_store = FILE; PRAGMA temp_store_directory = '{quoted}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(place)).execute(&mut *connection).await?;
+    const FOLD: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+    sqlx::raw_sql(FOLD).execute(&mut *connection).await?;
+    sqlx::raw_sql("VACUUM").execute(&mut *connection).await?;
+    sqlx::raw_sql(FOLD).execute(connection).await?;
     Ok(())
+}
+
+/// Ends the transaction: what was folded is.
+pub(in crate::store) async fn commit(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("COMMIT").execute(connection).await.map(|_| ())
 }
