@@ -418,6 +418,8 @@ texts! {
     no_keys: "还没有密钥。", "There are no keys yet.";
 
     daily_report: "日报", "Daily report";
+    chain_hash: "哈希", "hash";
+    archive: "归档文件 SHA-256", "SHA-256 of the archive";
     older_is_archived: "更早的历史已归档，请查阅归档文件", "older history is in the archive";
     before_checkpoint: "检查点之前", "before the checkpoint";
     history_ends_with: "当日账本的最后一次修订（可用 jq2qmt verify --head 核对）：", "The history ended that day with revision (hold it against jq2qmt verify --head):";
