@@ -14,9 +14,12 @@ use super::sqlite::{self, batch, copies, history, verify};
 use super::verify::Verdict;
 use super::witness::Witnessed;
 use super::writer::Begun;
+use crate::domain::book::Book;
 use crate::domain::checkpoint::Checkpoint;
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Actor, Revision};
+use crate::domain::state::State;
+use crate::domain::strategy::StrategyName;
 use crate::files::folder_of;
 use crate::ledger::chain::Head;
 use crate::ledger::replay::Replay;
@@ -28,6 +31,29 @@ pub enum CompactionError {
     /// What stands there is not what the history leads to.
     #[error("the history does not hold together, so nothing was changed: {0}")]
     Unsound(String),
+    /// The list that a strategy goes back to would be gone.
+    #[error(
+        "strategy {:?} is flat and goes back to revision {revision}, which would be folded: let it live again or delete it first, or \
+         fold up to an earlier day",
+        strategy.as_str()
+    )]
+    Needed {
+        /// The strategy.
+        strategy: StrategyName,
+        /// The revision.
+        revision: Revision,
+    },
+    /// Something failed when the archive was there already.
+    #[error(
+        "{error}. The archive {} is left over: see with `jq2qmt verify` whether the history was folded, and delete it where it was not",
+        archive.display()
+    )]
+    CutShort {
+        /// The archive.
+        archive: PathBuf,
+        /// What failed.
+        error: Box<Self>,
+    },
     /// The archive would take the place of the server's own files.
     #[error("{0} is one of the server's own files; choose another name for the archive")]
     Own(PathBuf),
@@ -115,13 +141,13 @@ impl Plan {
 /// What would be folded of the database at `path`, of what was before a moment; None where there is nothing.
 ///
 /// # Errors
-/// When there is no database, it is of another version, or it cannot be read.
-pub async fn plan(path: &Path, before: Moment) -> Result<Option<Plan>, OpenError> {
+/// When there is no database, it is of another version, it cannot be read, or what is needed would be folded.
+pub async fn plan(path: &Path, before: Moment) -> Result<Option<Plan>, CompactionError> {
     let pool = sqlite::open_read_only(path)?;
     let planned = async {
-        let since = sqlite::look(&pool).await?.settings().checkpoint().map(|checkpoint| checkpoint.revision);
+        let book = sqlite::look(&pool).await?;
         let mut connection = pool.acquire().await?;
-        plan_within(&mut connection, since, before).await
+        plan_within(&mut connection, &book, before).await
     };
     let planned = planned.await;
     pool.close().await;
@@ -130,18 +156,39 @@ pub async fn plan(path: &Path, before: Moment) -> Result<Option<Plan>, OpenError
 
 async fn plan_within(
     connection: &mut SqliteConnection,
-    since: Option<Revision>,
+    book: &Book,
     before: Moment,
-) -> Result<Option<Plan>, OpenError> {
+) -> Result<Option<Plan>, CompactionError> {
+    let since = book.settings().checkpoint().map(|checkpoint| checkpoint.revision);
     let last = history::head_at(connection, Moment::from_micros(before.as_micros() - 1)).await?;
     let folded = since.unwrap_or(Revision::NONE);
     if last.revision <= folded {
         return Ok(None);
     }
+    must_be_needed_by_none(connection, book, last.revision).await?;
     let Measured { first_at, revisions, freed } = checkpoint::measure(connection, folded, last.revision).await?;
     let (database, _) = checkpoint::sizes(connection).await?;
     let first = (folded.next(), first_at);
     Ok(Some(Plan { first, last, revisions, since, database, freed: freed.min(database) }))
+}
+
+/// Refuses to fold the list that a strategy which is flat goes back to, unless it is the one that it had up to the end.
+async fn must_be_needed_by_none(
+    connection: &mut SqliteConnection,
+    book: &Book,
+    last: Revision,
+) -> Result<(), CompactionError> {
+    for strategy in book.strategies().map(|strategy| &strategy.name) {
+        let standing = book.settings().standing(strategy).map(|(standing, _)| standing);
+        let Some(revision) = standing.filter(|one| one.state == State::Flat).and_then(|one| one.target) else {
+            continue;
+        };
+        let then = history::list_as_of(connection, strategy, last).await?;
+        if then.is_some_and(|then| then.mark.revision > revision) {
+            return Err(CompactionError::Needed { strategy: strategy.clone(), revision });
+        }
+    }
+    Ok(())
 }
 
 /// Folds what was before a moment into an archive and a checkpoint; None where there is nothing. What was cut short by a crash leaves the
@@ -157,8 +204,7 @@ pub async fn compact(
 ) -> Result<Option<(Plan, PathBuf, Compacted)>, CompactionError> {
     sqlite::create_or_migrate(path).await?;
     let Begun { mut connection, ledger, mut witness, lineage } = Begun::at(path, now).await?;
-    let since = ledger.book.settings().checkpoint().map(|checkpoint| checkpoint.revision);
-    let Some(plan) = plan_within(&mut connection, since, before).await? else { return Ok(None) };
+    let Some(plan) = plan_within(&mut connection, &ledger.book, before).await? else { return Ok(None) };
     let archive = archive.map_or_else(|| plan.archive(path), Path::to_owned);
     if is_own(path, &archive) {
         return Err(CompactionError::Own(archive));
@@ -171,7 +217,7 @@ pub async fn compact(
         Ok(head) => head,
         Err(error) => {
             batch::roll_back(&mut connection).await;
-            return Err(error);
+            return Err(CompactionError::CutShort { archive, error: Box::new(error) });
         }
     };
     witness.note(&Witnessed::new(lineage, &head));

@@ -121,9 +121,31 @@ impl Store {
     }
 
     /// Refuses to tell of a point before the checkpoint; before the first revision there was nothing, and that is known.
-    fn reaches(&self, revision: Revision) -> Result<(), Untold> {
+    ///
+    /// # Errors
+    /// When it was folded.
+    pub fn must_reach(&self, revision: Revision) -> Result<(), Untold> {
         let folded = self.folded();
         if revision <= Revision::NONE || revision >= folded { Ok(()) } else { Err(Untold::Folded(folded)) }
+    }
+
+    /// What something was at a revision, from what is found as of the revision that is to be looked at in its place: what nothing
+    /// has changed between there and the checkpoint stands at the checkpoint.
+    fn known_at<T>(
+        &self,
+        revision: Revision,
+        found: Option<T>,
+        since: impl Fn(&T) -> Revision,
+    ) -> Result<Option<T>, Untold> {
+        match &found {
+            Some(then) if since(then) > revision => Err(Untold::Folded(self.folded())),
+            _ => Ok(found),
+        }
+    }
+
+    /// As of which revision is looked for what was at one.
+    fn looked_at(&self, revision: Revision) -> Revision {
+        if revision <= Revision::NONE { revision } else { revision.max(self.folded()) }
     }
 
     /// The newest revisions before one, newest first, at most `limit` of them: those that were folded are not among them.
@@ -181,9 +203,9 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn list_as_of(&self, strategy: &StrategyName, revision: Revision) -> Result<Option<ListAsOf>, Untold> {
-        self.reaches(revision)?;
-        let strategy = strategy.clone();
-        Ok(self.historians.look(async move |one| history::list_as_of(one, &strategy, revision).await).await?)
+        let (strategy, looked_at) = (strategy.clone(), self.looked_at(revision));
+        let found = self.historians.look(async move |one| history::list_as_of(one, &strategy, looked_at).await).await?;
+        self.known_at(revision, found, |then| then.mark.revision)
     }
 
     /// The whole book as of a revision.
@@ -191,7 +213,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn book_as_of(&self, revision: Revision) -> Result<Book, Untold> {
-        self.reaches(revision)?;
+        self.must_reach(revision)?;
         Ok(self.historians.look(async move |one| history::book_as_of(one, revision).await).await?)
     }
 
@@ -220,10 +242,10 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn document_as_of(&self, topic: &Topic, revision: Revision) -> Result<Option<DocumentAsOf>, Untold> {
-        self.reaches(revision)?;
         let mut historian = self.historians.one().await?;
-        let found = documents::body_as_of(&mut historian, topic, revision).await?;
-        Ok(found.map(|(body, revision, at)| DocumentAsOf { body, revision, at }))
+        let found = documents::body_as_of(&mut historian, topic, self.looked_at(revision)).await?;
+        let found = found.map(|(body, revision, at)| DocumentAsOf { body, revision, at });
+        self.known_at(revision, found, |then| then.revision)
     }
 
     /// What a document said as of a revision; None where nothing was settled yet.

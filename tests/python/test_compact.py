@@ -180,7 +180,10 @@ def test_the_past_before_the_checkpoint_is_refused_by_its_name(years):
             "accounts/main?", "guards?",
         )
     ]  # fmt: skip
-    since += [f"strategies/alpha/diff?from={last}&to={last + 3}", f"strategies/alpha/diff?from={last + 1}&to={last + 2}"]
+    since += [
+        f"strategies/alpha/diff?from={last}&to={last + 3}",
+        f"strategies/alpha/diff?from={last + 1}&to={last + 2}",
+    ]
     since += [f"strategies/beta/diff?to={last + 3}", "revisions/" + str(last + 1), "revisions/" + str(last + 2)]
     then = [server.get(f"/api/v1/{path}").json() for path in since]
     server.stop()
@@ -223,6 +226,47 @@ def test_the_past_before_the_checkpoint_is_refused_by_its_name(years):
     assert page(f"/compare?from={last}").status_code == 200
     assert page(f"/compare?from={last - 1}").status_code == 410
     assert page("/search?q=3").status_code == 200
+
+    # The list that stood at the checkpoint is there to go back to, and what undoes the first change behind it leads to it.
+    (stood,) = [one["revision"] for one in revisions if one["revision"] <= last and one["subject"] == "alpha"][-1:]
+    assert stood < last and f"restore?to={stood}" in page(f"/revisions/{last + 1}/undo").text
+    restored = requests.post(
+        f"{server.url}/api/v1/strategies/alpha/restore", json={"revision": stood}, headers=OPERATOR, timeout=10
+    )
+    assert restored.status_code == 200, restored.text
+    total = {one["code"]: one["total_volume"] for one in server.total()["positions"]}
+    assert total["000001.XSHE"] == 7000
+
+
+def test_the_list_that_a_flat_strategy_goes_back_to_is_not_folded(tmp_path):
+    years = Years(tmp_path)
+    server, command = years.server, ("compact", "--before", years.day(150))
+
+    def settle(state):
+        answer = server.post("/api/v1/strategies/beta/state", {"state": state}, X_Internal_Password=PASSWORD)
+        assert answer.status_code == 200, answer.text
+
+    years.days_ago(200)
+    server.start()
+    years.push("beta", [held("510300.XSHG", 100)])
+    settle("flat")
+    years.days_ago(0)
+    server.stop()
+    for options in ([], ["--yes"]):
+        refused = server.run(*command, *options, check=False)
+        assert refused.returncode == 1, refused.stdout
+        assert "is flat and goes back to revision 1, which would be folded" in refused.stderr, refused.stderr
+    # Where it went flat later, the list is the one that stands at the checkpoint.
+    server.start()
+    settle("live")
+    settle("flat")
+    server.stop()
+    assert "unbroken since the checkpoint" in server.run(*command, "--yes").stdout
+    server.start()
+    settle("live")
+    beta = server.get("/api/v1/positions/strategy/beta").json()
+    assert [one["volume"] for one in beta["positions"]] == [100]
+    assert server.stop() == 0, server.log()
 
 
 def test_a_later_day_folds_the_checkpoint_as_well(years, tmp_path):

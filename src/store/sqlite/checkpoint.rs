@@ -148,10 +148,10 @@ pub(in crate::store) async fn sizes(connection: &mut SqliteConnection) -> Result
 
 /// Gives free room back to the disk. What SQLite needs meanwhile lies in the folder of the database, where room was looked for.
 pub(in crate::store) async fn shrink(connection: &mut SqliteConnection, folder: &str) -> Result<(), sqlx::Error> {
+    const FOLD: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
     let quoted = folder.replace('\'', "''");
     let place = format!("PRAGMA temp_store = FILE; PRAGMA temp_store_directory = '{quoted}'");
     sqlx::raw_sql(sqlx::AssertSqlSafe(place)).execute(&mut *connection).await?;
-    const FOLD: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
     sqlx::raw_sql(FOLD).execute(&mut *connection).await?;
     sqlx::raw_sql("VACUUM").execute(&mut *connection).await?;
     sqlx::raw_sql(FOLD).execute(connection).await?;
