@@ -212,13 +212,13 @@ def test_the_past_before_the_checkpoint_is_refused_by_its_name(years):
     assert timeline["checkpoint"] == last and "next_before" not in timeline
     assert server.get("/api/v1/strategies/beta/revisions").json() == {"revisions": [], "checkpoint": last}
     assert server.get("/api/v1/strategies/nobody/revisions").status_code == 404
-    day = server.get(f"/api/v1/reports/daily?day={years.day(200)}").json()
+    day = server.get(f"/api/v1/reports/daily?day={years.day(201)}").json()
     assert day["head"] is None and server.get(f"/api/v1/reports/daily?day={years.day(100)}").json()["head"]
 
     pages = requests.Session()
     assert pages.post(f"{server.url}/login", data={"password": PASSWORD}, timeout=10).status_code == 200
     page = lambda path: pages.get(server.url + path, headers={"Accept-Language": "en"}, timeout=10)  # noqa: E731
-    for path in ("/history", "/strategies/alpha", "/strategies/beta", f"/reports/{years.day(200)}"):
+    for path in ("/history", "/strategies/alpha", "/strategies/beta", f"/reports/{years.day(201)}"):
         assert "older history is in the archive" in page(path).text, path
     assert "before the checkpoint" in page("/instruments/510300.SH").text
     assert (page("/revisions/3").status_code, page(f"/revisions/{last + 1}").status_code) == (410, 200)
@@ -227,7 +227,7 @@ def test_the_past_before_the_checkpoint_is_refused_by_its_name(years):
     assert page(f"/compare?from={last - 1}").status_code == 410
     assert page("/search?q=3").status_code == 200
 
-    # The list that stood at the checkpoint is there to go back to, and what undoes the first change behind it leads to it.
+    # The list that stood at the checkpoint is there to go back to, and what undoes the first change leads to it.
     (stood,) = [one["revision"] for one in revisions if one["revision"] <= last and one["subject"] == "alpha"][-1:]
     assert stood < last and f"restore?to={stood}" in page(f"/revisions/{last + 1}/undo").text
     restored = requests.post(
