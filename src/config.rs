@@ -13,9 +13,10 @@ use serde::Deserialize;
 use crate::auth::reach::{Network, PublicHost, Reach};
 use crate::auth::rights::Reads;
 use crate::clock::Zone;
+use crate::domain::calendar::Day;
 use crate::domain::channel::Secrets;
 use crate::domain::incident::DRIFT_AFTER;
-use crate::ledger::chain::ChainHash;
+use crate::ledger::chain::{ChainHash, read_hash};
 use crate::log::Format;
 use crate::service::Manager;
 use crate::store::api_keys::Scope;
@@ -140,6 +141,9 @@ pub enum Command {
     },
     /// Take over the strategies of an existing jq2qmt's database; says what it would do, and does it with --yes
     Import(ImportOptions),
+    /// Fold the history before a day into an archive, so that the database grows no longer with its years; says what it would do, and
+    /// does it with --yes
+    Compact(CompactOptions),
     /// Let Windows run the server as a service
     #[cfg(windows)]
     #[command(subcommand)]
@@ -149,8 +153,11 @@ pub enum Command {
     /// Walk the hash chain of the history and hold the current state against it; exit 1 where it breaks
     Verify {
         /// A hash that was written down: say whether the history still contains it, and exit 1 where it does not
-        #[arg(long, value_name = "HASH", value_parser = chain_hash)]
+        #[arg(long, value_name = "HASH", value_parser = read_hash)]
         head: Option<ChainHash>,
+        /// Instead of the database: an archive that compact has written
+        #[arg(long, value_name = "FILE")]
+        archive: Option<PathBuf>,
     },
 }
 
@@ -288,6 +295,20 @@ pub struct ImportOptions {
     #[arg(long, value_name = "NAME", default_value = "Asia/Shanghai")]
     pub zone: String,
     /// Write what is taken; the server must not run
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What is folded.
+#[derive(Debug, Args)]
+pub struct CompactOptions {
+    /// The first day, in Shanghai, that stays as it is, such as 2026-01-01; at least 60 days ago
+    #[arg(long, value_name = "DAY")]
+    pub before: Day,
+    /// The file for what is folded [default: beside the database, named by its revisions]
+    #[arg(long, value_name = "FILE")]
+    pub archive: Option<PathBuf>,
+    /// Fold; the server must not run
     #[arg(long)]
     pub yes: bool,
 }
@@ -600,12 +621,6 @@ fn who_may_read(listen: SocketAddr) -> String {
          --reads key   holders of an API key (jq2qmt key add NAME --scope read) and the operator\n  \
          --reads open  everybody who reaches the port"
     )
-}
-
-fn chain_hash(text: &str) -> Result<ChainHash, String> {
-    let mut hash = ChainHash::default();
-    hex::decode_to_slice(text, &mut hash).map_err(|_| "a hash has 64 hexadecimal digits".to_owned())?;
-    Ok(hash)
 }
 
 fn scope(text: &str) -> Result<Scope, String> {

@@ -17,7 +17,7 @@ use crate::domain::settings::Settled;
 use crate::domain::since::Since;
 use crate::domain::strategy::StrategyName;
 use crate::domain::target::Target;
-use crate::store::Unavailable;
+use crate::store::Untold;
 
 /// Over how many trading days it is shown how strategies have moved.
 const DAYS: usize = 30;
@@ -81,7 +81,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn book_at_close(&self, now: Moment) -> Result<Arc<Book>, Unavailable> {
+    pub async fn book_at_close(&self, now: Moment) -> Result<Arc<Book>, Untold> {
         let day = day_before(self.store.book().settings().calendar(), now);
         if let Some(book) = self.closes.newest(day) {
             return Ok(book);
@@ -112,7 +112,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) async fn see_close(&self, now: Moment) -> Result<(), Unavailable> {
+    pub(super) async fn see_close(&self, now: Moment) -> Result<(), Untold> {
         let (book, day) = (self.store.book(), Day::of(now));
         let is_seen = self.closes.with(|read| read.seen.as_ref().is_some_and(|(seen, _)| *seen == day));
         let is_over = now >= day.at(CLOSES) && book.settings().calendar().may_trade(day);
@@ -132,7 +132,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn account_at_close(&self, account: &AccountName, now: Moment) -> Result<Option<Settled>, Unavailable> {
+    pub async fn account_at_close(&self, account: &AccountName, now: Moment) -> Result<Option<Settled>, Untold> {
         let day = day_before(self.store.book().settings().calendar(), now);
         let revision = self.store.revision_at(day.at(CLOSES)).await?;
         self.store.account_as_of(account, revision).await
@@ -187,7 +187,7 @@ impl Desk {
     }
 
     /// Reads one more of the last closes, the newest first; false where none is missing.
-    async fn read_earlier(&self, now: Moment) -> Result<bool, Unavailable> {
+    async fn read_earlier(&self, now: Moment) -> Result<bool, Untold> {
         let days = self.days(now);
         let missing = self.closes.with(|read| days.into_iter().find(|day| !read.costs.contains_key(day)));
         let Some(day) = missing else { return Ok(false) };

@@ -17,7 +17,7 @@ use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::reported::{Reported, SILENT_AFTER};
 use crate::ledger::chain::Head;
-use crate::store::NotStored;
+use crate::store::Untold;
 
 /// How many incidents a report names.
 const INCIDENTS: u32 = 200;
@@ -37,8 +37,9 @@ pub struct Daily {
     pub accounts: Vec<DailyAccount>,
     /// What stood at any time of the day.
     pub incidents: Vec<Incident>,
-    /// Where the history ended with the day: whoever keeps this can tell whether it was rebuilt since.
-    pub head: Head,
+    /// Where the history ended with the day: whoever keeps this can tell whether it was rebuilt since. None where the archive
+    /// knows it.
+    pub head: Option<Head>,
 }
 
 /// An account's day.
@@ -77,7 +78,7 @@ impl Desk {
     ///
     /// # Errors
     /// When the store cannot be read or written: the next call does it.
-    pub async fn end_day(&self, queued: &mut Queued, now: Moment) -> Result<(), NotStored> {
+    pub async fn end_day(&self, queued: &mut Queued, now: Moment) -> Result<(), NotDone> {
         self.see_close(now).await?;
         let (book, day) = (self.store.book(), Day::of(now));
         let is_over = now >= day.at(REPORT_AT) && book.settings().calendar().may_trade(day);
@@ -97,7 +98,7 @@ impl Desk {
     pub async fn daily(&self, day: Day) -> Result<Daily, NotDone> {
         let book = self.store.book();
         let close = day.at(CLOSES);
-        let is_as_then = self.store.revision_at(close).await? == book.revision();
+        let is_as_then = told(self.store.revision_at(close).await)? == Some(book.revision());
         let then = if is_as_then { Some(Arc::clone(&book)) } else { self.seen_close(day) };
         let mut accounts = Vec::new();
         for (account, _) in book.settings().accounts() {
@@ -110,8 +111,16 @@ impl Desk {
         }
         let (from, to) = (day.begins_at(), day.next().begins_at());
         let incidents = self.store.incidents_within(from, to, INCIDENTS).await?;
-        let head = self.store.head_at(to.minus(LEAST)).await?;
+        let head = told(self.store.head_at(to.minus(LEAST)).await)?;
         Ok(Daily { day, accounts, incidents, head })
+    }
+}
+
+/// What is told of the past; None where it was folded.
+fn told<T>(past: Result<T, Untold>) -> Result<Option<T>, NotDone> {
+    match past {
+        Err(Untold::Folded(_)) => Ok(None),
+        past => Ok(past.map(Some)?),
     }
 }
 

@@ -33,7 +33,7 @@ use crate::domain::channel::ChannelError;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::Rejected;
-use crate::store::{NotStored, Store, Unavailable};
+use crate::store::{NotStored, Store, Unavailable, Untold};
 
 /// Where everything that changes something is done.
 #[derive(Debug, Clone)]
@@ -61,6 +61,9 @@ pub enum NotDone {
         /// The revision.
         revision: Revision,
     },
+    /// It asks for what was folded, up to this revision.
+    #[error("what was before the checkpoint at revision {0} is in the archive")]
+    Folded(Revision),
     /// An API key of that name is in use.
     #[error("there is a key of that name already")]
     KeyNameTaken,
@@ -75,6 +78,15 @@ pub enum NotDone {
 impl From<Unavailable> for NotDone {
     fn from(unavailable: Unavailable) -> Self {
         Self::NotStored(unavailable.into())
+    }
+}
+
+impl From<Untold> for NotDone {
+    fn from(untold: Untold) -> Self {
+        match untold {
+            Untold::Unavailable(unavailable) => unavailable.into(),
+            Untold::Folded(until) => Self::Folded(until),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod book;
 pub mod calendar;
 pub mod changes;
 pub mod channel;
+pub mod checkpoint;
 pub mod code;
 pub mod conflict;
 pub mod decimal;

@@ -95,6 +95,8 @@ pub enum RevisionKind {
     Lock,
     /// The operator looked at what had changed so.
     Release,
+    /// The operator folded what is old into a checkpoint.
+    Compact,
 }
 
 impl RevisionKind {
@@ -215,7 +217,8 @@ impl Subject {
                 | Topic::Guards
                 | Topic::Locks(_)
                 | Topic::Calendar
-                | Topic::Channel(_),
+                | Topic::Channel(_)
+                | Topic::Checkpoint,
             ) => None,
         }
     }
@@ -243,6 +246,8 @@ pub enum Topic {
     Calendar,
     /// Over which way somebody is told of incidents.
     Channel(ChannelName),
+    /// Up to where the history was folded.
+    Checkpoint,
 }
 
 /// Why a document's kind and name are not understood.
@@ -272,6 +277,7 @@ impl Topic {
             "guards" if name.is_empty() => Ok(Self::Guards),
             "locks" => account().map(Self::Locks),
             "calendar" if name.is_empty() => Ok(Self::Calendar),
+            "checkpoint" if name.is_empty() => Ok(Self::Checkpoint),
             "channel" => ChannelName::parse(name).map(Self::Channel).map_err(|_| unknown()),
             _ => Err(unknown()),
         }
@@ -289,6 +295,7 @@ impl Topic {
             Self::Locks(_) => "locks",
             Self::Calendar => "calendar",
             Self::Channel(_) => "channel",
+            Self::Checkpoint => "checkpoint",
         }
     }
 
@@ -298,7 +305,7 @@ impl Topic {
             Self::State(strategy) | Self::Hold(strategy) | Self::Schedule(strategy) => strategy.as_str(),
             Self::Account(account) | Self::Pause(Some(account)) | Self::Locks(account) => account.as_str(),
             Self::Channel(channel) => channel.as_str(),
-            Self::Pause(None) | Self::Guards | Self::Calendar => "",
+            Self::Pause(None) | Self::Guards | Self::Calendar | Self::Checkpoint => "",
         }
     }
 }
@@ -326,6 +333,7 @@ mod tests {
             (K::Supersede, "supersede"),
             (K::Lock, "lock"),
             (K::Release, "release"),
+            (K::Compact, "compact"),
         ] {
             assert_eq!((kind.as_str(), text.parse()), (text, Ok(kind)));
         }
@@ -351,12 +359,19 @@ mod tests {
             Topic::Locks(main),
             Topic::Calendar,
             Topic::Channel(ChannelName::parse("desk").unwrap()),
+            Topic::Checkpoint,
         ] {
             assert_eq!(Topic::parse(topic.kind(), topic.name()), Ok(topic));
         }
-        for (kind, name) in
-            [("account", ""), ("guards", "x"), ("calendar", "x"), ("state", "\u{1}"), ("lock", "alpha"), ("", "")]
-        {
+        for (kind, name) in [
+            ("account", ""),
+            ("guards", "x"),
+            ("calendar", "x"),
+            ("checkpoint", "x"),
+            ("state", "\u{1}"),
+            ("lock", "alpha"),
+            ("", ""),
+        ] {
             assert!(Topic::parse(kind, name).is_err(), "{kind} {name}");
         }
     }

@@ -11,6 +11,7 @@ use super::account::{Account, AccountName};
 use super::book::Mark;
 use super::calendar::Calendar;
 use super::channel::{Channel, ChannelName};
+use super::checkpoint::Checkpoint;
 use super::code::Code;
 use super::guard::Guards;
 use super::hold::Hold;
@@ -68,6 +69,8 @@ pub enum Setting {
     Calendar(Calendar),
     /// Over which way somebody is told of incidents; None when that is over.
     Channel(Option<Channel>),
+    /// Up to where the history was folded.
+    Checkpoint(Checkpoint),
 }
 
 /// All that is settled.
@@ -85,6 +88,7 @@ pub struct Settings {
     locks: OrdMap<AccountName, Arc<(Vec<Lock>, Mark)>>,
     calendar: Arc<Calendar>,
     channels: OrdMap<ChannelName, Arc<Channel>>,
+    checkpoint: Option<Arc<Checkpoint>>,
     marks: OrdMap<Topic, Mark>,
     newest: Option<Mark>,
 }
@@ -137,6 +141,7 @@ impl Settings {
                 self.channels.insert(name.clone(), Arc::new(channel));
             }
             (Topic::Channel(name), _) => drop(self.channels.remove(name)),
+            (Topic::Checkpoint, Setting::Checkpoint(checkpoint)) => self.checkpoint = Some(Arc::new(checkpoint)),
             // A reader of documents gives each topic a setting of its own.
             (
                 Topic::State(_)
@@ -144,7 +149,8 @@ impl Settings {
                 | Topic::Pause(_)
                 | Topic::Guards
                 | Topic::Locks(_)
-                | Topic::Calendar,
+                | Topic::Calendar
+                | Topic::Checkpoint,
                 _,
             ) => return,
         }
@@ -159,6 +165,11 @@ impl Settings {
     /// The newest revision about anything settled.
     pub const fn newest(&self) -> Option<Mark> {
         self.newest
+    }
+
+    /// Up to where the history was folded; None where it is there from the first revision on.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoint.as_deref()
     }
 
     /// The newest revision of a topic; [`Revision::NONE`] for one of which nothing is settled.

@@ -15,7 +15,7 @@ const DEMO_PREFIXES: [&str; 2] = ["DEMO_", "ADJUSTMENT_DEMO"];
 pub const ADJUSTMENT_PREFIX: &str = "ADJUSTMENT_";
 
 /// A strategy's number; grows with creation, so it is also the order of the strategies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StrategyId(i64);
 

@@ -34,7 +34,7 @@ impl AsOf {
         match self {
             Self::Moment(moment) => Ok(store.revision_at(moment).await?),
             Self::Revision(revision) if revision > store.book().revision() => Err(AppError::UnknownRevision(revision)),
-            Self::Revision(revision) => Ok(revision),
+            Self::Revision(revision) => Ok(store.must_reach(revision).map(|()| revision)?),
         }
     }
 }

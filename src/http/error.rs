@@ -26,7 +26,7 @@ use crate::domain::strategy::{NameError, StrategyName};
 use crate::domain::target::Incomplete;
 use crate::domain::total::UnknownStrategy;
 use crate::ledger::Rejected;
-use crate::store::{NotStored, Unavailable};
+use crate::store::{NotStored, Unavailable, Untold};
 
 /// What is wrong with a field of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,8 @@ pub enum AppError {
     },
     /// There is no such revision, or not yet.
     UnknownRevision(Revision),
+    /// What was before the checkpoint at this revision is in the archive.
+    Folded(Revision),
     /// No incident of that number stands.
     UnknownIncident(IncidentId),
     /// The strategy did not exist at the revision that it is to go back to.
@@ -192,6 +194,7 @@ impl From<NotDone> for AppError {
         match not_done {
             NotDone::NotStored(not_stored) => not_stored.into(),
             NotDone::UnknownRevision(revision) => Self::UnknownRevision(revision),
+            NotDone::Folded(until) => Self::Folded(until),
             NotDone::NothingToRestore { strategy, revision } => Self::NothingToRestore { strategy, revision },
             NotDone::KeyNameTaken => Self::KeyNameTaken,
             NotDone::Channel(error) => Self::Invalid(Invalid::Channel(error)),
@@ -216,6 +219,15 @@ impl From<NotStored> for AppError {
 impl From<Unavailable> for AppError {
     fn from(unavailable: Unavailable) -> Self {
         Self::Unavailable(unavailable)
+    }
+}
+
+impl From<Untold> for AppError {
+    fn from(untold: Untold) -> Self {
+        match untold {
+            Untold::Unavailable(unavailable) => unavailable.into(),
+            Untold::Folded(until) => Self::Folded(until),
+        }
     }
 }
 

@@ -179,6 +179,12 @@ impl AppError {
                 format!("版本不存在: {revision}"),
                 format!("there is no revision {revision}"),
             ),
+            Self::Folded(until) => Text::new(
+                S::GONE,
+                "folded",
+                format!("版本 {until} 及更早的历史已归档（检查点），本服务器不再保存，请查阅归档文件"),
+                format!("revisions up to {until} were folded into the checkpoint: only the archive still knows them"),
+            ),
             Self::UnknownIncident(id) => missing(
                 "unknown_incident",
                 format!("没有编号为 {} 的未结事件", id.get()),

@@ -101,9 +101,10 @@ pub(crate) async fn events(
     let (stored, closing) = (state.store.subscribe(), state.closing.subscribe());
     let (last_seen, newest) = (last_seen(&asked.headers, &query)?, state.store.book().revision());
     let lineage = state.store.lineage();
-    // Revisions that are not there any more: an older database was put back. To wait for later ones could take for ever,
-    // and what has their numbers now is something else.
-    let is_astray = last_seen.is_some_and(|id| id.lineage != lineage || id.revision > newest);
+    // Revisions that are not there any more: an older database was put back, or they were folded. To wait for later ones could
+    // take for ever, and what has their numbers now is something else.
+    let is_astray =
+        last_seen.is_some_and(|id| id.lineage != lineage || id.revision > newest || id.revision < state.store.folded());
     let reset = is_astray.then(|| reset(newest, lineage));
     let (seen, behind) = last_seen.filter(|_| !is_astray).map_or((newest, false), |id| (id.revision, true));
     let admitted = Admitted::of(&asked, &state).await?;

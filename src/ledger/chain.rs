@@ -1,6 +1,7 @@
 //! The chain: every revision carries a hash over itself and over the hash of the one before it.
 
 use super::fields::Fields;
+use super::replay::Link;
 use super::written::hashed;
 use crate::domain::book::Mark;
 use crate::domain::changes::Changes;
@@ -34,6 +35,16 @@ impl Head {
 /// The part of a chain hash that stands for it in a [`Mark`].
 pub fn beginning(hash: &[u8]) -> [u8; 8] {
     hash.first_chunk().copied().unwrap_or_default()
+}
+
+/// A chain hash from hexadecimal.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn read_hash(text: &str) -> Result<ChainHash, String> {
+    let mut hash = ChainHash::default();
+    hex::decode_to_slice(text, &mut hash).map_err(|_| "a hash has 64 hexadecimal digits".to_owned())?;
+    Ok(hash)
 }
 
 /// What a revision records, wherever it comes to stand in the chain.
@@ -118,6 +129,11 @@ impl Entry {
     /// The head of a chain that ends with it.
     pub const fn head(&self) -> Head {
         Head { revision: self.revision, at: self.at, hash: self.hash }
+    }
+
+    /// Where it hangs in the chain.
+    pub const fn link(&self) -> Link {
+        Link { revision: self.revision, parent: self.parent, hash: self.hash }
     }
 
     /// Whether its hash is the one that its content has.

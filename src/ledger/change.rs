@@ -3,6 +3,7 @@
 use crate::domain::account::{Account, AccountName};
 use crate::domain::calendar::Calendar;
 use crate::domain::channel::{Channel, ChannelName, Secrets};
+use crate::domain::checkpoint::Checkpoint;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::guard::{Finding, Guards};
@@ -136,6 +137,8 @@ pub enum Document {
     Calendar(Calendar),
     /// Over which way somebody is told of incidents, and what of it is kept apart from the history.
     Channel(ChannelName, Option<(Channel, Secrets)>),
+    /// Up to where the history is folded.
+    Checkpoint(Checkpoint),
 }
 
 impl Document {
@@ -149,6 +152,7 @@ impl Document {
             Self::Released(account, _) => Topic::Locks(account.clone()),
             Self::Calendar(_) => Topic::Calendar,
             Self::Channel(name, _) => Topic::Channel(name.clone()),
+            Self::Checkpoint(_) => Topic::Checkpoint,
         }
     }
 
@@ -157,6 +161,7 @@ impl Document {
         match self {
             Self::Account(_, None) | Self::Schedule(_, None) | Self::Channel(_, None) => RevisionKind::Withdraw,
             Self::Released(..) => RevisionKind::Release,
+            Self::Checkpoint(_) => RevisionKind::Compact,
             Self::Account(..)
             | Self::Guards(_)
             | Self::Pause(..)

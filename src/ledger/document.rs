@@ -70,6 +70,7 @@ impl DocumentState {
             Topic::Locks(_) => read(body).map(|locks| Setting::Locks(locks.unwrap_or_default())),
             Topic::Calendar => read(body).and_then(|calendar| present(calendar).map(Setting::Calendar)),
             Topic::Channel(_) => read(body).map(Setting::Channel),
+            Topic::Checkpoint => read(body).and_then(|checkpoint| present(checkpoint).map(Setting::Checkpoint)),
         };
         understood.map_err(|error| error.to_string())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::chain::{Entry, Head, Record};
+use super::chain::{ChainHash, Entry, Head, Record};
 use super::{DocumentState, Unfolded};
 use crate::domain::book::{Book, Mark, Past, Strategy};
 use crate::domain::changes::Changes;
@@ -15,13 +15,25 @@ use crate::domain::position::InstrumentChange;
 use crate::domain::revision::{Revision, Subject, Topic};
 use crate::domain::strategy::{StrategyId, StrategyName};
 
+/// Where a revision hangs in the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub revision: Revision,
+    /// The hash of the revision before it.
+    pub parent: ChainHash,
+    /// Its own hash.
+    pub hash: ChainHash,
+}
+
 /// What the chain has said so far about a strategy.
 #[derive(Debug)]
-struct Replayed {
-    name: StrategyName,
-    list: Unfolded,
-    revision: Revision,
-    revisions: u64,
+pub(super) struct Replayed {
+    pub(super) name: StrategyName,
+    pub(super) list: Unfolded,
+    /// The newest of its revisions.
+    pub(super) link: Link,
+    pub(super) revisions: u64,
 }
 
 /// The current state of a strategy, where it is not the one that the chain leads to.
@@ -37,12 +49,13 @@ pub struct Astray {
 /// A walk along the chain.
 #[derive(Debug)]
 pub struct Replay {
-    head: Head,
-    length: u64,
-    strategies: HashMap<StrategyId, Replayed>,
-    documents: HashMap<i64, DocumentState>,
+    pub(super) head: Head,
+    pub(super) length: u64,
+    pub(super) strategies: HashMap<StrategyId, Replayed>,
+    /// Each with the newest of its revisions.
+    pub(super) documents: HashMap<i64, (DocumentState, Link)>,
     /// What strategies wanted once.
-    past: HashMap<StrategyName, BTreeMap<Instrument, Past>>,
+    pub(super) past: HashMap<StrategyName, BTreeMap<Instrument, Past>>,
 }
 
 impl Default for Replay {
@@ -76,25 +89,27 @@ impl Replay {
         self.check_link(&entry)?;
         self.head = entry.head();
         self.length += 1;
+        let link = entry.link();
         let Record { subject, subject_id, kind, changes, .. } = entry.record;
         match (subject, changes) {
             (Subject::Strategy(name), Changes::List(changes)) => {
                 self.note_past(&name, entry.at, &changes);
-                let new = || Replayed { name, list: Unfolded::default(), revision: Revision::NONE, revisions: 0 };
+                let new = || Replayed { name, list: Unfolded::default(), link, revisions: 0 };
                 let strategy = self.strategies.entry(StrategyId::new(subject_id)).or_insert_with(new);
-                strategy.revision = entry.revision;
+                strategy.link = link;
                 strategy.revisions += 1;
                 strategy.list.follow(kind, entry.at, changes)
             }
             (Subject::Document(topic), Changes::Document(change)) => {
                 let start = DocumentState { id: subject_id, topic, mark: self.head.mark(), revisions: 0, body: None };
-                let document = self.documents.entry(subject_id).or_insert(start);
+                let (document, newest) = self.documents.entry(subject_id).or_insert((start, link));
                 if document.body != change.before {
                     return Err("a document's change does not start from what it said before");
                 }
                 document.body = change.after;
                 document.mark = self.head.mark();
                 document.revisions += 1;
+                *newest = link;
                 Ok(())
             }
             _ => Err("it changes something else than what it is about"),
@@ -103,7 +118,21 @@ impl Replay {
 
     /// A strategy's list as it stands here, where this is its newest revision.
     pub fn list_at(&self, strategy: StrategyId, revision: Revision) -> Option<&Unfolded> {
-        self.strategies.get(&strategy).filter(|strategy| strategy.revision == revision).map(|strategy| &strategy.list)
+        let strategy = self.strategies.get(&strategy).filter(|strategy| strategy.link.revision == revision);
+        strategy.map(|strategy| &strategy.list)
+    }
+
+    /// Every strategy's list as it stands here, with its newest revision, and how many it has.
+    pub fn lists(&self) -> impl Iterator<Item = (StrategyId, Revision, &Unfolded, u64)> {
+        self.strategies.iter().map(|(id, strategy)| (*id, strategy.link.revision, &strategy.list, strategy.revisions))
+    }
+
+    /// The newest revision of everything that the chain is about, oldest first.
+    pub fn links(&self) -> Vec<Link> {
+        let of_strategies = self.strategies.values().map(|strategy| strategy.link);
+        let mut links: Vec<Link> = of_strategies.chain(self.documents.values().map(|(_, link)| *link)).collect();
+        links.sort_by_key(|link| link.revision);
+        links
     }
 
     fn note_past(&mut self, name: &StrategyName, at: Moment, changes: &[InstrumentChange]) {
@@ -148,7 +177,7 @@ impl Replay {
             reason: "it is not what the history leads to".to_owned(),
         };
         let differs = |document: &&DocumentState| documents.get(&document.topic).map(|one| &**one) != Some(*document);
-        let lost = self.documents.values().find(differs);
+        let lost = self.documents.values().map(|(document, _)| document).find(differs);
         let unknown = documents.values().map(|document| &**document).find(|one| !self.documents.contains_key(&one.id));
         lost.or(unknown).map(astray)
     }
@@ -172,7 +201,7 @@ impl Replayed {
             Some(strategy) if strategy.list != expected => {
                 Err("its positions are not those that the history leads to".to_owned())
             }
-            Some(strategy) if (strategy.mark.revision, strategy.revisions) != (self.revision, self.revisions) => {
+            Some(strategy) if (strategy.mark.revision, strategy.revisions) != (self.link.revision, self.revisions) => {
                 Err("its revision is not the newest of the history".to_owned())
             }
             None if !expected.is_empty() => Err("it is gone, and the history does not say so".to_owned()),

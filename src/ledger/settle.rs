@@ -71,6 +71,7 @@ impl Draft {
                 (Some(write(&rest)), rest.len())
             }
             Document::Channel(_, channel) => (channel.as_ref().map(|(channel, _)| write(channel)), 0),
+            Document::Checkpoint(checkpoint) => (Some(write(checkpoint)), 0),
             Document::Calendar(calendar) => (Some(write(calendar)), calendar.open().len() + calendar.closed().len()),
         })
     }

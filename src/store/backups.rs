@@ -283,7 +283,7 @@ async fn look_through(path: &Path) -> Result<Backup, BackupError> {
         return Err(BackupError::Unsound(damage));
     }
     match verify(path).await? {
-        Verdict::Whole { revisions, head } => Ok(Backup { revisions, head, bytes: length(path)? }),
+        Verdict::Whole { revisions, head, .. } => Ok(Backup { revisions, head, bytes: length(path)? }),
         other => Err(BackupError::Unsound(other.to_string())),
     }
 }
@@ -322,7 +322,7 @@ fn set_aside(database: &Path, now: Moment) -> io::Result<Option<PathBuf>> {
 }
 
 /// Whether a file would lie among those that the server keeps beside its database.
-fn is_own(database: &Path, file: &Path) -> bool {
+pub(super) fn is_own(database: &Path, file: &Path) -> bool {
     let place = |path: &Path| folder_of(path).canonicalize().ok();
     // Some file systems do not tell large letters from small ones.
     let stem = |path: &Path| path.file_name().and_then(|name| name.to_str()?.split('.').next().map(str::to_lowercase));

@@ -27,6 +27,23 @@ impl From<OpenError> for Unavailable {
     }
 }
 
+/// The past is not told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Untold {
+    /// The store cannot be read now.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// It was folded, up to this revision: only the archive still knows it.
+    #[error("what was before the checkpoint at revision {0} is in the archive")]
+    Folded(Revision),
+}
+
+impl From<sqlx::Error> for Untold {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
 /// A change, or what is written besides the book, was not stored, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotStored {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::error::Unavailable;
+use super::error::{Unavailable, Untold};
 use super::sqlite::{documents, history, upkeep, verify};
 use super::{Store, Stored};
 use crate::domain::account::AccountName;
@@ -115,7 +115,40 @@ pub struct ListAsOf {
 }
 
 impl Store {
-    /// The newest revisions before one, newest first, at most `limit` of them.
+    /// The last revision that was folded into the checkpoint; [`Revision::NONE`] where none was.
+    pub fn folded(&self) -> Revision {
+        self.book().settings().checkpoint().map_or(Revision::NONE, |checkpoint| checkpoint.revision)
+    }
+
+    /// Refuses to tell of a point before the checkpoint; before the first revision there was nothing, and that is known.
+    ///
+    /// # Errors
+    /// When it was folded.
+    pub fn must_reach(&self, revision: Revision) -> Result<(), Untold> {
+        let folded = self.folded();
+        if revision <= Revision::NONE || revision >= folded { Ok(()) } else { Err(Untold::Folded(folded)) }
+    }
+
+    /// What something was at a revision, from what is found as of the revision that is to be looked at in its place: what nothing
+    /// has changed between there and the checkpoint stands at the checkpoint.
+    fn known_at<T>(
+        &self,
+        revision: Revision,
+        found: Option<T>,
+        since: impl Fn(&T) -> Revision,
+    ) -> Result<Option<T>, Untold> {
+        match &found {
+            Some(then) if since(then) > revision => Err(Untold::Folded(self.folded())),
+            _ => Ok(found),
+        }
+    }
+
+    /// As of which revision is looked for what was at one.
+    fn looked_at(&self, revision: Revision) -> Revision {
+        if revision <= Revision::NONE { revision } else { revision.max(self.folded()) }
+    }
+
+    /// The newest revisions before one, newest first, at most `limit` of them: those that were folded are not among them.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -127,14 +160,18 @@ impl Store {
     ) -> Result<Vec<RevisionInfo>, Unavailable> {
         let before = before.unwrap_or(Revision::END);
         let mut historian = self.historians.one().await?;
-        Ok(history::revisions(&mut historian, filter, before, limit).await?)
+        Ok(history::revisions(&mut historian, filter, (self.folded(), before), limit).await?)
     }
 
     /// One revision.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn revision(&self, id: Revision) -> Result<Option<RevisionInfo>, Unavailable> {
+    pub async fn revision(&self, id: Revision) -> Result<Option<RevisionInfo>, Untold> {
+        let folded = self.folded();
+        if Revision::NONE < id && id <= folded {
+            return Err(Untold::Folded(folded));
+        }
         let newest = self.revisions(&Filter::default(), Some(id.next()), 1).await?;
         Ok(newest.into_iter().next().filter(|revision| revision.id == id))
     }
@@ -146,6 +183,8 @@ impl Store {
     pub async fn neighbours(&self, of: &RevisionInfo) -> Result<[Option<Revision>; 2], Unavailable> {
         let mut historian = self.historians.one().await?;
         let next_to = history::neighbours(&mut historian, &of.subject, of.id).await?;
+        let folded = self.folded();
+        let next_to: Vec<Revision> = next_to.into_iter().filter(|one| *one > folded).collect();
         let find = |is_it: fn(&Revision, &Revision) -> bool| next_to.iter().copied().find(|one| is_it(one, &of.id));
         Ok([find(Revision::lt), find(Revision::gt)])
     }
@@ -163,21 +202,19 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn list_as_of(
-        &self,
-        strategy: &StrategyName,
-        revision: Revision,
-    ) -> Result<Option<ListAsOf>, Unavailable> {
-        let strategy = strategy.clone();
-        self.historians.look(async move |one| history::list_as_of(one, &strategy, revision).await).await
+    pub async fn list_as_of(&self, strategy: &StrategyName, revision: Revision) -> Result<Option<ListAsOf>, Untold> {
+        let (strategy, looked_at) = (strategy.clone(), self.looked_at(revision));
+        let found = self.historians.look(async move |one| history::list_as_of(one, &strategy, looked_at).await).await?;
+        self.known_at(revision, found, |then| then.mark.revision)
     }
 
     /// The whole book as of a revision.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn book_as_of(&self, revision: Revision) -> Result<Book, Unavailable> {
-        self.historians.look(async move |one| history::book_as_of(one, revision).await).await
+    pub async fn book_as_of(&self, revision: Revision) -> Result<Book, Untold> {
+        self.must_reach(revision)?;
+        Ok(self.historians.look(async move |one| history::book_as_of(one, revision).await).await?)
     }
 
     /// The revisions after one, oldest first, at most `limit` of them.
@@ -193,30 +230,34 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn entries_after(&self, revision: Revision) -> Result<Vec<Entry>, Unavailable> {
-        self.historians.look(async move |one| verify::entries_after(one, revision).await).await
+    pub async fn entries_after(&self, revision: Revision) -> Result<Vec<Entry>, Untold> {
+        if revision < self.folded() {
+            return Err(Untold::Folded(self.folded()));
+        }
+        Ok(self.historians.look(async move |one| verify::entries_after(one, revision).await).await?)
     }
 
     /// What a document said as of a revision, which revision had made it say so, and when; None before its first.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn document_as_of(&self, topic: &Topic, revision: Revision) -> Result<Option<DocumentAsOf>, Unavailable> {
+    pub async fn document_as_of(&self, topic: &Topic, revision: Revision) -> Result<Option<DocumentAsOf>, Untold> {
         let mut historian = self.historians.one().await?;
-        let found = documents::body_as_of(&mut historian, topic, revision).await?;
-        Ok(found.map(|(body, revision, at)| DocumentAsOf { body, revision, at }))
+        let found = documents::body_as_of(&mut historian, topic, self.looked_at(revision)).await?;
+        let found = found.map(|(body, revision, at)| DocumentAsOf { body, revision, at });
+        self.known_at(revision, found, |then| then.revision)
     }
 
     /// What a document said as of a revision; None where nothing was settled yet.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn setting_as_of(&self, topic: Topic, revision: Revision) -> Result<Option<Setting>, Unavailable> {
+    pub async fn setting_as_of(&self, topic: Topic, revision: Revision) -> Result<Option<Setting>, Untold> {
         let Some(then) = self.document_as_of(&topic, revision).await? else { return Ok(None) };
         let mark = Mark { revision: then.revision, updated_at: then.at, ..Mark::START };
         let body = then.body.map(Arc::from);
         let state = DocumentState { id: 0, topic, mark, revisions: 0, body };
-        state.setting().map(Some).map_err(Unavailable)
+        Ok(state.setting().map(Some).map_err(Unavailable)?)
     }
 
     /// What guarded the store before anything was settled.
@@ -232,7 +273,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn account_as_of(&self, name: &AccountName, revision: Revision) -> Result<Option<Settled>, Unavailable> {
+    pub async fn account_as_of(&self, name: &AccountName, revision: Revision) -> Result<Option<Settled>, Untold> {
         Ok(match self.setting_as_of(Topic::Account(name.clone()), revision).await? {
             Some(Setting::Account(settled)) => Some(settled),
             _ => None,
@@ -243,7 +284,10 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn head_at(&self, moment: Moment) -> Result<Head, Unavailable> {
+    pub async fn head_at(&self, moment: Moment) -> Result<Head, Untold> {
+        if let Some(checkpoint) = self.book().settings().checkpoint().filter(|checkpoint| moment < checkpoint.at) {
+            return Err(Untold::Folded(checkpoint.revision));
+        }
         let mut historian = self.historians.one().await?;
         Ok(history::head_at(&mut historian, moment).await?)
     }
@@ -252,9 +296,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn revision_at(&self, moment: Moment) -> Result<Revision, Unavailable> {
-        let mut historian = self.historians.one().await?;
-        Ok(history::revision_at(&mut historian, moment).await?)
+    pub async fn revision_at(&self, moment: Moment) -> Result<Revision, Untold> {
+        Ok(self.head_at(moment).await?.revision)
     }
 }
 

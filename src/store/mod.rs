@@ -4,11 +4,13 @@
 //! this room knows what the database is.
 
 pub mod api_keys;
+pub mod archive;
 pub mod attributed;
 pub mod backups;
 mod beside;
 pub mod channels;
 pub mod chronicle;
+pub mod compaction;
 mod error;
 pub mod figures;
 mod historians;
@@ -40,7 +42,7 @@ use self::api_keys::{ApiKey, NewApiKey};
 use self::backups::Backups;
 pub use self::beside::Beside;
 use self::channels::Settled;
-pub use self::error::{NotStored, OpenError, Unavailable};
+pub use self::error::{NotStored, OpenError, Unavailable, Untold};
 use self::figures::StoreFigures;
 use self::historians::Historians;
 use self::operator::Operator;

@@ -14,10 +14,12 @@ use crate::ledger::replay::Astray;
 pub enum Verdict {
     /// Every link holds, and the current state is what the chain leads to.
     Whole {
-        /// How many revisions there are.
+        /// How many revisions there are, with those that were folded.
         revisions: u64,
         /// Where the chain ends.
         head: Head,
+        /// The checkpoint from which it was walked; None from the first revision on.
+        since: Option<Head>,
     },
     /// A link does not hold.
     Broken {
@@ -36,8 +38,12 @@ pub enum Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Whole { revisions, head } => {
-                write!(f, "unbroken: {revisions} revisions, head {}", hex::encode(head.hash))
+            Self::Whole { revisions, head, since } => {
+                f.write_str("unbroken")?;
+                if let Some(since) = since {
+                    write!(f, " since the checkpoint at revision {}", since.revision)?;
+                }
+                write!(f, ": {revisions} revisions, head {}", hex::encode(head.hash))
             }
             Self::Broken { revision, reason } => write!(f, "BROKEN at revision {revision}: {reason}"),
             Self::Astray(Astray { strategy, reason }) => {

@@ -508,7 +508,7 @@ async fn what_the_first_release_stored_is_all_there() {
         .collect();
     insta::assert_snapshot!(told.join("\n"));
     // The chain was not touched, and goes on.
-    let Verdict::Whole { revisions, head } = verify(&path).await.unwrap() else { panic!("the chain is broken") };
+    let Verdict::Whole { revisions, head, .. } = verify(&path).await.unwrap() else { panic!("the chain is broken") };
     assert_eq!((revisions, hex::encode(head.hash)), (8, FIRST_RELEASE_HEAD.to_owned()));
     store.submit(change("beta", &[("X", "1")])).await.unwrap();
     store.close().await;

@@ -36,7 +36,7 @@ impl Voice<'_> {
         }
         self.and_more(accounts, &mut lines);
         self.incidents(daily, &mut lines);
-        lines.extend(self.head(&daily.head));
+        lines.extend(daily.head.as_ref().and_then(|head| self.head(head)));
         self.message(self.report_title(daily.day) + &rest, lines.join("\n"), &format!("/reports/{}", daily.day))
     }
 

@@ -33,7 +33,8 @@ struct DailyAnswer<'a> {
     day: String,
     accounts: Vec<AccountDto<'a>>,
     incidents: Vec<IncidentDto<'a>>,
-    head: HeadDto,
+    /// Null where that part of the history is in the archive.
+    head: Option<HeadDto>,
 }
 
 /// Where the history ended with the day.
@@ -97,7 +98,7 @@ pub(crate) async fn daily(
         day: day.to_string(),
         accounts: accounts.iter().zip(totals.iter().map(Option::as_ref)).map(account).collect(),
         incidents: incidents.iter().map(|one| IncidentDto::new(one, &state.zone)).collect(),
-        head: HeadDto::new(&head, &state.zone),
+        head: head.map(|head| HeadDto::new(&head, &state.zone)),
     }))
 }
 

@@ -5,8 +5,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use futures::{StreamExt as _, stream};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::super::AppState;
 use super::super::csv::{Rows, download, download_as};
@@ -16,92 +16,19 @@ use super::super::extract::{Last, Query};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
 use crate::domain::book::sums;
-use crate::domain::changes::Changes;
-use crate::domain::position::InstrumentChange;
 use crate::domain::revision::Revision;
+use crate::ledger::Line;
 use crate::ledger::chain::Entry;
-use crate::ledger::hashed;
-use crate::store::{Store, Unavailable};
+use crate::store::{Store, Untold};
 
 /// After which revision.
 #[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(crate) struct ExportQuery {
-    /// After which revision; without it, all.
+    /// After which revision; without it, all that are there: from the checkpoint on, where one was made.
     #[param(value_type = Option<i64>)]
     after: Last<Revision>,
-}
-
-/// A revision, as it is hashed.
-#[derive(Serialize, ToSchema)]
-#[schema(as = HashedRevision)]
-struct EntryDto<'a> {
-    revision: Revision,
-    /// Microseconds since the Unix epoch.
-    at: i64,
-    subject_kind: &'a str,
-    subject: &'a str,
-    subject_id: i64,
-    kind: &'a str,
-    actor_kind: &'a str,
-    actor: &'a str,
-    address: Option<&'a str>,
-    note: Option<&'a str>,
-    #[serde(flatten)]
-    changes: ChangesDto<'a>,
-    parent_hash: String,
-    hash: String,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = HashedChanges)]
-#[serde(rename_all = "snake_case")]
-enum ChangesDto<'a> {
-    Changes(Vec<ChangeDto>),
-    Document { before: Option<&'a str>, after: Option<&'a str> },
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = HashedChange)]
-struct ChangeDto {
-    instrument: String,
-    before: Option<String>,
-    after: Option<String>,
-}
-
-impl<'a> EntryDto<'a> {
-    fn new(entry: &'a Entry) -> Self {
-        let record = &entry.record;
-        let changes = match &record.changes {
-            Changes::List(changes) => {
-                let dto = |change: &InstrumentChange| ChangeDto {
-                    instrument: change.instrument.to_string(),
-                    before: hashed(&change.before),
-                    after: hashed(&change.after),
-                };
-                ChangesDto::Changes(changes.iter().map(dto).collect())
-            }
-            Changes::Document(change) => {
-                ChangesDto::Document { before: change.before.as_deref(), after: change.after.as_deref() }
-            }
-        };
-        Self {
-            revision: entry.revision,
-            at: entry.at.as_micros(),
-            subject_kind: record.subject.kind(),
-            subject: record.subject.name(),
-            subject_id: record.subject_id,
-            kind: record.kind.as_str(),
-            actor_kind: record.actor.kind().as_str(),
-            actor: record.actor.name(),
-            address: record.address.as_deref(),
-            note: record.note.as_deref(),
-            changes,
-            parent_hash: hex::encode(entry.parent),
-            hash: hex::encode(entry.hash),
-        }
-    }
 }
 
 /// How revisions are written one after the other.
@@ -137,7 +64,7 @@ impl Format {
                 text.extend_from_slice(if is_first && index == 0 { b"\n" } else { b",\n" });
             }
             // Writing to memory cannot fail.
-            let _ = serde_json::to_writer(&mut text, &EntryDto::new(entry));
+            let _ = serde_json::to_writer(&mut text, &Line::new(entry));
             if matches!(self, Self::Lines) {
                 text.push(b'\n');
             }
@@ -191,13 +118,16 @@ pub(super) fn entries() -> Vec<document::Entry> {
     vec![
         document::Entry::read("/api/v1/revisions.json", "The history as a JSON array, as it is hashed")
             .query::<ExportQuery>()
-            .answers::<Vec<EntryDto>>(),
+            .answers::<Vec<Line>>()
+            .fails(&[410]),
         document::Entry::read("/api/v1/revisions.jsonl", "The history as JSON Lines")
             .query::<ExportQuery>()
-            .answers_text("application/jsonl", "A revision in each line."),
+            .answers_text("application/jsonl", "A revision in each line.")
+            .fails(&[410]),
         document::Entry::read("/api/v1/revisions.csv", "The history as a file for spreadsheets")
             .query::<ExportQuery>()
-            .answers_csv(),
+            .answers_csv()
+            .fails(&[410]),
     ]
 }
 
@@ -227,7 +157,7 @@ struct Rest {
 }
 
 impl Rest {
-    async fn next(mut self, is_first: bool) -> Result<(Bytes, Self), Unavailable> {
+    async fn next(mut self, is_first: bool) -> Result<(Bytes, Self), Untold> {
         let entries = self.store.entries_after(self.after.unwrap_or(Revision::END)).await?;
         self.after = entries.last().map(|last| last.revision);
         let part = if entries.is_empty() { self.format.end() } else { self.format.part(&entries, is_first) };
@@ -240,8 +170,8 @@ async fn export(
     store: &Store,
     Query(query): Query<ExportQuery>,
     format: Format,
-) -> Result<impl futures::Stream<Item = Result<Bytes, Unavailable>> + Send + 'static, AppError> {
-    let (begin, after) = (format.beginning(), Some(query.after.0.unwrap_or(Revision::NONE)));
+) -> Result<impl futures::Stream<Item = Result<Bytes, Untold>> + Send + 'static, AppError> {
+    let (begin, after) = (format.beginning(), Some(query.after.0.unwrap_or_else(|| store.folded())));
     // What fails at once is answered as an error, not as a file that breaks off.
     let (first, rest) = Rest { store: store.clone(), format, after }.next(true).await?;
     let rest = stream::try_unfold(rest, async |rest| match rest.after {

@@ -111,6 +111,9 @@ struct RevisionsAnswer<'a> {
     /// What `before` is to be for the ones that follow; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_before: Option<Revision>,
+    /// At the end, where older ones were folded: those up to this revision are in the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<Revision>,
 }
 
 /// Which page of the revisions.
@@ -160,6 +163,7 @@ pub(crate) async fn revisions(
     }
     Ok(json(&RevisionsAnswer {
         next_before: revisions.last().filter(|_| more).map(|last| last.id),
+        checkpoint: Some(state.store.folded()).filter(|folded| !more && *folded > Revision::NONE),
         revisions: revisions.iter().map(|revision| RevisionDto::new(revision, &state.zone)).collect(),
     }))
 }

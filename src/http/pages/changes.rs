@@ -307,6 +307,7 @@ impl Entry {
                 Topic::Locks(_) => t.topic_locks,
                 Topic::Calendar => t.topic_calendar,
                 Topic::Channel(_) => t.topic_channel,
+                Topic::Checkpoint => t.topic_checkpoint,
             }),
         }
     }
@@ -324,6 +325,7 @@ impl Entry {
             Topic::Guards => "/guards".to_owned(),
             Topic::Calendar => "/calendar".to_owned(),
             Topic::Channel(_) => "/channels".to_owned(),
+            Topic::Checkpoint => "/history".to_owned(),
         })
     }
 

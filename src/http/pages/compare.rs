@@ -261,9 +261,12 @@ impl Point {
         let revision = as_of.revision(store).await?;
         let at = match as_of {
             AsOf::Moment(moment) => moment,
+            AsOf::Revision(Revision::NONE) => Moment::from_micros(0),
+            AsOf::Revision(revision) if revision == store.folded() => {
+                store.book().settings().checkpoint().map_or(Moment::from_micros(0), |checkpoint| checkpoint.at)
+            }
             AsOf::Revision(revision) => match store.revision(revision).await? {
                 Some(info) => info.at,
-                None if revision == Revision::NONE => Moment::from_micros(0),
                 None => return Err(AppError::UnknownRevision(revision)),
             },
         };

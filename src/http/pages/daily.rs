@@ -30,7 +30,7 @@ struct DailyPage {
     after: Option<Day>,
     accounts: Vec<AccountRows>,
     incidents: Vec<Shown>,
-    head: Head,
+    head: Option<Head>,
 }
 
 /// An account's part of the page.

@@ -52,6 +52,8 @@ struct HistoryPage {
     /// The query of this page without its place, for the links to other places and to CSV.
     base: String,
     older: Option<Revision>,
+    /// Whether what is older than all of these is in the archive.
+    is_folded: bool,
     at_newest: bool,
 }
 
@@ -264,6 +266,7 @@ pub(super) async fn page(
         days: DayLines::all(lines, &v),
         base: asked.base(),
         at_newest: before.is_none(),
+        is_folded: older.is_none() && state.store.folded() > Revision::NONE,
         v,
         asked,
         older,

@@ -29,6 +29,7 @@ use crate::domain::drift::{DriftLine, drift_of_line};
 use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::report::{Fill, Holding, Order, OrderStatus, Side};
+use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
 use crate::domain::target::TargetLine;
@@ -91,6 +92,8 @@ struct Wanter {
     invested: Amount,
     /// What set that volume, where it was found.
     since: Option<Entry>,
+    /// Whether that was folded: all that is left was looked through.
+    is_folded: bool,
 }
 
 /// A revision that changed how much of it a strategy wants, or at which cost.
@@ -260,13 +263,19 @@ async fn wanters(
         let set = |one: &&Move| one.strategy == wanter.strategy && !one.line.delta.is_zero();
         if let Some(found) = moves.iter().find(set) {
             wanter.since = Some(whole_entry(found.entry.revision.clone(), None));
-        } else if !is_whole && asked < ASKED {
+        } else if is_whole {
+            wanter.is_folded = store.folded() > Revision::NONE;
+        } else if asked < ASKED {
             asked += 1;
             let strategy = Some(wanter.strategy.clone());
             let filter = Filter { strategy, instrument: Some(instrument.clone()), ..Filter::default() };
-            let found = within(store.revisions(&filter, None, OF_STRATEGY).await?, CHANGES);
+            let all = store.revisions(&filter, None, OF_STRATEGY).await?;
+            let many = all.len();
+            let found = within(all, CHANGES);
+            let is_all = found.len() == many && i64::try_from(many).unwrap_or(i64::MAX) < OF_STRATEGY;
             let own = moves_in(store, found, instrument).await?;
             wanter.since = own.into_iter().find(|one| !one.line.delta.is_zero()).map(|one| one.entry);
+            wanter.is_folded = wanter.since.is_none() && is_all && store.folded() > Revision::NONE;
         }
     }
     Ok(wanters)
@@ -275,7 +284,14 @@ async fn wanters(
 fn wanter(strategy: &Arc<Strategy>, instrument: &Instrument) -> Wanter {
     let placed = strategy.list.placed().iter().filter(|placed| placed.position.code().instrument() == *instrument);
     let (volume, invested) = sums(&placed.cloned().collect::<Vec<_>>());
-    Wanter { strategy: strategy.name.clone(), volume, cost: invested.per(volume), invested, since: None }
+    Wanter {
+        strategy: strategy.name.clone(),
+        volume,
+        cost: invested.per(volume),
+        invested,
+        since: None,
+        is_folded: false,
+    }
 }
 
 /// How it stands in every account that is concerned with it.

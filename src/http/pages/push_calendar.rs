@@ -14,7 +14,7 @@ use crate::domain::revision::RevisionKind;
 use crate::domain::schedule::{Punctuality, Schedule};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::{Filter, within};
-use crate::store::{Store, Unavailable};
+use crate::store::{Store, Untold};
 
 /// How many revisions and changes of a month are looked through.
 const REVISIONS: i64 = 1_000;
@@ -122,7 +122,7 @@ impl PushCalendar {
         name: &StrategyName,
         asked: &str,
         v: &View,
-    ) -> Result<Self, Unavailable> {
+    ) -> Result<Self, Untold> {
         let first = format!("{asked}-01").parse().unwrap_or_else(|_| first_of(Day::of(v.now)));
         let (first, end) = (first.min(first_of(Day::of(v.now))), first_of(first.after(31)));
         let of_strategy = Filter { strategy: Some(name.clone()), ..Filter::default() };
@@ -133,7 +133,13 @@ impl PushCalendar {
         revisions.truncate(usize::try_from(REVISIONS).unwrap_or(usize::MAX));
         let cut = Some(revisions.len()).filter(|counted| *counted < many);
         let earlier = Filter { to: Some(first.begins_at()), ..of_strategy };
-        let is_older = !store.revisions(&earlier, None, 1).await?.is_empty();
+        let folded = book.settings().checkpoint();
+        // Of the days up to the checkpoint nothing is known.
+        let from = folded.map_or(first, |folded| first.max(Day::of(folded.at).next()));
+        let is_older = match folded {
+            Some(folded) if store.list_as_of(name, folded.revision).await?.is_some() => true,
+            _ => !store.revisions(&earlier, None, 1).await?.is_empty(),
+        };
         let changes = store.changes(&revisions, usize::MAX).await?;
         let mut days: BTreeMap<Day, Brought> = BTreeMap::new();
         for revision in revisions.iter().rev() {
@@ -153,7 +159,7 @@ impl PushCalendar {
             calendar: settings.calendar(),
             today: schedule.map(slots).unwrap_or_default().into_iter().map(|(_, kept)| kept).collect(),
             last_push_at,
-            first: if is_older { Some(first) } else { days.keys().next().copied() },
+            first: if is_older { Some(from) } else { days.keys().next().copied() },
             now: v.now,
         };
         Ok(Self { cut, ..Self::draw(first, end, &days, &known, (name, v)) })

@@ -19,6 +19,7 @@ use crate::domain::book::Book;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
+use crate::store::Untold;
 
 /// How many of each sort are listed.
 const LISTED: usize = 50;
@@ -158,7 +159,10 @@ async fn revision(state: &AppState, wish: &Wish, v: &View) -> Result<Vec<Hit>, A
     let Some(number) = number.parse::<Revision>().ok().filter(|one| one.to_string() == number) else {
         return Ok(Vec::new());
     };
-    let found = state.store.revision(number).await?;
+    let found = match state.store.revision(number).await {
+        Err(Untold::Folded(_)) => None,
+        found => found?,
+    };
     let hit = found.map(|info| Hit {
         link: revision_path(number),
         label: format!("{} {number}", v.t.revision),

@@ -70,6 +70,10 @@ fn members(body: Option<&str>) -> BTreeMap<String, Value> {
     if let Some(Value::Object(account)) = all.remove("account") {
         all.extend(account);
     }
+    // What is said of a checkpoint is for machines, but for these.
+    if all.contains_key("seal") {
+        all.retain(|name, _| ["revision", "hash", "archive"].contains(&name.as_str()));
+    }
     if all.contains_key("reasons") {
         all.retain(|name, _| !REPEATED.contains(&name.as_str()));
     }
@@ -94,6 +98,9 @@ fn entries_by_pattern(entries: Vec<Value>) -> Map<String, Value> {
 fn word(member: &str, t: &Texts) -> Option<&'static str> {
     Some(match member {
         "state" => t.state,
+        "revision" => t.revision,
+        "hash" => t.chain_hash,
+        "archive" => t.archive,
         "note" => t.note,
         "target" => t.goes_back_to,
         "paused" => t.topic_pause,

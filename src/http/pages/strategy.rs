@@ -60,6 +60,8 @@ struct StrategyPage {
     composition: Option<BarChart>,
     entries: Vec<Entry>,
     older: Option<Revision>,
+    /// Whether what is older than all of these is in the archive.
+    is_folded: bool,
     at_newest: bool,
 }
 
@@ -207,6 +209,7 @@ pub(super) async fn page(
             composition,
             entries,
             older,
+            is_folded: older.is_none() && state.store.folded() > Revision::NONE,
             at_newest,
         },
     ))

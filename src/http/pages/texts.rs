@@ -283,6 +283,7 @@ texts! {
     kind_supersede: "被取代", "superseded";
     kind_lock: "持仓变动不明", "unexplained change";
     kind_release: "解除锁定", "released";
+    kind_compact: "历史归档", "folded";
 
     topic_state: "策略状态", "state";
     topic_hold: "等待的推送", "push that waits";
@@ -293,6 +294,7 @@ texts! {
     topic_locks: "锁定", "locks";
     topic_calendar: "交易日历", "calendar";
     topic_channel: "通知渠道", "channel";
+    topic_checkpoint: "检查点", "checkpoint";
     operator: "操作员", "operator";
     api_key: "API 密钥", "API key";
     client: "客户端", "client";
@@ -416,6 +418,10 @@ texts! {
     no_keys: "还没有密钥。", "There are no keys yet.";
 
     daily_report: "日报", "Daily report";
+    chain_hash: "哈希", "hash";
+    archive: "归档文件 SHA-256", "SHA-256 of the archive";
+    older_is_archived: "更早的历史已归档，请查阅归档文件", "older history is in the archive";
+    before_checkpoint: "检查点之前", "before the checkpoint";
     history_ends_with: "当日账本的最后一次修订（可用 jq2qmt verify --head 核对）：", "The history ended that day with revision (hold it against jq2qmt verify --head):";
     nothing_reported_that_day: "当天没有终端上报。", "Nothing was reported that day.";
     traded_that_day: "成交", "Traded";

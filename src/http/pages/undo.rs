@@ -105,7 +105,7 @@ impl Undo {
                 let query = links::query([("edit", name.as_str()), ("as_of", &then.to_string())]);
                 settled(format!("/channels?{query}#form"))
             }
-            Topic::Hold(_) | Topic::Locks(_) => None,
+            Topic::Hold(_) | Topic::Locks(_) | Topic::Checkpoint => None,
         }
     }
 }

@@ -36,7 +36,7 @@ use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settings;
-use crate::store::Unavailable;
+use crate::store::Untold;
 use crate::store::history::RevisionInfo;
 
 /// How many incidents a page carries for a browser to tell of.
@@ -70,7 +70,7 @@ pub(super) struct View {
 /// The revision that a form made, as the page says it to which it led; None where everything was as it should be already.
 pub(super) type Done = Option<Box<RevisionInfo>>;
 
-async fn done(parts: &Parts, state: &AppState) -> Result<Option<Done>, Unavailable> {
+async fn done(parts: &Parts, state: &AppState) -> Result<Option<Done>, Untold> {
     let mut pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
     let Some((_, done)) = pairs.find(|(name, _)| name == "done") else { return Ok(None) };
     if done == "same" {

@@ -36,6 +36,7 @@ impl Texts {
             RevisionKind::Supersede => self.kind_supersede,
             RevisionKind::Lock => self.kind_lock,
             RevisionKind::Release => self.kind_release,
+            RevisionKind::Compact => self.kind_compact,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::ledger::{Appended, FiledStep, UsedToken};
 static BEGIN: LazyLock<String> = LazyLock::new(|| ["BEGIN IMMEDIATE;\n", used_tokens::TAKE].concat());
 
 /// Its statements share their parameters: each names by number those that it takes.
-static COMMIT: LazyLock<String> = LazyLock::new(|| {
+static WRITE: LazyLock<String> = LazyLock::new(|| {
     [
         strategies::WRITE,
         documents::WRITE,
@@ -26,10 +26,11 @@ static COMMIT: LazyLock<String> = LazyLock::new(|| {
         item_blocks::NOTE,
         past_instruments::NOTE,
         used_tokens::GIVE_BACK,
-        "COMMIT;\n",
     ]
     .concat()
 });
+
+static COMMIT: LazyLock<String> = LazyLock::new(|| [&WRITE, "COMMIT;\n"].concat());
 
 /// The long texts and digests of a batch, one behind the other. Rows of numbers and short texts go to SQLite as JSON and
 /// say where theirs begin: JSON within JSON would be escaped here and understood there for nothing.
@@ -76,6 +77,20 @@ pub(in crate::store) async fn commit(
     appended: &Appended,
     unspent: &HashSet<UsedToken>,
 ) -> Result<u64, sqlx::Error> {
+    run(connection, &COMMIT, appended, unspent).await
+}
+
+/// Writes what a draft appends into a transaction that goes on.
+pub(in crate::store) async fn write(connection: &mut SqliteConnection, appended: &Appended) -> Result<(), sqlx::Error> {
+    run(connection, &WRITE, appended, &HashSet::new()).await.map(|_| ())
+}
+
+async fn run(
+    connection: &mut SqliteConnection,
+    statements: &'static str,
+    appended: &Appended,
+    unspent: &HashSet<UsedToken>,
+) -> Result<u64, sqlx::Error> {
     /// What a row takes with its indexes besides its texts: a page in each.
     const ROW: usize = 4 * 4096;
     // Pushes make no trip for them.
@@ -96,7 +111,7 @@ pub(in crate::store) async fn commit(
     let documents = documents::rows(appended.documents.values(), &mut bytes);
     let entries: usize = appended.reports.iter().map(rows_of).sum();
     let about = bytes.len() + ROW * (1 + appended.strategies.len() + appended.entries.len() + entries);
-    sqlx::query(COMMIT.as_str())
+    sqlx::query(statements)
         .bind(bytes.into_inner())
         .bind(strategies)
         .bind(revisions)

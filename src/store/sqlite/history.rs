@@ -59,14 +59,14 @@ impl TryFrom<RevisionRecord> for RevisionInfo {
     }
 }
 
-/// The newest revisions before one.
+/// The newest revisions after one and before another.
 pub(in crate::store) async fn revisions(
     connection: &mut SqliteConnection,
     filter: &Filter,
-    before: Revision,
+    (after, before): (Revision, Revision),
     limit: i64,
 ) -> Result<Vec<RevisionInfo>, sqlx::Error> {
-    let ids = json(&numbers(connection, filter, before, limit).await?);
+    let ids = json(&numbers(connection, filter, (after, before), limit).await?);
     let rows = sqlx::query_as!(
         RevisionRecord,
         r#"SELECT r.id, s.name AS "strategy?", d.kind AS "document_kind?", d.name AS "document?", r.kind, r.at,
@@ -135,16 +135,16 @@ struct Wanted<'a> {
     limit: i64,
 }
 
-/// The numbers of the newest revisions before one: where to look first depends on what is asked for.
+/// The numbers of the newest revisions after one and before another: where to look first depends on what is asked for.
 async fn numbers(
     connection: &mut SqliteConnection,
     filter: &Filter,
-    before: Revision,
+    (after, before): (Revision, Revision),
     limit: i64,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let after = match filter.from {
-        Some(from) => last_before(connection, from).await?,
-        None => Revision::NONE,
+        Some(from) => last_before(connection, from).await?.max(after),
+        None => after,
     };
     let before = match filter.to {
         Some(to) => last_before(connection, to).await?.next().min(before),

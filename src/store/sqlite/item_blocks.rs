@@ -49,14 +49,19 @@ pub(super) async fn note(connection: &mut SqliteConnection, entries: &[Entry]) -
     Ok(())
 }
 
-/// The first revision of which it is not noted that it changed an item, with that item. A note too many does no harm: whoever
+/// The first revision after one of which it is not noted that it changed an item, with that item. A note too many does no harm: whoever
 /// follows it looks into the revisions themselves.
-pub(super) async fn missing(connection: &mut SqliteConnection) -> Result<Option<(Revision, String)>, sqlx::Error> {
+pub(super) async fn missing(
+    connection: &mut SqliteConnection,
+    after: Revision,
+) -> Result<Option<(Revision, String)>, sqlx::Error> {
+    let after = after.get();
     let missing = sqlx::query!(
         r#"SELECT r.id AS "id!: i64", value ->> 0 AS "item!: String" FROM revisions AS r CROSS JOIN json_each(r.changes)
-           WHERE r.strategy_id IS NOT NULL
+           WHERE r.strategy_id IS NOT NULL AND r.id > ?
              AND NOT EXISTS (SELECT 1 FROM item_blocks AS b WHERE b.item = value ->> 0 AND b.block = r.id / ?)
            ORDER BY r.id LIMIT 1"#,
+        after,
         BLOCK
     )
     .fetch_optional(connection)

@@ -17,6 +17,7 @@ pub(super) mod attributed;
 mod attribution_events;
 pub(super) mod batch;
 pub(super) mod channel_secrets;
+pub(super) mod checkpoint;
 pub(super) mod copies;
 pub(super) mod documents;
 pub(super) mod fills;
@@ -183,6 +184,7 @@ async fn read(connection: &mut SqliteConnection) -> Result<(Ledger, u64), OpenEr
     reports::load(connection, &mut ledger.book).await?;
     fills::load(connection, &mut ledger.book).await?;
     attributed::load(connection, &mut ledger).await?;
+    checkpoint::must_be(connection, ledger.book.settings().checkpoint()).await?;
     Ok((ledger, revisions + of_documents))
 }
 

@@ -6,10 +6,9 @@ use futures::TryStreamExt as _;
 use sqlx::SqliteConnection;
 
 use super::verify::{EntryRecord, page_after};
-use super::{item_blocks, kept_lists, past_instruments, strategies};
+use super::{checkpoint, item_blocks, kept_lists, past_instruments, strategies};
 use crate::domain::book::Strategy;
 use crate::domain::changes::Changes;
-use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyId;
 use crate::ledger::chain::Entry;
 use crate::ledger::replay::Astray;
@@ -38,8 +37,13 @@ pub(super) async fn unfold(connection: &mut SqliteConnection) -> Result<(), Open
 }
 
 async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, Walked>, OpenError> {
+    let begin = checkpoint::begin(connection).await?;
     let mut walked: HashMap<StrategyId, Walked> = HashMap::new();
-    let mut after = Revision::NONE;
+    for (id, revision, list, revisions) in begin.lists() {
+        kept_lists::keep(connection, id, revision, list).await?;
+        walked.insert(id, Walked { list: list.clone(), revisions });
+    }
+    let mut after = begin.head().revision;
     while let page = page_after(connection, after).await?
         && !page.is_empty()
     {

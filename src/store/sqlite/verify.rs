@@ -1,12 +1,15 @@
-//! Reading the chain from its beginning, for [`Replay`] to walk.
+//! Reading the chain from its beginning, or from the checkpoint, for [`Replay`] to walk.
+
+use std::collections::HashSet;
 
 use futures::TryStreamExt as _;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::revisions::{self, actor, chain_hash, changes, subject};
-use super::{attribution_events, item_blocks, kept_lists, must_be_current, parsed, upkeep};
+use super::{attribution_events, checkpoint, item_blocks, kept_lists, must_be_current, parsed, upkeep};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
+use crate::domain::strategy::StrategyId;
 use crate::ledger::chain::{ChainHash, Entry, Head, Record};
 use crate::ledger::replay::Replay;
 use crate::store::error::OpenError;
@@ -16,16 +19,26 @@ use crate::store::verify::Verdict;
 const PAGE: i64 = 1000;
 const PAGE_LENGTH: usize = 1 << 20;
 
-/// Walks the whole chain.
+/// Walks the whole chain, from the checkpoint on where there is one.
 pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenError> {
     let mut connection = pool.acquire().await?;
     must_be_current(&mut connection).await?;
     // One read transaction, so that a server which goes on writing is seen at one moment.
     let mut snapshot = sqlx::Connection::begin_with(&mut *connection, "BEGIN DEFERRED").await?;
-    upkeep::must_be_there(&mut snapshot).await?;
-    let mut replay = Replay::default();
-    let (mut kept, mut misremembered) = (kept_lists::all(&mut snapshot).await?.into_iter().peekable(), None);
-    while let page = page_after(&mut snapshot, replay.head().revision).await?
+    verify_within(&mut snapshot).await
+}
+
+/// Walks the whole chain within a transaction.
+pub(in crate::store) async fn verify_within(snapshot: &mut SqliteConnection) -> Result<Verdict, OpenError> {
+    upkeep::must_be_there(snapshot).await?;
+    let mut replay = checkpoint::begin(snapshot).await?;
+    let begun = *replay.head();
+    if let Some((revision, reason)) = unlinked(snapshot, &replay).await? {
+        return Ok(Verdict::Broken { revision, reason });
+    }
+    let mut kept = kept_lists::all(snapshot).await?.into_iter().peekable();
+    let mut misremembered = unkept(snapshot, &replay, &mut kept).await?;
+    while let page = page_after(snapshot, replay.head().revision).await?
         && !page.is_empty()
     {
         for row in page {
@@ -34,19 +47,11 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
             if let Err(reason) = followed {
                 return Ok(Verdict::Broken { revision, reason });
             }
-            while let Some((at, strategy)) = kept.next_if(|(at, _)| *at <= revision) {
-                let is_true = match replay.list_at(strategy, at) {
-                    Some(list) => kept_lists::is_true(&mut snapshot, strategy, at, list).await?,
-                    None => false,
-                };
-                if !is_true {
-                    misremembered.get_or_insert(at);
-                }
-            }
+            misremembered = misremembered.or(astray_list(snapshot, &replay, &mut kept).await?);
         }
     }
     let misremembered = misremembered.or_else(|| kept.next().map(|(at, _)| at));
-    let (ledger, _) = match super::read(&mut snapshot).await {
+    let (ledger, _) = match super::read(snapshot).await {
         Ok(read) => read,
         Err(OpenError::Astray(astray)) => return Ok(Verdict::Astray(astray)),
         Err(error) => return Err(error),
@@ -60,13 +65,78 @@ pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenE
             "the list kept as of revision {at} is not the one that it leads to"
         )));
     }
-    if let Some(account) = attribution_events::astray(&mut snapshot, &ledger).await? {
+    if let Some(account) = attribution_events::astray(snapshot, &ledger).await? {
         return Ok(Verdict::Misremembered(format!("how account {account} is divided is not what its events lead to")));
     }
-    Ok(match item_blocks::missing(&mut snapshot).await? {
+    let since = Some(begun).filter(|begun| begun.revision > Revision::NONE);
+    Ok(match item_blocks::missing(snapshot, begun.revision).await? {
         Some((at, item)) => Verdict::Misremembered(format!("nothing says that revision {at} changed {item}")),
-        None => Verdict::Whole { revisions, head },
+        None => Verdict::Whole { revisions, head, since },
     })
+}
+
+/// The kept lists that are still to be looked at.
+type Kept = std::iter::Peekable<std::vec::IntoIter<(Revision, StrategyId)>>;
+
+/// The first of the lists that are kept up to where a walk has come which is not the one that it leads to.
+async fn astray_list(
+    connection: &mut SqliteConnection,
+    replay: &Replay,
+    kept: &mut Kept,
+) -> Result<Option<Revision>, sqlx::Error> {
+    let mut first = None;
+    while let Some((at, strategy)) = kept.next_if(|(at, _)| *at <= replay.head().revision) {
+        let is_true = match replay.list_at(strategy, at) {
+            Some(list) => kept_lists::is_true(connection, strategy, at, list).await?,
+            None => false,
+        };
+        if !is_true {
+            first.get_or_insert(at);
+        }
+    }
+    Ok(first)
+}
+
+/// The same at the checkpoint, where the list of every strategy is kept: what led there is not.
+async fn unkept(
+    connection: &mut SqliteConnection,
+    replay: &Replay,
+    kept: &mut Kept,
+) -> Result<Option<Revision>, sqlx::Error> {
+    let there: HashSet<Revision> = kept.clone().map(|(at, _)| at).collect();
+    let missing = replay.lists().map(|(_, at, ..)| at).find(|at| !there.contains(at));
+    Ok(astray_list(connection, replay, kept).await?.or(missing))
+}
+
+/// The first of the revisions up to the checkpoint that is not as it hangs in the chain, and why: of each subject there is its
+/// newest one.
+async fn unlinked(
+    connection: &mut SqliteConnection,
+    replay: &Replay,
+) -> Result<Option<(Revision, String)>, sqlx::Error> {
+    let (mut links, until, mut after) = (replay.links().into_iter(), replay.head().revision, Revision::NONE);
+    while after < until
+        && let page = page_after(connection, after).await?
+        && !page.is_empty()
+    {
+        for row in page {
+            after = Revision::new(row.id);
+            if after > until {
+                break;
+            }
+            let Some(link) = links.next().filter(|link| link.revision == after) else {
+                return Ok(Some((after, "it is older than the checkpoint, which does not know it".to_owned())));
+            };
+            // The one before it is not there to say its hash.
+            let entry = row.entry().map(|entry| Entry { parent: link.parent, ..entry });
+            match entry {
+                Ok(entry) if entry.link() == link && entry.is_intact() => {}
+                Ok(_) => return Ok(Some((after, "its content does not match its hash".to_owned()))),
+                Err(error) => return Ok(Some((after, error.to_string()))),
+            }
+        }
+    }
+    Ok(links.next().map(|link| (link.revision, "it is missing, and something stands as it left it".to_owned())))
 }
 
 /// The head of the chain that ends with a revision, where its last link holds.
