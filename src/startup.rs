@@ -177,7 +177,7 @@ async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> an
     let token_memory = config.token_max_age + MAX_AHEAD;
     let path = config.places.database();
     if config.new {
-        Store::begin_anew(&path)?;
+        Store::begin_anew(&path, clock.now())?;
     }
     if config.demo {
         demo::fill(&path, clock.now()).await?;

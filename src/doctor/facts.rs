@@ -139,7 +139,7 @@ pub(super) async fn gather(setup: &Setup, clock: &Clock, asker: Asker) -> Facts 
     let database = setup.places.database();
     let seen = inspect::inspect(&database).await;
     let pages = match &seen {
-        Err(OpenError::Missing(_) | OpenError::Emptied(_)) => Pages::Unread,
+        Err(OpenError::Missing(_) | OpenError::Emptied(_) | OpenError::SetAside(_)) => Pages::Unread,
         _ => pages(&database, &asker).await,
     };
     let certificate = match &setup.tls {
