@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::StatusCode;
 
+use super::error::AppError;
 use super::rooms::Room;
 
 /// How many clients are told apart: under default.pem a client may call itself what it likes.
@@ -30,6 +31,20 @@ impl Default for Figures {
     fn default() -> Self {
         let answered = array::from_fn(|_| array::from_fn(|_| AtomicU64::new(0)));
         Self { answered, pushes: Mutex::default(), start: rand::random(), requests: AtomicU64::new(0) }
+    }
+}
+
+/// A push that is counted when this goes, by what it says then.
+pub(super) struct Pushing<'a> {
+    figures: &'a Figures,
+    pub(super) client: String,
+    /// Unless said otherwise its time ran out, or whoever pushed has gone.
+    pub(super) outcome: &'static str,
+}
+
+impl Drop for Pushing<'_> {
+    fn drop(&mut self) {
+        self.figures.pushed(&self.client, self.outcome);
     }
 }
 
@@ -68,6 +83,11 @@ impl Figures {
         if let Some(of_client) = pushes.get_mut(client) {
             *of_client.entry(outcome).or_default() += 1;
         }
+    }
+
+    /// Counts a push whose work begins, when that ends: also where it is cut off.
+    pub(super) fn pushing(&self) -> Pushing<'_> {
+        Pushing { figures: self, client: String::new(), outcome: AppError::Timeout.code() }
     }
 
     /// What became of the pushes of each client.

@@ -279,9 +279,9 @@ fn made_before(folder: &Path) -> Vec<(Moment, PathBuf)> {
     made
 }
 
-/// When the newest copy was made that the server made in a folder.
-pub fn newest_in(folder: &Path) -> Option<Moment> {
-    made_before(folder).pop().map(|(at, _)| at)
+/// The newest copy that the server made in a folder, and when.
+pub fn newest_in(folder: &Path) -> Option<(Moment, PathBuf)> {
+    made_before(folder).pop()
 }
 
 /// A copy without its name yet, in a folder of its own: SQLite may lay files beside it, and all are gone unless it gets one.
