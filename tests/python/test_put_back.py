@@ -62,7 +62,7 @@ def test_a_book_that_is_gone_does_not_start_as_an_empty_one(tmp_path, lose):
 
 
 def test_a_restore_that_was_cut_off_does_not_leave_an_empty_book(tmp_path):
-    """Killed after the database went aside and before the copy has its name; what remembers the newest revision is lost too."""
+    """After the database went aside, before the copy has its name; what remembers the newest revision is lost too."""
     with running(tmp_path) as server:
         assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
     data = tmp_path / "data"
