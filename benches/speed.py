@@ -34,8 +34,8 @@ PUSHES = {BURST: 3_000, FEW: 1_500}
 PUSHERS, PUSHES_BESIDE = 4, 1_500
 # Those who wait for one change; how often they are told of one, each time anew.
 CROWD, CROWDS = 10_000, 3
-# A desk's years, in days and in changes of a line: twenty strategies of fifty instruments that push four times a day; and
-# what they are held against.
+# A desk's years, in days and in changes of a line: twenty strategies of fifty instruments that push four times a day;
+# and what they are held against.
 YEARS, CHANGES, DAYS = 2_500, 10_000_000, 10
 # What the pages are to be quick with: strategies, of how many instruments in all; and how often each is looked at.
 STRATEGIES, INSTRUMENTS, LOOKS = 500, 5_000, 20
@@ -51,8 +51,8 @@ TOTAL, EVENTS = "/api/v1/positions/total", "/api/v1/events"
 
 @dataclasses.dataclass
 class Row:
-    """What was measured, beside what it is held against; without that, the number itself is held to the goal. None is what
-    could not be measured, and meets no goal."""
+    """What was measured, beside what it is held against; without that, the number itself is held to the goal. None is
+    what could not be measured, and meets no goal."""
 
     work: str
     here: float | None
