@@ -116,4 +116,14 @@ mod tests {
         assert_eq!(pushes.len(), MAX_CLIENTS + 1);
         assert_eq!((pushes["0"]["stored"], pushes["…"]["stored"]), (2, 10));
     }
+
+    #[test]
+    fn a_push_is_counted_also_where_it_is_cut_off() {
+        let figures = Figures::default();
+        drop(figures.pushing());
+        let mut pushing = figures.pushing();
+        (pushing.client, pushing.outcome) = ("alice".to_owned(), "stored");
+        drop(pushing);
+        assert_eq!((figures.pushes()[""]["timeout"], figures.pushes()["alice"]["stored"]), (1, 1));
+    }
 }
