@@ -1,6 +1,6 @@
 # The binary of `make dist` and nothing else; how it is run stands in docs/operations.md.
 FROM scratch
-COPY --chmod=0755 target/x86_64-unknown-linux-musl/release/jq2qmt /jq2qmt
+COPY target/x86_64-unknown-linux-musl/release/jq2qmt /jq2qmt
 # SQLite lays what does not fit into memory into the folder that it works in: there is no other.
 WORKDIR /data
 ENV JQ2QMT_DATA_DIR=/data JQ2QMT_KEYS_DIR=/data/keys JQ2QMT_LISTEN=0.0.0.0:5366 JQ2QMT_READS=key

@@ -31,12 +31,13 @@ lint: ## Format and lints of the Rust code
 
 fuzz: .venv/ready ## Inputs that nobody would write, CASES of each kind (20,000 where nothing is said) instead of the few of `make test`
 	PROPTEST_CASES=$(CASES) cargo test --quiet --test http fuzz::
+	PROPTEST_CASES=$(CASES) cargo test --quiet --lib -- auth::canonical_json auth::keyring domain::code
 	cd tests/python && HYPOTHESIS_EXAMPLES=$(CASES) ../../$(PYTHON) -m pytest -q test_qmt_fuzz.py
 
 bench: .venv/ready ## Speed, as ratios against what the machine can do at best and the release before; fails when a goal is missed
 	$(PYTHON) benches/speed.py
 
-dist: ## Archives of a release in dist/; a target that cannot be built here is named with what it needs
+dist: ## Archives of a release in dist/; a target that cannot be built here is named with what it needs, and fails it in the end
 	scripts/dist
 
 queries: ## Describe the SQL queries anew, after changing one or a migration

@@ -34,19 +34,28 @@ PUSHES = {BURST: 3_000, FEW: 1_500}
 PUSHERS, PUSHES_BESIDE = 4, 1_500
 # Those who wait for one change; how often they are told of one, each time anew.
 CROWD, CROWDS = 10_000, 3
-# A desk's years: twenty strategies of fifty instruments that push four times a day; and what they are held against.
-YEARS, DAYS = 2_500, 10
+# A desk's years, in days and in changes of a line: twenty strategies of fifty instruments that push four times a day;
+# and what they are held against.
+YEARS, CHANGES, DAYS = 2_500, 10_000_000, 10
 # What the pages are to be quick with: strategies, of how many instruments in all; and how often each is looked at.
 STRATEGIES, INSTRUMENTS, LOOKS = 500, 5_000, 20
+# What is asked of those years, and under which name each answer lists something.
+OLD_HISTORY = [
+    ("a page of a strategy's history", "/api/v1/strategies/{}/revisions?limit=50&before={}", "revisions"),
+    ("a list as of then", "/api/v1/positions/strategy/{}?as_of={}", "positions"),
+    ("the total as of then", "/api/v1/positions/total?as_of={1}", "positions"),
+    ("what changed since then", "/api/v1/strategies/{}/diff?from={}", "changes"),
+]
 TOTAL, EVENTS = "/api/v1/positions/total", "/api/v1/events"
 
 
 @dataclasses.dataclass
 class Row:
-    """What was measured, beside what it is held against; without that, the number itself is held to the goal."""
+    """What was measured, beside what it is held against; without that, the number itself is held to the goal. None is
+    what could not be measured, and meets no goal."""
 
     work: str
-    here: float
+    here: float | None
     unit: str
     # ">=" or "<="
     direction: str
@@ -60,13 +69,18 @@ class Row:
 
     @property
     def met(self):
+        if self.here is None:
+            return False
         return self.measured >= self.goal if self.direction == ">=" else self.measured <= self.goal
 
     def __str__(self):
+        goal = f"{self.direction} {self.goal:<6g}"
+        if self.here is None:
+            return f"{self.work:<46}{'not measured':>20}  {self.unit:<9}{self.against:<30}{'':>7}  {goal}  MISSED"
         limit = f"{'':>10}" if self.limit is None else f"{self.limit:>10.1f}"
         return (
             f"{self.work:<46}{self.here:>10.1f}{limit}  {self.unit:<9}{self.against:<30}"
-            f"{self.measured:>7.2f}  {self.direction} {self.goal:<6g}  {'' if self.met else 'MISSED'}"
+            f"{self.measured:>7.2f}  {goal}  {'' if self.met else 'MISSED'}"
         ).rstrip()
 
 
@@ -170,7 +184,7 @@ class Bench:
         limit, *before = side_by_side(*map(rate, ports))
         work = f"signed durable push, {connections} connections"
         self.rows.append(Row(work, limit[0], "pushes/s", ">=", 0.6, "bare axum + RSA + commit", limit[1]))
-        for here, there in before:
+        for here, there in before or [(None, None)]:
             self.rows.append(Row(work, here, "pushes/s", ">=", 2, f"the release before ({BEFORE})", there))
 
     def accounts(self):
@@ -217,9 +231,11 @@ class Bench:
         size = f" for a total of {len(total) / 1000:.0f} kB" if not options else ""
         (here, _), (there, _) = sorted(rounds, key=lambda two: two[0][0] / two[1][0])[CROWDS // 2]
         self.rows.append(Row(f"{CROWD:,} {work}{size}: push to last", here, "ms", "<=", 2, "bare axum", there))
+        self.rows.append(Row("the same, by itself", here, "ms", "<=", 100))
         # The first crowd's: what it leaves behind is used again by the next.
         (_, weight), (_, least) = rounds[0]
         self.rows.append(Row("the same, memory of each", weight, "kB", "<=", 2, "bare axum", least))
+        self.rows.append(Row("the same, by itself", weight, "kB", "<=", 20))
 
     def gather(self, where, process, change, options):
         """Milliseconds until the last of a crowd has heard of a change, and what each of it weighs: kB."""
@@ -268,6 +284,8 @@ class Bench:
         """A day's attribution where there are ten years of it, against the same where there are ten days."""
         folders = [self.folder / "years", self.folder / "days"]
         made = [tools.make_years(writer, folder, days) for folder, days in zip(folders, (YEARS, DAYS), strict=True)]
+        if made[0]["changes"] < CHANGES:
+            sys.exit(f"ten years hold {made[0]['changes']:,} changes, fewer than {CHANGES:,}")
         # A first start makes a key, which takes as long as chance will have it.
         for folder in folders:
             with serve(self.server, folder):
@@ -278,7 +296,7 @@ class Bench:
                 *(tools.answering(port, tools.day_of(one)) for (port, _, _), one in zip(started, made, strict=True))
             )
         size = (folders[0] / "data/jq2qmt.db").stat().st_size / 1e9
-        work = f"a day's attribution in ten years ({size:.1f} GB)"
+        work = f"a day's attribution in ten years ({size:.1f} GB, {made[0]['changes'] / 1e6:.1f} M changes)"
         self.rows.append(Row(work, years, "ms", "<=", 50))
         self.rows.append(Row("the same", years, "ms", "<=", 2, "in ten days", days))
         self.rows.append(Row("start with ten years", started[0][2], "s", "<=", 1))
@@ -294,15 +312,10 @@ class Bench:
                 """Of a strategy, and of a revision somewhere in the middle."""
                 return lambda n: path.format(urllib.parse.quote(names[n % len(names)]), (n + 1) * revisions // 22)
 
-            for work, path in {
-                "a page of a strategy's history": "/api/v1/strategies/{}/revisions?limit=50&before={}",
-                "a list as of then": "/api/v1/positions/strategy/{}?as_of={}",
-                "the total as of then": "/api/v1/positions/total?as_of={1}",
-                "what changed since then": "/api/v1/strategies/{}/diff?from={}",
-            }.items():
-                self.rows.append(Row(f"in ten years: {work}", tools.times(port, of(path)), "ms", "<=", 20))
+            for work, path, lines in OLD_HISTORY:
+                self.rows.append(Row(f"in ten years: {work}", tools.times(port, of(path), lines), "ms", "<=", 20))
             keys = (tools.add_key(self.server, folder), fresh_key)
-            old, new = tools.pushing([(port, keys[0]), (other, keys[1])], len(names))
+            old, new = tools.pushing([(port, keys[0]), (other, keys[1])], len(names), names)
         self.rows.append(Row("push after ten years", old, "ms", "<=", 1.5, "into an empty server", new))
 
 
@@ -323,7 +336,7 @@ def main():
     limits, server = tools.build_both("--release")
     before = tools.build_before()
     if before is None:
-        print(f"commit {BEFORE} is not in this clone: nothing is held against the release before")
+        print(f"commit {BEFORE} is not in this clone (git fetch --unshallow): what is held against it is missed")
     print("signing and measuring: some minutes", flush=True)
     # On the disk of the checkout: a temporary folder may lie in memory, where a sync costs nothing.
     with tempfile.TemporaryDirectory(dir=ROOT / "target") as name:

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import signal
+import sqlite3
 import statistics
 import struct
 import subprocess
@@ -127,8 +128,8 @@ def positions(strategy, push, instruments):
     ]
 
 
-def body_of(strategy, push, instruments=4_000):
-    body = {"strategy_name": f"strategy-{strategy}", "positions": positions(strategy, push, instruments)}
+def body_of(strategy, push, instruments=4_000, name=None):
+    body = {"strategy_name": name or f"strategy-{strategy}", "positions": positions(strategy, push, instruments)}
     return json.dumps(body, ensure_ascii=False).encode()
 
 
@@ -168,10 +169,14 @@ def make_account(port, name, strategies, scale):
 
 
 def make_years(writer, folder, days):
-    """A folder with a database of so many trading days; what its writer says of it."""
+    """A folder with a database of so many trading days; what its writer says of it, and how many changes it holds."""
     (folder / "data").mkdir(parents=True)
-    made = subprocess.check_output([writer, folder / "data/jq2qmt.db", "--days", str(days)], text=True)
-    return json.loads(made)
+    database = folder / "data/jq2qmt.db"
+    made = json.loads(subprocess.check_output([writer, database, "--days", str(days)], text=True))
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        counted = "SELECT sum(json_array_length(changes)) FROM revisions WHERE strategy_id IS NOT NULL"
+        (made["changes"],) = connection.execute(counted).fetchone()
+    return made
 
 
 def day_of(made):
@@ -186,22 +191,25 @@ def answering(port, path):
     return lambda: times(port, lambda _: path)
 
 
-def times(port, path_of):
-    """How long answers take, the path of each by its number: the middle one of many, in ms."""
+def times(port, path_of, lines=None):
+    """How long answers take, the path of each by its number: the middle one of many, in ms. Where it is said
+    under which name they list something, each must."""
     taken = []
     for number in range(20):
         start = time.perf_counter()
-        get(port, path_of(number))
+        answer, _ = get(port, path_of(number))
         taken.append(1e3 * (time.perf_counter() - start))
+        if lines and not json.loads(answer)[lines]:
+            sys.exit(f"{path_of(number)} lists nothing")
     return statistics.median(taken)
 
 
-def pushing(servers, strategies):
+def pushing(servers, strategies, names=None):
     """How long a push takes at each of servers (a port and an API key), in turns: the middle one of many, in ms."""
     connections = [http.client.HTTPConnection("127.0.0.1", port) for port, _ in servers]
     taken = [[] for _ in servers]
     for number in range(1, 400):
-        body = body_of(number % strategies, number)
+        body = body_of(number % strategies, number, name=names and names[number % strategies])
         for connection, (_, api_key), all_of in zip(connections, servers, taken, strict=True):
             start = time.perf_counter()
             push(connection, api_key, body)

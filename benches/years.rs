@@ -1,5 +1,5 @@
 //! Writes a database of years of trading for `benches/speed.py`: twenty strategies of fifty instruments that push four times a
-//! day, and an account whose terminal follows them.
+//! day and change each line every time, and an account whose terminal follows them.
 
 #![expect(clippy::print_stdout, reason = "a measuring tool, run by hand")]
 #![expect(clippy::disallowed_methods, reason = "a stopwatch reads the clock")]

@@ -49,6 +49,22 @@ pub(crate) fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
+/// Gives a file or folder to whoever owns another one: what root makes beside a server's files, the server could not open.
+pub(crate) fn give_to_owner_of(path: &Path, other: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (own, wanted) = (std::fs::metadata(path)?, std::fs::metadata(other)?);
+        if own.uid() != wanted.uid() {
+            std::os::unix::fs::chown(path, Some(wanted.uid()), Some(wanted.gid()))?;
+        }
+    }
+    // On Windows a file takes over its rights from its folder.
+    #[cfg(not(unix))]
+    let _ = (path, other);
+    Ok(())
+}
+
 /// Lets a power cut keep the names in a folder. A Windows folder cannot be opened for it, and needs it not.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }

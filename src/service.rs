@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::desk::incidents::Incidents;
 use crate::store::Store;
 
 /// A service manager that waits to be told.
@@ -47,18 +48,21 @@ impl Manager {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Says so often that the server is at work that the manager does not restart it, for ever: whenever the writer has answered.
-    /// That the disk is full is an answer, and no restart would help; that there is none is what the manager is for.
+    /// Says so often that the server is at work that the manager does not restart it, for ever: whenever the writer has answered,
+    /// and incidents are looked for. That the disk is full is an answer, and no restart would help; that there is none is what
+    /// the manager is for.
     ///
     /// # Errors
     /// Never.
-    pub async fn keep_telling(self, within: Duration, store: Store) -> Result<(), Infallible> {
+    pub async fn keep_telling(self, within: Duration, store: Store, incidents: Incidents) -> Result<(), Infallible> {
         let mut ticks = interval((within / 2).max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let _ = store.probe().await;
-            self.tell("WATCHDOG=1");
+            if incidents.is_looked() {
+                self.tell("WATCHDOG=1");
+            }
         }
     }
 }

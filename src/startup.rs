@@ -95,11 +95,11 @@ pub async fn serve(
     };
     let certificate = tls.clone();
     let scheme = if tls.is_some() { "https" } else { "http" };
-    if let Some(address) = &config.heartbeat {
-        lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone()));
-    }
     let tls_is_on = tls.is_some();
     let state = AppState::new(store.clone(), gate, clock.clone(), config.zone.clone(), tls_is_on, lifecycle.health());
+    if let Some(address) = &config.heartbeat {
+        lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone(), state.incidents().clone()));
+    }
     let look = Look {
         data_dir: config.places.data_dir.clone(),
         drift_after: config.drift_after,
@@ -128,7 +128,8 @@ pub async fn serve(
     if let Some(manager) = &config.manager {
         manager.tell(&format!("READY=1\nSTATUS=listening on {}", url(scheme, address)));
         if let Some(within) = manager.watchdog {
-            lifecycle.task("the watchdog", manager.clone().keep_telling(within, store.clone()));
+            let telling = manager.clone().keep_telling(within, store.clone(), state.incidents().clone());
+            lifecycle.task("the watchdog", telling);
         }
     }
 
@@ -177,7 +178,7 @@ async fn open_store(config: &Config, clock: &Clock, lifecycle: &Lifecycle) -> an
     let token_memory = config.token_max_age + MAX_AHEAD;
     let path = config.places.database();
     if config.new {
-        Store::begin_anew(&path)?;
+        Store::begin_anew(&path, clock.now())?;
     }
     if config.demo {
         demo::fill(&path, clock.now()).await?;

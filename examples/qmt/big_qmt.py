@@ -22,9 +22,9 @@ ACCOUNT_NAME = ""
 STRATEGIES = []
 # 是否包含手工调整（ADJUSTMENT_*）；指定了 STRATEGIES 时不起作用。 Whether manual overlays count; not with STRATEGIES.
 INCLUDE_ADJUSTMENTS = True
-# 服务器数据库的谱系号（lineage）：从备份恢复一次加一。与服务器不符时不交易，核对后按提示修改。
-# The lineage of the server's database, one more for each restored backup. Another one is not traded on until you
-# change this.
+# 服务器数据库的谱系号（lineage）：从未恢复过备份时是 1，恢复一次换一个数。与服务器不符时不交易，核对后按提示修改。
+# The lineage of the server's database: 1, and another number after each restored backup. Another one is not traded on
+# until you change this.
 LINEAGE = 1
 # True：只打印将要做什么，不下单。确认无误后改为 False。 Only print what would be done.
 DRY_RUN = True

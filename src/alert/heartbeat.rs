@@ -1,5 +1,5 @@
-//! A dead man's switch: an address is asked every minute while the writer commits. Whoever watches it tells when the
-//! server is gone, which the server itself cannot.
+//! A dead man's switch: an address is asked every minute while the writer commits and incidents are looked for. Whoever
+//! watches it tells when the server is gone, which the server itself cannot.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,18 +8,19 @@ use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 use super::send::agent;
+use crate::desk::incidents::Incidents;
 use crate::domain::channel::Secrets;
 use crate::store::Store;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// Asks an address every minute while the store takes writes, for ever. It is as good as a password: who knows it can keep
+/// Asks an address every minute while the store takes writes and what goes wrong is found, for ever. It is as good as a password: who knows it can keep
 /// the watcher still.
 ///
 /// # Errors
 /// Never.
-pub async fn beat(address: Secrets, store: Store) -> Result<(), Infallible> {
+pub async fn beat(address: Secrets, store: Store, incidents: Incidents) -> Result<(), Infallible> {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut was_heard = true;
@@ -27,6 +28,10 @@ pub async fn beat(address: Secrets, store: Store) -> Result<(), Infallible> {
         ticks.tick().await;
         if let Err(error) = store.probe().await {
             tracing::warn!(%error, "no heartbeat is sent: the store takes no writes");
+            continue;
+        }
+        if !incidents.is_kept() {
+            tracing::warn!("no heartbeat is sent: nobody looks for incidents");
             continue;
         }
         let heard = ask(address.clone()).await;

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
-use super::robots::Outcome;
+use super::robots::{GIVEN_UP, Outcome};
 use super::send::send;
 use super::words::{Message, Voice};
 use crate::clock::{Clock, Zone};
@@ -102,13 +102,12 @@ impl Messenger {
     }
 
     /// How many messages each channel was sent since the start, by what became of them.
-    pub fn counts(&self) -> Vec<(ChannelName, &'static str, u64)> {
-        let routes = self.routes();
-        let of = |(name, route): (&ChannelName, &Route)| {
-            let counts: Vec<_> = route.counts.iter().map(|(outcome, count)| (name.clone(), *outcome, *count)).collect();
-            counts
-        };
-        routes.iter().flat_map(of).collect()
+    pub fn counts(&self) -> HashMap<ChannelName, BTreeMap<&'static str, u64>> {
+        self.routes().iter().map(|(name, route)| (name.clone(), route.counts.clone())).collect()
+    }
+
+    fn count(&self, name: &ChannelName, outcome: &'static str, messages: u64) {
+        *self.routes().entry(name.clone()).or_default().counts.entry(outcome).or_default() += messages;
     }
 
     /// Carries what is due now, once.
@@ -230,7 +229,7 @@ impl Messenger {
         if let Some(error) = outcome.error() {
             tracing::warn!(channel = name.as_str(), error, "a channel did not take a message");
         }
-        *self.routes().entry(name.clone()).or_default().counts.entry(outcome.as_str()).or_default() += 1;
+        self.count(name, outcome.as_str(), 1);
         outcome
     }
 
@@ -252,6 +251,7 @@ impl Messenger {
             let is_old = now.since(one.first_due) >= TOLD_WITHIN;
             if is_old {
                 tracing::warn!(channel = name.as_str(), "a message could not be delivered for a day and is given up");
+                self.count(name, GIVEN_UP, 1);
             }
             let again = (!is_old).then(|| now.plus(pause(one.attempts + 1).max(least)));
             settled.entry(again).or_default().push(one.id);

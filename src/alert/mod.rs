@@ -10,5 +10,5 @@ mod words;
 
 pub use self::heartbeat::beat;
 pub use self::messenger::{Messenger, try_out};
-pub use self::robots::Outcome;
+pub use self::robots::{OUTCOMES, Outcome};
 pub use self::words::{Said, drift_texts, said};

@@ -341,8 +341,14 @@ impl Voice<'_> {
         let seconds = ahead.unsigned_abs() / 1_000_000;
         let (zh, en) = if ahead < 0 { ("慢", "behind") } else { ("快", "ahead") };
         self.pick(
-            (format!("服务器时钟{zh}了 {seconds} 秒"), "请校准时间。".to_owned()),
-            (format!("The server's clock is {seconds} s {en}"), "Set it right.".to_owned()),
+            (
+                format!("服务器时钟{zh}了 {seconds} 秒"),
+                "请校准时间；若它是准的，是推送或报告一方的时钟不对。".to_owned(),
+            ),
+            (
+                format!("The server's clock is {seconds} s {en}"),
+                "Set it right; or, where it is right, that of the machine that pushes or reports.".to_owned(),
+            ),
         )
     }
 }

@@ -391,8 +391,55 @@ fn read_key(path: &Path, text: &str) -> Result<VerifyingKey, KeyringError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+    use rsa::pkcs8::{EncodePublicKey as _, LineEnding};
+    use rsa::{BoxedUint, RsaPublicKey};
+
     use super::*;
     use crate::domain::moment::Moment;
+
+    const RULES: &str = "[alice]\nstrategies = [\"alpha*\", \"双均线\"]\nunbound = false\n\n[\"b b\"]\n";
+
+    static KEY: LazyLock<String> = LazyLock::new(|| {
+        let modulus = BoxedUint::from_be_slice_vartime(&[0xff; 256]);
+        let key = RsaPublicKey::new_unchecked(modulus, 65_537_u32.into());
+        key.to_public_key_pem(LineEnding::LF).unwrap()
+    });
+
+    /// A text in which some characters are others, are gone, or stand twice; or none that it was made of.
+    fn nearly(text: &'static str) -> impl Strategy<Value = String> {
+        let edit = (any::<Index>(), prop::collection::vec(any::<char>(), 0..3));
+        let edited = prop::collection::vec(edit, 0..4).prop_map(move |edits| {
+            let mut letters: Vec<char> = text.chars().collect();
+            for (place, others) in edits {
+                let at = place.index(letters.len() + 1);
+                letters.splice(at..(at + 1).min(letters.len()), others);
+            }
+            letters.into_iter().collect()
+        });
+        prop_oneof![9 => edited, 1 => any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_in_the_folder_is_a_panic(rules in nearly(RULES), key in nearly(&KEY)) {
+            if let Ok(rules) = read_rules(Path::new(RULES_FILE), &rules) {
+                prop_assert!(!rules.is_empty(), "rules that narrow nobody");
+            }
+            if let Ok(key) = read_key(Path::new("alice.pem"), &key) {
+                prop_assert!(!key.verify(b"", &[0; 256]));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_changed_above_is_good_as_it_stands() {
+        assert_eq!(read_rules(Path::new(RULES_FILE), RULES).unwrap().len(), 2);
+        assert_eq!(read_key(Path::new("alice.pem"), &KEY).unwrap().bits(), 2048);
+    }
 
     #[test]
     fn nobody_waits_for_a_look_at_the_files() {

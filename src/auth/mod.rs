@@ -10,6 +10,7 @@ pub mod rights;
 pub mod session;
 mod signature;
 mod throttle;
+pub mod timing;
 pub mod token;
 
 use std::time::Duration;

@@ -20,6 +20,7 @@ use super::reach::Reach;
 use super::refused::Refused;
 use super::session::{self, FormKey, SessionSecret};
 use super::throttle::{Throttle, Wait};
+use super::timing::Timing;
 use super::token::{Bound, Token};
 use crate::clock::Clock;
 use crate::domain::account::AccountName;
@@ -268,6 +269,7 @@ pub struct Gate {
     /// Held while a password is checked: one guess at a time, each counted before it is looked at.
     throttle: Mutex<Throttle>,
     refused: Refused,
+    timing: Timing,
 }
 
 impl Gate {
@@ -290,6 +292,7 @@ impl Gate {
             api_keys: ApiKeys::new(store.clone(), clock.clone()),
             throttle: Mutex::default(),
             refused: Refused::default(),
+            timing: Timing::default(),
             clock,
             store,
         })
@@ -309,6 +312,11 @@ impl Gate {
     /// From where signatures came that were refused.
     pub const fn refused(&self) -> &Refused {
         &self.refused
+    }
+
+    /// What signed tokens say of our clock.
+    pub const fn timing(&self) -> &Timing {
+        &self.timing
     }
 
     /// The public keys, as of a look at the folder within the last second.
@@ -540,7 +548,11 @@ impl Gate {
 
     async fn signed_pusher(&self, header: &str, address: IpAddr) -> Result<Claim, Denied> {
         let token = Token::parse(header)?;
-        token.check_age(self.clock.now(), self.token_max_age)?;
+        let now = self.clock.now();
+        if let Err(untimely) = token.check_age(now, self.token_max_age) {
+            self.note_untimely(&token, now).await;
+            return Err(untimely);
+        }
         token.check_audience(&self.reach)?;
         let before = self.keyring().await.changes();
         let mut client = self.verified(&token);
@@ -552,6 +564,7 @@ impl Gate {
             }
         }
         let client = client.inspect_err(|_| self.refused.note(address, self.clock.running()))?;
+        self.timing.accepted(self.clock.running());
         if token.is_unbound() && !client.unbound {
             return Err(Denied::UnboundToken);
         }
@@ -563,6 +576,14 @@ impl Gate {
             unbound: token.is_unbound(),
         };
         Ok(Claim { token: Some(token), pusher })
+    }
+
+    /// Notes what a token that is refused for its time says of our clock, if one of our clients signed it for us.
+    async fn note_untimely(&self, token: &Token, now: Moment) {
+        self.keyring().await;
+        if token.check_audience(&self.reach).is_ok() && self.verified(token).is_ok() {
+            self.timing.refused(now.as_micros().saturating_sub(token.signed_at.as_micros()), self.clock.running());
+        }
     }
 
     /// The client whose key made the token's signature.

@@ -51,7 +51,7 @@ pub(super) struct Token {
     pub(super) client_id: String,
     pub(super) signed_at: Moment,
     /// What was signed, as it was sent. It takes work to bring it into the form that was signed: nobody gets that
-    /// done who has not a client's name and the right time.
+    /// done who has not a client's name.
     auth_data: Box<RawValue>,
     signature: Vec<u8>,
     binding: Binding,

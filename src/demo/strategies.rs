@@ -90,6 +90,11 @@ impl Trader {
         }
     }
 
+    /// Fees make what it holds dearer.
+    pub(super) fn pay_fees(&mut self) {
+        self.lines.iter_mut().for_each(|line| line.cost += 1);
+    }
+
     /// Wants an instrument, whatever else it decides, in the place of its last line.
     pub(super) fn want(&mut self, place: usize, market: &Market, random: &mut Random) {
         if self.lines.iter().all(|line| line.place != place) {

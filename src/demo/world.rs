@@ -277,6 +277,10 @@ impl World {
         if is_new || !trader.character.is_monthly || month(day) != *last_month {
             trader.decide(market, random);
         }
+        if story.is_none() {
+            // So that every push changes every line, as where each of them is traded.
+            trader.pay_fees();
+        }
         let is_last = story.is_some_and(|story| story.last == day);
         if is_last && trader.character.name == LIMITED {
             trader.want(market.place_of("600111.XSHG"), market, random);

@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
+use tokio::task::JoinError;
 
 use super::drift_of;
 use super::terminals::Terminals;
 use crate::auth::refused::Refused;
-use crate::auth::rights::Operator;
+use crate::auth::rights::{Gate, Operator};
+use crate::auth::timing::Timing;
 use crate::clock::Clock;
 use crate::domain::account::AccountName;
 use crate::domain::book::Book;
@@ -110,19 +113,55 @@ pub struct Incidents {
     clock: Clock,
     terminals: Terminals,
     refused: Refused,
+    timing: Timing,
     /// What the clock had run when the server began.
     began: Duration,
+    looks: Arc<Looks>,
     /// What stands as it is on the disk; None before it was read, and where it is not known what was written.
     kept: Arc<Mutex<Option<Standing>>>,
     /// The same, for all to see.
     shown: Arc<ArcSwap<Standing>>,
 }
 
+/// When looks ended last, by what the clock had run: microseconds.
+#[derive(Debug)]
+struct Looks {
+    /// However it ended.
+    ended: AtomicU64,
+    /// With all that it found kept.
+    kept: AtomicU64,
+}
+
+/// How long it may be until the next look ends: far longer than it takes between two.
+const LOOKS_WITHIN: Duration = Duration::from_mins(1);
+
+/// What has run, as it is kept in an atomic.
+fn micros(running: Duration) -> u64 {
+    u64::try_from(running.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Incidents {
     /// Those of a store; nothing stands before the first look.
-    pub fn new(store: Store, clock: Clock, terminals: Terminals, refused: Refused) -> Self {
+    pub fn new(store: Store, clock: Clock, terminals: Terminals, gate: &Gate) -> Self {
         let began = clock.running();
-        Self { store, clock, terminals, refused, began, kept: Arc::default(), shown: Arc::default() }
+        let (refused, timing) = (gate.refused().clone(), gate.timing().clone());
+        let looks = Looks { ended: micros(began).into(), kept: micros(began).into() };
+        let (looks, kept, shown) = (Arc::new(looks), Arc::default(), Arc::default());
+        Self { store, clock, terminals, refused, timing, began, looks, kept, shown }
+    }
+
+    /// Whether somebody looks still, whatever becomes of it.
+    pub fn is_looked(&self) -> bool {
+        self.is_recent(&self.looks.ended)
+    }
+
+    /// Whether what goes wrong is found and kept still.
+    pub fn is_kept(&self) -> bool {
+        self.is_recent(&self.looks.kept)
+    }
+
+    fn is_recent(&self, look: &AtomicU64) -> bool {
+        micros(self.clock.running()).saturating_sub(look.load(Ordering::Relaxed)) < micros(LOOKS_WITHIN)
     }
 
     /// What stands, as the last look found it.
@@ -135,6 +174,16 @@ impl Incidents {
     /// # Errors
     /// When the store cannot be read or written: the next look finds the same again.
     pub async fn look(&self, surroundings: Surroundings) -> Result<Vec<Step>, NotStored> {
+        let looked = self.look_once(surroundings).await;
+        let now = micros(self.clock.running());
+        self.looks.ended.store(now, Ordering::Relaxed);
+        if looked.is_ok() {
+            self.looks.kept.store(now, Ordering::Relaxed);
+        }
+        looked
+    }
+
+    async fn look_once(&self, surroundings: Surroundings) -> Result<Vec<Step>, NotStored> {
         let mut kept = self.kept.lock().await;
         let mut standing = self.taken(&mut kept).await?;
         let (book, now) = (self.store.book(), self.clock.now());
@@ -203,13 +252,34 @@ impl Incidents {
     ) -> Result<Found, Unavailable> {
         let (terminals, refused) = (self.terminals.clone(), self.refused.clone());
         let (running, began) = (self.clock.running(), self.began);
-        let look = move || {
+        let pushed_ahead = self.timing.ahead(running);
+        busy(move || {
             let calendar = book.settings().calendar();
             let found = Found::default();
-            let look = Look { book: &book, calendar, surroundings, standing, terminals, running, began, now, found };
+            let look = Look {
+                book: &book,
+                calendar,
+                surroundings,
+                standing,
+                terminals,
+                pushed_ahead,
+                running,
+                began,
+                now,
+                found,
+            };
             look.everything(&refused)
-        };
-        tokio::task::spawn_blocking(look).await.map_err(|error| Unavailable(error.to_string()))
+        })
+        .await
+    }
+}
+
+/// Works on a thread that may be busy. What panics there panics here: a look that fails for ever would leave the server blind.
+async fn busy<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Unavailable> {
+    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => Ok(done),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(cancelled)) => Err(Unavailable(cancelled.to_string())),
     }
 }
 
@@ -220,6 +290,8 @@ struct Look<'a> {
     surroundings: Surroundings,
     standing: Standing,
     terminals: Terminals,
+    /// By how much the clock is ahead as far as signed pushes say that it is off: microseconds.
+    pushed_ahead: Option<i64>,
     running: Duration,
     began: Duration,
     now: Moment,
@@ -435,8 +507,8 @@ impl Look<'_> {
         }
     }
 
-    /// Whether the clock is off by what others say: the newest change, which it had seen; or every terminal that reports, for
-    /// one of them alone may be wrong itself.
+    /// Whether the clock is off by what others say: the newest change, which it had seen; or every terminal that reports, and
+    /// signed pushes that are refused for their time, for one of them alone may be wrong itself.
     fn clock(&mut self) {
         let key = Key::new(Kind::Clock, "");
         let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
@@ -446,7 +518,7 @@ impl Look<'_> {
         }
         let fresh = self.book.reports().filter(|(_, reported)| !reported.is_silent(self.now));
         let ahead = fresh.map(|(_, one)| one.heard_at.as_micros().saturating_sub(one.at.as_micros()));
-        let least = ahead.min_by_key(|ahead| ahead.unsigned_abs());
+        let least = ahead.chain(self.pushed_ahead).min_by_key(|ahead| ahead.unsigned_abs());
         let tolerance = micros(if self.stands(&key) { CLOCK_WELL } else { CLOCK_TOLERANCE });
         match least {
             Some(ahead) if ahead.saturating_abs() > tolerance => self.found.add(Concern::Clock { ahead }),
@@ -454,5 +526,16 @@ impl Look<'_> {
             None if self.book.reports().next().is_some() => drop(self.found.unseen.insert(key)),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[should_panic(expected = "a rule that cannot be followed")]
+    async fn a_look_that_panics_is_not_taken_for_one_that_the_store_refused() {
+        let _ = busy(|| panic!("a rule that cannot be followed")).await;
     }
 }

@@ -121,6 +121,10 @@ pub struct Copies {
     pub newest: Option<Moment>,
     /// Why the last try failed, where that is known.
     pub failure: Option<String>,
+    /// Whether they lie on the database's own disk, as far as that can be seen.
+    pub is_same_disk: bool,
+    /// Why the newest could not be put back, where it was looked through.
+    pub damage: Option<String>,
 }
 
 /// A channel, and how it stands.
@@ -139,7 +143,7 @@ pub(super) async fn gather(setup: &Setup, clock: &Clock, asker: Asker) -> Facts 
     let database = setup.places.database();
     let seen = inspect::inspect(&database).await;
     let pages = match &seen {
-        Err(OpenError::Missing(_) | OpenError::Emptied(_)) => Pages::Unread,
+        Err(OpenError::Missing(_) | OpenError::Emptied(_) | OpenError::SetAside(_)) => Pages::Unread,
         _ => pages(&database, &asker).await,
     };
     let certificate = match &setup.tls {
@@ -160,7 +164,10 @@ pub(super) async fn gather(setup: &Setup, clock: &Clock, asker: Asker) -> Facts 
         disks: disks(setup).await,
         files: net::most_files(),
         sqlite: inspect::sqlite_version().await,
-        copies: setup.backups.clone().map(|plan| copies(plan, &asker)),
+        copies: match setup.backups.clone() {
+            Some(plan) => Some(copies(plan, &asker, &setup.places.data_dir).await),
+            None => None,
+        },
         channels,
         database: seen,
         setup: setup.clone(),
@@ -204,12 +211,34 @@ fn free(folder: &Path) -> Option<Disk> {
     Some(Disk { free: disk.available_space(), total: disk.total_space() })
 }
 
-fn copies(plan: Plan, asker: &Asker) -> Copies {
-    let failure = match asker {
-        Asker::Server(told) => told.failure.as_ref().map(|(_, why)| why.clone()),
-        Asker::CommandLine { .. } => None,
+/// The copies. A page does not wait for a second database to be looked through.
+async fn copies(plan: Plan, asker: &Asker, data_dir: &Path) -> Copies {
+    let newest = backups::newest_in(&plan.folder);
+    let (failure, damage) = match (asker, &newest) {
+        (Asker::Server(told), _) => (told.failure.as_ref().map(|(_, why)| why.clone()), None),
+        (Asker::CommandLine { .. }, Some((_, copy))) => (None, damage(copy).await),
+        (Asker::CommandLine { .. }, None) => (None, None),
     };
-    Copies { newest: backups::newest_in(&plan.folder), failure, plan }
+    let is_same_disk = disk_of(&plan.folder).is_some_and(|disk| disk_of(data_dir) == Some(disk));
+    Copies { newest: newest.map(|(at, _)| at), failure, is_same_disk, damage, plan }
+}
+
+/// What is wrong with a copy: one that is no database any more says so by refusing to be read.
+async fn damage(copy: &Path) -> Option<String> {
+    inspect::damage(copy).await.unwrap_or_else(|error| Some(error.to_string()))
+}
+
+/// Which disk a folder lies on, or is to lie on.
+#[cfg(unix)]
+fn disk_of(folder: &Path) -> Option<u64> {
+    let there = std::path::absolute(folder).ok()?;
+    let about = there.ancestors().find_map(|folder| std::fs::metadata(folder).ok())?;
+    Some(std::os::unix::fs::MetadataExt::dev(&about))
+}
+
+#[cfg(not(unix))]
+fn disk_of(_: &Path) -> Option<u64> {
+    None
 }
 
 async fn running(setup: &Setup, asker: &Asker) -> Running {

@@ -12,6 +12,7 @@ use crate::desk::incidents::{CERTIFICATE_SOON, COPY_TAKES, DISK_LOW};
 use crate::domain::calendar::{Calendar, Day};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::moment::Moment;
+use crate::domain::revision::Revision;
 use crate::domain::watch::clock_behind;
 use crate::net::Bounds;
 use crate::store::OpenError;
@@ -359,6 +360,21 @@ fn clock(seen: &Seen, server: &Running, now: Moment) -> Finding {
             keep(),
         );
     }
+    if let Some(ahead) = seen.clock_ahead {
+        let (zh, en) = if ahead < 0 { ("慢", "behind") } else { ("快", "ahead of") };
+        let off = span(Duration::from_micros(ahead.unsigned_abs()));
+        return fault(
+            check,
+            say(
+                format!("服务器的时钟比终端的报告或有效签名的推送{zh} {}：相差大时推送会因时间被拒绝", off.zh),
+                format!(
+                    "the server's is {} {en} what terminals report or clients sign: far off, it refuses pushes for their time",
+                    off.en
+                ),
+            ),
+            keep(),
+        );
+    }
     let ahead = seen.newest_token.map_or(Duration::ZERO, |signed_at| signed_at.since(now));
     if ahead > CLOCK_TOLERANCE {
         let span = span(ahead);
@@ -388,18 +404,29 @@ fn clock(seen: &Seen, server: &Running, now: Moment) -> Finding {
             );
         }
     }
-    ok(
-        check,
-        say(
-            "与最近的变更、令牌和服务器的应答相符",
-            "it agrees with the newest change, the newest token and the server's answers",
-        ),
-    )
+    ok(check, compared(seen, server))
+}
+
+/// What the clock was held against and agrees with.
+fn compared(seen: &Seen, server: &Running) -> Sentence {
+    let with = [
+        (seen.book.revision() > Revision::NONE).then_some(("最近的变更", "the newest change")),
+        seen.newest_token.map(|_| ("最新的令牌", "the newest token")),
+        matches!(server, Running::Answers(_, Some(_))).then_some(("服务器的应答", "the server's answers")),
+    ];
+    let (zh, en): (Vec<_>, Vec<_>) = with.into_iter().flatten().unzip();
+    match en.split_last() {
+        None => say("还没有可以比较的变更、令牌或应答", "there is no change, token or answer yet to hold it against"),
+        Some((last, [])) => say(format!("与{}相符", zh.join("")), format!("it agrees with {last}")),
+        Some((last, rest)) => {
+            say(format!("与{}相符", zh.join("、")), format!("it agrees with {} and {last}", rest.join(", ")))
+        }
+    }
 }
 
 fn copies(copies: Option<&Copies>, seen: Option<&Seen>, setup: &Setup, now: Moment) -> Finding {
     let check = Check::Backup;
-    let Some(Copies { plan, newest, failure }) = copies else {
+    let Some(Copies { plan, newest, failure, is_same_disk, damage }) = copies else {
         return notice(
             check,
             say("服务器不做备份：磁盘坏了，历史就没有了", "the server makes none: with its disk the history is gone"),
@@ -416,6 +443,16 @@ fn copies(copies: Option<&Copies>, seen: Option<&Seen>, setup: &Setup, now: Mome
             check,
             say(format!("最近一次备份失败：{error}"), format!("the last try failed: {error}")),
             look(),
+        );
+    }
+    if let Some(damage) = damage {
+        return fault(
+            check,
+            say(format!("最新的备份不能使用：{damage}"), format!("the newest cannot be used: {damage}")),
+            say(
+                "检查那块磁盘，再用 jq2qmt backup 另做一份",
+                "look after that disk, and make another one (jq2qmt backup)",
+            ),
         );
     }
     // Without any, it counts from when the server was first set up.
@@ -440,6 +477,14 @@ fn copies(copies: Option<&Copies>, seen: Option<&Seen>, setup: &Setup, now: Mome
                 "服务器启动后很快会做第一份：稍后再看",
                 "the server makes the first soon after its start: look again later",
             ),
+        ),
+        Some(_) if *is_same_disk => notice(
+            check,
+            say(
+                format!("{}，但与数据库在同一块磁盘上：磁盘坏了，两者都没有了", meaning.zh),
+                format!("{}, but lies on the database's own disk: with it both are gone", meaning.en),
+            ),
+            say("用 --backup-dir 指到另一块磁盘", "let --backup-dir name another disk"),
         ),
         Some(_) => ok(check, meaning),
     }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
+use super::api::positions::UPDATE;
 use super::error::AppError;
 use super::places::{Place, Places};
 use super::rooms::Room;
@@ -130,7 +131,12 @@ where
     let Some(peer) = request.extensions().get::<Peer>().map(|peer| peer.0.ip()) else {
         return AppError::Internal.into_response();
     };
-    let Some(place) = state.capacity.place(room, peer) else { return AppError::Overloaded.into_response() };
+    let Some(place) = state.capacity.place(room, peer) else {
+        if request.uri().path() == UPDATE {
+            state.figures.pushed("", AppError::Overloaded.code());
+        }
+        return AppError::Overloaded.into_response();
+    };
     // Polls are the many and change nothing: only what could matter is worth a line.
     let is_safe = request.method().is_safe();
     let told = (request.method() != Method::GET).then(|| (request.method().clone(), request.uri().path().to_owned()));

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::StatusCode;
 
+use super::error::AppError;
 use super::rooms::Room;
 
 /// How many clients are told apart: under default.pem a client may call itself what it likes.
@@ -30,6 +31,20 @@ impl Default for Figures {
     fn default() -> Self {
         let answered = array::from_fn(|_| array::from_fn(|_| AtomicU64::new(0)));
         Self { answered, pushes: Mutex::default(), start: rand::random(), requests: AtomicU64::new(0) }
+    }
+}
+
+/// A push that is counted when this goes, by what it says then.
+pub(super) struct Pushing<'a> {
+    figures: &'a Figures,
+    pub(super) client: String,
+    /// Unless said otherwise its time ran out, or whoever pushed has gone.
+    pub(super) outcome: &'static str,
+}
+
+impl Drop for Pushing<'_> {
+    fn drop(&mut self) {
+        self.figures.pushed(&self.client, self.outcome);
     }
 }
 
@@ -70,6 +85,11 @@ impl Figures {
         }
     }
 
+    /// Counts a push whose work begins, when that ends: also where it is cut off.
+    pub(super) fn pushing(&self) -> Pushing<'_> {
+        Pushing { figures: self, client: String::new(), outcome: AppError::Timeout.code() }
+    }
+
     /// What became of the pushes of each client.
     pub(super) fn pushes(&self) -> BTreeMap<String, BTreeMap<&'static str, u64>> {
         self.pushes.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -95,5 +115,15 @@ mod tests {
         let pushes = figures.pushes();
         assert_eq!(pushes.len(), MAX_CLIENTS + 1);
         assert_eq!((pushes["0"]["stored"], pushes["…"]["stored"]), (2, 10));
+    }
+
+    #[test]
+    fn a_push_is_counted_also_where_it_is_cut_off() {
+        let figures = Figures::default();
+        drop(figures.pushing());
+        let mut pushing = figures.pushing();
+        (pushing.client, pushing.outcome) = ("alice".to_owned(), "stored");
+        drop(pushing);
+        assert_eq!((figures.pushes()[""]["timeout"], figures.pushes()["alice"]["stored"]), (1, 1));
     }
 }

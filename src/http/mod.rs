@@ -107,8 +107,8 @@ impl AppState {
         let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
         let terminals = Terminals::default();
-        let (desk, refused) = (Desk::new(&store), gate.refused().clone());
-        let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), refused);
+        let desk = Desk::new(&store);
+        let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), &gate);
         Self(Arc::new(Shared {
             messenger: Messenger::new(store.clone(), desk.clone(), clock.clone(), zone.clone()),
             desk,
@@ -240,7 +240,7 @@ fn routes() -> Routes {
         .route("/api/v1/strategies", get(api::strategies::all))
         .route("/api/v1/events", get(live::events));
     let pushes = Routes::of(Room::Pushes)
-        .route("/api/v1/positions/update", post(api::positions::update))
+        .route(api::positions::UPDATE, post(api::positions::update))
         .route("/api/v1/accounts/{name}/report", post(api::reports::report));
     let operators = Routes::of(Room::Operators)
         .route("/api/v1/positions/update/internal", post(api::positions::update_internal))

@@ -16,11 +16,11 @@ use tokio::time::sleep;
 use super::error::OpenError;
 use super::sqlite::{self, copies, upkeep};
 use super::verify::{Verdict, verify};
-use super::witness::{Witness, Witnessed};
+use super::witness::{self, Witness, Witnessed};
 use super::{Store, lineage};
 use crate::clock::{Clock, stamp, stamped};
 use crate::domain::moment::Moment;
-use crate::files::{create_private_dir, folder_of, sync_folder};
+use crate::files::{create_private_dir, folder_of, give_to_owner_of, sync_folder};
 use crate::ledger::chain::Head;
 
 /// What stands around the time in the name of a copy that the server makes: others in the folder are not its to delete.
@@ -28,6 +28,9 @@ const NAME: (&str, &str) = ("jq2qmt-", ".db");
 
 /// What the name of an unfinished one of the server's begins with: whoever was killed leaves it behind.
 const UNFINISHED: &str = ".jq2qmt-backup-";
+
+/// What the name of a folder begins with to which a database went that a copy took the place of.
+pub(super) const SET_ASIDE: &str = "before-restore-";
 
 /// How long the maker of copies sleeps at most: somebody may set the clock meanwhile.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -55,7 +58,21 @@ pub enum BackupError {
     Database(#[from] OpenError),
     /// The file cannot be written.
     #[error("the file cannot be written: {0}")]
-    Unwritable(#[from] io::Error),
+    Unwritable(io::Error),
+    /// It cannot be written, and what was there before is not in its place any more.
+    #[error("the file cannot be written: {error}; the database that was there before lies in {}", folder.display())]
+    Aside {
+        /// Why.
+        error: io::Error,
+        /// The folder to which the files went.
+        folder: PathBuf,
+    },
+}
+
+impl From<io::Error> for BackupError {
+    fn from(error: io::Error) -> Self {
+        Self::Unwritable(error)
+    }
 }
 
 impl From<sqlx::Error> for BackupError {
@@ -146,11 +163,13 @@ pub async fn back_up(from: &Path, to: &Path, force: bool) -> Result<Backup, Back
     Ok(backup)
 }
 
-/// Puts a copy in the place of the database, which goes aside. Nothing else may have the database open.
+/// Puts a copy in the place of the database, which goes aside. Nothing else may have the database open. A token may be signed
+/// so far `ahead` of the clock and be accepted.
 ///
 /// # Errors
-/// When the copy is none, does not hold together, or comes from a newer version; nothing is changed then.
-pub async fn put_back(copy: &Path, database: &Path, now: Moment) -> Result<Restored, BackupError> {
+/// When the copy is none, does not hold together, or comes from a newer version, and nothing is changed then; or when the
+/// disk fails, which says where the database is if it could not be left where it was.
+pub async fn put_back(copy: &Path, database: &Path, now: Moment, ahead: Duration) -> Result<Restored, BackupError> {
     if !copy.exists() {
         return Err(BackupError::Missing(copy.to_owned()));
     }
@@ -162,18 +181,34 @@ pub async fn put_back(copy: &Path, database: &Path, now: Moment) -> Result<Resto
         return Err(BackupError::Unsound(format!("{} is no database of jq2qmt", copy.display())));
     }
     let mut connection = copies::renew(&draft.copy).await?;
-    let (mut witness, seen) = Witness::open(database).map_err(OpenError::from)?;
-    let next = upkeep::lineage(&mut connection).await?.max(seen.as_ref().map_or(0, |seen| seen.lineage)) + 1;
+    let seen = witness::seen(database);
+    let known = [upkeep::lineage(&mut connection).await?, lineage::of(database).await];
+    let next = lineage::next(known.into_iter().chain(seen.as_ref().map(|seen| seen.lineage)), now);
     let mut forgotten = upkeep::forgotten(&mut connection).await?;
-    let spent_until = seen.map_or(now, |seen| seen.spent_until(now));
+    // Where nothing says how far ahead the latest token was signed, it may be as far as it could.
+    let spent_until = seen.map_or(now.plus(ahead), |seen| seen.spent_until(now));
     lineage::begin(&mut connection, next, &mut forgotten, spent_until).await?;
     copies::close(connection).await?;
     let backup = look_through(&draft.copy).await?;
 
-    let aside = set_aside(database, now)?;
-    name(draft, database, false)?;
-    witness.note(&Witnessed::new(next, &backup.head));
+    // On the disk before the other one goes: from there on nothing is left to fail but names.
+    File::options().write(true).open(&draft.copy)?.sync_all()?;
+    let owner = if database.exists() { database } else { folder_of(database) };
+    give_to_owner_of(&draft.copy, owner)?;
+    let aside = change_places(draft, database, now)?;
+    remember(database, &Witnessed::new(next, &backup.head));
     Ok(Restored { backup, lineage: next, aside })
+}
+
+/// Notes what was put back beside it. Without it the next start sees another database than was seen last, which is no harm.
+fn remember(database: &Path, newest: &Witnessed) {
+    let noted = Witness::open(database).and_then(|(mut witness, _)| {
+        witness.note(newest);
+        give_to_owner_of(&witness::beside(database), database)
+    });
+    if let Err(error) = noted {
+        tracing::warn!(%error, "what was put back could not be noted beside the database");
+    }
 }
 
 /// Makes copies as planned, for ever. One that fails is told, and does not end the server.
@@ -226,7 +261,10 @@ async fn make(database: &Path, plan: &Plan, now: Moment) -> Result<(PathBuf, Bac
     let older: Vec<PathBuf> =
         made_before(&plan.folder).into_iter().map(|(_, old)| old).filter(|old| *old != path).collect();
     for old in &older[..older.len().saturating_sub(plan.keep.saturating_sub(1))] {
-        std::fs::remove_file(old)?;
+        // The new copy is there: to count it as failed would make another in minutes, and so on until the disk is full.
+        if let Err(error) = std::fs::remove_file(old) {
+            tracing::error!(%error, path = %old.display(), "an old copy could not be deleted");
+        }
     }
     Ok((path, backup))
 }
@@ -241,9 +279,9 @@ fn made_before(folder: &Path) -> Vec<(Moment, PathBuf)> {
     made
 }
 
-/// When the newest copy was made that the server made in a folder.
-pub fn newest_in(folder: &Path) -> Option<Moment> {
-    made_before(folder).pop().map(|(at, _)| at)
+/// The newest copy that the server made in a folder, and when.
+pub fn newest_in(folder: &Path) -> Option<(Moment, PathBuf)> {
+    made_before(folder).pop()
 }
 
 /// A copy without its name yet, in a folder of its own: SQLite may lay files beside it, and all are gone unless it gets one.
@@ -298,27 +336,57 @@ fn name(draft: Draft, to: &Path, force: bool) -> Result<(), BackupError> {
     }
 }
 
-/// Moves a database and its log into a folder beside them. The database goes first: a log without it stops a start, and a
-/// database without its log would look whole.
-fn set_aside(database: &Path, now: Moment) -> io::Result<Option<PathBuf>> {
+/// Gives a draft the database's name, and lets what had it go into a folder beside it. Where that fails the database is back.
+fn change_places(draft: Draft, database: &Path, now: Moment) -> Result<Option<PathBuf>, BackupError> {
+    let files = files_of(database);
+    let folder = (!files.is_empty()).then(|| folder_of(database).join(format!("{SET_ASIDE}{}", stamp(now))));
+    let moved = folder.as_ref().map_or(Ok(()), |folder| set_aside(&files, folder));
+    let named = moved.and_then(|()| draft.copy.persist_noclobber(database).map_err(|error| error.error));
+    if let Err(error) = named {
+        return Err(match folder {
+            Some(folder) if bring_back(&files, &folder).is_err() => BackupError::Aside { error, folder },
+            _ => error.into(),
+        });
+    }
+    match (sync_folder(folder_of(database)), folder) {
+        (Err(error), Some(folder)) => Err(BackupError::Aside { error, folder }),
+        (synced, folder) => Ok(synced.map(|()| folder)?),
+    }
+}
+
+/// A database and its log, as far as they are there.
+fn files_of(database: &Path) -> Vec<PathBuf> {
     let beside = |end: &str| {
         let mut path = database.as_os_str().to_owned();
         path.push(end);
         PathBuf::from(path)
     };
-    let files: Vec<PathBuf> = ["", "-wal", "-shm"].map(beside).into_iter().filter(|file| file.exists()).collect();
-    if files.is_empty() {
-        return Ok(None);
-    }
-    let aside = folder_of(database).join(format!("before-restore-{}", stamp(now)));
-    create_private_dir(&aside)?;
+    ["", "-wal", "-shm"].map(beside).into_iter().filter(|file| file.exists()).collect()
+}
+
+/// Moves a database and its log into a folder. The database goes first: a log without it stops a start, and a database
+/// without its log would look whole.
+fn set_aside(files: &[PathBuf], folder: &Path) -> io::Result<()> {
+    create_private_dir(folder)?;
+    give_to_owner_of(folder, &files[0])?;
     for file in files {
-        let Some(name) = file.file_name() else { continue };
-        std::fs::rename(&file, aside.join(name))?;
+        std::fs::rename(file, within(folder, file))?;
     }
-    sync_folder(&aside)?;
-    sync_folder(folder_of(database))?;
-    Ok(Some(aside))
+    sync_folder(folder)?;
+    sync_folder(folder_of(folder))
+}
+
+/// Moves them back, the database last.
+fn bring_back(files: &[PathBuf], folder: &Path) -> io::Result<()> {
+    for file in files.iter().rev().filter(|file| within(folder, file).exists()) {
+        std::fs::rename(within(folder, file), file)?;
+    }
+    std::fs::remove_dir(folder)
+}
+
+/// Where a file lies in a folder.
+fn within(folder: &Path, file: &Path) -> PathBuf {
+    folder.join(file.file_name().unwrap_or_default())
 }
 
 /// Whether a file would lie among those that the server keeps beside its database.

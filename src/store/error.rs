@@ -82,6 +82,12 @@ pub enum OpenError {
          copy that you have in its place; to begin with an empty book on purpose, start once with --new"
     )]
     Emptied(Revision),
+    /// A copy was to take the place of the database, which went aside for it, and did not.
+    #[error(
+        "there is no database, and {0} holds one that `jq2qmt restore` moved aside before it was cut off: restore the copy \
+         again, or move the files of that folder back; to begin with an empty book on purpose, start once with --new"
+    )]
+    SetAside(String),
     /// An empty book was asked for, and there is one that is not.
     #[error(
         "--new begins with an empty book, and there is a database at {0}: move it away first, with its -wal and -shm files, or \

@@ -8,10 +8,11 @@ use sqlx::SqlitePool;
 use super::channels::ChannelStanding;
 use super::error::OpenError;
 use super::operator::Operator;
-use super::sqlite::{self, channel_secrets as secrets, copies, operator, outbox, used_tokens};
+use super::sqlite::{self, channel_secrets as secrets, copies, incidents, operator, outbox, used_tokens};
 use super::witness;
 use crate::domain::book::Book;
 use crate::domain::channel::{ChannelName, Secrets};
+use crate::domain::incident::{Concern, Key, Kind};
 use crate::domain::moment::Moment;
 
 /// What stands in a database that can be used.
@@ -23,6 +24,8 @@ pub struct Seen {
     pub operator: Option<Operator>,
     /// When the newest token was signed, of those that are remembered.
     pub newest_token: Option<Moment>,
+    /// By how many microseconds the server found its clock to be ahead, while that incident stands.
+    pub clock_ahead: Option<i64>,
     /// How channels stand that ever had something to tell.
     pub channels: HashMap<String, ChannelStanding>,
 }
@@ -42,10 +45,12 @@ pub async fn inspect(path: &Path) -> Result<Seen, OpenError> {
 async fn read(pool: &SqlitePool) -> Result<Seen, OpenError> {
     let mut book = sqlite::look(pool).await?;
     book.note_change(sqlite::verify::newest(pool).await?.at);
+    let clock = incidents::standing(pool).await?.get(&Key::new(Kind::Clock, "")).map(|one| one.concern.clone());
     Ok(Seen {
         book,
         operator: operator::find(pool).await?,
         newest_token: used_tokens::newest(pool).await?,
+        clock_ahead: clock.and_then(|concern| if let Concern::Clock { ahead } = concern { Some(ahead) } else { None }),
         channels: outbox::standings(pool).await?.into_iter().collect(),
     })
 }

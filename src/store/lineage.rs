@@ -1,10 +1,12 @@
-//! The lineage: a number that grows whenever an older copy of the database is put back, so that nobody takes the copy's
+//! The lineage: a number that grows, by the clock, whenever an older copy of the database is put back, so that nobody takes the copy's
 //! history for the one that he has seen.
+
+use std::path::Path;
 
 use sqlx::SqliteConnection;
 
 use super::error::OpenError;
-use super::sqlite::{revisions, upkeep};
+use super::sqlite::{self, revisions, upkeep};
 use super::witness::Witnessed;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
@@ -27,7 +29,7 @@ pub(super) async fn trace(
     if lineage == seen.lineage && hash.is_some_and(|hash| hex::encode(hash) == seen.hash) {
         return Ok(lineage);
     }
-    let next = lineage.max(seen.lineage) + 1;
+    let next = next([lineage, seen.lineage], now);
     tracing::warn!(
         lineage = next,
         "another copy of the database was put back: it is at revision {newest}, and revision {} was seen here. Terminals \
@@ -37,6 +39,23 @@ pub(super) async fn trace(
     );
     begin(connection, next, &mut ledger.forgotten, seen.spent_until(now)).await?;
     Ok(next)
+}
+
+/// The number of a lineage that begins: above all that are known, and no less than the seconds of the clock, because another
+/// machine that was given the same copy knows none of them.
+pub(super) fn next(known: impl IntoIterator<Item = i64>, now: Moment) -> i64 {
+    known.into_iter().map(|lineage| lineage.saturating_add(1)).fold(now.as_micros() / 1_000_000, i64::max)
+}
+
+/// The lineage of the database at a path, in whatever state it is; 0 where it does not say.
+pub(super) async fn of(path: &Path) -> i64 {
+    let Ok(pool) = sqlite::open_read_only(path) else { return 0 };
+    let lineage = match pool.acquire().await {
+        Ok(mut connection) => upkeep::lineage(&mut connection).await.unwrap_or(0),
+        Err(_) => 0,
+    };
+    pool.close().await;
+    lineage
 }
 
 /// Begins a lineage. Which tokens were used since the copy was made is not in it: those signed until then are forgotten.

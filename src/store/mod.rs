@@ -189,11 +189,11 @@ impl Store {
     ///
     /// # Errors
     /// When there is a book, or the file beside the database cannot be written.
-    pub fn begin_anew(path: &Path) -> Result<(), OpenError> {
-        witness::begin_anew(path)
+    pub fn begin_anew(path: &Path, now: Moment) -> Result<(), OpenError> {
+        witness::begin_anew(path, now)
     }
 
-    /// The database's lineage: it grows, from 1, whenever an older copy is put back.
+    /// The database's lineage: 1 at first, and another, greater number whenever an older copy is put back.
     pub const fn lineage(&self) -> i64 {
         self.lineage
     }

@@ -87,6 +87,10 @@ pub async fn newest(path: &Path) -> Result<Head, OpenError> {
 /// # Errors
 /// When there is no database, or it cannot be read.
 pub async fn witnessed(path: &Path, hash: &ChainHash) -> Result<Option<Head>, OpenError> {
+    // What `head` says of a history that has not begun.
+    if *hash == Head::START.hash {
+        return Ok(Some(Head::START));
+    }
     let pool = sqlite::open_read_only(path)?;
     let found = sqlite::verify::head_of(&pool, hash).await;
     pool.close().await;

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::backups::SET_ASIDE;
 use super::error::OpenError;
+use super::lineage;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
+use crate::files::folder_of;
 use crate::ledger::chain::Head;
 
 /// The length of what stands in the file: writing it anew takes no new room, which a full disk would not give.
@@ -39,13 +42,13 @@ impl Witnessed {
 }
 
 /// Lets a database that is empty stand beside a file that has seen more.
-pub(super) fn begin_anew(database: &Path) -> Result<(), OpenError> {
+pub(super) fn begin_anew(database: &Path, now: Moment) -> Result<(), OpenError> {
     if !is_empty(database) {
         return Err(OpenError::NotEmpty(database.display().to_string()));
     }
     let (mut witness, seen) = Witness::open(database)?;
     // Whatever comes is of another lineage.
-    let lineage = seen.map_or(1, |seen| seen.lineage + 1);
+    let lineage = seen.map_or(1, |seen| lineage::next([seen.lineage], now));
     witness.note(&Witnessed::new(lineage, &Head::START));
     Ok(())
 }
@@ -58,12 +61,31 @@ pub(super) fn must_not_be_emptied(database: &Path) -> Result<(), OpenError> {
     }
     let mut log = database.as_os_str().to_owned();
     log.push("-wal");
-    match std::fs::read_to_string(database.with_extension("head")).map(|text| serde_json::from_str(text.trim())) {
-        Ok(Ok(Witnessed { revision, .. })) if revision > Revision::NONE => Err(OpenError::Emptied(revision)),
-        Ok(Ok(_)) => Ok(()),
-        _ if is_empty(Path::new(&log)) => Ok(()),
-        _ => Err(OpenError::Corrupt(format!("{} is gone or empty, but its log is there", database.display()))),
+    match seen(database) {
+        Some(Witnessed { revision, .. }) if revision > Revision::NONE => Err(OpenError::Emptied(revision)),
+        Some(_) => Ok(()),
+        None if !is_empty(Path::new(&log)) => {
+            Err(OpenError::Corrupt(format!("{} is gone or empty, but its log is there", database.display())))
+        }
+        // A restore was cut off between the two.
+        None => set_aside(database).map_or(Ok(()), |folder| Err(OpenError::SetAside(folder.display().to_string()))),
     }
+}
+
+/// The newest of the folders beside a database to which one went that a copy was to take the place of.
+fn set_aside(database: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder_of(database)).into_iter().flatten().filter_map(Result::ok);
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SET_ASIDE)).map(|entry| entry.path()).max()
+}
+
+/// The file that belongs to a database.
+pub(super) fn beside(database: &Path) -> PathBuf {
+    database.with_extension("head")
+}
+
+/// What it says; None where it says nothing, or is not there.
+pub(super) fn seen(database: &Path) -> Option<Witnessed> {
+    serde_json::from_str(std::fs::read_to_string(beside(database)).ok()?.trim()).ok()
 }
 
 /// Whether there is no such file, or nothing in it.
@@ -82,7 +104,7 @@ pub(super) struct Witness {
 impl Witness {
     /// Opens the file that belongs to a database, and reads what it says; a file that says nothing has seen nothing.
     pub(super) fn open(database: &Path) -> io::Result<(Self, Option<Witnessed>)> {
-        let path = database.with_extension("head");
+        let path = beside(database);
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]

@@ -218,6 +218,9 @@ async fn what_is_refused_is_tried_again_for_a_day() {
     }
     let channel = all(&app).await[0].clone();
     assert_eq!((robot.heard().len() < 50, &channel["waiting"]), (true, &json!(0)), "after a day it is given up");
+    let figures = String::from_utf8(app.get("/metrics").await.bytes.to_vec()).unwrap();
+    assert!(figures.contains(r#"jq2qmt_alerts_total{channel="desk",outcome="given_up"} 1"#), "{figures}");
+    assert!(figures.contains(r#"jq2qmt_alerts_total{channel="desk",outcome="delivered"} 0"#), "{figures}");
     assert_eq!(channel["last_failure"]["error"], "HTTP 200, and no answer of this robot's");
 
     // What comes in time is told.

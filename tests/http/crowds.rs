@@ -88,6 +88,8 @@ async fn pushes_that_wait_for_the_disk_hold_up_nobody_else() {
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     let answers = pushes.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 384);
+    let figures = String::from_utf8(app.get("/metrics").await.bytes.to_vec()).unwrap();
+    assert!(figures.contains(r#"jq2qmt_pushes_total{client="",outcome="overloaded"} 216"#), "{figures}");
 }
 
 #[tokio::test]

@@ -7,9 +7,10 @@ use jq2qmt::desk::daily::Queued;
 use jq2qmt::desk::incidents::{Backup, Disk, Surroundings};
 use jq2qmt::domain::moment::Moment;
 use jq2qmt::store::api_keys::Scope;
+use jq2qmt::store::inspect::inspect;
 use serde_json::{Value, json};
 
-use crate::app::{ALICE, App, MALLORY, PASSWORD, START, add_bound_key, add_key, held, holding};
+use crate::app::{ALICE, App, Client, MALLORY, PASSWORD, START, UPDATE, add_bound_key, add_key, held, holding};
 use crate::pages::Browser;
 use crate::robot::Robot;
 
@@ -354,6 +355,44 @@ async fn the_machine_is_looked_at_as_well() {
     assert_eq!(look(&app, fine()).await, ["ended backup", "ended certificate", "ended disk"]);
     app.clock.advance(Duration::from_hours(27));
     assert_eq!(look(&app, fine()).await, ["begun backup"], "it is too old");
+}
+
+#[tokio::test]
+async fn a_clock_by_which_no_push_is_in_time_is_told() {
+    let app = App::start().await;
+    let pushed = async |signed_at: Moment, who: &Client| {
+        let body = json!({"strategy_name": "alpha", "positions": []}).to_string();
+        app.post(UPDATE, &[("x-auth-token", &who.unbound_token(signed_at))], body).await.status.as_u16()
+    };
+    let behind = || app.clock.now().minus(minutes(10));
+    assert_eq!(pushed(behind(), &MALLORY).await, 401);
+    app.clock.advance(minutes(1));
+    assert_eq!(look(&app, Surroundings::default()).await, [""; 0], "of a stranger's it is not known who signed it");
+    assert_eq!(pushed(behind(), &ALICE).await, 401);
+    assert_eq!(look(&app, Surroundings::default()).await, [""; 0], "another may be in time yet");
+    app.clock.advance(minutes(1));
+    assert_eq!(look(&app, Surroundings::default()).await, ["begun clock"]);
+    assert_eq!(open(&app).await[0]["details"]["ahead_us"].as_i64().unwrap(), 600_000_000);
+    // The doctor says so as well, and what to do.
+    let found = inspect(&app.database()).await.unwrap();
+    assert_eq!(found.clock_ahead, Some(600_000_000));
+    assert_eq!(pushed(app.clock.now(), &ALICE).await, 200);
+    assert_eq!(look(&app, Surroundings::default()).await, ["ended clock"]);
+    // Who is refused while another is accepted has a wrong clock himself.
+    pushed(behind(), &ALICE).await;
+    app.clock.advance(minutes(2));
+    assert_eq!(look(&app, Surroundings::default()).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn it_is_known_whether_anybody_looks() {
+    let app = App::start().await;
+    let is_looked = || (app.state.incidents().is_looked(), app.state.incidents().is_kept());
+    assert_eq!(is_looked(), (true, true), "the first look is still to come");
+    app.clock.advance(minutes(1));
+    assert_eq!(is_looked(), (false, false));
+    look(&app, Surroundings::default()).await;
+    assert_eq!(is_looked(), (true, true));
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 import contextlib
 import http.client
 import json
+import re
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
+import urllib.parse
 
 import pytest
 from conftest import ROOT, TOTAL, private_pem, public_pem, running
@@ -254,10 +256,25 @@ def test_years_are_written_as_traffic_writes_them(tmp_path):
     made = tools.make_years(tools.build("--bench", "years"), tmp_path, 2)
     # One push more on the first day.
     assert (made["last"], made["revisions"] >= 20 * (4 * 2 + 1)) == ("2016-01-05", True)
+    # As many a day as make ten million in ten years.
+    assert made["changes"] / 2 >= speed.CHANGES / speed.YEARS
     with running(tmp_path) as server:
-        measure = tools.answering(int(server.url.rsplit(":", 1)[1]), tools.day_of(made))
+        port = int(server.url.rsplit(":", 1)[1])
+        measure = tools.answering(port, tools.day_of(made))
         assert measure() > 0
-    assert server.run("verify").stdout.startswith(f"unbroken: {made['revisions']} revisions")
+        assert server.run("verify").stdout.startswith(f"unbroken: {made['revisions']} revisions")
+        name = server.get("/api/v1/strategies").json()["strategies"][0]["strategy_name"]
+        for _, path, lines in speed.OLD_HISTORY:
+            of_then = path.format(urllib.parse.quote(name), made["revisions"] // 2)
+            assert tools.times(port, lambda _, path=of_then: path, lines) > 0
+        with pytest.raises(SystemExit, match="lists nothing"):
+            tools.times(port, lambda _: TOTAL + "?as_of=0", "positions")
+        api_key = server.run("key", "add", "bench", "--scope", "write").stdout.split()[-1]
+        list(tools.pushing([(port, api_key)], 1, [name]))
+        (pushed,) = [
+            one for one in server.get("/api/v1/strategies").json()["strategies"] if one["strategy_name"] == name
+        ]
+        assert pushed["revision"] > made["revisions"], "it is added to the years"
 
 
 def row(work, here, direction, goal, limit=None):
@@ -277,6 +294,12 @@ def test_a_missed_goal_fails_the_bench_and_is_named(capsys):
         assert capsys.readouterr().out.count("MISSED") == 1
     speed.finish(missed, report=True)
     assert capsys.readouterr().out.count("MISSED") == 3
+
+
+def test_what_could_not_be_measured_is_a_missed_goal(capsys):
+    with pytest.raises(SystemExit, match="goals missed: a push"):
+        speed.finish([row("a", 90, ">=", 0.9, 100), row("a push", None, ">=", 2)], report=False)
+    assert re.search("a push +not measured .*MISSED", capsys.readouterr().out)
 
 
 def test_measurements_are_taken_in_turns_and_the_middle_pair_counts():

@@ -1,6 +1,8 @@
 """The archives of a release, packed from a file that stands in for the binary: nothing is built here."""
 
 import hashlib
+import importlib.machinery
+import importlib.util
 import subprocess
 import sys
 import tarfile
@@ -51,7 +53,9 @@ def test_an_archive_holds_what_somebody_needs_who_has_nothing_else(tmp_path, tar
         assert files[name] == ((ROOT / name).read_bytes(), 0o644), name
     for name in ("joinquant/jq_qmt_api.py", "qmt/qmt_jq_trade.py", "service/jq2qmt.service", "service/jq2qmt.toml"):
         assert f"examples/{name}" in files, name
-    assert not [name for name in files if "__pycache__" in name or name.startswith(("src/", "tests/", "data/"))]
+    assert not [name for name in files if "__pycache__" in name or name.startswith(("src/", "tests/python", "data/"))]
+    # What holds another terminal to its rules is named in what is to be read.
+    assert "tests/executor/run.py" in files
     parts = files["LICENSES-OF-PARTS.txt"][0].decode()
     for words in ("tokio 1.", "libsqlite3-sys", "aws-lc-sys", "Permission is hereby granted", "Apache License"):
         assert words in parts, words
@@ -65,3 +69,33 @@ def test_a_target_that_cannot_be_built_here_is_named_with_what_it_needs(tmp_path
     assert done.returncode == 1 and "nothing was made" in done.stderr
     assert "not made for s390x-unknown-linux-gnu: it needs rustup target add s390x-unknown-linux-gnu" in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.fixture
+def script():
+    loader = importlib.machinery.SourceFileLoader("dist", str(ROOT / "scripts/dist"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("dist", loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_what_is_left_out_fails_unless_that_is_enough(tmp_path, monkeypatch, script):
+    (tmp_path / "jq2qmt").write_bytes(b"a program")
+    monkeypatch.setattr(script, "missing", lambda target: "what nobody has" if target == WINDOWS else None)
+    monkeypatch.setattr(script, "build", lambda _: tmp_path / "jq2qmt")
+    monkeypatch.setattr(sys, "argv", ["dist", "--out", str(tmp_path / "out"), LINUX, WINDOWS])
+    with pytest.raises(SystemExit, match="not every target was made"):
+        script.main()
+    (line,) = (tmp_path / "out/SHA256SUMS").read_text().splitlines()
+    assert line.endswith(f"{LINUX}.tar.gz")
+    sys.argv.append("--partial")
+    script.main()
+
+
+def test_a_compiler_of_the_same_name_for_another_machine_is_missing(tmp_path, monkeypatch, script):
+    machine = "aarch64-linux-gnu"
+    monkeypatch.setattr(script, "told", lambda name, *_: str(tmp_path) if name == "rustc" else f"{machine}\n")
+    monkeypatch.setattr(script.shutil, "which", lambda name: name)
+    assert script.missing(LINUX) == f"a musl-gcc that makes code for x86_64, not for {machine}"
+    machine = "x86_64-linux-gnu"
+    assert script.missing(LINUX) is None

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 
 import pytest
 from conftest import BINARY, Server, compiled, held, private_pem, running, until
@@ -60,12 +61,14 @@ def test_a_set_up_that_is_well_has_nothing_to_do(tmp_path):
         settle(server, "desk", kind="wecom", url=robot.url)
         code, checks = look(server, "--send")
         # What the year brings is the calendar's to say, and what this machine has free and allows is its own.
-        ours = [name for name in checks if name not in ("calendar", "disk", "files")]
+        # Copies on another disk than the database's are for a test of their own.
+        ours = [name for name in checks if name not in ("calendar", "disk", "files", "backup")]
         assert [checks[name][0][0] for name in ours] == ["ok"] * len(ours), checks
         assert ours == [
-            "listen", "certificate", "keys", "database", "password", "server", "clock", "backup", "sqlite", "channel"
+            "listen", "certificate", "keys", "database", "password", "server", "clock", "sqlite", "channel"
         ]  # fmt: skip
-        assert len(checks["disk"]) == 2 and "calendar" in checks
+        assert len(checks["disk"]) == 2 and "calendar" in checks and only(checks, "backup")[0] != "fault"
+        assert only(checks, "clock")[1] == "it agrees with the newest change, the newest token and the server's answers"
         assert len(robot.heard) == 1 and "jq2qmt" in robot.heard[0][2].decode()
         told = server.run("--listen", server.url.split("//")[1], "doctor", check=False).stdout
         assert "ok      database    sound" in told and told.rstrip().splitlines()[-1].endswith("notices")
@@ -180,7 +183,18 @@ def test_copies_that_stay_away(tmp_path):
     with running(tmp_path, "--backup-every", "1h") as server:
         until(lambda: list((tmp_path / "data").glob("backups/jq2qmt-*.db")))
     (copy,) = (tmp_path / "data").glob("backups/jq2qmt-*.db")
-    assert only(look(server)[1], "backup")[0] == "ok"
+    level, words = only(look(server)[1], "backup")
+    if sys.platform == "linux":
+        assert level == "notice" and "on the database's own disk" in words, words
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+            shutil.copy(copy, memory)
+            elsewhere = Server(tmp_path, "--backup-every", "1h", "--backup-dir", memory)
+            assert only(look(elsewhere)[1], "backup")[0] == "ok"
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])
+    level, words = only(look(server)[1], "backup")
+    assert level == "fault" and "the newest cannot be used" in words, words
+    copy.write_bytes(whole)
     copy.rename(copy.with_name("jq2qmt-20200101T000000Z.db"))
     code, checks = look(server)
     assert code == 1 and only(checks, "backup")[0] == "fault" and "2020-01-01" in only(checks, "backup")[1]

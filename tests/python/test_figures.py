@@ -83,6 +83,26 @@ def test_figures_follow_what_happens(server):
         assert found["jq2qmt_open_files",] > 5
 
 
+def test_a_terminal_is_heard_of_by_our_clock_also_where_it_only_polls(server):
+    assert server.push("alpha", [held("000001.XSHE", 1000)]).status_code == 200
+    keys = {}
+    for name in ("polls", "reports"):
+        account = f"{server.url}/api/v1/accounts/{name}"
+        put = {"strategies": [{"name": "alpha"}]}
+        assert requests.put(account, json=put, headers=OPERATOR, timeout=10).status_code == 200
+        keys[name] = {"X-API-Key": server.run("key", "add", name, "--account", name).stdout.split()[-1]}
+    assert server.get("/api/v1/accounts/polls/target", headers=keys["polls"]).status_code == 200
+    # By the terminal's own clock it was yesterday.
+    at = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)).isoformat()
+    report = {"at": at, "holdings": []}
+    path = f"{server.url}/api/v1/accounts/reports/report"
+    answer = requests.post(path, json=report, headers=keys["reports"], timeout=10)
+    assert answer.status_code == 200, answer.text
+    found = figures(server)
+    for name in keys:
+        assert 0 <= found["jq2qmt_terminal_age_seconds", name] < 60
+
+
 def test_figures_are_for_who_may_read(tmp_path):
     with running(tmp_path, "--reads", "key") as server:
         assert server.get("/metrics").status_code == 401

@@ -61,7 +61,11 @@ def live(server):
     forged = sign(rsa.generate_private_key(65537, 2048), {"client_id": "client1", "timestamp": int(now.timestamp())})
     body = {"strategy_name": "a", "positions": []}
     until(lambda: server.post(UPDATE, body, X_Auth_Token=stranger).json().get("code") == "unknown_client")
-    for token, status in [(used, 200), (used, 401), (forged, 401)]:
+    hour = datetime.timedelta(hours=1)
+    late, early = (
+        sign(server.key, {"client_id": "client1", "timestamp": int((now + off).timestamp())}) for off in (-hour, hour)
+    )
+    for token, status in [(used, 200), (used, 401), (forged, 401), (late, 401), (early, 401)]:
         assert server.post(UPDATE, body, X_Auth_Token=token).status_code == status
     account = f"{server.url}/api/v1/accounts/main"
     put = requests.put(account, json={"strategies": [{"name": "a"}]}, headers=OPERATOR, timeout=10)

@@ -24,8 +24,9 @@ def test_a_copy_that_is_put_back_is_told_to_everybody(tmp_path):
 
         server.start()
         after = server.total()
-        assert (after["revision"], after["lineage"], after["positions"][0]["total_volume"]) == (1, 2, 100)
-        assert before.json()["lineage"] == 1
+        assert (after["revision"], after["positions"][0]["total_volume"]) == (1, 100)
+        lineage = after["lineage"]
+        assert before.json()["lineage"] == 1 and lineage > 1
         assert "put back" in server.log()
         refused = server.post(UPDATE, {"strategy_name": "alpha", "positions": []}, X_Auth_Token=token)
         assert (refused.status_code, refused.json()["code"]) == (401, "token_expired"), refused.text
@@ -36,10 +37,10 @@ def test_a_copy_that_is_put_back_is_told_to_everybody(tmp_path):
         events = server.url + "/api/v1/events"
         with requests.get(events, headers={"Last-Event-ID": "2"}, stream=True, timeout=10) as stream:
             told = [line for line in (next(lines) for lines in [stream.iter_lines()] for _ in range(6)) if line]
-        assert b"event: reset" in told and b"id: 2.2" in told, told
-        with requests.get(events, headers={"Last-Event-ID": "1.2"}, stream=True, timeout=10) as stream:
+        assert b"event: reset" in told and f"id: 2.{lineage}".encode() in told, told
+        with requests.get(events, headers={"Last-Event-ID": f"1.{lineage}"}, stream=True, timeout=10) as stream:
             told = [line for line in (next(lines) for lines in [stream.iter_lines()] for _ in range(6)) if line]
-        assert b"event: revision" in told and b"id: 2.2" in told, told
+        assert b"event: revision" in told and f"id: 2.{lineage}".encode() in told, told
 
 
 @pytest.mark.parametrize("lose", ["delete", "empty"])
@@ -58,6 +59,28 @@ def test_a_book_that_is_gone_does_not_start_as_an_empty_one(tmp_path, lose):
     with running(tmp_path, "--new") as server:
         assert server.total()["update_time"] is None
         assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
+
+
+def test_a_restore_that_was_cut_off_does_not_leave_an_empty_book(tmp_path):
+    """After the database went aside, before the copy has its name; what remembers the newest revision is lost too."""
+    with running(tmp_path) as server:
+        assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
+    data = tmp_path / "data"
+    aside = data / "before-restore-20260105T065000Z"
+    aside.mkdir()
+    (data / "jq2qmt.db").rename(aside / "jq2qmt.db")
+    (data / "jq2qmt.head").unlink()
+    for _ in range(2):
+        refused = server.run("--listen", "127.0.0.1:0", check=False)
+        assert refused.returncode == 1
+        assert aside.name in refused.stderr and "--new" in refused.stderr, refused.stderr
+    (aside / "jq2qmt.db").replace(data / "jq2qmt.db")
+    with running(tmp_path) as server:
+        assert server.total()["revision"] == 1
+    (data / "jq2qmt.db").unlink()
+    (data / "jq2qmt.head").unlink()
+    with running(tmp_path, "--new") as server:
+        assert server.total()["update_time"] is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")

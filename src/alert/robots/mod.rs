@@ -46,6 +46,12 @@ pub enum Outcome {
     Refused(String),
 }
 
+/// What figures call that a message came too late to be tried again.
+pub(super) const GIVEN_UP: &str = "given_up";
+
+/// All that becomes of messages, as figures call it.
+pub const OUTCOMES: [&str; 4] = ["delivered", "limited", "refused", GIVEN_UP];
+
 impl Outcome {
     /// As figures call it.
     pub(super) const fn as_str(&self) -> &'static str {

@@ -31,7 +31,13 @@ fn setup() -> Setup {
 
 fn seen() -> Seen {
     let operator = Operator { password_hash: String::new(), created_at: NOW.minus(DAY), updated_at: NOW.minus(DAY) };
-    Seen { book: Book::default(), operator: Some(operator), newest_token: Some(NOW), channels: HashMap::new() }
+    Seen {
+        book: Book::default(),
+        operator: Some(operator),
+        newest_token: Some(NOW),
+        clock_ahead: None,
+        channels: HashMap::new(),
+    }
 }
 
 fn telegraph(standing: ChannelStanding, tried: Option<Outcome>) -> ChannelFacts {
@@ -63,7 +69,7 @@ fn volume(free: u64, needs: u64) -> Volume {
 
 fn copies_of(newest: Option<Moment>, failure: Option<&str>) -> Copies {
     let plan = Plan { every: HOUR, keep: 48, folder: PathBuf::from("backups") };
-    Copies { plan, newest, failure: failure.map(str::to_owned) }
+    Copies { plan, newest, failure: failure.map(str::to_owned), is_same_disk: false, damage: None }
 }
 
 /// The findings of a check, where one thing is otherwise: level and English words.
@@ -234,6 +240,13 @@ fn a_clock_is_held_against_changes_tokens_and_the_server() {
         assert_eq!(off, Level::Fault);
         assert!(words.contains("3 h off"), "{words}");
     }
+    let (off, words) = clock(&|seen, _| seen.clock_ahead = Some(600_000_000));
+    assert_eq!(off, Level::Fault);
+    assert!(words.contains("10 min ahead of what terminals report or clients sign"), "{words}");
+    let (_, words) = clock(&|seen, _| seen.book.note_change(NOW));
+    assert_eq!(words, "it agrees with the newest token and the server's answers");
+    let (_, words) = clock(&|seen, facts| (seen.newest_token, facts.server) = (None, Running::Not));
+    assert_eq!(words, "there is no change, token or answer yet to hold it against");
     let near = NOW.minus(Duration::from_secs(10));
     assert_eq!(clock(&|_, facts| facts.server = Running::Answers(200, Some(near))).0, Level::Ok);
 }
@@ -256,6 +269,13 @@ fn copies_that_stay_away_are_a_fault() {
         assert_eq!(level(Check::Backup, change), expected, "{newest:?} {failure:?}");
     }
     assert_eq!(level(Check::Backup, |facts| facts.copies = None), Level::Notice);
+    let of_newest = |change: fn(&mut Copies)| {
+        let mut copies = copies_of(Some(NOW.minus(HOUR)), None);
+        change(&mut copies);
+        level(Check::Backup, |facts| facts.copies = Some(copies))
+    };
+    assert_eq!(of_newest(|copies| copies.is_same_disk = true), Level::Notice);
+    assert_eq!(of_newest(|copies| copies.damage = Some("malformed".to_owned())), Level::Fault);
 }
 
 #[test]

@@ -19,8 +19,10 @@ use strum::VariantArray as _;
 use super::super::AppState;
 use super::super::document::Entry;
 use super::super::error::AppError;
+use crate::alert::OUTCOMES;
 use crate::auth::rights::Reader;
 use crate::desk::drift_of;
+use crate::desk::terminals::Terminals;
 use crate::domain::book::Book;
 use crate::domain::drift::DriftLine;
 use crate::domain::incident::Kind;
@@ -90,17 +92,19 @@ impl Sheet {
         self.counters("jq2qmt_pushes", "Pushes by client and what became of them", pushes);
     }
 
-    fn of_book(&mut self, book: &Book, now: Moment) {
+    fn of_book(&mut self, book: &Book, heard: &Terminals, now: Moment) {
         self.gauge("jq2qmt_revision", "The newest revision", number(book.revision().get().unsigned_abs()));
         let strategies = book.strategies().filter_map(|strategy| {
             let age = now.since(strategy.last_push_at?).as_secs_f64();
             Some((vec![("strategy", strategy.name.to_string())], age))
         });
         self.gauges("jq2qmt_strategy_age_seconds", "Since a strategy's own program pushed last", strategies);
-        let terminals = book
-            .reports()
-            .map(|(account, reported)| (vec![("account", account.to_string())], now.since(reported.at).as_secs_f64()));
-        self.gauges("jq2qmt_terminal_age_seconds", "Since an account's terminal looked last", terminals);
+        let terminals = book.settings().accounts().filter_map(|(account, _)| {
+            let reported = book.reported(account).map(|reported| reported.heard_at);
+            let age = now.since(reported.max(heard.heard_at(account))?).as_secs_f64();
+            Some((vec![("account", account.to_string())], age))
+        });
+        self.gauges("jq2qmt_terminal_age_seconds", "Since an account's terminal was heard of last", terminals);
         self.gauge("jq2qmt_holds", "Pushes that wait for the operator", count(book.settings().holds().len()));
         let drift = book.settings().accounts().filter_map(|(name, settled)| {
             // Of an account whose target is not known there is no number to tell.
@@ -123,7 +127,12 @@ impl Sheet {
         // Also those of which none stands: what is absent raises no alert.
         let counts = Kind::VARIANTS.iter().map(|kind| (labels(*kind), count(standing.get(kind).copied().unwrap_or(0))));
         self.gauges("jq2qmt_incidents", "Incidents that stand", counts);
-        let alerts = state.messenger().counts().into_iter().map(|(channel, outcome, count)| {
+        let channels = state.store.book();
+        let counted = state.messenger().counts();
+        // Also what never happened: where a series begins with its first number, nobody sees that it grew.
+        let alerts = channels.settings().channels().flat_map(|(channel, _)| OUTCOMES.map(|outcome| (channel, outcome)));
+        let alerts = alerts.map(|(channel, outcome)| {
+            let count = counted.get(channel).and_then(|outcomes| outcomes.get(outcome)).copied().unwrap_or(0);
             (vec![("channel", channel.to_string()), ("outcome", outcome.to_owned())], count)
         });
         self.counters("jq2qmt_alerts", "Messages by channel and what became of them", alerts);
@@ -198,7 +207,7 @@ pub(crate) async fn metrics(
             sheet.of_requests(&asked);
             sheet.of_store(&asked, now);
             sheet.of_incidents(&asked);
-            sheet.of_book(&book, now);
+            sheet.of_book(&book, &asked.terminals, now);
             let mut text = String::new();
             // Writing to memory cannot fail.
             let _ = encode(&mut text, &sheet.0);

@@ -43,7 +43,7 @@ const UNBOUND_WARNING: &str = "令牌未绑定请求体: 截获者可以换上�
 /// What the document says of these.
 pub(super) fn entries() -> Vec<Entry> {
     vec![
-        Entry::sent_by(Caller::Pusher, "/api/v1/positions/update", "Push a strategy's whole list")
+        Entry::sent_by(Caller::Pusher, UPDATE, "Push a strategy's whole list")
             .about("A push replaces the list; [] says that the strategy holds nothing. Nothing of a push that breaks a rule is stored.")
             .takes::<RawPush>()
             .answers::<ChangeAnswer>()
@@ -75,15 +75,20 @@ pub(super) fn entries() -> Vec<Entry> {
     ]
 }
 
+/// Where pushes go.
+pub(crate) const UPDATE: &str = "/api/v1/positions/update";
+
 /// `POST /api/v1/positions/update`
 pub(crate) async fn update(State(state): State<AppState>, request: Request) -> Result<Response, AppError> {
-    let pushed = Pushed::from_request(request, &state).await;
-    let client = pushed.as_ref().map_or_else(|_| String::new(), |pushed| pushed.pusher.name().to_owned());
-    let done = match pushed {
-        Ok(pushed) => take(&state, pushed).await,
+    let mut counted = state.figures.pushing();
+    let done = match Pushed::from_request(request, &state).await {
+        Ok(pushed) => {
+            pushed.pusher.name().clone_into(&mut counted.client);
+            take(&state, pushed).await
+        }
         Err(error) => Err(error),
     };
-    state.figures.pushed(&client, done.as_ref().map_or_else(AppError::code, |(outcome, _)| outcome));
+    counted.outcome = done.as_ref().map_or_else(AppError::code, |(outcome, _)| outcome);
     done.map(|(_, answer)| answer)
 }
 

@@ -43,7 +43,7 @@ pub(in crate::store) async fn is_guarded(connection: &mut SqliteConnection) -> R
     Ok(sqlx::query_scalar!("SELECT is_guarded FROM upkeep").fetch_one(connection).await? != 0)
 }
 
-/// How often an older copy was put back, from 1.
+/// The lineage: 1, and another one whenever an older copy was put back.
 pub(in crate::store) async fn lineage(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!("SELECT lineage FROM upkeep").fetch_one(connection).await
 }
