@@ -207,7 +207,7 @@ fn understand(query: &CompareQuery, calendar: &Calendar, v: &View) -> (Asked, Op
         read.flatten()
     };
     let (from, to) = (point("from", &query.from), point("to", &query.to));
-    let close = calendar.trading_day_before(Day::of(v.now)).at(CLOSES);
+    let close = calendar.last_close(v.now).at(CLOSES);
     let whose = match (&*query.strategy, &*query.account) {
         ("", "") => Some(Whose::Total),
         (strategy, "") => StrategyName::parse(strategy).map(Whose::Strategy).map_err(|_| faults.push("strategy")).ok(),
@@ -228,7 +228,7 @@ fn understand(query: &CompareQuery, calendar: &Calendar, v: &View) -> (Asked, Op
 /// Yesterday's close, today's open and last Friday's close, each against now, and the night between.
 fn presets(asked: &Asked, calendar: &Calendar, v: &View) -> Vec<Preset> {
     let today = Day::of(v.now);
-    let yesterday = calendar.trading_day_before(today);
+    let yesterday = calendar.last_close(v.now);
     let mut friday = today.before();
     while friday.weekday() != Weekday::Friday {
         friday = friday.before();
