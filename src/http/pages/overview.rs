@@ -14,7 +14,7 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed, account_name};
 use super::chart::spark;
-use super::links::strategy_path;
+use super::links::{account_path, strategy_path};
 use super::paging::Pages;
 use super::sort::Sort;
 use super::target_rows::{self, Narrowed, OTHER_BOARD, TargetRow};
@@ -137,18 +137,40 @@ struct TerminalRow {
     account: String,
     /// Who holds the account, and when it was heard last.
     holder: Option<(String, Moment)>,
+    /// Its target's revision; None where that is not known.
+    target: Option<Revision>,
+    /// Strategies of which nothing is known: no target is answered.
+    incomplete: Vec<StrategyName>,
+    is_paused: bool,
     /// The revision that it goes by, where it reports.
     revision: Option<Revision>,
-    /// Whether that is not the newest of its target.
-    is_behind: bool,
     is_silent: bool,
+}
+
+impl TerminalRow {
+    /// Whether the terminal goes by an older revision than its target's.
+    fn is_behind(&self) -> bool {
+        self.revision.is_some_and(|revision| self.target.is_some_and(|target| revision < target))
+    }
+
+    /// Whether somebody should look.
+    fn is_late(&self) -> bool {
+        self.is_silent || self.holder.is_none() || self.is_stopped()
+    }
+
+    /// Whether its terminal is told no target.
+    fn is_stopped(&self) -> bool {
+        self.is_paused || !self.incomplete.is_empty()
+    }
 }
 
 /// The numbers of the day.
 struct Sums {
     /// How many strategies have spoken on the trading day, of how many.
     fresh: (usize, usize),
-    /// What the lists cost now, less what they cost at yesterday's close: CNY.
+    /// The day of the last close.
+    close: Day,
+    /// What the lists cost now, less what they cost at it: CNY.
     against: Option<Amount>,
     /// What of the total is bought and sold since then: CNY.
     trades: Option<(f64, f64)>,
@@ -393,7 +415,7 @@ fn strategy_row(
     let invested = strategy.list.amount();
     let costs = closes.iter().map(|costs| costs.get(name).copied().unwrap_or_default());
     let slots = settings
-        .schedule(name)
+        .expected_by(name)
         .map(|schedule| schedule.slots(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now));
     let slots = slots.unwrap_or_default();
     let has_come = |kept: Punctuality| kept != Punctuality::NotDue;
@@ -411,11 +433,11 @@ fn strategy_row(
         positions: strategy.list.len(),
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
-        is_silent: expected.of(strategy) == Hearing::Silent,
+        is_silent: settings.expects(name) && expected.of(strategy) == Hearing::Silent,
         state: settings.state(name),
         waits: settings.hold(name).is_some(),
         punctuality: settings
-            .schedule(name)
+            .expected_by(name)
             .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now)),
         change: since.map(|since| since.strategies.get(name).copied().unwrap_or_default()),
         spark: spark(&costs.chain([invested.approximate()]).collect::<Vec<_>>()),
@@ -426,7 +448,7 @@ fn strategy_row(
 /// What terminals read, and who reads it.
 fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
     let terminal = |(name, settled): (&AccountName, &Arc<Settled>)| {
-        let target = book.target_mark(settled, v.now).map(|mark| mark.mark.revision);
+        let target = book.target_mark(settled, v.now);
         let holder = state.terminals.holder(name, state.clock.running());
         let reported = book.reported(name);
         let called = |holder: Holder| {
@@ -436,9 +458,9 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
             account: name.to_string(),
             holder: holder.map(called),
             revision: reported.and_then(|reported| reported.revision),
-            is_behind: target.is_ok_and(|target| {
-                reported.and_then(|reported| reported.revision).is_some_and(|revision| revision < target)
-            }),
+            target: target.as_ref().ok().map(|target| target.mark.revision),
+            incomplete: target.err().map(|incomplete| incomplete.0).unwrap_or_default(),
+            is_paused: book.settings().paused_itself(Some(name)).is_some(),
             is_silent: reported.is_some_and(|reported| reported.is_silent(v.now)),
         }
     };
@@ -461,7 +483,8 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
 
 fn sums(state: &AppState, book: &Book, now: Moment, since: Option<&Since>) -> Sums {
     let began = book.settings().calendar().trading_day_began(now);
-    let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == strategy::Kind::Ordinary);
+    let is_ordinary = |strategy: &&Arc<Strategy>| strategy.name.kind() == strategy::Kind::Ordinary;
+    let ordinary = || book.strategies().filter(is_ordinary).filter(|one| book.settings().expects(&one.name));
     let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
     let drifts = book.settings().accounts().map(|(_, settled)| state.desk.drift_lines(book, settled, now));
     let (known, unknown): (Vec<_>, Vec<_>) = drifts.partition(Result::is_ok);
@@ -469,6 +492,7 @@ fn sums(state: &AppState, book: &Book, now: Moment, since: Option<&Since>) -> Su
     let lines = |count: fn(&DriftLines) -> usize| known.iter().map(count).sum();
     Sums {
         fresh: (ordinary().filter(has_spoken).count(), ordinary().count()),
+        close: book.settings().calendar().last_close(now),
         against: since.map(|since| since.amount),
         trades: since.map(|since| (since.bought, since.sold)),
         drift: (!known.is_empty()).then(|| (lines(|one| one.all), lines(|one| one.unexplained))),
@@ -492,7 +516,25 @@ impl Look {
         warnings.extend((lost > 0).then(|| Warning::new(v.t.log_lines_lost(lost), "/healthz")));
         let unbound = self.state.unbound.lock().unwrap_or_else(PoisonError::into_inner);
         warnings.extend(unbound.iter().map(|client| Warning::new(v.t.client_is_unbound(client), "/keys")));
+        warnings.extend(self.stopped());
         warnings.extend(self.is_first_password.then(|| Warning::new(v.t.first_password, "/password")));
+        warnings
+    }
+
+    /// Accounts whose terminals are told no target.
+    fn stopped(&self) -> Vec<Warning> {
+        let (v, settings) = (&self.v, self.book.settings());
+        let mut warnings = Vec::new();
+        for (name, settled) in settings.accounts() {
+            let link = account_path(name.as_str());
+            if let Err(incomplete) = self.book.target_mark(settled, v.now) {
+                let names: Vec<&str> = incomplete.0.iter().map(StrategyName::as_str).collect();
+                warnings.push(Warning::new(v.t.account_incomplete(name, &names.join(v.t.comma)), link.clone()));
+            }
+            if let Some((_, mark)) = settings.paused_itself(Some(name)) {
+                warnings.push(Warning::new(v.t.account_is_paused(name, &v.age(&mark.updated_at)), link));
+            }
+        }
         warnings
     }
 }

@@ -83,6 +83,9 @@ sentences! {
     odd_lot(code: &Code, volume: &str): "{code}（{volume}）", "{code} ({volume})";
     strategy_is_silent(name: &StrategyName, age: &str): "策略 {name} 自上个交易日以来没有推送（最近：{age}）。", "Strategy {name} has not pushed since the trading day before (last: {age}).";
     strategy_is_perhaps_silent(name: &StrategyName, age: &str): "策略 {name} 是否缺了推送无法判断（最近：{age}）：此后有交易日历不知道是否交易的日子。", "Whether strategy {name} should have pushed is not known (last: {age}): of days since then the calendar does not know whether the exchanges traded.";
+    account_incomplete(account: &AccountName, names: &str): "账户 {account} 已停：{names} 从未推送或已删除，账户没有目标，其终端什么都不做。", "Account {account} stands still: {names} never pushed or was deleted, so there is no target and its terminal trades nothing.";
+    account_is_paused(account: &AccountName, age: &str): "账户 {account} 已暂停（{age}）：其终端得不到目标，不会交易。", "Account {account} is paused ({age}): its terminal is told no target and does not trade.";
+    stops_accounts(names: &str): "账户 {names} 列出了该策略：没有它，账户就没有目标（503 incomplete），其终端什么都不做，也不卖出它的部分，直到该策略恢复，或账户不再列出它。", "Accounts that follow it: {names}. Without it they have no target (503 incomplete), so their terminals trade nothing and do not sell its part either, until it is restored or the account no longer names it.";
     calendar_unknown(day: Day): "交易日历不知道 {day} 及以后哪些日子休市：请填入交易所公布的休市日。", "The calendar does not know which days from {day} on the exchanges are closed: enter the closures that they announced.";
     clock_is_behind(span: &str): "服务器时钟比最近一次变更晚了 {span}：时钟曾经走快，后来被校正。在赶上之前，新变更的时间只会逐次加一微秒，不代表实际发生的时刻；按时刻查询历史（as_of）请改用版本号。", "The clock is {span} behind the newest change: it ran ahead once and was put right. Until it has caught up, changes follow each other by a microsecond and their times are not when they were made; ask for the past (as_of) by revision, not by time.";
     log_lines_lost(count: u64): "日志文件缺少 {count} 行：磁盘已满，或写入跟不上。", "The log file misses lines ({count}): the disk was full, or they came faster than they could be written.";
@@ -123,6 +126,7 @@ texts! {
     phase_between: "非交易时段", "between sessions";
     phase_closed: "休市", "exchanges closed";
     behind: "未跟上", "behind";
+    goes_by_short: "终端按版本", "goes by revision";
     spoken_today: "今日已推送的策略", "fresh today";
     target_cost: "目标持仓成本", "target cost";
     against_close: "较昨收", "against the last close";
@@ -307,7 +311,9 @@ texts! {
     will_change_list: "策略持仓的变化", "What changes in the strategy";
     will_change_total: "目标总持仓的变化（终端将据此交易）", "What changes in the total (terminals trade on it)";
     nothing_changes: "没有任何变化。", "Nothing changes.";
-    delete_lead: "删除后，该策略离开列表和目标总持仓，终端会卖出它的部分；新的推送等待批准。历史保留，可随时恢复。", "The strategy leaves lists and totals, and terminals sell its part; its pushes wait. Its history stays; it can be restored.";
+    delete_lead: "删除后，该策略离开列表和目标总持仓；新的推送等待批准。历史保留，可随时恢复。", "The strategy leaves lists and totals; its pushes wait. Its history stays; it can be restored.";
+    total_sells: "没有账户、直接读取目标总持仓的终端会卖出它的部分。", "Terminals without an account, which read the merged total, sell its part.";
+    will_change_total_alone: "目标总持仓的变化（只有直接读取它的终端据此交易）", "What changes in the total (only terminals that read it trade on it)";
 
     overlay: "调整表", "Overlay";
     overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入目标总持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
@@ -468,7 +474,7 @@ texts! {
     meaning_live: "推送立即生效，终端按新的目标交易。", "A push is in force at once, and terminals trade on it.";
     meaning_frozen: "目标保持不变，终端维持它现在的部分；新的推送等待批准。", "The target stays and terminals keep its part as it is; pushes wait for your approval.";
     meaning_flat: "目标为零，终端会卖出它的部分；新的推送等待批准。", "The target is zero and terminals sell its part; pushes wait for your approval.";
-    meaning_closed: "不在列表和目标总持仓中，终端会卖出它的部分；新的推送等待批准。", "Out of lists and totals, and terminals sell its part; pushes wait for your approval.";
+    meaning_closed: "不在列表和目标总持仓中；列出它的账户没有目标，其终端什么都不做；新的推送等待批准。", "Out of lists and totals; accounts that follow it have no target, and their terminals do nothing; pushes wait for your approval.";
     make_live: "恢复运行", "Let it live";
     make_frozen: "冻结", "Freeze";
     make_flat: "清零", "Make flat";
