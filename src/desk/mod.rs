@@ -22,7 +22,8 @@ pub use self::attribution::{AccountDay, is_of};
 pub use self::channels::ChannelWish;
 use self::closes::Closes;
 pub use self::closes::Costs;
-pub use self::conflicts::{Conflicts, conflicts};
+use self::conflicts::Standing;
+pub use self::conflicts::{Conflicts, WINDOW, conflicts};
 pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
 use self::reports::Drifts;
@@ -40,6 +41,7 @@ pub struct Desk {
     store: Store,
     closes: Closes,
     drifts: Drifts,
+    conflicts: Standing,
 }
 
 /// Why something was not done; nothing has changed then.
@@ -99,6 +101,11 @@ impl NotDone {
 impl Desk {
     /// The desk over a store.
     pub fn new(store: &Store) -> Self {
-        Self { store: store.for_operators(), closes: Closes::default(), drifts: Drifts::default() }
+        Self {
+            store: store.for_operators(),
+            closes: Closes::default(),
+            drifts: Drifts::default(),
+            conflicts: Standing::default(),
+        }
     }
 }

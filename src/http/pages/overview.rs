@@ -517,6 +517,8 @@ impl Look {
         let unbound = self.state.unbound.lock().unwrap_or_else(PoisonError::into_inner);
         warnings.extend(unbound.iter().map(|client| Warning::new(v.t.client_is_unbound(client), "/keys")));
         warnings.extend(self.stopped());
+        let conflicts = self.state.desk.standing_conflicts(book, v.now);
+        warnings.extend((conflicts > 0).then(|| Warning::new(v.t.conflicts_stand(conflicts), "/conflicts")));
         warnings.extend(self.is_first_password.then(|| Warning::new(v.t.first_password, "/password")));
         warnings
     }

@@ -86,6 +86,7 @@ sentences! {
     account_incomplete(account: &AccountName, names: &str): "账户 {account} 已停：{names} 从未推送或已删除，账户没有目标，其终端什么都不做。", "Account {account} stands still: {names} never pushed or was deleted, so there is no target and its terminal trades nothing.";
     account_is_paused(account: &AccountName, age: &str): "账户 {account} 已暂停（{age}）：其终端得不到目标，不会交易。", "Account {account} is paused ({age}): its terminal is told no target and does not trade.";
     stops_accounts(names: &str): "账户 {names} 列出了该策略：没有它，账户就没有目标（503 incomplete），其终端什么都不做，也不卖出它的部分，直到该策略恢复，或账户不再列出它。", "Accounts that follow it: {names}. Without it they have no target (503 incomplete), so their terminals trade nothing and do not sell its part either, until it is restored or the account no longer names it.";
+    conflicts_stand(count: usize): "目标之间有 {count} 处矛盾。", "Targets contradict each other ({count}).";
     calendar_unknown(day: Day): "交易日历不知道 {day} 及以后哪些日子休市：请填入交易所公布的休市日。", "The calendar does not know which days from {day} on the exchanges are closed: enter the closures that they announced.";
     clock_is_behind(span: &str): "服务器时钟比最近一次变更晚了 {span}：时钟曾经走快，后来被校正。在赶上之前，新变更的时间只会逐次加一微秒，不代表实际发生的时刻；按时刻查询历史（as_of）请改用版本号。", "The clock is {span} behind the newest change: it ran ahead once and was put right. Until it has caught up, changes follow each other by a microsecond and their times are not when they were made; ask for the past (as_of) by revision, not by time.";
     log_lines_lost(count: u64): "日志文件缺少 {count} 行：磁盘已满，或写入跟不上。", "The log file misses lines ({count}): the disk was full, or they came faster than they could be written.";
@@ -195,6 +196,19 @@ texts! {
     thirty_days: "30 日", "30 days";
     waits: "待批", "push waits";
     adjustments: "手工调整", "Adjustments";
+    conflicts: "矛盾", "Conflicts";
+    conflicts_lead: "目标之间互相矛盾的地方：方向相反的买卖、负目标、减得过多的调整、共用一个券商账户的账户。", "Where targets contradict each other: bought and sold at once, below zero, taken away by an overlay, shared at one broker's account.";
+    conflicts_cut: "最近的修订太多：买卖只看了其中最新的。", "Too much was pushed lately: of buys and sells the newest were looked at.";
+    no_conflicts: "没有矛盾。", "Nothing contradicts anything.";
+    what: "说明", "What";
+    conflict_crossing: "方向相反", "Bought and sold at once";
+    crossing_lead: "十分钟内有的策略买入、有的卖出同一证券。", "Within ten minutes some strategies bought what others sold.";
+    conflict_negative: "目标为负", "Below zero";
+    negative_lead: "减去的比有的多，终端按零处理。", "More is taken away than there is; terminals take it for zero.";
+    conflict_adjustment: "调整与策略相反", "Against an overlay";
+    adjustment_lead: "手工调整减去的比策略要的多，或减去的正是策略刚买入的。", "An overlay takes away more than is wanted, or what a strategy has just bought.";
+    conflict_shared: "共用券商账户", "Shared at the broker";
+    shared_lead: "几个账户在券商处是同一个，又都列出同一证券：各自把对方的持仓当作自己的。目标不完整的账户也列出，只算已知的策略。", "Accounts that are one at the broker list the same: each takes the other's holding for its own. Accounts whose target is incomplete count with what is known of them.";
     history: "历史", "History";
     keys: "密钥", "Keys";
     password: "密码", "Password";
@@ -712,6 +726,8 @@ texts! {
     orders_from_nothing: "账户还没有目标，以下从空仓算起。", "The account has no target yet; these begin from nothing.";
     present_unknown: "账户现在的目标不完整：不知道它按目标持有什么，也就不知道会下什么单。这些策略从未推送或已删除：", "The account's present target is incomplete: what it holds by it is not known, and so neither is what would be traded. These strategies never pushed or are closed:";
     cash_needed: "约需资金（元）", "Cash needed, about (CNY)";
+    cash_there: "可用资金（元）", "Cash there (CNY)";
+    cash_not_told: "终端尚未上报", "not reported";
     cash_hint: "按策略的均价估算；负数为卖出所得", "at the strategies' average costs; below zero where sales bring more";
     rounded: "取整带来的差异", "What lots change";
     goes_back_to: "恢复到版本", "goes back to revision";

@@ -29,9 +29,11 @@ struct UpkeepPage {
     v: View,
     name: StrategyName,
     path: String,
-    /// What the schedule is at, [`Revision::NONE`] where there is none; and the strategy, where it has a list.
+    /// What the schedule is at, and the strategy's list; [`Revision::NONE`] where there is none.
     schedule_revision: Revision,
-    list_revision: Option<Revision>,
+    list_revision: Revision,
+    /// Whether there is a sequence to set back: also of one that is closed, or whose first push waits.
+    has_sequence: bool,
     times: String,
     all_days: bool,
     sequence: String,
@@ -52,16 +54,19 @@ impl UpkeepPage {
     fn new(book: &Book, v: View, name: StrategyName) -> Result<Self, AppError> {
         let (settings, strategy) = (book.settings(), book.strategy(&name));
         let schedule = settings.schedule(&name);
-        if strategy.is_none() && schedule.is_none() && settings.standing(&name).is_none() {
+        let taken = strategy.map_or_else(|| settings.sequence_taken(&name), |strategy| strategy.sequence);
+        let has_sequence = strategy.is_some() || taken.is_some();
+        if !has_sequence && schedule.is_none() && settings.standing(&name).is_none() {
             return Err(UnknownStrategy(name).into());
         }
         Ok(Self {
             path: strategy_path(name.as_str()),
             schedule_revision: settings.revision(&Topic::Schedule(name.clone())),
-            list_revision: strategy.map(|strategy| strategy.mark.revision),
+            list_revision: strategy.map_or(Revision::NONE, |strategy| strategy.mark.revision),
+            has_sequence,
             times: schedule.map(|schedule| words(schedule)).unwrap_or_default(),
             all_days: schedule.is_some_and(|schedule| schedule.days() == Days::All),
-            sequence: strategy.and_then(|strategy| strategy.sequence).map(|last| last.to_string()).unwrap_or_default(),
+            sequence: taken.map(|last| last.to_string()).unwrap_or_default(),
             times_fault: None,
             sequence_fault: None,
             moved: false,
