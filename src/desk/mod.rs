@@ -13,6 +13,7 @@ mod guards;
 mod holds;
 pub mod incidents;
 mod lists;
+mod moved;
 mod reports;
 mod states;
 pub mod terminals;
@@ -26,6 +27,7 @@ use self::conflicts::Standing;
 pub use self::conflicts::{Conflicts, WINDOW, conflicts};
 pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
+use self::moved::Moved;
 use self::reports::Drifts;
 pub use self::reports::{Drift, DriftLines, drift_of};
 pub use self::states::StateWish;
@@ -42,6 +44,7 @@ pub struct Desk {
     closes: Closes,
     drifts: Drifts,
     conflicts: Standing,
+    moved: Moved,
 }
 
 /// Why something was not done; nothing has changed then.
@@ -106,6 +109,7 @@ impl Desk {
             closes: Closes::default(),
             drifts: Drifts::default(),
             conflicts: Standing::default(),
+            moved: Moved::default(),
         }
     }
 }

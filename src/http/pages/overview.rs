@@ -109,6 +109,8 @@ struct StrategyRow {
     kept: (usize, usize),
     /// What has changed since yesterday's close.
     change: Option<ListChange>,
+    /// What it costs more than the list before it, below zero where less.
+    moved: Option<Amount>,
     /// What its list cost at the last closes, and now: the path of a line.
     spark: Option<String>,
 }
@@ -235,17 +237,51 @@ impl OverviewQuery {
 }
 
 /// The columns that strategies are sorted by; without one the oldest come first.
-const STRATEGY_COLUMNS: [&str; 6] = ["name", "positions", "invested", "lines", "against", "push"];
+const STRATEGY_COLUMNS: [&str; 10] =
+    ["name", "positions", "invested", "moved", "lines", "against", "days", "pushes", "push", "changed"];
 
-fn sort_strategies(sort: &Sort, strategies: &mut [&Arc<Strategy>], since: Option<&Since>) {
+/// What strategies are looked at beside.
+struct Beside<'a> {
+    since: Option<&'a Since>,
+    closes: &'a [Arc<Costs>],
+    moved: &'a HashMap<StrategyId, Amount>,
+    expected: &'a Expected,
+}
+
+/// How much it matters how a schedule is kept: what is missing most.
+const fn urgency(punctuality: Punctuality) -> u8 {
+    match punctuality {
+        Punctuality::NotDue => 0,
+        Punctuality::OnTime => 1,
+        Punctuality::Unknown => 2,
+        Punctuality::Late => 3,
+        Punctuality::Silent => 4,
+    }
+}
+
+fn sort_strategies(
+    sort: &Sort,
+    strategies: &mut [&Arc<Strategy>],
+    Beside { since, closes, moved, .. }: &Beside<'_>,
+    book: &Book,
+    now: Moment,
+) {
     let change = |one: &Strategy| since.and_then(|since| since.strategies.get(&one.name)).copied().unwrap_or_default();
     let lines = |one: &Strategy| change(one).more + change(one).less;
     // A list is added up once, however often it is compared.
-    let by_cost = sort.column() == "invested";
+    let by_cost = matches!(sort.column(), "invested" | "days");
     let costs: HashMap<StrategyId, Amount> =
         strategies.iter().filter(|_| by_cost).map(|one| (one.id, one.list.amount())).collect();
     let cost = |one: &Strategy| costs.get(&one.id).copied().unwrap_or_default();
+    let first = |one: &Strategy| closes.first().and_then(|costs| costs.get(&one.name)).copied().unwrap_or_default();
+    let grown = |one: &Strategy| cost(one).approximate() - first(one);
+    let last = |one: &Strategy| moved.get(&one.id).copied().unwrap_or_default();
+    let kept = |one: &Strategy| punctuality(book, one, now).map(urgency);
     sort.by(strategies, |one, two| match sort.column() {
+        "moved" => last(one).cmp(&last(two)),
+        "days" => grown(one).total_cmp(&grown(two)),
+        "pushes" => kept(one).cmp(&kept(two)),
+        "changed" => one.mark.updated_at.cmp(&two.mark.updated_at),
         "name" => one.name.cmp(&two.name),
         "positions" => one.list.len().cmp(&two.list.len()),
         "invested" => cost(one).cmp(&cost(two)),
@@ -254,6 +290,12 @@ fn sort_strategies(sort: &Sort, strategies: &mut [&Arc<Strategy>], since: Option
         "push" => one.last_push_at.cmp(&two.last_push_at),
         _ => Ordering::Equal,
     });
+}
+
+/// How a strategy keeps its schedule, where it is expected to.
+fn punctuality(book: &Book, strategy: &Strategy, now: Moment) -> Option<Punctuality> {
+    let (settings, schedule) = (book.settings(), book.settings().expected_by(&strategy.name)?);
+    Some(schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), now))
 }
 
 /// `GET /`
@@ -269,9 +311,10 @@ pub(super) async fn page(
         Some(name) => state.desk.account_at_close(name, v.now).await.ok().flatten(),
         None => None,
     };
+    let moved = state.desk.moved(&book).await.unwrap_or_default();
     let operator = state.store.operator().await?;
     let is_first_password = operator.is_some_and(|operator| operator.created_at == operator.updated_at);
-    let look = Look { state: state.clone(), v, book, query, account, then, settled_then, is_first_password };
+    let look = Look { state: state.clone(), v, book, query, account, then, settled_then, moved, is_first_password };
     // Totals, targets and drifts are added up: on a thread that may be busy.
     state.workshop.make(move || look.draw()).await
 }
@@ -287,6 +330,8 @@ struct Look {
     /// The book at the last close, and the account as it was settled then.
     then: Option<Arc<Book>>,
     settled_then: Option<Settled>,
+    /// What each list's newest revision moved.
+    moved: HashMap<StrategyId, Amount>,
     /// Whether the operator's password is that of the first start.
     is_first_password: bool,
 }
@@ -308,11 +353,12 @@ impl Look {
         let mut found: Vec<_> = book.strategies().filter(is_found).collect();
         let strategy_sort =
             Sort::named("order", &query.order, &STRATEGY_COLUMNS, &query.rest(&["order", "strategies"]));
-        sort_strategies(&strategy_sort, &mut found, since);
+        let closes = state.desk.costs_at_closes(now);
+        let beside = Beside { since, closes: &closes, moved: &self.moved, expected: &expected };
+        sort_strategies(&strategy_sort, &mut found, &beside, book, now);
         let base = query.rest(&["strategies"]);
         let strategy_pages = Pages::new(&query.strategies, found.len(), &base, "strategies", "strategies");
-        let closes = state.desk.costs_at_closes(now);
-        let row = |one: &Arc<Strategy>| strategy_row(book, one, &expected, since, &closes, &self.v);
+        let row = |one: &Arc<Strategy>| strategy_row(book, one, &beside, &self.v);
         let strategies = strategy_pages.of(found).into_iter().map(row).collect();
         let strip = strip(state, &self.v, book);
         let targets = self.targets(total.lines, since)?;
@@ -403,14 +449,8 @@ impl Targets {
     }
 }
 
-fn strategy_row(
-    book: &Book,
-    strategy: &Strategy,
-    expected: &Expected,
-    since: Option<&Since>,
-    closes: &[Arc<Costs>],
-    v: &View,
-) -> StrategyRow {
+fn strategy_row(book: &Book, strategy: &Strategy, beside: &Beside<'_>, v: &View) -> StrategyRow {
+    let Beside { since, closes, moved, expected } = beside;
     let (name, settings) = (&strategy.name, book.settings());
     let invested = strategy.list.amount();
     let costs = closes.iter().map(|costs| costs.get(name).copied().unwrap_or_default());
@@ -436,9 +476,8 @@ fn strategy_row(
         is_silent: settings.expects(name) && expected.of(strategy) == Hearing::Silent,
         state: settings.state(name),
         waits: settings.hold(name).is_some(),
-        punctuality: settings
-            .expected_by(name)
-            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now)),
+        punctuality: punctuality(book, strategy, v.now),
+        moved: moved.get(&strategy.id).copied().filter(|moved| !moved.is_zero()),
         change: since.map(|since| since.strategies.get(name).copied().unwrap_or_default()),
         spark: spark(&costs.chain([invested.approximate()]).collect::<Vec<_>>()),
         invested,

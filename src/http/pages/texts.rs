@@ -168,6 +168,7 @@ texts! {
     show: "显示", "Show";
     restore_earlier: "恢复到较早版本", "Restore an earlier list";
     close_short: "较昨收", "vs close";
+    before_short: "较上版", "vs last list";
     reported: "最近上报", "Last report";
     mode_live: "实盘", "live";
     mode_dry: "模拟运行，不下单", "dry run: orders nothing";
