@@ -264,7 +264,7 @@ async fn a_terminal_is_held_against_its_own_accounts_target() {
     let today = Browser::new(&app).page("/").await;
     let strip = plain(today.split("data-live=\"strip\"").nth(1).unwrap().split("</div>").next().unwrap());
     assert!(strip.contains("目标总持仓 | 版本 5"), "{strip}");
-    assert!(strip.contains("main | 版本 4 | ←"), "{strip}");
+    assert!(strip.contains("main | 版本 4 ←"), "{strip}");
     assert!(strip.contains("终端按版本 1 | 未跟上"), "{strip}");
 }
 
@@ -316,7 +316,7 @@ async fn today_finds_a_push_of_today_in_any_zone() {
     let mut browser = Browser::new(&app);
     let page = browser.page("/history").await;
     let of = |label: &str| {
-        let (before, _) = page.split_once(&format!(">{label}</a>")).unwrap();
+        let (before, _) = page.rsplit_once(&format!(">{label}</a>")).unwrap();
         before.rsplit_once("href=\"").unwrap().1.split('"').next().unwrap().replace("&#38;", "&")
     };
     let found = browser.page(&of("今日")).await;
@@ -400,7 +400,7 @@ async fn a_long_list_is_made_flat_from_the_top_with_what_it_comes_to() {
         ("remark", ""),
         ("action", "preview"),
     ];
-    let seen = text(&browser.submit(&asked, "/adjustment", &rows).await);
+    let seen = text(&browser.submit_from(&asked, "/adjustment", &rows).await);
     assert!(seen.find("value=\"save\"").unwrap() < seen.find("目标总持仓的变化").unwrap(), "{seen}");
 }
 
@@ -421,7 +421,7 @@ async fn a_sequence_is_set_back_of_what_is_closed_and_a_preview_says_what_cash_t
         ("fresh", "any"),
         ("action", "preview"),
     ];
-    let seen = text(&browser.submit(&asked, "/accounts/main/settings", &fields).await);
+    let seen = text(&browser.submit_from(&asked, "/accounts/main/settings", &fields).await);
     assert!(seen.contains("可用资金（元）：<b>12,345.67</b> (") && seen.contains("3 分钟前"), "{seen}");
 
     app.operate("DELETE", "/api/v1/strategies/alpha", &[], "").await.ok();
@@ -452,5 +452,32 @@ async fn conflicts_have_a_page_a_line_on_today_and_a_figure() {
     let figures = String::from_utf8(app.get("/metrics").await.bytes.to_vec()).unwrap();
     for line in ["jq2qmt_conflicts{kind=\"shared\"} 1.0", "jq2qmt_conflicts{kind=\"crossing\"} 0.0"] {
         assert!(figures.contains(line), "{figures}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_stands_beside_the_one_before_it_and_every_column_sorts() {
+    let app = desk().await;
+    let schedule = json!({"by": ["09:35"], "days": "all"});
+    operate(&app, "PUT", "/api/v1/strategies/beta/schedule", schedule).await;
+    push(&app, "alpha", json!([bank(1700, 10.0), held("688981.SH", 250, 50.0), held("510300.SH", 4000, 4.0)])).await;
+    let mut browser = Browser::new(&app);
+    let strategies = rows(&browser.page("/").await, "strategies");
+    // 100 × 10 more than before; 300 × 1,500 is gone since the close.
+    assert!(
+        row(&strategies, "alpha").contains("+1,000.00 | +2") && row(&strategies, "alpha").contains("−42.70万"),
+        "{strategies:#?}"
+    );
+    for (order, first) in [
+        ("-changed", "alpha"),
+        ("changed", "beta"),
+        ("-moved", "beta"),
+        ("moved", "alpha"),
+        ("-pushes", "beta"),
+        ("-days", "alpha"),
+        ("days", "beta"),
+    ] {
+        let strategies = rows(&browser.page(&format!("/?order={order}")).await, "strategies");
+        assert!(strategies[0].starts_with(first), "{order} {strategies:#?}");
     }
 }

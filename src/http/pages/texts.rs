@@ -133,7 +133,7 @@ texts! {
     against_close: "较昨收", "against the last close";
     buys_and_sells: "预计买入 / 卖出", "to buy / to sell";
     nothing_reported: "终端尚未上报", "nothing reported";
-    changed_lines: "增减行数", "lines changed";
+    changed_lines: "增减行数", "± lines";
     account_total_lead: "此账户的目标，与其持仓和偏差", "What this account is to hold, and what it holds";
     pushes: "推送日历", "Pushes";
     pushes_lead: "按现在的时间表。历史里只有改变持仓的推送：没有变动的日子，重复推送与没有推送分不清。长条为当日变动金额。", "By the schedule as it is now. The history holds pushes that changed the list: on other days a push that said the same again and none look alike. Bars are what was moved that day.";
