@@ -425,8 +425,11 @@ async fn a_sequence_is_set_back_of_what_is_closed_and_a_preview_says_what_cash_t
     assert!(seen.contains("可用资金（元）：<b>12,345.67</b> (") && seen.contains("3 分钟前"), "{seen}");
 
     app.operate("DELETE", "/api/v1/strategies/alpha", &[], "").await.ok();
+    // What a push took that waits for somebody who deleted the strategy.
+    let late = json!({"strategy_name": "alpha", "sequence": 9, "positions": [bank(200, 10.0)]});
+    assert_eq!(app.push_body(&ALICE, &late.to_string()).await.json()["held"], true);
     let asked = browser.page("/strategies/alpha/settings").await;
-    assert!(asked.contains("name=\"last\" value=\"7\""), "{asked}");
+    assert!(asked.contains("name=\"last\" value=\"9\""), "{asked}");
     let done = browser.submit_from(&asked, "/strategies/alpha/sequence", &[("last", "3")]).await;
     assert_eq!(done.status.as_u16(), 303, "{done:?}");
     assert!(browser.page("/strategies/alpha/settings").await.contains("name=\"last\" value=\"3\""));

@@ -29,11 +29,10 @@ struct UpkeepPage {
     v: View,
     name: StrategyName,
     path: String,
-    /// What the schedule is at, and the strategy's list; [`Revision::NONE`] where there is none.
+    /// What the schedule is at, [`Revision::NONE`] where there is none.
     schedule_revision: Revision,
-    list_revision: Revision,
-    /// Whether there is a sequence to set back: also of one that is closed, or whose first push waits.
-    has_sequence: bool,
+    /// The same of the list; None where there is no sequence to set back. There may be one of what is closed, or waits.
+    list_revision: Option<Revision>,
     times: String,
     all_days: bool,
     sequence: String,
@@ -62,8 +61,7 @@ impl UpkeepPage {
         Ok(Self {
             path: strategy_path(name.as_str()),
             schedule_revision: settings.revision(&Topic::Schedule(name.clone())),
-            list_revision: strategy.map_or(Revision::NONE, |strategy| strategy.mark.revision),
-            has_sequence,
+            list_revision: has_sequence.then(|| strategy.map_or(Revision::NONE, |strategy| strategy.mark.revision)),
             times: schedule.map(|schedule| words(schedule)).unwrap_or_default(),
             all_days: schedule.is_some_and(|schedule| schedule.days() == Days::All),
             sequence: taken.map(|last| last.to_string()).unwrap_or_default(),
