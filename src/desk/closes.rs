@@ -10,7 +10,7 @@ use super::Desk;
 use crate::clock::Clock;
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy};
-use crate::domain::calendar::{CLOSES, Calendar, Day};
+use crate::domain::calendar::{CLOSES, Day};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
@@ -71,18 +71,13 @@ fn costs(book: &Book) -> Costs {
     book.strategies().map(cost).collect()
 }
 
-/// The trading day before the one that has begun last.
-fn day_before(calendar: &Calendar, now: Moment) -> Day {
-    calendar.trading_day_before(Day::of(calendar.trading_day_began(now)))
-}
-
 impl Desk {
-    /// The book at the close of the trading day before the present one.
+    /// The book at the last close before today.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn book_at_close(&self, now: Moment) -> Result<Arc<Book>, Untold> {
-        let day = day_before(self.store.book().settings().calendar(), now);
+        let day = self.store.book().settings().calendar().last_close(now);
         if let Some(book) = self.closes.newest(day) {
             return Ok(book);
         }
@@ -100,8 +95,8 @@ impl Desk {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn book_as_of(&self, revision: Revision, now: Moment) -> Result<Arc<Book>, Unavailable> {
-        let close = day_before(self.store.book().settings().calendar(), now).at(CLOSES);
+    pub async fn book_as_of(&self, revision: Revision, now: Moment) -> Result<Arc<Book>, Untold> {
+        let close = self.store.book().settings().calendar().last_close(now).at(CLOSES);
         if self.store.revision_at(close).await? == revision {
             return self.book_at_close(now).await;
         }
@@ -133,7 +128,7 @@ impl Desk {
     /// # Errors
     /// When the store cannot be read.
     pub async fn account_at_close(&self, account: &AccountName, now: Moment) -> Result<Option<Settled>, Untold> {
-        let day = day_before(self.store.book().settings().calendar(), now);
+        let day = self.store.book().settings().calendar().last_close(now);
         let revision = self.store.revision_at(day.at(CLOSES)).await?;
         self.store.account_as_of(account, revision).await
     }
@@ -201,11 +196,11 @@ impl Desk {
         Ok(true)
     }
 
-    /// The last trading days before the present one, newest first.
+    /// The last trading days before today, newest first.
     fn days(&self, now: Moment) -> Vec<Day> {
         let book = self.store.book();
         let calendar = book.settings().calendar();
         let before = |day: &Day| Some(calendar.trading_day_before(*day));
-        std::iter::successors(Some(day_before(calendar, now)), before).take(DAYS).collect()
+        std::iter::successors(Some(calendar.last_close(now)), before).take(DAYS).collect()
     }
 }

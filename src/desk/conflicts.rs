@@ -1,18 +1,26 @@
 //! What contradicts what: in what strategies did lately, in the overlays, between accounts.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::NotDone;
+use super::{Desk, NotDone};
+use crate::domain::book::Book;
 use crate::domain::changes::Changes;
-use crate::domain::conflict::{Conflict, Moves};
+use crate::domain::conflict::{Conflict, Matter, Moves, Short};
 use crate::domain::moment::Moment;
-use crate::domain::revision::Subject;
+use crate::domain::revision::{Revision, Subject};
 use crate::store::Store;
 use crate::store::history::Filter;
 
 /// How many revisions are looked at, the newest; and how many are held in memory at a time.
 const LOOKED_AT: usize = 5_000;
 const PAGE: usize = 200;
+
+/// Within how long what one buys and another sells contradicts, where nobody says otherwise.
+pub const WINDOW: Duration = Duration::from_mins(10);
+
+/// For how long what stands in the lists themselves is not looked for anew.
+const FOUND_FOR: Duration = Duration::from_mins(1);
 
 /// All that contradicts something else.
 #[derive(Debug)]
@@ -50,4 +58,23 @@ pub async fn conflicts(store: &Store, window: Duration, now: Moment) -> Result<C
     let found = tokio::task::spawn_blocking(find).await;
     let conflicts = found.map_err(|error| NotDone::Fault(error.to_string()))?;
     Ok(Conflicts { conflicts, is_cut })
+}
+
+/// How much of what stands in the lists contradicts something else, as it was counted last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing(Arc<Mutex<Option<(Revision, Moment, usize)>>>);
+
+impl Desk {
+    /// How many contradictions stand in the lists, whatever moved lately; but for totals below zero, which are told anyway.
+    pub fn standing_conflicts(&self, book: &Book, now: Moment) -> usize {
+        let last = || self.conflicts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = |(of, at, _): &(Revision, Moment, usize)| *of == book.revision() && now.since(*at) < FOUND_FOR;
+        if let Some((_, _, count)) = last().filter(is_new) {
+            return count;
+        }
+        let found = book.conflicts(&Moves::default(), now);
+        let count = found.iter().filter(|one| !matches!(one.matter, Matter::Negative(Short::Total(_)))).count();
+        *last() = Some((book.revision(), now, count));
+        count
+    }
 }

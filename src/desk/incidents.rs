@@ -30,7 +30,6 @@ use crate::domain::report::{Order, OrderStatus, Reason};
 use crate::domain::reported::{Reported, SILENT_AFTER};
 use crate::domain::revision::Topic;
 use crate::domain::settings::Settled;
-use crate::domain::state::State;
 use crate::domain::total::Selection;
 use crate::domain::watch::{Expected, Hearing, clock_behind};
 use crate::store::incidents::Which;
@@ -358,8 +357,7 @@ impl Look<'_> {
     /// Times that went by without a push. What was due before the schedule was settled was not due by it.
     fn schedules(&mut self) {
         let settings = self.book.settings();
-        let is_pushed = |state: State| matches!(state, State::Live | State::Frozen);
-        let expected = settings.schedules().filter(|(name, _)| is_pushed(settings.state(name)));
+        let expected = settings.schedules().filter(|(name, _)| settings.expects(name));
         for (name, schedule) in expected {
             let met = self.book.strategy(name).and_then(|strategy| strategy.told.met);
             let missed = schedule.missed(met, self.book.last_push_at(name), self.calendar, self.now);
@@ -377,7 +375,7 @@ impl Look<'_> {
     fn silence(&mut self) {
         let (settings, expected) = (self.book.settings(), Expected::at(self.calendar, self.now));
         let unscheduled = self.book.strategies().filter(|one| settings.schedule(&one.name).is_none());
-        let expected_to = unscheduled.filter(|one| matches!(settings.state(&one.name), State::Live | State::Frozen));
+        let expected_to = unscheduled.filter(|one| settings.expects(&one.name));
         for strategy in expected_to.filter(|one| expected.of(one) == Hearing::Silent) {
             if let Some(since) = strategy.last_push_at {
                 self.found.add(Concern::StrategySilent { strategy: strategy.name.clone(), since });

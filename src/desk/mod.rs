@@ -13,6 +13,7 @@ mod guards;
 mod holds;
 pub mod incidents;
 mod lists;
+mod moved;
 mod reports;
 mod states;
 pub mod terminals;
@@ -23,9 +24,11 @@ pub use self::attribution::{AccountDay, is_of};
 pub use self::channels::ChannelWish;
 use self::closes::Closes;
 pub use self::closes::Costs;
-pub use self::conflicts::{Conflicts, conflicts};
+use self::conflicts::Standing;
+pub use self::conflicts::{Conflicts, WINDOW, conflicts};
 pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
+use self::moved::Moved;
 use self::reports::Drifts;
 pub use self::reports::{Drift, DriftLines, drift_of};
 pub use self::states::StateWish;
@@ -42,6 +45,8 @@ pub struct Desk {
     closes: Closes,
     drifts: Drifts,
     targets: Targets,
+    conflicts: Standing,
+    moved: Moved,
 }
 
 /// Why something was not done; nothing has changed then.
@@ -118,6 +123,8 @@ impl Desk {
             closes: Closes::default(),
             drifts: Drifts::default(),
             targets: Targets::default(),
+            conflicts: Standing::default(),
+            moved: Moved::default(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::decimal::{Scaled, Volume};
 use super::moment::Moment;
 use super::position::InstrumentChange;
 use super::strategy::{Kind, StrategyName};
-use super::target::{HoldReason, Target, TargetLine};
+use super::target::{HoldReason, TargetLine};
 use super::total::Selection;
 
 /// Something that contradicts something else, in one instrument.
@@ -71,10 +71,21 @@ pub enum Short {
 }
 
 impl Matter {
+    /// Every kind.
+    pub const KINDS: [&str; 4] = ["crossing", "negative", "adjustment", "shared"];
+
     /// The kind of it, as it is answered.
     pub fn kind(&self) -> &'static str {
         self.into()
     }
+}
+
+/// What an account is to hold, as far as its strategies are known: one that stands still trades again once they are.
+struct Wish<'a> {
+    account: &'a AccountName,
+    broker: Option<&'a str>,
+    lines: Vec<TargetLine>,
+    is_complete: bool,
 }
 
 /// What strategies bought and sold within a time, instrument by instrument.
@@ -134,11 +145,10 @@ impl Book {
     /// bought and sold lately, at `now`.
     pub fn conflicts(&self, moves: &Moves, now: Moment) -> Vec<Conflict> {
         let accounts = self.settings().accounts();
-        // Of an account whose strategies are not all known, nothing is traded.
-        let targets: Vec<(&AccountName, Option<&str>, Target)> = accounts
-            .filter_map(|(name, settled)| {
-                let target = self.target(settled, now).ok()?;
-                Some((name, settled.account.broker.as_deref(), target))
+        let targets: Vec<Wish<'_>> = accounts
+            .map(|(account, settled)| {
+                let (lines, is_complete) = self.known_lines(settled, now);
+                Wish { account, broker: settled.account.broker.as_deref(), lines, is_complete }
             })
             .collect();
         let mut conflicts = crossings(moves);
@@ -148,7 +158,7 @@ impl Book {
         conflicts
     }
 
-    fn negatives(&self, targets: &[(&AccountName, Option<&str>, Target)]) -> Vec<Conflict> {
+    fn negatives(&self, targets: &[Wish<'_>]) -> Vec<Conflict> {
         // The selection of all names nobody who could be unknown.
         let total = self.total(&Selection::All).map(|total| total.lines).unwrap_or_default();
         let in_total = total.into_iter().filter(|line| line.volume < Volume::default()).map(|line| Conflict {
@@ -156,11 +166,12 @@ impl Book {
             name: line.name,
             matter: Matter::Negative(Short::Total(line.volume)),
         });
-        let in_accounts = targets.iter().flat_map(|(account, _, target)| {
-            target.lines.iter().filter(|line| line.exact.is_negative()).map(|line| Conflict {
+        // What is not known of a strategy may make up for what an overlay takes.
+        let in_accounts = targets.iter().filter(|wish| wish.is_complete).flat_map(|wish| {
+            wish.lines.iter().filter(|line| line.exact.is_negative()).map(|line| Conflict {
                 code: line.code.clone(),
                 name: line.name.clone(),
-                matter: Matter::Negative(Short::Account((*account).clone(), line.exact)),
+                matter: Matter::Negative(Short::Account(wish.account.clone(), line.exact)),
             })
         });
         let mut negatives: Vec<Conflict> = in_total.chain(in_accounts).collect();
@@ -206,13 +217,13 @@ fn crossings(moves: &Moves) -> Vec<Conflict> {
 
 /// Instruments that several accounts list which are one at the broker's, where one of them wants some: what it buys, the
 /// others take for theirs. What an account never trades disturbs nobody.
-fn shared(targets: &[(&AccountName, Option<&str>, Target)]) -> Vec<Conflict> {
+fn shared(targets: &[Wish<'_>]) -> Vec<Conflict> {
     let mut listed: BTreeMap<(&str, Instrument), Vec<(&AccountName, &TargetLine)>> = BTreeMap::new();
-    for (account, broker, target) in targets {
+    for Wish { account, broker, lines, .. } in targets {
         let Some(broker) = broker else { continue };
         let is_traded =
             |line: &&TargetLine| !line.hold.as_ref().is_some_and(|hold| matches!(hold.reason, HoldReason::Protected));
-        for line in target.lines.iter().filter(is_traded) {
+        for line in lines.iter().filter(is_traded) {
             listed.entry((broker, line.code.instrument())).or_default().push((account, line));
         }
     }
@@ -382,6 +393,9 @@ mod tests {
         world.account("three", &of("gamma", r#", "broker": "99""#));
         world.account("four", &of("gamma", ""));
         // A line that is to be nothing sells what the other account buys.
+        assert_eq!(world.conflicts(), ["shared 000001.SZ 88: one 500, two 300", "shared 600000.SH 88: one 100, two 0"]);
+        // Whom one of its strategies keeps from trading today may trade tomorrow.
+        world.account("two", r#"{"strategies": [{"name": "beta"}, {"name": "nobody"}], "broker": "88"}"#);
         assert_eq!(world.conflicts(), ["shared 000001.SZ 88: one 500, two 300", "shared 600000.SH 88: one 100, two 0"]);
         let never = r#", "broker": "88", "protected": [{"code": "000001.SZ", "volume": null}]"#;
         world.account("one", &of("alpha", never));

@@ -83,6 +83,13 @@ pub struct Met {
     late: u64,
 }
 
+impl Met {
+    /// The day whose slots they are.
+    pub const fn day(&self) -> Day {
+        self.day
+    }
+}
+
 /// By when pushes are expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(into = "Document", try_from = "Document")]

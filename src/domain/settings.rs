@@ -187,6 +187,11 @@ impl Settings {
         self.standings.get(name).map_or(State::Live, |standing| standing.0.state)
     }
 
+    /// Whether a strategy's program is expected to push.
+    pub fn expects(&self, name: &StrategyName) -> bool {
+        self.state(name).is_expected()
+    }
+
     /// How a strategy stands with the operator, and since which revision; None where the operator never said.
     pub fn standing(&self, name: &StrategyName) -> Option<(&Standing, Mark)> {
         self.standings.get(name).map(|standing| (&standing.0, standing.1))
@@ -218,9 +223,20 @@ impl Settings {
         self.schedules.get(name)
     }
 
+    /// The same, while its program is expected to push.
+    pub fn expected_by(&self, name: &StrategyName) -> Option<&Arc<Schedule>> {
+        self.schedule(name).filter(|_| self.expects(name))
+    }
+
     /// Every schedule, by strategy.
     pub fn schedules(&self) -> impl ExactSizeIterator<Item = (&StrategyName, &Arc<Schedule>)> {
         self.schedules.iter()
+    }
+
+    /// The accounts that follow a strategy, by name: without it their targets are not known.
+    pub fn accounts_of(&self, strategy: &StrategyName) -> impl Iterator<Item = &AccountName> {
+        let follows = |settled: &Settled| settled.account.strategies.iter().any(|share| share.name == *strategy);
+        self.accounts.iter().filter(move |(_, settled)| follows(settled)).map(|(name, _)| name)
     }
 
     /// The account of that name.

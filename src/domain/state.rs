@@ -30,6 +30,11 @@ impl State {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// Whether its program is expected to push: of what is flat or closed the operator has said all.
+    pub const fn is_expected(self) -> bool {
+        matches!(self, Self::Live | Self::Frozen)
+    }
 }
 
 /// How a strategy stands with the operator.

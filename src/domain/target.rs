@@ -103,6 +103,9 @@ pub struct Target {
     pub is_demo: bool,
 }
 
+/// Strategies at their scales, by creation.
+type Followed<'a> = BTreeMap<StrategyId, (&'a Arc<Strategy>, Decimal)>;
+
 /// A line while it is added up.
 struct Line {
     code: Code,
@@ -194,11 +197,8 @@ fn has_spoken_since(strategy: &Strategy, lock: &Lock, today: &Today<'_>) -> bool
 }
 
 impl Book {
-    /// The strategies that an account follows, with the account's scale, by creation.
-    fn followed<'a>(
-        &'a self,
-        account: &Account,
-    ) -> Result<BTreeMap<StrategyId, (&'a Arc<Strategy>, Decimal)>, Incomplete> {
+    /// The strategies that an account follows, with the account's scale, by creation; and those of which nothing is known.
+    fn known<'a>(&'a self, account: &Account) -> (Followed<'a>, Vec<StrategyName>) {
         let mut followed = BTreeMap::new();
         let mut missing = Vec::new();
         for share in &account.strategies {
@@ -207,6 +207,12 @@ impl Book {
                 None => missing.push(share.name.clone()),
             }
         }
+        (followed, missing)
+    }
+
+    /// The same of an account whose strategies are all known.
+    fn followed<'a>(&'a self, account: &Account) -> Result<Followed<'a>, Incomplete> {
+        let (followed, missing) = self.known(account);
         if missing.is_empty() { Ok(followed) } else { Err(Incomplete(missing)) }
     }
 
@@ -257,25 +263,42 @@ impl Book {
     /// When nothing is known of what one of its strategies wants.
     pub fn target(&self, settled: &Settled, now: Moment) -> Result<Target, Incomplete> {
         let account = &settled.account;
-        let followed = self.followed(account)?;
-        let (mark, today) = (self.target_mark(settled, now)?.mark, Today::new(self.settings().calendar(), now));
+        let taken = self.with_overlays(self.followed(account)?, account);
+        let mark = self.target_mark(settled, now)?.mark;
+        let is_demo = taken.values().any(|(strategy, _)| strategy.name.is_demo());
+        let lines = self.lines(settled, &taken, now);
+        let named: HashSet<Instrument> = lines.iter().map(|line| line.code.instrument()).collect();
+        let beside = account.protected.iter().filter(|own| !named.contains(&own.code.instrument()));
+        let owned = beside.filter_map(|own| Some((own.code.clone(), own.volume?))).collect();
+        Ok(Target { lines, owned, mark, is_demo })
+    }
+
+    /// The lines of an account's target as far as its strategies are known, and whether that is all of it: what is not known
+    /// of one hides nothing of the others.
+    pub(super) fn known_lines(&self, settled: &Settled, now: Moment) -> (Vec<TargetLine>, bool) {
+        let (followed, missing) = self.known(&settled.account);
+        let taken = self.with_overlays(followed, &settled.account);
+        (self.lines(settled, &taken, now), missing.is_empty())
+    }
+
+    fn with_overlays<'a>(&'a self, followed: Followed<'a>, account: &'a Account) -> Followed<'a> {
         let overlays = self.overlays(&account.adjustments).map(|overlay| (overlay.id, (overlay, Decimal::ONE)));
-        let taken: BTreeMap<_, _> = followed.into_iter().chain(overlays).collect();
+        followed.into_iter().chain(overlays).collect()
+    }
+
+    /// What these want together.
+    fn lines(&self, settled: &Settled, taken: &Followed<'_>, now: Moment) -> Vec<TargetLine> {
+        let (account, today) = (&settled.account, Today::new(self.settings().calendar(), now));
         let mut sheet = Sheet::default();
         for (strategy, scale) in taken.values() {
             sheet.add(strategy, *scale);
         }
         self.add_past(&mut sheet, settled);
-        let is_demo = taken.values().any(|(strategy, _)| strategy.name.is_demo());
         let protected: HashMap<Instrument, Option<Decimal>> =
             account.protected.iter().map(|one| (one.code.instrument(), one.volume)).collect();
         let spoken = self.spoken(account, &today);
         let finished = |line| self.finished(line, settled, &protected, &today, &spoken);
-        let lines: Vec<TargetLine> = sheet.lines.into_iter().map(finished).collect();
-        let named: HashSet<Instrument> = lines.iter().map(|line| line.code.instrument()).collect();
-        let beside = account.protected.iter().filter(|own| !named.contains(&own.code.instrument()));
-        let owned = beside.filter_map(|own| Some((own.code.clone(), own.volume?))).collect();
-        Ok(Target { lines, owned, mark, is_demo })
+        sheet.lines.into_iter().map(finished).collect()
     }
 
     /// Who of an account's strategies has spoken today.

@@ -46,7 +46,8 @@ pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected
     let odd: Vec<&TotalLine> =
         total.iter().filter(|line| Board::is_odd(&line.code.instrument(), line.volume)).collect();
     let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
-    let silent = book.strategies().filter_map(|strategy| match expected.of(strategy) {
+    let expected_to = book.strategies().filter(|strategy| book.settings().expects(&strategy.name));
+    let silent = expected_to.filter_map(|strategy| match expected.of(strategy) {
         Hearing::InTime => None,
         Hearing::Silent => Some(Attention::Silent(strategy)),
         Hearing::Unknown => Some(Attention::PerhapsSilent(strategy)),

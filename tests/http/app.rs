@@ -190,6 +190,15 @@ impl App {
         self.served = http::App::new(self.state.clone());
     }
 
+    /// Shows times in another zone.
+    pub(crate) fn show_zone(&mut self, name: &str) {
+        let (store, zone) = (self.store.clone(), Zone::named(name).unwrap());
+        let max_age = Duration::from_mins(5);
+        let gate = Gate::new(&self.keys(), self.reads, max_age, self.clock.clone(), store.clone()).unwrap();
+        self.state = AppState::new(store, gate, self.clock.clone(), zone, self.is_tls, self.lifecycle.health());
+        self.served = http::App::new(self.state.clone());
+    }
+
     pub(crate) fn keys(&self) -> PathBuf {
         self.dir.path().join("keys")
     }

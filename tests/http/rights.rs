@@ -120,6 +120,7 @@ POST   /channels/delete                          401         401        401     
 GET    /channels/test                            in          in         in           in     in    in       in      in    in      in    in    in    in    in    in      in
 POST   /channels/test                            401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401
 GET    /compare                                  in          in         in           login  login login    in      in    in      login login login login login login   login
+GET    /conflicts                                in          in         in           login  login login    in      in    in      login login login login login login   login
 GET    /compare.csv                              in          in         in           login  login login    in      in    in      login login login login login login   login
 GET    /guards                                   in          in         in           login  login login    in      in    in      login login login login login login   login
 POST   /guards                                   401         401        401          401    401   401      403     in    403     401   401   401   401   401   401     401

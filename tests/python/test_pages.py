@@ -570,6 +570,7 @@ PAGES = {
     "holds": "/holds",
     "incidents": "/incidents",
     "channels": "/channels",
+    "conflicts": "/conflicts",
     "calendar-back": "/calendar?as_of=1",
     "guards": "/guards",
     "calendar": "/calendar?year=2026",

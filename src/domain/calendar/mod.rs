@@ -210,6 +210,11 @@ impl Calendar {
         if self.may_trade(today) { today.begins_at() } else { self.trading_day_before(today).begins_at() }
     }
 
+    /// The day of the last close before today: on a Saturday it is Friday's.
+    pub fn last_close(&self, now: Moment) -> Day {
+        self.trading_day_before(Day::of(now))
+    }
+
     /// The last day before another on which the exchanges may have traded: the latest that was the trading day before.
     pub fn trading_day_before(&self, day: Day) -> Day {
         days_before(day).find(|earlier| self.may_trade(*earlier)).unwrap_or(day)

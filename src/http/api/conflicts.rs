@@ -16,13 +16,12 @@ use super::super::scalars::Exact;
 use super::json;
 use super::positions::{NotationQuery, Number};
 use crate::auth::rights::Reader;
-use crate::desk::conflicts;
+use crate::desk::{WINDOW, conflicts};
 use crate::domain::code::Notation;
 use crate::domain::conflict::{Conflict, Matter, Short};
 use crate::domain::decimal::Volume;
 
-/// How far back is looked, in seconds, where nothing else is said; and at most.
-const WINDOW: u64 = 600;
+/// How far back is looked at most, in seconds.
 const LONGEST: u64 = 86_400;
 
 /// How many conflicts are answered; all are counted.
@@ -193,7 +192,7 @@ pub(crate) async fn all(
     Query(query): Query<WindowQuery>,
     Query(read): Query<NotationQuery>,
 ) -> Result<Response, AppError> {
-    let window = query.window.0.unwrap_or(WINDOW);
+    let window = query.window.0.unwrap_or(WINDOW.as_secs());
     if !(1..=LONGEST).contains(&window) {
         return Err(Invalid::Query("window".into()).into());
     }

@@ -21,9 +21,10 @@ use super::super::document::Entry;
 use super::super::error::AppError;
 use crate::alert::OUTCOMES;
 use crate::auth::rights::Reader;
-use crate::desk::drift_of;
 use crate::desk::terminals::Terminals;
+use crate::desk::{WINDOW, conflicts, drift_of};
 use crate::domain::book::Book;
+use crate::domain::conflict::{Conflict, Matter};
 use crate::domain::drift::DriftLine;
 use crate::domain::incident::Kind;
 use crate::domain::moment::Moment;
@@ -117,6 +118,15 @@ impl Sheet {
         self.gauges("jq2qmt_drift_lines", "Instruments whose holding is not the target", drift.flatten());
     }
 
+    fn of_conflicts(&mut self, found: &[Conflict]) {
+        // Also those of which there is none: what is absent raises no alert.
+        let counts = Matter::KINDS.map(|kind| {
+            let of_kind = found.iter().filter(|conflict| conflict.matter.kind() == kind).count();
+            (vec![("kind", kind.to_owned())], count(of_kind))
+        });
+        self.gauges("jq2qmt_conflicts", "What contradicts what, as /api/v1/conflicts counts it", counts);
+    }
+
     fn of_incidents(&mut self, state: &AppState) {
         let mut standing: BTreeMap<Kind, usize> = BTreeMap::new();
         for incident in state.incidents().standing().incidents() {
@@ -198,6 +208,7 @@ pub(crate) async fn metrics(
 ) -> Result<Response, AppError> {
     let (book, now) = (state.store.book(), state.clock.now());
     let asked = state.clone();
+    let found = conflicts(&state.store, WINDOW, now).await?.conflicts;
     // Drift is computed anew for each account.
     let text = state
         .workshop
@@ -208,6 +219,7 @@ pub(crate) async fn metrics(
             sheet.of_store(&asked, now);
             sheet.of_incidents(&asked);
             sheet.of_book(&book, &asked.terminals, now);
+            sheet.of_conflicts(&found);
             let mut text = String::new();
             // Writing to memory cannot fail.
             let _ = encode(&mut text, &sheet.0);

@@ -19,6 +19,7 @@ use super::{html, links, see_other};
 use crate::desk::{AccountPreview, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
+use crate::domain::moment::Moment;
 use crate::domain::report::Side;
 use crate::domain::revision::{Revision, Topic};
 use crate::domain::settings::Settled;
@@ -52,6 +53,8 @@ struct Seen {
     orders: AccountPreview,
     /// Whether the account is not there yet, so that the orders begin from nothing.
     from_nothing: bool,
+    /// The cash that its terminal reported, CNY, and when.
+    cash: Option<(f64, Moment)>,
 }
 
 enum Notice {
@@ -190,10 +193,12 @@ impl SettingsPage {
             mark: Mark::START,
         };
         let settled = settled.map_or_else(new, |settled| (*settled).clone());
+        let reported = book.reported(&self.name);
+        let cash = reported.and_then(|reported| Some((reported.cash?.approximate(), reported.heard_at)));
         let (desk, at) = (state.desk.clone(), self.v.now);
         let make = move || {
             let orders = desk.preview_account(&settled, Supposed::Account(account), at);
-            Ok(Seen { changes, orders, from_nothing: settled.mark.revision == Revision::NONE })
+            Ok(Seen { changes, orders, from_nothing: settled.mark.revision == Revision::NONE, cash })
         };
         self.preview = Some(state.workshop.make(make).await?);
         Ok(self.draw(status, SPARE_ROWS))

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed, strategy_name};
-use super::changes::{ChangeLine, TotalChange};
+use super::changes::{ChangeLine, Flow, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::known::{self, Known};
 use super::overlay_merge::{Fate, MergeLine, take_theirs};
@@ -50,6 +50,7 @@ struct AdjustmentPage {
 
 /// What saving would do.
 struct Difference {
+    flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
 }
@@ -223,7 +224,8 @@ impl AdjustmentPage {
         }
         let preview = desk.preview(&self.name, Proposal::Correct(positions)).await?;
         let total = TotalChange::all(&preview.before, &preview.after, &preview.changes);
-        self.preview = Some(Difference { lines: ChangeLine::all(&preview.changes), total });
+        let lines = ChangeLine::all(&preview.changes);
+        self.preview = Some(Difference { flow: Flow::of(&lines), lines, total });
         Ok(self.draw(status, SPARE_ROWS))
     }
 

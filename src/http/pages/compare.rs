@@ -27,6 +27,7 @@ use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::strategy::StrategyName;
+use crate::domain::target::Incomplete;
 use crate::domain::total::{Selection, UnknownStrategy};
 use crate::store::Store;
 
@@ -120,7 +121,14 @@ struct Comparison {
     lines: Vec<ChangeLine>,
     flow: Flow,
     /// Why there is nothing to compare: what was not known must not look like nothing.
-    unknown: Option<String>,
+    unknown: Option<Untold>,
+}
+
+/// Why it is not known what an account was to hold.
+struct Untold {
+    /// In words, with the time.
+    text: String,
+    error: AppError,
 }
 
 /// `GET /compare`
@@ -167,8 +175,8 @@ pub(super) async fn csv(
     let sort = Sort::of_changes(&query.sort, "");
     let Comparison { from, to, lines, unknown, .. } =
         compare(&state, &v, &book, wish.ok_or_else(fault)?, &sort).await?;
-    if unknown.is_some() {
-        return Err(AppError::NotFound);
+    if let Some(unknown) = unknown {
+        return Err(unknown.error);
     }
     let mut rows = Rows::headed(&COLUMNS);
     let number = |number: Option<f64>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -207,7 +215,7 @@ fn understand(query: &CompareQuery, calendar: &Calendar, v: &View) -> (Asked, Op
         read.flatten()
     };
     let (from, to) = (point("from", &query.from), point("to", &query.to));
-    let close = calendar.trading_day_before(Day::of(v.now)).at(CLOSES);
+    let close = calendar.last_close(v.now).at(CLOSES);
     let whose = match (&*query.strategy, &*query.account) {
         ("", "") => Some(Whose::Total),
         (strategy, "") => StrategyName::parse(strategy).map(Whose::Strategy).map_err(|_| faults.push("strategy")).ok(),
@@ -228,7 +236,7 @@ fn understand(query: &CompareQuery, calendar: &Calendar, v: &View) -> (Asked, Op
 /// Yesterday's close, today's open and last Friday's close, each against now, and the night between.
 fn presets(asked: &Asked, calendar: &Calendar, v: &View) -> Vec<Preset> {
     let today = Day::of(v.now);
-    let yesterday = calendar.trading_day_before(today);
+    let yesterday = calendar.last_close(v.now);
     let mut friday = today.before();
     while friday.weekday() != Weekday::Friday {
         friday = friday.before();
@@ -311,7 +319,7 @@ async fn sheet(
     now: &Arc<Book>,
     whose: &Whose,
     point: Point,
-) -> Result<Result<Sheet, String>, AppError> {
+) -> Result<Result<Sheet, Untold>, AppError> {
     match whose {
         Whose::Total => {
             let total = book_at(state, now, point).await?.total(&Selection::All)?;
@@ -328,15 +336,14 @@ async fn sheet(
         Whose::Account(name) => {
             let Some(settled) = state.store.account_as_of(name, point.revision).await? else {
                 let is_known = now.settings().account(name).is_some();
-                let unknown = v.t.no_account_then(&v.time(&point.at));
-                return if is_known { Ok(Err(unknown)) } else { Err(AppError::UnknownAccount(name.clone())) };
+                let (text, error) = (v.t.no_account_then(&v.time(&point.at)), AppError::UnknownAccount(name.clone()));
+                return if is_known { Ok(Err(Untold { text, error })) } else { Err(error) };
             };
             let book = book_at(state, now, point).await?;
-            Ok(target_sheet(state, book, settled, point).await?.map_err(|names| {
-                v.t.incomplete_then(
-                    &v.time(&point.at),
-                    &names.iter().map(StrategyName::as_str).collect::<Vec<_>>().join(v.t.comma),
-                )
+            Ok(target_sheet(state, book, settled, point).await?.map_err(|incomplete| {
+                let names: Vec<&str> = incomplete.0.iter().map(StrategyName::as_str).collect();
+                let text = v.t.incomplete_then(&v.time(&point.at), &names.join(v.t.comma));
+                Untold { text, error: incomplete.into() }
             }))
         }
     }
@@ -347,7 +354,7 @@ async fn target_sheet(
     book: Arc<Book>,
     settled: Settled,
     point: Point,
-) -> Result<Result<Sheet, Vec<StrategyName>>, AppError> {
-    let make = move || Ok(Sheet::of_target(&book, &settled, point.at).map_err(|unknown| unknown.0));
+) -> Result<Result<Sheet, Incomplete>, AppError> {
+    let make = move || Ok(Sheet::of_target(&book, &settled, point.at));
     state.workshop.make(make).await
 }

@@ -9,12 +9,13 @@ use serde::Deserialize;
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed, strategy_name};
-use super::changes::{ChangeLine, TotalChange};
+use super::changes::{ChangeLine, Flow, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
 use super::view::{Member, View};
 use super::{html, links, see_other};
 use crate::desk::{NotDone, Proposal};
+use crate::domain::account::AccountName;
 use crate::domain::revision::{Revision, RevisionKind};
 use crate::domain::strategy::{Kind, StrategyName};
 use crate::domain::total::UnknownStrategy;
@@ -31,13 +32,23 @@ struct ConfirmPage {
     to: Option<Revision>,
     /// What the strategy is at; the change is refused when it has moved on.
     expected: Revision,
+    flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
+    /// The accounts that have no target once it is deleted.
+    stops: Vec<AccountName>,
     /// Whether pushes wait once the earlier list is back.
     freeze: bool,
     moved: bool,
     /// Whether it was sent before, by a session that had ended.
     resumed: bool,
+}
+
+impl ConfirmPage {
+    fn stops(&self) -> String {
+        let names: Vec<&str> = self.stops.iter().map(AccountName::as_str).collect();
+        names.join(self.v.t.comma)
+    }
 }
 
 /// How the question comes about.
@@ -68,10 +79,14 @@ async fn draw(
         Occasion::Resumed { then, .. } => then != preview.expected,
     };
     let status = if moved { StatusCode::CONFLICT } else { StatusCode::OK };
+    let lines = ChangeLine::all(&preview.changes);
+    let book = state.store.book();
     let page = ConfirmPage {
+        stops: book.settings().accounts_of(&name).filter(|_| to.is_none()).cloned().collect(),
+        flow: Flow::of(&lines),
         path: strategy_path(name.as_str()),
         expected: preview.expected,
-        lines: ChangeLine::all(&preview.changes),
+        lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
         freeze,
         moved,

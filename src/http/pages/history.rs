@@ -208,7 +208,19 @@ fn end(text: &str, v: &View) -> Option<Moment> {
     v.zone().parse(day.as_deref().unwrap_or(text))
 }
 
-/// Today, the trading day before, and the days since Monday.
+/// When a day of Shanghai's begins, as the field has it: the day itself, where the zone that is shown begins it then as well.
+fn begin_of(day: Day, v: &View) -> String {
+    let begins = day.begins_at();
+    if v.zone().parse(&day.to_string()) == Some(begins) { day.to_string() } else { v.time(&begins) }
+}
+
+/// Before when it ends, in the same way.
+fn end_of(day: Day, v: &View) -> String {
+    let ends = day.next().begins_at();
+    if end(&day.to_string(), v) == Some(ends) { day.to_string() } else { v.time(&ends) }
+}
+
+/// Today, the trading day before, and the days since Monday: Shanghai's days, whichever zone is shown.
 fn presets(asked: &Asked, calendar: &Calendar, v: &View) -> Vec<Preset> {
     let today = Day::of(v.now);
     let yesterday = calendar.trading_day_before(today);
@@ -218,7 +230,7 @@ fn presets(asked: &Asked, calendar: &Calendar, v: &View) -> Vec<Preset> {
     }
     let spans = [(v.t.today, today, today), (v.t.yesterday, yesterday, yesterday), (v.t.this_week, monday, today)];
     let preset = |(label, from, to): (&'static str, Day, Day)| {
-        let (from, to) = (from.to_string(), to.to_string());
+        let (from, to) = (begin_of(from, v), end_of(to, v));
         let is_current = from == asked.from && to == asked.to;
         Preset { label, link: format!("/history?{}", asked.between(&from, &to)), is_current }
     };

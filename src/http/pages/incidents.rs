@@ -11,12 +11,16 @@ use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed};
 use super::super::incident_text::{kind_texts, severity_texts};
 use super::form::CheckedForm;
+use super::links::strategy_path;
 use super::view::{Reading, View};
 use super::{html, see_other};
 use crate::alert::{Said, said};
+use crate::domain::book::Book;
 use crate::domain::channel::Language;
 use crate::domain::incident::{Incident, IncidentId, Severity};
 use crate::domain::moment::Moment;
+use crate::domain::state::State as StrategyState;
+use crate::domain::strategy::StrategyName;
 use crate::store::incidents::Which;
 
 /// How many that are over stand on one page.
@@ -46,6 +50,24 @@ pub(super) struct Shown {
     pub(super) began_at: Moment,
     pub(super) ended_at: Option<Moment>,
     pub(super) acknowledged_at: Option<Moment>,
+    /// What may be done about it at once.
+    pub(super) acts: Option<Acts>,
+}
+
+/// What may be done with the strategy that an incident is about.
+pub(super) struct Acts {
+    pub(super) path: String,
+    /// Whether it can be frozen.
+    pub(super) is_live: bool,
+}
+
+impl Acts {
+    /// None where there is no list to undo anything of.
+    fn with(strategy: &StrategyName, book: &Book) -> Option<Self> {
+        book.strategy(strategy)?;
+        let is_live = book.settings().state(strategy) == StrategyState::Live;
+        Some(Self { path: strategy_path(strategy.as_str()), is_live })
+    }
 }
 
 impl Shown {
@@ -66,6 +88,7 @@ impl Shown {
             began_at: incident.began_at,
             ended_at: incident.ended_at,
             acknowledged_at: incident.acknowledged.as_ref().map(|seen| seen.at),
+            acts: incident.concern.strategy().and_then(|strategy| Acts::with(strategy, v.book())),
         }
     }
 }

@@ -383,8 +383,12 @@ async fn held_over_time(
     for one in accounts.iter().filter(|one| one.holding.is_some()) {
         let mut moved = store.holding_changes(&one.account, span, HELD_MOVES).await?;
         moved.retain(|then| then.change.code.instrument() == *instrument);
-        let Some(oldest) = moved.last() else { continue };
-        let first = (oldest.at, shares(oldest.change.before));
+        let first = match (moved.last(), one.holding) {
+            (Some(oldest), _) => (oldest.at, shares(oldest.change.before)),
+            // What has not changed was held all the time.
+            (None, Some(held)) if held != 0 => (span.from, shares(held)),
+            (None, _) => continue,
+        };
         let rest = moved.iter().rev().map(|then| (then.at, shares(then.change.after)));
         let points = [first].into_iter().chain(rest).map(Point::from).collect();
         series.push((v.t.held_in(&one.account), points));

@@ -13,10 +13,10 @@ pub(super) struct Known {
     pub(super) name: String,
 }
 
-/// Every strategy and overlay, also those that are closed.
+/// Every strategy and overlay, also those that are closed, or whose first push waits.
 pub(super) fn strategies(book: &Book) -> Vec<StrategyName> {
     let all = book.strategies().map(|strategy| &strategy.name).chain(book.settings().closed()).chain(book.pasts());
-    all.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    all.chain(book.settings().holds().map(|(name, _)| name)).collect::<BTreeSet<_>>().into_iter().cloned().collect()
 }
 
 /// Every instrument, by its code as terminals write it.

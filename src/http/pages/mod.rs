@@ -14,6 +14,7 @@ mod channels;
 mod chart;
 mod compare;
 mod confirm;
+mod conflicts;
 mod daily;
 mod doctor;
 mod effect;
@@ -92,6 +93,7 @@ pub(super) fn routes() -> Routes {
         .route("/channels", get(channels::page))
         .route("/channels/test", get(async || see_other("/channels")))
         .route("/channels/delete", get(channels::ask_delete))
+        .route("/conflicts", get(conflicts::page))
         .route("/doctor", get(doctor::page))
         .route("/holds", get(holds::page))
         .route("/holds/approve", get(async || see_other("/holds")))

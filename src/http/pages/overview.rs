@@ -14,7 +14,7 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed, account_name};
 use super::chart::spark;
-use super::links::strategy_path;
+use super::links::{account_path, strategy_path};
 use super::paging::Pages;
 use super::sort::Sort;
 use super::target_rows::{self, Narrowed, OTHER_BOARD, TargetRow};
@@ -110,6 +110,8 @@ struct StrategyRow {
     kept: (usize, usize),
     /// What has changed since yesterday's close.
     change: Option<ListChange>,
+    /// What it costs more than the list before it, below zero where less.
+    moved: Option<Amount>,
     /// What its list cost at the last closes, and now: the path of a line.
     spark: Option<String>,
 }
@@ -138,18 +140,40 @@ struct TerminalRow {
     account: String,
     /// Who holds the account, and when it was heard last.
     holder: Option<(String, Moment)>,
+    /// Its target's revision; None where that is not known.
+    target: Option<Revision>,
+    /// Strategies of which nothing is known: no target is answered.
+    incomplete: Vec<StrategyName>,
+    is_paused: bool,
     /// The revision that it goes by, where it reports.
     revision: Option<Revision>,
-    /// Whether that is not the newest of its target.
-    is_behind: bool,
     is_silent: bool,
+}
+
+impl TerminalRow {
+    /// Whether the terminal goes by an older revision than its target's.
+    fn is_behind(&self) -> bool {
+        self.revision.is_some_and(|revision| self.target.is_some_and(|target| revision < target))
+    }
+
+    /// Whether somebody should look.
+    fn is_late(&self) -> bool {
+        self.is_silent || self.holder.is_none() || self.is_stopped()
+    }
+
+    /// Whether its terminal is told no target.
+    fn is_stopped(&self) -> bool {
+        self.is_paused || !self.incomplete.is_empty()
+    }
 }
 
 /// The numbers of the day.
 struct Sums {
     /// How many strategies have spoken on the trading day, of how many.
     fresh: (usize, usize),
-    /// What the lists cost now, less what they cost at yesterday's close: CNY.
+    /// The day of the last close.
+    close: Day,
+    /// What the lists cost now, less what they cost at it: CNY.
     against: Option<Amount>,
     /// What of the total is bought and sold since then: CNY.
     trades: Option<(f64, f64)>,
@@ -214,17 +238,51 @@ impl OverviewQuery {
 }
 
 /// The columns that strategies are sorted by; without one the oldest come first.
-const STRATEGY_COLUMNS: [&str; 6] = ["name", "positions", "invested", "lines", "against", "push"];
+const STRATEGY_COLUMNS: [&str; 10] =
+    ["name", "positions", "invested", "moved", "lines", "against", "days", "pushes", "push", "changed"];
 
-fn sort_strategies(sort: &Sort, strategies: &mut [&Arc<Strategy>], since: Option<&Since>) {
+/// What strategies are looked at beside.
+struct Beside<'a> {
+    since: Option<&'a Since>,
+    closes: &'a [Arc<Costs>],
+    moved: &'a HashMap<StrategyId, Amount>,
+    expected: &'a Expected,
+}
+
+/// How much it matters how a schedule is kept: what is missing most.
+const fn urgency(punctuality: Punctuality) -> u8 {
+    match punctuality {
+        Punctuality::NotDue => 0,
+        Punctuality::OnTime => 1,
+        Punctuality::Unknown => 2,
+        Punctuality::Late => 3,
+        Punctuality::Silent => 4,
+    }
+}
+
+fn sort_strategies(
+    sort: &Sort,
+    strategies: &mut [&Arc<Strategy>],
+    Beside { since, closes, moved, .. }: &Beside<'_>,
+    book: &Book,
+    now: Moment,
+) {
     let change = |one: &Strategy| since.and_then(|since| since.strategies.get(&one.name)).copied().unwrap_or_default();
     let lines = |one: &Strategy| change(one).more + change(one).less;
     // A list is added up once, however often it is compared.
-    let by_cost = sort.column() == "invested";
+    let by_cost = matches!(sort.column(), "invested" | "days");
     let costs: HashMap<StrategyId, Amount> =
         strategies.iter().filter(|_| by_cost).map(|one| (one.id, one.list.amount())).collect();
     let cost = |one: &Strategy| costs.get(&one.id).copied().unwrap_or_default();
+    let first = |one: &Strategy| closes.first().and_then(|costs| costs.get(&one.name)).copied().unwrap_or_default();
+    let grown = |one: &Strategy| cost(one).approximate() - first(one);
+    let last = |one: &Strategy| moved.get(&one.id).copied().unwrap_or_default();
+    let kept = |one: &Strategy| punctuality(book, one, now).map(urgency);
     sort.by(strategies, |one, two| match sort.column() {
+        "moved" => last(one).cmp(&last(two)),
+        "days" => grown(one).total_cmp(&grown(two)),
+        "pushes" => kept(one).cmp(&kept(two)),
+        "changed" => one.mark.updated_at.cmp(&two.mark.updated_at),
         "name" => one.name.cmp(&two.name),
         "positions" => one.list.len().cmp(&two.list.len()),
         "invested" => cost(one).cmp(&cost(two)),
@@ -233,6 +291,12 @@ fn sort_strategies(sort: &Sort, strategies: &mut [&Arc<Strategy>], since: Option
         "push" => one.last_push_at.cmp(&two.last_push_at),
         _ => Ordering::Equal,
     });
+}
+
+/// How a strategy keeps its schedule, where it is expected to.
+fn punctuality(book: &Book, strategy: &Strategy, now: Moment) -> Option<Punctuality> {
+    let (settings, schedule) = (book.settings(), book.settings().expected_by(&strategy.name)?);
+    Some(schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), now))
 }
 
 /// `GET /`
@@ -248,9 +312,10 @@ pub(super) async fn page(
         Some(name) => state.desk.account_at_close(name, v.now).await.ok().flatten(),
         None => None,
     };
+    let moved = state.desk.moved(&book).await.unwrap_or_default();
     let operator = state.store.operator().await?;
     let is_first_password = operator.is_some_and(|operator| operator.created_at == operator.updated_at);
-    let look = Look { state: state.clone(), v, book, query, account, then, settled_then, is_first_password };
+    let look = Look { state: state.clone(), v, book, query, account, then, settled_then, moved, is_first_password };
     // Totals, targets and drifts are added up: on a thread that may be busy.
     state.workshop.make(move || look.draw()).await
 }
@@ -266,6 +331,8 @@ struct Look {
     /// The book at the last close, and the account as it was settled then.
     then: Option<Arc<Book>>,
     settled_then: Option<Settled>,
+    /// What each list's newest revision moved.
+    moved: HashMap<StrategyId, Amount>,
     /// Whether the operator's password is that of the first start.
     is_first_password: bool,
 }
@@ -287,11 +354,12 @@ impl Look {
         let mut found: Vec<_> = book.strategies().filter(is_found).collect();
         let base = query.rest(&["order", "strategies"]);
         let strategy_sort = Sort::named("order", &query.order, &STRATEGY_COLUMNS, &base, "strategies");
-        sort_strategies(&strategy_sort, &mut found, since);
+        let closes = state.desk.costs_at_closes(now);
+        let beside = Beside { since, closes: &closes, moved: &self.moved, expected: &expected };
+        sort_strategies(&strategy_sort, &mut found, &beside, book, now);
         let base = query.rest(&["strategies"]);
         let strategy_pages = Pages::new(&query.strategies, found.len(), &base, "strategies", "strategies");
-        let closes = state.desk.costs_at_closes(now);
-        let row = |one: &Arc<Strategy>| strategy_row(book, one, &expected, since, &closes, &self.v);
+        let row = |one: &Arc<Strategy>| strategy_row(book, one, &beside, &self.v);
         let strategies = strategy_pages.of(found).into_iter().map(row).collect();
         let strip = strip(state, &self.v, book);
         let targets = self.targets(total.lines, since)?;
@@ -384,19 +452,13 @@ impl Targets {
     }
 }
 
-fn strategy_row(
-    book: &Book,
-    strategy: &Strategy,
-    expected: &Expected,
-    since: Option<&Since>,
-    closes: &[Arc<Costs>],
-    v: &View,
-) -> StrategyRow {
+fn strategy_row(book: &Book, strategy: &Strategy, beside: &Beside<'_>, v: &View) -> StrategyRow {
+    let Beside { since, closes, moved, expected } = beside;
     let (name, settings) = (&strategy.name, book.settings());
     let invested = strategy.list.amount();
     let costs = closes.iter().map(|costs| costs.get(name).copied().unwrap_or_default());
     let slots = settings
-        .schedule(name)
+        .expected_by(name)
         .map(|schedule| schedule.slots(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now));
     let slots = slots.unwrap_or_default();
     let has_come = |kept: Punctuality| kept != Punctuality::NotDue;
@@ -414,12 +476,11 @@ fn strategy_row(
         positions: strategy.list.len(),
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
-        is_silent: expected.of(strategy) == Hearing::Silent,
+        is_silent: settings.expects(name) && expected.of(strategy) == Hearing::Silent,
         state: settings.state(name),
         waits: settings.hold(name).is_some(),
-        punctuality: settings
-            .schedule(name)
-            .map(|schedule| schedule.status(strategy.told.met, strategy.last_push_at, settings.calendar(), v.now)),
+        punctuality: punctuality(book, strategy, v.now),
+        moved: moved.get(&strategy.id).copied().filter(|moved| !moved.is_zero()),
         change: since.map(|since| since.strategies.get(name).copied().unwrap_or_default()),
         spark: spark(&costs.chain([invested.approximate()]).collect::<Vec<_>>()),
         invested,
@@ -429,7 +490,7 @@ fn strategy_row(
 /// What terminals read, and who reads it.
 fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
     let terminal = |(name, settled): (&AccountName, &Arc<Settled>)| {
-        let target = book.target_mark(settled, v.now).map(|mark| mark.mark.revision);
+        let target = book.target_mark(settled, v.now);
         let holder = state.terminals.holder(name, state.clock.running());
         let reported = book.reported(name);
         let called = |holder: Holder| {
@@ -439,9 +500,9 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
             account: name.to_string(),
             holder: holder.map(called),
             revision: reported.and_then(|reported| reported.revision),
-            is_behind: target.is_ok_and(|target| {
-                reported.and_then(|reported| reported.revision).is_some_and(|revision| revision < target)
-            }),
+            target: target.as_ref().ok().map(|target| target.mark.revision),
+            incomplete: target.err().map(|incomplete| incomplete.0).unwrap_or_default(),
+            is_paused: book.settings().paused_itself(Some(name)).is_some(),
             is_silent: reported.is_some_and(|reported| reported.is_silent(v.now)),
         }
     };
@@ -464,7 +525,8 @@ fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
 
 fn sums(state: &AppState, book: &Book, now: Moment, since: Option<&Since>) -> Sums {
     let began = book.settings().calendar().trading_day_began(now);
-    let ordinary = || book.strategies().filter(|strategy| strategy.name.kind() == strategy::Kind::Ordinary);
+    let is_ordinary = |strategy: &&Arc<Strategy>| strategy.name.kind() == strategy::Kind::Ordinary;
+    let ordinary = || book.strategies().filter(is_ordinary).filter(|one| book.settings().expects(&one.name));
     let has_spoken = |strategy: &&Arc<Strategy>| strategy.told.spoken_at.is_some_and(|at| at >= began);
     let drifts = book.settings().accounts().map(|(_, settled)| state.desk.drift_lines(book, settled, now));
     let (known, unknown): (Vec<_>, Vec<_>) = drifts.partition(Result::is_ok);
@@ -472,6 +534,7 @@ fn sums(state: &AppState, book: &Book, now: Moment, since: Option<&Since>) -> Su
     let lines = |count: fn(&DriftLines) -> usize| known.iter().map(count).sum();
     Sums {
         fresh: (ordinary().filter(has_spoken).count(), ordinary().count()),
+        close: book.settings().calendar().last_close(now),
         against: since.map(|since| since.amount),
         trades: since.map(|since| (since.bought, since.sold)),
         drift: (!known.is_empty()).then(|| (lines(|one| one.all), lines(|one| one.unexplained))),
@@ -495,7 +558,27 @@ impl Look {
         warnings.extend((lost > 0).then(|| Warning::new(v.t.log_lines_lost(lost), "/healthz")));
         let unbound = self.state.unbound.lock().unwrap_or_else(PoisonError::into_inner);
         warnings.extend(unbound.iter().map(|client| Warning::new(v.t.client_is_unbound(client), "/keys")));
+        warnings.extend(self.stopped());
+        let conflicts = self.state.desk.standing_conflicts(book, v.now);
+        warnings.extend((conflicts > 0).then(|| Warning::new(v.t.conflicts_stand(conflicts), "/conflicts")));
         warnings.extend(self.is_first_password.then(|| Warning::new(v.t.first_password, "/password")));
+        warnings
+    }
+
+    /// Accounts whose terminals are told no target.
+    fn stopped(&self) -> Vec<Warning> {
+        let (v, settings) = (&self.v, self.book.settings());
+        let mut warnings = Vec::new();
+        for (name, settled) in settings.accounts() {
+            let link = account_path(name.as_str());
+            if let Err(incomplete) = self.book.target_mark(settled, v.now) {
+                let names: Vec<&str> = incomplete.0.iter().map(StrategyName::as_str).collect();
+                warnings.push(Warning::new(v.t.account_incomplete(name, &names.join(v.t.comma)), link.clone()));
+            }
+            if let Some((_, mark)) = settings.paused_itself(Some(name)) {
+                warnings.push(Warning::new(v.t.account_is_paused(name, &v.age(&mark.updated_at)), link));
+            }
+        }
         warnings
     }
 }

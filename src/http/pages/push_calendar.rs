@@ -11,7 +11,7 @@ use crate::domain::calendar::{Calendar, Day, Openness, Weekday};
 use crate::domain::changes::Changes;
 use crate::domain::moment::Moment;
 use crate::domain::revision::RevisionKind;
-use crate::domain::schedule::{Punctuality, Schedule};
+use crate::domain::schedule::{Met, Punctuality, Schedule};
 use crate::domain::strategy::StrategyName;
 use crate::store::history::{Filter, within};
 use crate::store::{Store, Untold};
@@ -106,6 +106,10 @@ struct Known<'a> {
     /// How each of today's due times was kept.
     today: Vec<Punctuality>,
     last_push_at: Option<Moment>,
+    /// What was met on the day of the last push, also by those that changed nothing.
+    met: Option<Met>,
+    /// Since when nothing is expected any more.
+    excused: Option<Day>,
     /// The first day on which the strategy was there, as far as the month tells.
     first: Option<Day>,
     now: Moment,
@@ -159,6 +163,11 @@ impl PushCalendar {
             calendar: settings.calendar(),
             today: schedule.map(slots).unwrap_or_default().into_iter().map(|(_, kept)| kept).collect(),
             last_push_at,
+            met,
+            excused: settings
+                .standing(name)
+                .filter(|(standing, _)| !standing.state.is_expected())
+                .map(|(_, mark)| Day::of(mark.updated_at)),
             first: if is_older { Some(from) } else { days.keys().next().copied() },
             now: v.now,
         };
@@ -204,6 +213,14 @@ impl PushCalendar {
 
 impl Known<'_> {
     fn kept(&self, day: Day, pushes: &[Moment]) -> Kept {
+        match self.as_expected(day, pushes) {
+            Kept::Missing if self.excused.is_some_and(|since| day >= since) => Kept::Blank,
+            kept => kept,
+        }
+    }
+
+    /// The same, as if a push were expected on every day.
+    fn as_expected(&self, day: Day, pushes: &[Moment]) -> Kept {
         let today = Day::of(self.now);
         let openness = self.calendar.openness(day);
         let last = self.last_push_at.map(Day::of);
@@ -212,18 +229,30 @@ impl Known<'_> {
         }
         match (self.schedule, pushes.last()) {
             _ if day > today => Kept::Blank,
-            (Some(schedule), Some(last)) => {
-                let met = pushes.iter().fold(None, |met, at| Some(schedule.note(met, *at)));
-                let end = day.next().begins_at().minus(std::time::Duration::from_micros(1));
-                let slots = schedule.slots(met, Some(*last), self.calendar, end);
-                let is_late = slots.iter().any(|(_, kept)| *kept == Punctuality::Late);
-                if is_late { Kept::Late } else { Kept::OnTime }
-            }
+            (Some(schedule), Some(last)) => self.kept_by(schedule, day, pushes, *last),
             (None, Some(_)) => Kept::Pushed,
             _ if self.first.is_none_or(|first| day < first) => Kept::Blank,
             _ if openness == Openness::Closed => Kept::Closed,
             _ if openness == Openness::Open && last.is_none_or(|last| last < day) => Kept::Missing,
             _ => Kept::Unknown,
+        }
+    }
+
+    /// How a day that is over and had pushes was kept. One time that was kept does not make up for another that was not.
+    fn kept_by(&self, schedule: &Schedule, day: Day, pushes: &[Moment], last: Moment) -> Kept {
+        let told = self.met.filter(|met| met.day() == day);
+        let in_history = || pushes.iter().fold(None, |met, at| Some(schedule.note(met, *at)));
+        let last = self.last_push_at.filter(|at| told.is_some() && Day::of(*at) == day).unwrap_or(last);
+        let end = day.next().begins_at().minus(std::time::Duration::from_micros(1));
+        let slots = schedule.slots(told.or_else(in_history), Some(last), self.calendar, end);
+        let is_any = |wanted| slots.iter().any(|(_, kept)| *kept == wanted);
+        if is_any(Punctuality::Silent) {
+            // What said the same again is in no history: of the day of the last push alone it is known.
+            if told.is_some() { Kept::Missing } else { Kept::Unknown }
+        } else if is_any(Punctuality::Late) {
+            Kept::Late
+        } else {
+            Kept::OnTime
         }
     }
 

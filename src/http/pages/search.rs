@@ -129,7 +129,8 @@ fn strategies(book: &Book, wish: &Wish, t: &Texts) -> Vec<Hit> {
     let hit = |name: &StrategyName| {
         let mut hit = wish.hit(name.as_str(), strategy_path(name.as_str()))?;
         if book.strategy(name).is_none() {
-            t.state_closed.clone_into(&mut hit.beside);
+            let waits = book.settings().hold(name).is_some();
+            (if waits { t.waits } else { t.state_closed }).clone_into(&mut hit.beside);
         }
         Some(hit)
     };
@@ -190,7 +191,9 @@ fn pages(wish: &Wish, t: &Texts) -> Vec<Hit> {
         (t.daily_report, "/reports"),
         (t.channels, "/channels"),
         (t.compare, "/compare"),
+        (t.conflicts, "/conflicts"),
         (t.keys, "/keys"),
+        (t.doctor, "/doctor"),
         (t.password, "/password"),
     ];
     all.into_iter().filter_map(|(name, path)| wish.hit(name, path.to_owned())).collect()

@@ -11,9 +11,10 @@ use super::super::AppState;
 use super::super::api::states::checked_note;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed, strategy_name};
-use super::changes::{ChangeLine, TotalChange};
+use super::changes::{ChangeLine, Flow, TotalChange};
 use super::form::{CheckedForm, Fields};
 use super::links::{done, strategy_path};
+use super::texts::Texts;
 use super::view::{Member, View};
 use super::{html, see_other};
 use crate::desk::{Proposal, StateWish};
@@ -76,6 +77,7 @@ impl Seen {
 struct Outcome {
     /// What becomes of the push that waits, where that is to be chosen.
     waiting: Option<Waiting>,
+    flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
 }
@@ -83,6 +85,11 @@ struct Outcome {
 impl Outcome {
     fn is_apply(&self) -> bool {
         self.waiting == Some(Waiting::Apply)
+    }
+
+    /// What becomes of the push that waits.
+    fn word(&self, t: &Texts) -> &'static str {
+        if self.is_apply() { t.waiting_apply } else { t.waiting_discard }
     }
 }
 
@@ -191,12 +198,14 @@ async fn outcome(
         (None, _, None) => None,
     };
     let Some(proposal) = proposal else {
-        return Ok(Outcome { waiting, lines: Vec::new(), total: Vec::new() });
+        return Ok(Outcome { waiting, flow: Flow::default(), lines: Vec::new(), total: Vec::new() });
     };
     let preview = state.desk.preview(name, proposal).await?;
+    let lines = ChangeLine::all(&preview.changes);
     Ok(Outcome {
         waiting,
-        lines: ChangeLine::all(&preview.changes),
+        flow: Flow::of(&lines),
+        lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
     })
 }

@@ -23,6 +23,7 @@ use super::paging::Pages;
 use super::performance::Performance;
 use super::push_calendar::PushCalendar;
 use super::view::{Reading, View};
+use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy, sums};
 use crate::domain::changes::Changes;
 use crate::domain::code::Code;
@@ -83,13 +84,16 @@ struct Standing {
     hold: Option<(Revision, Moment)>,
     schedule: Option<Keeping>,
     sequence: Option<i64>,
+    /// While it is closed: the accounts that have no target because of it.
+    stops: Vec<AccountName>,
 }
 
 /// A schedule, and how it is kept.
 struct Keeping {
     times: String,
     days: Days,
-    punctuality: Punctuality,
+    /// None while no push is expected.
+    punctuality: Option<Punctuality>,
 }
 
 impl Standing {
@@ -100,7 +104,9 @@ impl Standing {
         let schedule = settings.schedule(name).map(|schedule| Keeping {
             times: schedule.by().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             days: schedule.days(),
-            punctuality: schedule.status(met, book.last_push_at(name), settings.calendar(), at),
+            punctuality: settings
+                .expects(name)
+                .then(|| schedule.status(met, book.last_push_at(name), settings.calendar(), at)),
         });
         Self {
             state: settings.state(name),
@@ -108,8 +114,18 @@ impl Standing {
             note: standing.and_then(|(standing, _)| standing.note.clone()),
             hold: settings.hold(name).map(|hold| (hold.id, hold.at)),
             schedule,
-            sequence: strategy.and_then(|strategy| strategy.sequence),
+            sequence: strategy.map_or_else(|| settings.sequence_taken(name), |strategy| strategy.sequence),
+            stops: settings
+                .accounts_of(name)
+                .filter(|_| settings.state(name) == StrategyState::Closed)
+                .cloned()
+                .collect(),
         }
+    }
+
+    fn stops(&self, v: &View) -> String {
+        let names: Vec<&str> = self.stops.iter().map(AccountName::as_str).collect();
+        v.t.stops_accounts(&names.join(v.t.comma))
     }
 
     /// What the operator may make of it next.

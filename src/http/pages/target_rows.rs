@@ -204,16 +204,19 @@ pub(super) fn of_account(
     let gone = was.into_values().filter(|line| !line.volume.is_zero());
     rows.extend(gone.map(|line| {
         let was = line.volume;
-        let line = TargetLine { volume: Volume::default(), parts: Vec::new(), hold: None, ..line.clone() };
+        let line =
+            TargetLine { volume: Volume::default(), average: None, parts: Vec::new(), hold: None, ..line.clone() };
         TargetRow { is_gone: true, ..account_row(line, Some(was)) }
     }));
     shared(rows)
 }
 
 fn account_row(line: TargetLine, was: Option<Volume>) -> TargetRow {
+    // The owner's own are no strategy's cost.
+    let wanted = line.volume - line.protected.into();
     TargetRow {
         was,
-        cost: line.average.map_or(0.0, |average| average * line.volume.approximate()),
+        cost: line.average.map_or(0.0, |average| average * wanted.approximate()),
         name: line.name.map(String::from).unwrap_or_default(),
         volume: line.volume,
         exact: Some(line.exact),

@@ -83,6 +83,10 @@ sentences! {
     odd_lot(code: &Code, volume: &str): "{code}（{volume}）", "{code} ({volume})";
     strategy_is_silent(name: &StrategyName, age: &str): "策略 {name} 自上个交易日以来没有推送（最近：{age}）。", "Strategy {name} has not pushed since the trading day before (last: {age}).";
     strategy_is_perhaps_silent(name: &StrategyName, age: &str): "策略 {name} 是否缺了推送无法判断（最近：{age}）：此后有交易日历不知道是否交易的日子。", "Whether strategy {name} should have pushed is not known (last: {age}): of days since then the calendar does not know whether the exchanges traded.";
+    account_incomplete(account: &AccountName, names: &str): "账户 {account} 已停：{names} 从未推送或已删除，账户没有目标，其终端什么都不做。", "Account {account} stands still: {names} never pushed or was deleted, so there is no target and its terminal trades nothing.";
+    account_is_paused(account: &AccountName, age: &str): "账户 {account} 已暂停（{age}）：其终端得不到目标，不会交易。", "Account {account} is paused ({age}): its terminal is told no target and does not trade.";
+    stops_accounts(names: &str): "账户 {names} 列出了该策略：没有它，账户就没有目标（503 incomplete），其终端什么都不做，也不卖出它的部分，直到该策略恢复，或账户不再列出它。", "Accounts that follow it: {names}. Without it they have no target (503 incomplete), so their terminals trade nothing and do not sell its part either, until it is restored or the account no longer names it.";
+    conflicts_stand(count: usize): "目标之间有 {count} 处矛盾。", "Targets contradict each other ({count}).";
     calendar_unknown(day: Day): "交易日历不知道 {day} 及以后哪些日子休市：请填入交易所公布的休市日。", "The calendar does not know which days from {day} on the exchanges are closed: enter the closures that they announced.";
     clock_is_behind(span: &str): "服务器时钟比最近一次变更晚了 {span}：时钟曾经走快，后来被校正。在赶上之前，新变更的时间只会逐次加一微秒，不代表实际发生的时刻；按时刻查询历史（as_of）请改用版本号。", "The clock is {span} behind the newest change: it ran ahead once and was put right. Until it has caught up, changes follow each other by a microsecond and their times are not when they were made; ask for the past (as_of) by revision, not by time.";
     log_lines_lost(count: u64): "日志文件缺少 {count} 行：磁盘已满，或写入跟不上。", "The log file misses lines ({count}): the disk was full, or they came faster than they could be written.";
@@ -123,12 +127,13 @@ texts! {
     phase_between: "非交易时段", "between sessions";
     phase_closed: "休市", "exchanges closed";
     behind: "未跟上", "behind";
+    goes_by_short: "终端按版本", "goes by revision";
     spoken_today: "今日已推送的策略", "fresh today";
     target_cost: "目标持仓成本", "target cost";
     against_close: "较昨收", "against the last close";
     buys_and_sells: "预计买入 / 卖出", "to buy / to sell";
     nothing_reported: "终端尚未上报", "nothing reported";
-    changed_lines: "增减行数", "lines changed";
+    changed_lines: "增减行数", "± lines";
     account_total_lead: "此账户的目标，与其持仓和偏差", "What this account is to hold, and what it holds";
     pushes: "推送日历", "Pushes";
     pushes_lead: "按现在的时间表。历史里只有改变持仓的推送：没有变动的日子，重复推送与没有推送分不清。长条为当日变动金额。", "By the schedule as it is now. The history holds pushes that changed the list: on other days a push that said the same again and none look alike. Bars are what was moved that day.";
@@ -163,6 +168,7 @@ texts! {
     show: "显示", "Show";
     restore_earlier: "恢复到较早版本", "Restore an earlier list";
     close_short: "较昨收", "vs close";
+    before_short: "较上版", "vs last list";
     reported: "最近上报", "Last report";
     mode_live: "实盘", "live";
     mode_dry: "模拟运行，不下单", "dry run: orders nothing";
@@ -191,6 +197,19 @@ texts! {
     thirty_days: "30 日", "30 days";
     waits: "待批", "push waits";
     adjustments: "手工调整", "Adjustments";
+    conflicts: "矛盾", "Conflicts";
+    conflicts_lead: "目标之间互相矛盾的地方：方向相反的买卖、负目标、减得过多的调整、共用一个券商账户的账户。", "Where targets contradict each other: bought and sold at once, below zero, taken away by an overlay, shared at one broker's account.";
+    conflicts_cut: "最近的修订太多：买卖只看了其中最新的。", "Too much was pushed lately: of buys and sells the newest were looked at.";
+    no_conflicts: "没有矛盾。", "Nothing contradicts anything.";
+    what: "说明", "What";
+    conflict_crossing: "方向相反", "Bought and sold at once";
+    crossing_lead: "十分钟内有的策略买入、有的卖出同一证券。", "Within ten minutes some strategies bought what others sold.";
+    conflict_negative: "目标为负", "Below zero";
+    negative_lead: "减去的比有的多，终端按零处理。", "More is taken away than there is; terminals take it for zero.";
+    conflict_adjustment: "调整与策略相反", "Against an overlay";
+    adjustment_lead: "手工调整减去的比策略要的多，或减去的正是策略刚买入的。", "An overlay takes away more than is wanted, or what a strategy has just bought.";
+    conflict_shared: "共用券商账户", "Shared at the broker";
+    shared_lead: "几个账户在券商处是同一个，又都列出同一证券：各自把对方的持仓当作自己的。目标不完整的账户也列出，只算已知的策略。", "Accounts that are one at the broker list the same: each takes the other's holding for its own. Accounts whose target is incomplete count with what is known of them.";
     history: "历史", "History";
     keys: "密钥", "Keys";
     password: "密码", "Password";
@@ -309,7 +328,9 @@ texts! {
     will_change_list: "策略持仓的变化", "What changes in the strategy";
     will_change_total: "目标总持仓的变化（终端将据此交易）", "What changes in the total (terminals trade on it)";
     nothing_changes: "没有任何变化。", "Nothing changes.";
-    delete_lead: "删除后，该策略离开列表和目标总持仓，终端会卖出它的部分；新的推送等待批准。历史保留，可随时恢复。", "The strategy leaves lists and totals, and terminals sell its part; its pushes wait. Its history stays; it can be restored.";
+    delete_lead: "删除后，该策略离开列表和目标总持仓；新的推送等待批准。历史保留，可随时恢复。", "The strategy leaves lists and totals; its pushes wait. Its history stays; it can be restored.";
+    total_sells: "没有账户、直接读取目标总持仓的终端会卖出它的部分。", "Terminals without an account, which read the merged total, sell its part.";
+    will_change_total_alone: "目标总持仓的变化（只有直接读取它的终端据此交易）", "What changes in the total (only terminals that read it trade on it)";
 
     overlay: "调整表", "Overlay";
     overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入目标总持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
@@ -477,7 +498,7 @@ texts! {
     meaning_frozen: "目标保持不变（已清零的仍为零），终端维持它现在的部分；新的推送等待批准。从下一个交易日起，在批准当天的推送之前，账户里它的品种都不交易，其他策略对同一品种的买卖也一并等待。", "The target stays (zero stays zero) and terminals keep its part as it is; pushes wait for your approval. From the next trading day on, accounts trade none of its instruments, not for other strategies either, until a push of that day is approved.";
     flat_comes_back: "清零之前的清单会恢复。它若不是今天推送的，账户里这些品种要等策略今天推送后才会交易；读取旧的目标总持仓的终端会立即交易。", "The list from before it was flat comes back. If it was not pushed today, accounts trade its instruments only after the strategy has pushed today; terminals that read the merged total trade at once.";
     meaning_flat: "目标为零，终端会卖出它的部分；新的推送等待批准。", "The target is zero and terminals sell its part; pushes wait for your approval.";
-    meaning_closed: "不在列表和目标总持仓中，终端会卖出它的部分；新的推送等待批准。", "Out of lists and totals, and terminals sell its part; pushes wait for your approval.";
+    meaning_closed: "不在列表和目标总持仓中；列出它的账户没有目标，其终端什么都不做；新的推送等待批准。", "Out of lists and totals; accounts that follow it have no target, and their terminals do nothing; pushes wait for your approval.";
     make_live: "恢复运行", "Let it live";
     make_frozen: "冻结", "Freeze";
     make_flat: "清零", "Make flat";
@@ -715,6 +736,8 @@ texts! {
     orders_from_nothing: "账户还没有目标，以下从空仓算起。", "The account has no target yet; these begin from nothing.";
     present_unknown: "账户现在的目标不完整：不知道它按目标持有什么，也就不知道会下什么单。这些策略从未推送或已删除：", "The account's present target is incomplete: what it holds by it is not known, and so neither is what would be traded. These strategies never pushed or are closed:";
     cash_needed: "约需资金（元）", "Cash needed, about (CNY)";
+    cash_there: "可用资金（元）", "Cash there (CNY)";
+    cash_not_told: "终端尚未上报", "not reported";
     cash_hint: "按策略的均价估算；负数为卖出所得", "at the strategies' average costs; below zero where sales bring more";
     rounded: "取整带来的差异", "What lots change";
     goes_back_to: "恢复到版本", "goes back to revision";

@@ -29,8 +29,9 @@ struct UpkeepPage {
     v: View,
     name: StrategyName,
     path: String,
-    /// What the schedule is at, [`Revision::NONE`] where there is none; and the strategy, where it has a list.
+    /// What the schedule is at, [`Revision::NONE`] where there is none.
     schedule_revision: Revision,
+    /// The same of the list; None where there is no sequence to set back. There may be one of what is closed, or waits.
     list_revision: Option<Revision>,
     times: String,
     all_days: bool,
@@ -52,16 +53,18 @@ impl UpkeepPage {
     fn new(book: &Book, v: View, name: StrategyName) -> Result<Self, AppError> {
         let (settings, strategy) = (book.settings(), book.strategy(&name));
         let schedule = settings.schedule(&name);
-        if strategy.is_none() && schedule.is_none() && settings.standing(&name).is_none() {
+        let taken = strategy.map_or_else(|| settings.sequence_taken(&name), |strategy| strategy.sequence);
+        let has_sequence = strategy.is_some() || taken.is_some();
+        if !has_sequence && schedule.is_none() && settings.standing(&name).is_none() {
             return Err(UnknownStrategy(name).into());
         }
         Ok(Self {
             path: strategy_path(name.as_str()),
             schedule_revision: settings.revision(&Topic::Schedule(name.clone())),
-            list_revision: strategy.map(|strategy| strategy.mark.revision),
+            list_revision: has_sequence.then(|| strategy.map_or(Revision::NONE, |strategy| strategy.mark.revision)),
             times: schedule.map(|schedule| words(schedule)).unwrap_or_default(),
             all_days: schedule.is_some_and(|schedule| schedule.days() == Days::All),
-            sequence: strategy.and_then(|strategy| strategy.sequence).map(|last| last.to_string()).unwrap_or_default(),
+            sequence: taken.map(|last| last.to_string()).unwrap_or_default(),
             times_fault: None,
             sequence_fault: None,
             moved: false,

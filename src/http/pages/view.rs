@@ -351,6 +351,10 @@ impl View {
         code.to(Notation::Qmt)
     }
 
+    pub(super) fn book(&self) -> &Book {
+        &self.book
+    }
+
     pub(super) fn calendar(&self) -> &Calendar {
         self.book.settings().calendar()
     }

@@ -84,6 +84,16 @@ impl Texts {
     }
 
     /// How a strategy keeps its schedule.
+    /// What a kind of conflict is called, and what it means.
+    pub(super) fn of_conflict(&self, kind: &str) -> (&'static str, &'static str) {
+        match kind {
+            "crossing" => (self.conflict_crossing, self.crossing_lead),
+            "negative" => (self.conflict_negative, self.negative_lead),
+            "adjustment" => (self.conflict_adjustment, self.adjustment_lead),
+            _ => (self.conflict_shared, self.shared_lead),
+        }
+    }
+
     pub(super) const fn of_punctuality(&self, punctuality: &Punctuality) -> &'static str {
         match punctuality {
             Punctuality::OnTime => self.on_time,
