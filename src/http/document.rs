@@ -68,7 +68,7 @@ impl Caller {
 }
 
 /// Statuses of failures, and what they mean.
-const FAILURES: [(u16, &str); 13] = [
+const FAILURES: [(u16, &str); 14] = [
     (400, "It cannot be understood, or breaks a rule: nothing of it was taken."),
     (401, "The credential is missing, or not good."),
     (
@@ -78,6 +78,7 @@ const FAILURES: [(u16, &str); 13] = [
     (404, "There is no such thing."),
     (408, "The body took too long to arrive."),
     (409, "What is there does not allow it."),
+    (410, "It was folded: only the archive still knows it."),
     (412, "Somebody else has changed it meanwhile."),
     (413, "The body is larger than 4 MiB."),
     (415, "The body is of another content type."),

@@ -148,7 +148,7 @@ pub(super) fn entries() -> Vec<Entry> {
             .about("With as_of: as it was settled then, under settings.")
             .query::<AsOfQuery>()
             .answers_tagged::<NowOrThen>()
-            .fails(&[404]),
+            .fails(&[404, 410]),
         Entry::operator(HttpMethod::Put, "/api/v1/accounts/{name}", "Settle a trading account")
             .takes::<Account>()
             .on_condition()

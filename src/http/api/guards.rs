@@ -34,7 +34,7 @@ pub(super) fn entries() -> Vec<Entry> {
             .about("With as_of: null where nobody had said it yet.")
             .query::<AsOfQuery>()
             .answers_tagged::<Option<Guards>>()
-            .fails(&[404]),
+            .fails(&[404, 410]),
         Entry::operator(HttpMethod::Put, "/api/v1/guards", "Say what is looked at before a push counts")
             .takes::<Guards>()
             .on_condition()

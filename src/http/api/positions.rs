@@ -57,7 +57,7 @@ pub(super) fn entries() -> Vec<Entry> {
         Entry::read("/api/v1/positions/strategy/{*name}", "One strategy's list")
             .query::<ReadQuery>()
             .answers_polls::<ListAnswer>()
-            .fails(&[404]),
+            .fails(&[404, 410]),
         Entry::read("/api/v1/positions/total", "The merged total")
             .about(
                 "Of the strategies that are asked for; to a key that is bound to an account: the account's target in the shape \
@@ -67,7 +67,7 @@ pub(super) fn entries() -> Vec<Entry> {
             .query::<ReadQuery>()
             .terminal_named()
             .answers_polls::<TotalAnswer>()
-            .fails(&[404, 409]),
+            .fails(&[404, 409, 410]),
         Entry::read("/api/v1/positions/all", "Every strategy's list")
             .query::<ReadQuery>()
             .answers_polls::<AllAnswer>()

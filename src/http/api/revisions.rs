@@ -137,7 +137,7 @@ pub(super) fn entries() -> Vec<Entry> {
     vec![
         Entry::read("/api/v1/revisions/{id}", "One revision with everything it changed")
             .answers::<WholeRevision>()
-            .fails(&[404]),
+            .fails(&[404, 410]),
     ]
 }
 

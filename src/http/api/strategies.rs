@@ -38,7 +38,7 @@ pub(super) fn entries() -> Vec<Entry> {
         Entry::read("/api/v1/strategies/{name}/diff", "What changed in a strategy's list between two points")
             .query::<DiffQuery>()
             .answers::<DiffAnswer>()
-            .fails(&[404]),
+            .fails(&[404, 410]),
         Entry::operator(
             HttpMethod::Post,
             "/api/v1/strategies/{name}/restore",
@@ -47,7 +47,7 @@ pub(super) fn entries() -> Vec<Entry> {
         .takes::<RestoreBody>()
         .on_condition()
         .answers::<ChangeAnswer>()
-        .fails(&[404, 409]),
+        .fails(&[404, 409, 410]),
         Entry::operator(
             HttpMethod::Delete,
             "/api/v1/strategies/{name}",
