@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::desk::incidents::Incidents;
 use crate::store::Store;
 
 /// A service manager that waits to be told.
@@ -54,13 +53,18 @@ impl Manager {
     ///
     /// # Errors
     /// Never.
-    pub async fn keep_telling(self, within: Duration, store: Store, incidents: Incidents) -> Result<(), Infallible> {
+    pub async fn keep_telling(
+        self,
+        within: Duration,
+        store: Store,
+        is_looked: impl Fn() -> bool + Send,
+    ) -> Result<(), Infallible> {
         let mut ticks = interval((within / 2).max(Duration::from_millis(1)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let _ = store.probe().await;
-            if incidents.is_looked() {
+            if is_looked() {
                 self.tell("WATCHDOG=1");
             }
         }

@@ -128,7 +128,8 @@ pub async fn serve(
     if let Some(manager) = &config.manager {
         manager.tell(&format!("READY=1\nSTATUS=listening on {}", url(scheme, address)));
         if let Some(within) = manager.watchdog {
-            let telling = manager.clone().keep_telling(within, store.clone(), state.incidents().clone());
+            let incidents = state.incidents().clone();
+            let telling = manager.clone().keep_telling(within, store.clone(), move || incidents.is_looked());
             lifecycle.task("the watchdog", telling);
         }
     }
