@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::decimal::Decimal;
-use super::guard::{Finding, RuleName, Then};
+use super::guard::Finding;
 use super::moment::Moment;
 use super::position::PositionList;
 use super::revision::{Actor, Revision};
@@ -20,11 +20,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// What kind of reason it is: what was found may be told by the minute, and is the same reason still.
-    pub fn kind(&self) -> (Option<(RuleName, Then, Option<&str>)>, Option<State>) {
-        match self {
-            Self::Guard(finding) => (Some((finding.rule, finding.then, finding.code.as_deref())), None),
-            Self::State(state) => (None, Some(*state)),
+    /// Whether it is the same reason as another: what was found may be told by the minute.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let same = |one: &Finding, two: &Finding| (one.rule, one.then, &one.code) == (two.rule, two.then, &two.code);
+        match (self, other) {
+            (Self::Guard(one), Self::Guard(two)) => same(one, two),
+            (Self::State(one), Self::State(two)) => one == two,
+            _ => false,
         }
     }
 }

@@ -71,8 +71,9 @@ impl Draft {
         let list = PositionList::default().followed_by(positions);
         let settings = self.ledger.book.settings();
         let is_same = |waiting: &&Arc<Hold>| {
-            waiting.list.repeats(list.iter())
-                && waiting.reasons.iter().map(Reason::kind).eq(reasons.iter().map(Reason::kind))
+            let has_same_reasons = waiting.reasons.len() == reasons.len()
+                && waiting.reasons.iter().zip(&reasons).all(|(one, two)| one.is_like(two));
+            has_same_reasons && waiting.list.repeats(list.iter())
         };
         // Said again every minute, it is still the same push to decide about.
         let id = if let Some(waiting) = settings.hold(&name).filter(is_same).cloned() {
