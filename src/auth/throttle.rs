@@ -253,7 +253,7 @@ mod tests {
         assert!(
             throttle.known.len() == MOST_KNOWN && is_stranger(&throttle, 0, then) && !is_stranger(&throttle, 1, then)
         );
-        assert!(!is_stranger(&throttle, 100, NOW + KNOWN_FOR));
+        assert!(!is_stranger(&throttle, 100, then + KNOWN_FOR.saturating_sub(Duration::from_secs(1))));
         assert!(is_stranger(&throttle, 100, then + KNOWN_FOR));
         for n in 0..1000 {
             fail(&mut throttle, "198.51.100.1", 1, NOW + Duration::from_secs(n));

@@ -24,10 +24,10 @@ use crate::ledger::{Document, Receipt, former};
 
 /// What each account is to hold, as it was added up last.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Targets(Arc<Mutex<HashMap<AccountName, Kept>>>);
+pub(super) struct Targets(Arc<Mutex<HashMap<AccountName, AddedUp>>>);
 
 /// A target, and the state that it is of.
-type Kept = (TargetMark, Arc<Target>);
+type AddedUp = (TargetMark, Arc<Target>);
 
 /// What is supposed, to see what it would do.
 #[derive(Debug)]
