@@ -30,9 +30,9 @@ impl LegacyList {
 pub enum Source {
     /// In a file.
     Sqlite(PathBuf),
-    /// At a server of MySQL or MariaDB.
+    /// At a server of `MySQL` or `MariaDB`.
     #[cfg(feature = "mysql")]
-    Mysql(mysql::Address),
+    Mysql(Box<mysql::Address>),
 }
 
 impl FromStr for Source {
@@ -58,7 +58,7 @@ impl FromStr for Source {
 impl Source {
     #[cfg(feature = "mysql")]
     fn at_mysql(rest: &str) -> Result<Self, OpenError> {
-        format!("mysql://{rest}").parse().map(Self::Mysql)
+        format!("mysql://{rest}").parse().map(Box::new).map(Self::Mysql)
     }
 
     #[cfg(not(feature = "mysql"))]

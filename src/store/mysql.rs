@@ -1,4 +1,4 @@
-//! MySQL and MariaDB, of an existing jq2qmt alone.
+//! `MySQL` and `MariaDB`, of an existing jq2qmt alone.
 
 use std::fmt;
 use std::str::FromStr;

@@ -352,6 +352,7 @@ async fn what_an_instruments_page_has_kept_is_what_it_would_add_up_afresh() {
             3 => report(&app).await,
             // Nobody has spoken on the next day: the line waits.
             4 => app.clock.advance(Duration::from_hours(19)),
+            // First another list, and in the end the same once more, which ends that.
             _ => push(&app, "alpha", json!([bank(2600, 10.5)])).await,
         }
         let kept = accounts(&app).await;
