@@ -577,3 +577,26 @@ async fn a_push_that_waits_shows_what_it_does_to_each_account() {
     assert!(page.contains("data-label=\"之后\">1,500<") && !page.contains(">none<"), "{page}");
     assert!(page.contains("目标不完整") && page.contains("/strategies/beta"), "{page}");
 }
+
+#[tokio::test]
+async fn what_a_deletion_or_a_restore_drops_is_said_and_is_what_was_seen() {
+    let app = App::start().await;
+    push(&app, "alpha", 100).await;
+    put(&app, "alpha", "frozen").await;
+    let mut browser = Browser::operator(&app).await;
+    let delete = "/strategies/alpha/delete";
+    let page = browser.page(delete).await;
+    assert!(!page.contains("正在等待批准"), "{page}");
+    let waiting = push(&app, "alpha", 300).await["hold"].to_string();
+    let moved = browser.submit_from(&page, delete, &[]).await;
+    assert!(moved.status == 409 && text(&moved).contains(&format!("推送 {waiting} 正在等待批准：删除会丢弃它")));
+    let restore = "/strategies/alpha/restore?to=1";
+    let page = browser.page(restore).await;
+    assert!(page.contains("如果不同时冻结"), "{page}");
+    push(&app, "alpha", 500).await;
+    let unfrozen = browser.submit_from(&page, "/strategies/alpha/restore", &[("freeze", "")]).await;
+    assert_eq!(unfrozen.status, 409, "another push waits now");
+    assert_eq!(browser.submit_from(&page, "/strategies/alpha/restore", &[]).await.status, 303, "frozen, it stays");
+    assert_eq!(browser.submit(delete, delete, &[]).await.status, 303);
+    assert_eq!(app.get("/api/v1/holds").await.ok()["holds"], json!([]));
+}

@@ -16,6 +16,7 @@ use super::view::{Member, View};
 use super::{html, links, see_other};
 use crate::desk::{NotDone, Proposal};
 use crate::domain::account::AccountName;
+use crate::domain::book::Book;
 use crate::domain::revision::{Revision, RevisionKind};
 use crate::domain::strategy::{Kind, StrategyName};
 use crate::domain::total::UnknownStrategy;
@@ -37,6 +38,8 @@ struct ConfirmPage {
     total: Vec<TotalChange>,
     /// The accounts that have no target once it is deleted.
     stops: Vec<AccountName>,
+    /// The push that waits: to delete the strategy drops it, and so does to go back without freezing.
+    waiting: Option<Revision>,
     /// Whether pushes wait once the earlier list is back.
     freeze: bool,
     moved: bool,
@@ -84,6 +87,7 @@ async fn draw(
     let page = ConfirmPage {
         stops: book.settings().accounts_of(&name).filter(|_| to.is_none()).cloned().collect(),
         flow: Flow::of(&lines),
+        waiting: waiting(&book, &name),
         path: strategy_path(name.as_str()),
         expected: preview.expected,
         lines,
@@ -96,6 +100,16 @@ async fn draw(
         to,
     };
     Ok(html(status, &page))
+}
+
+/// The push of a strategy that waits.
+fn waiting(book: &Book, name: &StrategyName) -> Option<Revision> {
+    book.settings().hold(name).map(|hold| hold.id)
+}
+
+/// Whether the push that waits is the one that the page showed.
+fn is_as_seen(state: &AppState, name: &StrategyName, fields: &Fields) -> bool {
+    waiting(&state.store.book(), name).unwrap_or(Revision::NONE).to_string() == fields.get("hold")
 }
 
 /// Back to which revision.
@@ -176,6 +190,9 @@ pub(super) async fn restore(
     let to = revision(form.fields.get("to"), "to")?;
     // So that the next push does not undo it.
     let freeze = freezes(&form.fields);
+    if !freeze && !is_as_seen(&state, &name, &form.fields) {
+        return draw(&state, form.v, name, Some(to), Occasion::Moved { freeze }).await;
+    }
     let done = state.desk.restore(&form.operator, name.clone(), to, freeze, Some(expected)).await;
     answer(&state, form.v, name, Some(to), freeze, done).await
 }
@@ -187,6 +204,9 @@ pub(super) async fn delete(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let (name, expected) = (strategy_name(&name)?, expected(&form.fields)?);
+    if !is_as_seen(&state, &name, &form.fields) {
+        return draw(&state, form.v, name, None, Occasion::Moved { freeze: true }).await;
+    }
     let done = state.desk.remove(&form.operator, name.clone(), false, Some(expected)).await;
     answer(&state, form.v, name, None, true, done).await
 }

@@ -99,6 +99,8 @@ sentences! {
     push_waits(name: &StrategyName, age: &str): "策略 {name} 有一次推送等待批准（{age}），目标保持不变。", "A push of strategy {name} waits for you ({age}); its target stays as it is.";
     state_forbids(state: &str): "策略当前状态为“{state}”，推送不能直接批准：请先恢复运行。", "The strategy is {state}: let it live first, then decide about the push.";
     more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
+    delete_drops(hold: Revision): "推送 {hold} 正在等待批准：删除会丢弃它。", "Push {hold} waits for you: to delete the strategy discards it.";
+    restore_drops(hold: Revision): "推送 {hold} 正在等待批准：如果不同时冻结，它会被丢弃。", "Push {hold} waits for you: unless the strategy is frozen too, it is discarded.";
     no_time(word: &str): "“{word}”不是时间：请写成 09:35", "{word:?} is no time: write it as 09:35";
     no_day(word: &str): "“{word}”不是日期：请写成 2026-01-05", "{word:?} is no day: write it as 2026-01-05";
     days_too_early(day: Day): "日期不能早于 {day}", "no day before {day}";
