@@ -596,7 +596,8 @@ async fn what_a_deletion_or_a_restore_drops_is_said_and_is_what_was_seen() {
     push(&app, "alpha", 500).await;
     let unfrozen = browser.submit_from(&page, "/strategies/alpha/restore", &[("freeze", "")]).await;
     assert_eq!(unfrozen.status, 409, "another push waits now");
-    assert_eq!(browser.submit_from(&page, "/strategies/alpha/restore", &[]).await.status, 303, "frozen, it stays");
+    let frozen = browser.submit_from(&page, "/strategies/alpha/restore", &[("freeze", "on")]).await;
+    assert_eq!(frozen.status, 303, "frozen, it stays");
     assert_eq!(browser.submit(delete, delete, &[]).await.status, 303);
     assert_eq!(app.get("/api/v1/holds").await.ok()["holds"], json!([]));
 }
