@@ -110,7 +110,7 @@ impl Desk {
             }
             Proposal::Remove => None,
         };
-        let expected = before.strategy(strategy).map_or(Revision::NONE, |strategy| strategy.mark.revision);
+        let expected = before.list_revision(strategy);
         let (after, changes) = before.supposing(strategy, list);
         Ok(Preview { expected, before, after, changes })
     }

@@ -207,10 +207,14 @@ impl Book {
         self.strategies.get(self.ids.get(name)?)
     }
 
+    /// The newest revision of a strategy's list; [`Revision::NONE`] where there is no such strategy.
+    pub fn list_revision(&self, name: &StrategyName) -> Revision {
+        self.strategy(name).map_or(Revision::NONE, |strategy| strategy.mark.revision)
+    }
+
     /// The newest revision of a strategy's list and of what it may do.
     pub fn state_revision(&self, name: &StrategyName) -> Revision {
-        let list = self.strategy(name).map_or(Revision::NONE, |strategy| strategy.mark.revision);
-        list.max(self.settings().revision(&Topic::State(name.clone())))
+        self.list_revision(name).max(self.settings().revision(&Topic::State(name.clone())))
     }
 
     /// The strategy with that number, if there is one now.

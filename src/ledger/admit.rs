@@ -78,7 +78,7 @@ impl Draft {
         // Said again every minute, it is still the same push to decide about.
         let id = if let Some(waiting) = settings.hold(&name).filter(is_same).cloned() {
             let calendar = settings.calendar();
-            let is_another_days = calendar.trading_day_began(waiting.at) != calendar.trading_day_began(self.now);
+            let is_another_days = !calendar.is_same_trading_day(waiting.at, self.now);
             // No strategy keeps the sequence that it took, and a retry of something older must not come after it.
             let takes_sequence = current.is_none() && aside.sequence.is_some();
             if is_another_days || takes_sequence {

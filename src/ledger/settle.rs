@@ -273,8 +273,7 @@ impl Draft {
         let waiting = self.waiting(name, hold)?;
         match self.ledger.book.settings().state(name) {
             State::Live | State::Frozen => {
-                let list = self.ledger.book.strategy(name).map_or(Revision::NONE, |current| current.mark.revision);
-                as_expected(expected, list)?;
+                as_expected(expected, self.ledger.book.list_revision(name))?;
                 Ok(self.apply(name, &waiting, origin))
             }
             state => Err(Rejected::WrongState(state)),

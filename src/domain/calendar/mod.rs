@@ -210,6 +210,11 @@ impl Calendar {
         if self.may_trade(today) { today.begins_at() } else { self.trading_day_before(today).begins_at() }
     }
 
+    /// Whether what was said at one moment is the word of the same trading day as what is said at another.
+    pub fn is_same_trading_day(&self, one: Moment, other: Moment) -> bool {
+        self.trading_day_began(one) == self.trading_day_began(other)
+    }
+
     /// The day of the last close before today: on a Saturday it is Friday's.
     pub fn last_close(&self, now: Moment) -> Day {
         self.trading_day_before(Day::of(now))

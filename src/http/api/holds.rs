@@ -74,7 +74,7 @@ pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Result<Resp
                 HoldDto {
                     hold: hold.id,
                     strategy_name: name.as_str(),
-                    revision: book.strategy(name).map_or(Revision::NONE, |strategy| strategy.mark.revision),
+                    revision: book.list_revision(name),
                     at: state.zone.rfc3339(hold.at),
                     client_id: hold.actor.name(),
                     auth_type: if hold.actor.kind() == ActorKind::Key { "simple" } else { "crypto" },

@@ -212,7 +212,7 @@ impl AdjustmentPage {
         saving: bool,
     ) -> Result<Response, AppError> {
         let mut status = StatusCode::OK;
-        let current = book.strategy(&self.name).map_or(Revision::NONE, |overlay| overlay.mark.revision);
+        let current = book.list_revision(&self.name);
         if current != self.revision {
             positions = match self.merge(desk, book, &positions).await? {
                 Some(merged) => merged,

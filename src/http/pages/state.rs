@@ -56,7 +56,7 @@ impl Seen {
     fn now(book: &Book, name: &StrategyName) -> Self {
         let settings = book.settings();
         Self {
-            list: book.strategy(name).map_or(Revision::NONE, |strategy| strategy.mark.revision),
+            list: book.list_revision(name),
             state: settings.revision(&Topic::State(name.clone())),
             hold: settings.hold(name).map(|hold| hold.id),
         }
