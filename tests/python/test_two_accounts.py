@@ -279,9 +279,10 @@ def an_older_copy_of_the_database(world):
     before = placed(world)
     world.everybody_repeats()
     world.until("13:32")
+    lineage = world.lineage()
     for account, terminal in world.terminals.items():
-        assert "LINEAGE 改为 2" in terminal.scripts[-1].output
-        world.start(account, LINEAGE=2)
+        assert f"LINEAGE 改为 {lineage} " in terminal.scripts[-1].output
+        world.start(account, LINEAGE=lineage)
     world.until("13:36")
     assert (locks(world, "main"), locks(world, "small")) == ({STAR: 200}, {ETF: 1000, BANK: -190, SZ: 1000})
     world.everybody_repeats()

@@ -214,6 +214,9 @@ class World:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def lineage(self):
+        return self.get("main", "/target")["lineage"]
+
     def copy_database(self):
         self.server.stop()
         shutil.copy(self.database, self.server.folder / "copy.db")
