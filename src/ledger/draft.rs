@@ -88,6 +88,16 @@ impl Draft {
         self.now = now;
     }
 
+    /// Whether it is no longer known of a token if it was used.
+    pub fn forgets(&self, token: &UsedToken) -> bool {
+        self.ledger.forgotten.covers(token.signed_at)
+    }
+
+    /// Counts a token of the batch among those that were never used before.
+    pub fn allow(&mut self, token: UsedToken) {
+        self.unused.insert(token);
+    }
+
     /// Takes one change, or rejects it and leaves everything as it was.
     ///
     /// # Errors
@@ -134,7 +144,7 @@ impl Draft {
 
     fn check(&self, change: &Change, current: Option<&Strategy>) -> Result<(), Rejected> {
         if let Some(token) = &change.token {
-            if self.ledger.forgotten.covers(token.signed_at) {
+            if self.forgets(token) {
                 return Err(Rejected::TokenForgotten);
             }
             if !self.unused.contains(token) {

@@ -53,7 +53,7 @@ impl Chronicle {
     /// When the database cannot be written.
     pub async fn write(&mut self, draft: Draft) -> Result<(), Unavailable> {
         let (ledger, appended, _) = draft.finish();
-        batch::begin(&mut self.connection, &[]).await?;
+        batch::begin(&mut self.connection, &HashSet::new()).await?;
         self.unfolded += batch::commit(&mut self.connection, &appended, &HashSet::new()).await?;
         self.ledger = ledger;
         self.witness.note(&Witnessed::new(self.lineage, &self.ledger.head));

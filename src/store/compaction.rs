@@ -277,7 +277,7 @@ async fn fold(
     archived: &Archived,
     now: Moment,
 ) -> Result<Head, CompactionError> {
-    batch::begin(connection, &[]).await?;
+    batch::begin(connection, &HashSet::new()).await?;
     let snapshot = checkpoint::fold(connection, walked).await?;
     let mut draft = ledger.draft(now, HashSet::new());
     let document = Document::Checkpoint(said_of(&snapshot, archived));

@@ -3,6 +3,7 @@
 //! The queue, the transaction and what is published are here; the tables and all SQL are in `sqlite`, and nothing above
 //! this room knows what the database is.
 
+mod ahead;
 pub mod api_keys;
 pub mod archive;
 pub mod attributed;
@@ -11,6 +12,7 @@ mod beside;
 pub mod channels;
 pub mod chronicle;
 pub mod compaction;
+mod errands;
 mod error;
 pub mod figures;
 mod historians;
@@ -38,22 +40,20 @@ use arc_swap::ArcSwap;
 use sqlx::SqlitePool;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use self::api_keys::{ApiKey, NewApiKey};
+use self::ahead::Command;
+use self::api_keys::ApiKey;
 use self::backups::Backups;
 pub use self::beside::Beside;
-use self::channels::Settled;
+pub(crate) use self::errands::Errand;
 pub use self::error::{NotStored, OpenError, Unavailable, Untold};
 use self::figures::StoreFigures;
 use self::historians::Historians;
 use self::operator::Operator;
 use self::sessions::Session;
 pub use self::writer::Writer;
-use self::writer::{Command, Folding, Opening, QUEUE};
+use self::writer::{Folding, Opening, QUEUE};
 use crate::clock::Clock;
 use crate::domain::book::Book;
-use crate::domain::calendar::Day;
-use crate::domain::channel::ChannelName;
-use crate::domain::incident::{Acknowledged, IncidentId, Step};
 use crate::domain::moment::Moment;
 use crate::domain::revision::{Revision, Subject};
 use crate::ledger::{Change, Put, Receipt};
@@ -80,31 +80,6 @@ pub struct Stored {
     pub subject: Subject,
     /// When it was made.
     pub at: Moment,
-}
-
-/// What is written besides the book.
-#[derive(Debug, Clone)]
-pub(crate) enum Errand {
-    /// Sets the operator's password hash, and ends every session.
-    SetPassword(String),
-    /// Begins a session, and forgets those begun before a moment.
-    OpenSession { digest: [u8; 32], useless_before: Moment },
-    /// Ends a session.
-    CloseSession([u8; 32]),
-    /// Stores an API key.
-    AddKey(NewApiKey),
-    /// Revokes the API key of that name.
-    RevokeKey(String),
-    /// Notes what became of attempts to tell something.
-    Settle(Settled),
-    /// Notes a test of a channel, and why it failed, if it did.
-    NoteTest(ChannelName, Option<String>),
-    /// Keeps what becomes of incidents, and what is to be told of it over which channel.
-    Incidents(Vec<Step>),
-    /// Have channels tell what a day was like.
-    Report(Day),
-    /// Notes that the operator has seen an incident.
-    Acknowledge(IncidentId, Acknowledged),
 }
 
 /// The book, and the only way to change it.

@@ -3,9 +3,9 @@
 use tokio::sync::oneshot;
 
 use super::Store;
+use super::ahead::Command;
 use super::error::{NotStored, Unavailable};
 use super::sqlite::{fills, holding_changes};
-use super::writer::Command;
 use crate::domain::account::AccountName;
 use crate::domain::moment::Moment;
 use crate::domain::report::Fill;

@@ -1,7 +1,8 @@
 //! The single writer: takes what is queued, writes it in one transaction, publishes the book, then answers.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,27 +11,23 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::Stored;
+use super::ahead::{Ahead, Answers, Batch, Command, Done};
 use super::error::{NotStored, OpenError, Unavailable};
 use super::figures::{StoreFigures, observe};
 use super::historians::Historians;
 use super::lineage;
 use super::presence::Presence;
-use super::sqlite::{self, api_keys, batch, incidents, operator, outbox, sessions, upkeep, used_tokens};
+use super::sqlite::{self, batch, upkeep, used_tokens};
 use super::witness::{Witness, Witnessed};
-use super::{Errand, Stored};
 use crate::clock::Clock;
 use crate::domain::book::Book;
-use crate::domain::channel::{Due, due, reports_due};
 use crate::domain::moment::Moment;
-use crate::domain::settings::Settings;
 use crate::ledger::chain::{Entry, Head};
-use crate::ledger::{Appended, Change, Draft, Filed, Filing, Ledger, Put, Receipt, Rejected, UsedToken};
+use crate::ledger::{Appended, Ledger, UsedToken};
 
 /// How many commands may wait before new ones wait outside.
 pub(super) const QUEUE: usize = 1024;
-
-/// How many commands share a transaction at most.
-const MAX_BATCH: usize = 256;
 
 /// How long between two sweeps of forgotten tokens.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -42,27 +39,6 @@ pub(super) const FOLD_AT: u64 = 32 << 20;
 /// At which length of the log the historians pause, because it could not begin anew while they read: bytes.
 const LOG_AT_MOST: u64 = 64 << 20;
 
-/// What the writer is asked to do.
-#[derive(Debug)]
-pub(super) enum Command {
-    Change(Box<Change>, oneshot::Sender<Result<Receipt, NotStored>>),
-    Put(Box<Put>, oneshot::Sender<Result<Receipt, NotStored>>),
-    Report(Box<Filing>, oneshot::Sender<Result<Filed, NotStored>>),
-    Probe(oneshot::Sender<Result<(), Unavailable>>),
-    Errand(Errand, oneshot::Sender<Result<bool, NotStored>>),
-    KeyUse {
-        id: i64,
-        at: Moment,
-    },
-    SessionUse {
-        digest: [u8; 32],
-        at: Moment,
-    },
-    /// The historians pause, so that the log can be folded whole.
-    Fold(oneshot::Sender<()>),
-    Close(oneshot::Sender<()>),
-}
-
 /// The one who writes.
 #[derive(Debug)]
 pub struct Writer {
@@ -73,6 +49,8 @@ pub struct Writer {
     connection: SqliteConnection,
     queue: mpsc::Receiver<Command>,
     ledger: Ledger,
+    /// What comes next: of a ledger that is still on its way to the disk while a batch is written.
+    ahead: Ahead,
     book: Arc<ArcSwap<Book>>,
     stored: broadcast::Sender<Arc<[Stored]>>,
     published: watch::Sender<()>,
@@ -209,6 +187,7 @@ impl Writer {
             lineage,
             connection,
             queue,
+            ahead: Ahead::of(&ledger, clock.now()),
             ledger,
             book,
             stored,
@@ -241,10 +220,10 @@ impl Writer {
     }
 
     async fn work(mut self) -> Result<(), Unavailable> {
-        let mut commands = Vec::with_capacity(MAX_BATCH);
-        while self.queue.recv_many(&mut commands, MAX_BATCH).await > 0 {
-            self.figures.sizes.observe(u32::try_from(commands.len()).unwrap_or(u32::MAX).into());
-            let (batch, mut answers) = sort(commands.drain(..));
+        while self.gather().await {
+            let following = Ahead::of(&self.ledger, self.clock.now());
+            let Ahead { batch, mut answers, commands } = std::mem::replace(&mut self.ahead, following);
+            self.figures.sizes.observe(commands.into());
             let folds = std::mem::take(&mut answers.folds);
             let closing = self.serve(batch, answers).await?;
             self.fold(!folds.is_empty()).await?;
@@ -267,46 +246,65 @@ impl Writer {
         Ok(())
     }
 
+    /// Gathers what waits, and waits for something where nothing does; false once nobody is left to ask.
+    async fn gather(&mut self) -> bool {
+        if self.ahead.commands == 0 {
+            let Some(command) = self.queue.recv().await else { return false };
+            self.ahead.gather(command, self.clock.now());
+        }
+        while self.ahead.has_room()
+            && let Ok(command) = self.queue.try_recv()
+        {
+            self.ahead.gather(command, self.clock.now());
+        }
+        true
+    }
+
     /// Carries out a batch and answers it; the sender comes back when the writer is to close.
     ///
     /// # Errors
     /// When it is not known what is on the disk.
     async fn serve(&mut self, batch: Batch, answers: Answers) -> Result<Option<oneshot::Sender<()>>, Unavailable> {
         let begun = self.clock.running();
-        let outcome = self.commit(batch).await;
+        let outcome = self.commit(batch, answers.closing.is_some()).await;
         observe(&self.figures.batches, self.clock.running().saturating_sub(begun));
-        match outcome {
-            Ok(done) => Ok(answers.send(done)),
+        let (not_stored, cause) = match outcome {
+            Ok(done) => return Ok(answers.send(done)),
             Err(Failure::Refused(error)) => {
                 tracing::error!(%error, "a batch could not be stored");
                 batch::roll_back(&mut self.connection).await;
-                Ok(answers.refuse(&error.clone().into(), &error))
+                (error.clone().into(), error)
             }
-            Err(Failure::Unknown(error)) => Ok(answers.refuse(&NotStored::Unknown, &error)),
+            Err(Failure::Unknown(error)) => (NotStored::Unknown, error),
             Err(Failure::Fatal(error)) => {
                 answers.refuse(&NotStored::Unknown, &error);
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        self.ahead.batch.follow(&self.ledger, self.clock.now());
+        Ok(answers.refuse(&not_stored, &cause))
     }
 
     /// One transaction. On an error nothing is published and nobody is told that anything was kept.
-    async fn commit(&mut self, work: Batch) -> Result<Done, Failure> {
+    async fn commit(&mut self, mut work: Batch, is_last: bool) -> Result<Done, Failure> {
         let now = self.clock.now();
-        let tokens = work.changes.iter().filter_map(Wish::token);
-        let tokens: Vec<UsedToken> = tokens.filter(|token| !self.ledger.forgotten.covers(token.signed_at)).collect();
-        let unused = batch::begin(&mut self.connection, &tokens).await?;
-        let mut draft = self.ledger.draft(now, unused);
-        let outcomes = work.changes.into_iter().map(|wish| wish.put_to(&mut draft)).collect();
-        let filed = work.reports.into_iter().map(|filing| draft.report(filing)).collect();
+        let unused = batch::begin(&mut self.connection, &work.tokens).await?;
+        if unused != work.tokens {
+            work.draft_again(&self.ledger, now, unused);
+        }
+        let Batch { reports, rest, tokens, mut draft, outcomes, .. } = work;
+        // The last wish may be from a while ago, or there was none.
+        draft.pass_to(now);
+        let filed = reports.into_iter().map(|filing| draft.report(filing)).collect();
         let (mut ledger, appended, unspent) = draft.finish();
-        let ran = work.rest.write(&mut self.connection, ledger.book.settings(), now).await?;
+        let ran = rest.write(&mut self.connection, ledger.book.settings(), now).await?;
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY || now < self.last_sweep;
         if sweep {
             self.sweep(&mut ledger, now).await?;
         }
         let begun = self.clock.running();
-        let committed = batch::commit(&mut self.connection, &appended, &unspent).await;
+        self.ahead = Ahead::of(&ledger, now);
+        let committed = self.write(&appended, &unspent, is_last).await;
         observe(&self.figures.commits, self.clock.running().saturating_sub(begun));
         #[cfg(test)]
         let committed = if self.is_doubted { Err(sqlx::Error::WorkerCrashed) } else { committed };
@@ -331,6 +329,27 @@ impl Writer {
         }
         self.publish(ledger, &appended);
         Ok(Done { outcomes, filed, ran })
+    }
+
+    /// Writes what a batch appends, and commits. While that is on its way to the disk, what follows is gathered and drafted,
+    /// unless this was the last.
+    async fn write(
+        &mut self,
+        appended: &Appended,
+        unspent: &HashSet<UsedToken>,
+        is_last: bool,
+    ) -> Result<u64, sqlx::Error> {
+        let mut committing = pin!(batch::commit(&mut self.connection, appended, unspent));
+        loop {
+            tokio::select! {
+                // First: SQLite has its work before the next draft begins.
+                biased;
+                committed = &mut committing => return committed,
+                Some(command) = self.queue.recv(), if !is_last && self.ahead.has_room() => {
+                    self.ahead.gather(command, self.clock.now());
+                }
+            }
+        }
     }
 
     /// Deletes the tokens that are too old to be accepted, and remembers when those were signed.
@@ -420,196 +439,6 @@ impl From<&Entry> for Stored {
     }
 }
 
-/// What goes into one transaction.
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Wish>,
-    reports: Vec<Filing>,
-    rest: Rest,
-}
-
-/// A change of a strategy, or of what is settled around the lists.
-enum Wish {
-    Change(Change),
-    Put(Put),
-}
-
-impl Wish {
-    fn token(&self) -> Option<UsedToken> {
-        match self {
-            Self::Change(change) => change.token,
-            Self::Put(_) => None,
-        }
-    }
-
-    fn put_to(self, draft: &mut Draft) -> Result<Receipt, Rejected> {
-        match self {
-            Self::Change(change) => draft.take(change),
-            Self::Put(put) => draft.settle(put),
-        }
-    }
-}
-
-/// What is written besides changes.
-#[derive(Default)]
-struct Rest {
-    key_uses: BTreeMap<i64, Moment>,
-    session_uses: BTreeMap<[u8; 32], Moment>,
-    errands: Vec<Errand>,
-    probe: bool,
-}
-
-/// What became of a batch that was stored: of each change, and whether each errand found anything to do.
-struct Done {
-    outcomes: Vec<Result<Receipt, Rejected>>,
-    filed: Vec<Result<Filed, Rejected>>,
-    ran: Vec<bool>,
-}
-
-/// Who waits for a batch, in its order. Whoever asked may have hung up; what was stored is kept all the same.
-#[derive(Default)]
-struct Answers {
-    changes: Vec<oneshot::Sender<Result<Receipt, NotStored>>>,
-    reports: Vec<oneshot::Sender<Result<Filed, NotStored>>>,
-    errands: Vec<oneshot::Sender<Result<bool, NotStored>>>,
-    probes: Vec<oneshot::Sender<Result<(), Unavailable>>>,
-    folds: Vec<oneshot::Sender<()>>,
-    closing: Option<oneshot::Sender<()>>,
-}
-
-/// Parts what is to be done from who waits for it.
-fn sort(commands: impl Iterator<Item = Command>) -> (Batch, Answers) {
-    let (mut batch, mut answers) = (Batch::default(), Answers::default());
-    for command in commands {
-        match command {
-            Command::Change(change, answer) => {
-                batch.changes.push(Wish::Change(*change));
-                answers.changes.push(answer);
-            }
-            Command::Put(put, answer) => {
-                batch.changes.push(Wish::Put(*put));
-                answers.changes.push(answer);
-            }
-            Command::Report(filing, answer) => {
-                batch.reports.push(*filing);
-                answers.reports.push(answer);
-            }
-            Command::Probe(answer) => {
-                batch.rest.probe = true;
-                answers.probes.push(answer);
-            }
-            Command::Errand(errand, answer) => {
-                batch.rest.errands.push(errand);
-                answers.errands.push(answer);
-            }
-            Command::KeyUse { id, at } => {
-                batch.rest.key_uses.insert(id, at);
-            }
-            Command::SessionUse { digest, at } => {
-                batch.rest.session_uses.insert(digest, at);
-            }
-            Command::Fold(answer) => answers.folds.push(answer),
-            Command::Close(answer) => answers.closing = Some(answer),
-        }
-    }
-    (batch, answers)
-}
-
-impl Answers {
-    fn send(self, done: Done) -> Option<oneshot::Sender<()>> {
-        for (answer, outcome) in self.changes.into_iter().zip(done.outcomes) {
-            let _ = answer.send(outcome.map_err(NotStored::from));
-        }
-        for (answer, filed) in self.reports.into_iter().zip(done.filed) {
-            let _ = answer.send(filed.map_err(NotStored::from));
-        }
-        for (answer, ran) in self.errands.into_iter().zip(done.ran) {
-            let _ = answer.send(Ok(ran));
-        }
-        for answer in self.probes {
-            let _ = answer.send(Ok(()));
-        }
-        self.closing
-    }
-
-    /// Tells those who wait for something to be stored why it is not, as far as is known, and the others the cause.
-    fn refuse(self, not_stored: &NotStored, cause: &Unavailable) -> Option<oneshot::Sender<()>> {
-        for answer in self.changes {
-            let _ = answer.send(Err(not_stored.clone()));
-        }
-        for answer in self.reports {
-            let _ = answer.send(Err(not_stored.clone()));
-        }
-        for answer in self.errands {
-            let _ = answer.send(Err(not_stored.clone()));
-        }
-        for answer in self.probes {
-            let _ = answer.send(Err(cause.clone()));
-        }
-        self.closing
-    }
-}
-
-impl Rest {
-    /// Writes it all, and says of each errand whether there was anything to do.
-    async fn write(
-        self,
-        connection: &mut SqliteConnection,
-        settings: &Settings,
-        now: Moment,
-    ) -> Result<Vec<bool>, sqlx::Error> {
-        for (id, at) in self.key_uses {
-            api_keys::note_use(&mut *connection, id, at).await?;
-        }
-        for (digest, at) in self.session_uses {
-            sessions::note_use(&mut *connection, &digest, at).await?;
-        }
-        let mut ran = Vec::with_capacity(self.errands.len());
-        for errand in self.errands {
-            ran.push(errand.run(connection, settings, now).await?);
-        }
-        if self.probe {
-            upkeep::probe(connection, now).await?;
-        }
-        Ok(ran)
-    }
-}
-
-impl Errand {
-    async fn run(
-        self,
-        connection: &mut SqliteConnection,
-        settings: &Settings,
-        now: Moment,
-    ) -> Result<bool, sqlx::Error> {
-        match self {
-            Self::SetPassword(hash) => operator::set(connection, &hash, now).await.map(|()| true),
-            Self::OpenSession { digest, useless_before } => {
-                sessions::open(connection, &digest, now, useless_before).await.map(|()| true)
-            }
-            Self::CloseSession(digest) => sessions::close(connection, &digest).await,
-            Self::AddKey(key) => api_keys::add(connection, &key, now).await,
-            Self::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
-            Self::Settle(settled) => outbox::settle(connection, &settled, now).await.map(|()| true),
-            Self::NoteTest(channel, error) => {
-                outbox::note_test(connection, &channel, error.as_deref(), now).await.map(|()| true)
-            }
-            Self::Incidents(steps) => {
-                incidents::write(connection, &steps).await?;
-                // By the channels as this batch leaves them.
-                let channels = settings.channels().map(|(name, channel)| (name, &**channel));
-                let due: Vec<Due> = steps.iter().flat_map(|step| due(channels.clone(), step)).collect();
-                outbox::add(connection, &due, now).await.map(|()| true)
-            }
-            Self::Report(day) => {
-                let channels = settings.channels().map(|(name, channel)| (name, &**channel));
-                outbox::add(connection, &reports_due(channels, day, now), now).await.map(|()| true)
-            }
-            Self::Acknowledge(id, by) => incidents::acknowledge(connection, id, &by).await,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Store;
@@ -617,7 +446,7 @@ mod tests {
     use super::*;
     use crate::domain::revision::{Actor, Revision};
     use crate::domain::strategy::StrategyName;
-    use crate::ledger::Deed;
+    use crate::ledger::{Change, Deed};
 
     const NOW: Moment = Moment::from_micros(1_767_595_800_000_000);
 
@@ -634,7 +463,7 @@ mod tests {
     async fn only_the_chain_on_the_disk_says_what_a_failed_commit_has_stored() {
         let dir = tempfile::tempdir().unwrap();
         let (_, writer) = open(&dir.path().join("db")).await;
-        let mut draft = writer.ledger.draft(NOW, std::collections::HashSet::new());
+        let mut draft = writer.ledger.draft(NOW, HashSet::new());
         draft.take(change()).unwrap();
         let (drafted, appended, _) = draft.finish();
         let before = writer.ledger.head;
@@ -659,5 +488,60 @@ mod tests {
         assert_eq!((told, store.book().revision()), (vec![Revision::new(1)], Revision::new(1)));
         store.close().await;
         assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 1, .. }));
+    }
+
+    /// Carries out what waits, and says how much was gathered meanwhile.
+    async fn serve(writer: &mut Writer) -> u32 {
+        assert!(writer.gather().await);
+        let following = Ahead::of(&writer.ledger, NOW);
+        let Ahead { batch, answers, .. } = std::mem::replace(&mut writer.ahead, following);
+        writer.serve(batch, answers).await.unwrap();
+        writer.ahead.commands
+    }
+
+    #[tokio::test]
+    async fn what_was_drafted_upon_a_batch_that_is_not_stored_is_drafted_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let (store, mut writer) = open(&path).await;
+        let refuse = "CREATE TRIGGER refused BEFORE INSERT ON revisions WHEN NEW.actor = 'mallory'
+                      BEGIN SELECT RAISE (ABORT, 'refused'); END";
+        sqlx::query(refuse).execute(&mut writer.connection).await.unwrap();
+        let submit = |change: Change| {
+            let store = store.clone();
+            tokio::spawn(async move { store.submit(change).await })
+        };
+        let first = submit(Change { actor: Actor::Client("mallory".to_owned()), ..change() });
+        assert!(writer.gather().await);
+        let second = submit(change());
+        let gathered = serve(&mut writer).await;
+        assert_eq!(gathered, 1, "the second was gathered while the first was written");
+        assert!(matches!(first.await.unwrap(), Err(NotStored::Unavailable(_))));
+        assert_eq!(store.book().revision(), Revision::NONE);
+        serve(&mut writer).await;
+        let receipt = second.await.unwrap().unwrap();
+        assert_eq!((receipt.revision, receipt.changed), (Revision::new(1), true));
+        drop(writer);
+        assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 1, .. }));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_the_batch_before_used_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, mut writer) = open(&dir.path().join("db")).await;
+        let submit = |deed| {
+            let token = Some(UsedToken { signed_at: NOW, digest: [7; 32] });
+            let (store, change) = (store.clone(), Change { token, deed, ..change() });
+            tokio::spawn(async move { store.submit(change).await })
+        };
+        let first = submit(Deed::Replace(Vec::new()));
+        assert!(writer.gather().await);
+        let second = submit(Deed::Remove { revive: false });
+        let gathered = serve(&mut writer).await;
+        assert_eq!(gathered, 1, "the second was gathered while the first was written");
+        assert!(first.await.unwrap().is_ok());
+        serve(&mut writer).await;
+        assert_eq!(second.await.unwrap(), Err(NotStored::Rejected(crate::ledger::Rejected::TokenReplayed)));
+        assert_eq!(store.book().revision(), Revision::new(1));
     }
 }

@@ -59,7 +59,7 @@ impl Bytes {
 /// Begins a transaction that writes, records tokens as used, and says which of them were not used before.
 pub(in crate::store) async fn begin(
     connection: &mut SqliteConnection,
-    tokens: &[UsedToken],
+    tokens: &HashSet<UsedToken>,
 ) -> Result<HashSet<UsedToken>, sqlx::Error> {
     let taken = sqlx::query(BEGIN.as_str()).bind(used_tokens::rows(tokens)).fetch_all(connection).await?;
     let understood = |row: sqlx::sqlite::SqliteRow| {
