@@ -86,15 +86,15 @@ async fn change(State(crowd): State<Arc<Crowd>>) -> String {
     format!("{{\"changed\":true,\"revision\":{revision},\"message\":\"\"}}")
 }
 
-/// A push that waits for its commit: how long its body is, and who is to be told.
-type Waiting = (usize, oneshot::Sender<()>);
+/// A push that waits for its commit: its body, and who is to be told.
+type Waiting = (Bytes, oneshot::Sender<()>);
 
 struct Pushes {
     key: ParsedPublicKey,
     queue: mpsc::Sender<Waiting>,
 }
 
-/// Answers 200 when the signature is good and a row about the push is on disk.
+/// Answers 200 when the signature is good and the body is on disk: less than that would not be kept.
 #[tokio::main]
 pub(crate) async fn pushes(key: &Path, database: &Path) -> anyhow::Result<()> {
     let key = ParsedPublicKey::new(&PSS, std::fs::read(key)?).context("the key")?;
@@ -106,7 +106,7 @@ pub(crate) async fn pushes(key: &Path, database: &Path) -> anyhow::Result<()> {
         .synchronous(SqliteSynchronous::Full)
         .disable_statement_logging();
     let mut connection = options.connect().await?;
-    sqlx::query("CREATE TABLE pushes (length INTEGER NOT NULL) STRICT").execute(&mut connection).await?;
+    sqlx::query("CREATE TABLE pushes (body TEXT NOT NULL) STRICT").execute(&mut connection).await?;
     let (queue, waiting) = mpsc::channel(1024);
     let app = Router::new().route("/api/v1/positions/update", post(push)).with_state(Arc::new(Pushes { key, queue }));
     // Without the writer every push would wait for ever.
@@ -121,7 +121,7 @@ async fn push(State(pushes): State<Arc<Pushes>>, headers: HeaderMap, body: Bytes
         return StatusCode::UNAUTHORIZED;
     }
     let (stored, answer) = oneshot::channel();
-    if pushes.queue.send((body.len(), stored)).await.is_err() || answer.await.is_err() {
+    if pushes.queue.send((body, stored)).await.is_err() || answer.await.is_err() {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     StatusCode::OK
@@ -142,10 +142,12 @@ fn is_signed(key: &ParsedPublicKey, headers: &HeaderMap) -> bool {
 async fn write(mut connection: SqliteConnection, mut waiting: mpsc::Receiver<Waiting>) -> anyhow::Result<()> {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, 256).await > 0 {
-        let lengths: Vec<usize> = batch.iter().map(|(length, _)| *length).collect();
+        let bodies: Vec<&[u8]> = batch.iter().map(|(body, _)| &**body).collect();
+        // Each is JSON, and so is a list of them.
+        let list = ["[", std::str::from_utf8(&bodies.join(&b','))?, "]"].concat();
         // One statement is one transaction, and one trip to the thread that SQLite works on.
-        sqlx::query("INSERT INTO pushes (length) SELECT value FROM json_each(?)")
-            .bind(serde_json::to_string(&lengths)?)
+        sqlx::query("INSERT INTO pushes (body) SELECT value FROM json_each(?)")
+            .bind(list)
             .execute(&mut connection)
             .await?;
         for (_, stored) in batch.drain(..) {

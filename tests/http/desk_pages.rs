@@ -66,6 +66,27 @@ async fn a_strategy_is_frozen_made_flat_and_let_live_after_a_look() {
 }
 
 #[tokio::test]
+async fn a_deed_shows_what_it_does_to_each_account() {
+    let app = App::start().await;
+    push(&app, "alpha", 1000).await;
+    push(&app, "alpha", 2000).await;
+    let account = json!({"strategies": [{"name": "alpha", "scale": "0.4"}]}).to_string();
+    app.operate("PUT", "/api/v1/accounts/small", &[], &account).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let effect = |page: &str| {
+        let (_, accounts) = page.split_once("<a href=\"/accounts/small\">small</a>").unwrap();
+        accounts.split_once("</section>").unwrap().0.to_owned()
+    };
+    let flat = effect(&browser.page("/strategies/alpha/state?to=flat").await);
+    assert!(flat.contains(">800</td>") && flat.contains("−800</td>"), "{flat}");
+    let restored = effect(&browser.page("/strategies/alpha/restore?to=1").await);
+    assert!(restored.contains(">400</td>") && restored.contains("−400</td>"), "{restored}");
+    // Deleted, it leaves the account without a target: nothing is sold.
+    let deleted = effect(&browser.page("/strategies/alpha/delete").await);
+    assert!(deleted.contains("不会交易") && !deleted.contains("</td>"), "{deleted}");
+}
+
+#[tokio::test]
 async fn what_is_applied_is_the_push_that_was_shown() {
     let app = App::start().await;
     push(&app, "alpha", 100).await;

@@ -10,6 +10,7 @@ use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed, strategy_name};
 use super::changes::{ChangeLine, Flow, TotalChange};
+use super::effect::OnAccounts;
 use super::form::{CheckedForm, Fields};
 use super::links::strategy_path;
 use super::view::{Member, View};
@@ -36,6 +37,7 @@ struct ConfirmPage {
     flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
+    accounts: OnAccounts,
     /// The accounts that have no target once it is deleted.
     stops: Vec<AccountName>,
     /// The push that waits: to delete the strategy drops it, and so does to go back without freezing.
@@ -92,6 +94,7 @@ async fn draw(
         expected: preview.expected,
         lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
+        accounts: OnAccounts::between(&preview.before, &preview.after, &name, state.clock.now()),
         freeze,
         moved,
         resumed,

@@ -75,14 +75,23 @@ impl Effect {
         lines.truncate(LINES);
         Self { account, lines, hidden, unknown: Vec::new() }
     }
+}
 
-    /// On the targets that the accounts which follow a strategy have now: the first of them, and how many more there are.
-    pub(super) fn on_accounts(before: &Book, after: &Book, name: &StrategyName, now: Moment) -> (Vec<Self>, usize) {
+/// What a change would do to the targets that the accounts which follow a strategy have now.
+#[derive(Default)]
+pub(super) struct OnAccounts {
+    pub(super) effects: Vec<Effect>,
+    /// Of how many more it is not shown.
+    pub(super) hidden: usize,
+}
+
+impl OnAccounts {
+    pub(super) fn between(before: &Book, after: &Book, name: &StrategyName, now: Moment) -> Self {
         let mut accounts = before.settings().accounts().filter(|(_, settled)| follows(&settled.account, name));
         let effect = |(account, settled): (&AccountName, &Arc<Settled>)| {
             let sheet = |book| Sheet::of_target(book, settled, now);
-            Self::between(Some(account.clone()), sheet(before), sheet(after))
+            Effect::between(Some(account.clone()), sheet(before), sheet(after))
         };
-        (accounts.by_ref().take(ACCOUNTS).map(effect).collect(), accounts.count())
+        Self { effects: accounts.by_ref().take(ACCOUNTS).map(effect).collect(), hidden: accounts.count() }
     }
 }

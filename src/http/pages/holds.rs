@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::changes::{ChangeLine, TotalChange};
-use super::effect::Effect;
+use super::effect::OnAccounts;
 use super::form::CheckedForm;
 use super::links::strategy_path;
 use super::texts::Texts;
@@ -68,14 +68,12 @@ struct Waiting {
     total: Vec<TotalChange>,
     total_hidden: usize,
     /// What it would do to the targets of the accounts that follow the strategy.
-    effects: Vec<Effect>,
-    accounts_hidden: usize,
+    accounts: OnAccounts,
 }
 
 impl Waiting {
     fn new(book: &Book, name: &StrategyName, hold: &Hold, now: Moment, t: &Texts) -> Self {
         let (after, changes) = book.supposing(name, Some(hold.list.iter().cloned().collect()));
-        let (effects, accounts_hidden) = Effect::on_accounts(book, &after, name, now);
         let calendar = book.settings().calendar();
         let mut lines = ChangeLine::all(&changes);
         let mut total = TotalChange::all(book, &after, &changes);
@@ -100,8 +98,7 @@ impl Waiting {
             hidden,
             total,
             total_hidden,
-            effects,
-            accounts_hidden,
+            accounts: OnAccounts::between(book, &after, name, now),
         }
     }
 

@@ -12,6 +12,7 @@ use super::super::api::states::checked_note;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, Typed, strategy_name};
 use super::changes::{ChangeLine, Flow, TotalChange};
+use super::effect::OnAccounts;
 use super::form::{CheckedForm, Fields};
 use super::links::{done, strategy_path};
 use super::texts::Texts;
@@ -80,11 +81,17 @@ struct Outcome {
     flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
+    accounts: OnAccounts,
 }
 
 impl Outcome {
     fn is_apply(&self) -> bool {
         self.waiting == Some(Waiting::Apply)
+    }
+
+    /// The id of what it does to accounts.
+    fn id(&self) -> &'static str {
+        if self.is_apply() { "applied" } else { "effect" }
     }
 
     /// What becomes of the push that waits.
@@ -198,7 +205,8 @@ async fn outcome(
         (None, _, None) => None,
     };
     let Some(proposal) = proposal else {
-        return Ok(Outcome { waiting, flow: Flow::default(), lines: Vec::new(), total: Vec::new() });
+        let (flow, accounts) = (Flow::default(), OnAccounts::default());
+        return Ok(Outcome { waiting, flow, lines: Vec::new(), total: Vec::new(), accounts });
     };
     let preview = state.desk.preview(name, proposal).await?;
     let lines = ChangeLine::all(&preview.changes);
@@ -207,6 +215,7 @@ async fn outcome(
         flow: Flow::of(&lines),
         lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
+        accounts: OnAccounts::between(&preview.before, &preview.after, name, state.clock.now()),
     })
 }
 
