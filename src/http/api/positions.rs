@@ -101,7 +101,7 @@ async fn take(state: &AppState, pushed: Pushed) -> Result<(&'static str, Respons
     let (auth_type, client_id) = match &actor {
         Actor::Key(name) => ("simple", name.as_str()),
         Actor::Client(name) | Actor::Import(name) => ("crypto", name.as_str()),
-        Actor::Operator => (OPERATOR_AUTH, "operator"),
+        Actor::Operator | Actor::Server => (OPERATOR_AUTH, "operator"),
     };
     if unbound {
         state.note_unbound(client_id);

@@ -272,13 +272,14 @@ impl Entry {
             Actor::Key(_) => t.api_key,
             Actor::Operator => t.operator,
             Actor::Import(_) => t.import,
+            Actor::Server => t.server,
         }
     }
 
     /// Who, beside what kind of actor it is.
     pub(super) fn actor(&self) -> &str {
         match &self.revision.actor {
-            Actor::Operator => "",
+            Actor::Operator | Actor::Server => "",
             Actor::Client(name) | Actor::Key(name) | Actor::Import(name) => name,
         }
     }

@@ -36,6 +36,8 @@ struct ConfirmPage {
     flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
+    /// How many lines of the earlier list are left out, because their last day is over.
+    over: usize,
     /// The accounts that have no target once it is deleted.
     stops: Vec<AccountName>,
     /// The push that waits: to delete the strategy drops it, and so does to go back without freezing.
@@ -92,6 +94,7 @@ async fn draw(
         expected: preview.expected,
         lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
+        over: preview.over,
         freeze,
         moved,
         resumed,
@@ -144,7 +147,7 @@ async fn before_last_push(state: &AppState, name: &StrategyName) -> Result<Optio
         let went_back_to = info.note.as_deref().and_then(|note| note.parse().ok());
         at = match info.kind {
             RevisionKind::Restore => went_back_to.filter(|to| *to < mark.revision),
-            RevisionKind::Flat | RevisionKind::Sequence => Some(mark.revision.before()),
+            RevisionKind::Flat | RevisionKind::Sequence | RevisionKind::Expire => Some(mark.revision.before()),
             // An overlay's only hand is the operator's.
             RevisionKind::Edit if name.kind() == Kind::Ordinary => Some(mark.revision.before()),
             _ => {

@@ -18,6 +18,7 @@ use super::view::{Reading, View};
 use super::{html, links, see_other};
 use crate::desk::NotDone;
 use crate::domain::book::Book;
+use crate::domain::calendar::Day;
 use crate::domain::decimal::Decimal;
 use crate::domain::hold::Hold;
 use crate::domain::moment::Moment;
@@ -74,7 +75,9 @@ struct Waiting {
 
 impl Waiting {
     fn new(book: &Book, name: &StrategyName, hold: &Hold, now: Moment, t: &Texts) -> Self {
-        let (after, changes) = book.supposing(name, Some(hold.list.iter().cloned().collect()));
+        // What is over by now does not come into force.
+        let counts = hold.list.iter().filter(|position| !position.is_over(Day::of(now)));
+        let (after, changes) = book.supposing(name, Some(counts.cloned().collect()));
         let (effects, accounts_hidden) = Effect::on_accounts(book, &after, name, now);
         let calendar = book.settings().calendar();
         let mut lines = ChangeLine::all(&changes);
@@ -116,6 +119,7 @@ impl Waiting {
             Actor::Key(_) => t.api_key,
             Actor::Operator => t.operator,
             Actor::Import(_) => t.import,
+            Actor::Server => t.server,
         }
     }
 }

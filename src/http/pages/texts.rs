@@ -100,6 +100,7 @@ sentences! {
     state_forbids(state: &str): "策略当前状态为“{state}”，推送不能直接批准：请先恢复运行。", "The strategy is {state}: let it live first, then decide about the push.";
     more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
     delete_drops(hold: Revision): "推送 {hold} 正在等待批准：删除会丢弃它。", "Push {hold} waits for you: to delete the strategy discards it.";
+    lines_over(count: usize): "有 {count} 行已过有效期，不会恢复；需要时请在手工调整页重新填写。", "Lines whose last day is over stay out: {count}. Type those anew that you want, on the page of adjustments.";
     restore_drops(hold: Revision): "推送 {hold} 正在等待批准：如果不同时冻结，它会被丢弃。", "Push {hold} waits for you: unless the strategy is frozen too, it is discarded.";
     no_time(word: &str): "“{word}”不是时间：请写成 09:35", "{word:?} is no time: write it as 09:35";
     no_day(word: &str): "“{word}”不是日期：请写成 2026-01-05", "{word:?} is no day: write it as 2026-01-05";
@@ -305,6 +306,7 @@ texts! {
     kind_lock: "持仓变动不明", "unexplained change";
     kind_release: "解除锁定", "released";
     kind_compact: "历史归档", "folded";
+    kind_expire: "到期", "expired";
 
     topic_state: "策略状态", "state";
     topic_hold: "等待的推送", "push that waits";
@@ -320,6 +322,7 @@ texts! {
     api_key: "API 密钥", "API key";
     client: "客户端", "client";
     import: "导入", "import";
+    server: "服务器", "server";
 
     confirm_restore: "确认恢复", "Restore";
     confirm_delete: "确认删除", "Delete";
