@@ -244,6 +244,9 @@ texts! {
     demo_counts: "演示数据计入目标总持仓：终端接入之前，请删除名称以 DEMO_ 或 ADJUSTMENT_DEMO 开头的策略。", "Examples count in the total: before a terminal reads it, delete the strategies whose names begin with DEMO_ or ADJUSTMENT_DEMO.";
     adjustment_mark: "手工调整", "Adjustment";
     remark: "备注", "Remark";
+    last_day_counted: "有效至", "Until";
+    until: "有效至", "until";
+    no_last_day: "长期", "no last day";
     total: "目标总持仓", "Merged total";
     total_lead: "QMT 将读到的目标持仓", "The targets that QMT is told";
     no_strategy: "还没有任何策略推送过持仓，终端不会交易。", "No strategy has pushed yet; terminals do nothing.";
@@ -286,6 +289,7 @@ texts! {
     gone: "清仓", "gone";
     cost_changed: "成本", "cost";
     text_changed: "名称、顺序或备注变更", "name, order or remark changed";
+    until_changed: "有效期变更", "last day changed";
     empty_list: "空仓（策略明确表示不持有任何证券）", "Nothing held, on purpose: the strategy pushed an empty list";
     removed_strategy: "该策略已删除，不计入目标总持仓。其历史保留，可以恢复。", "This strategy was deleted and does not count. Its history stays, and it can be restored.";
     no_changes: "首次推送，或没有证券变动", "No instrument changed";
@@ -338,7 +342,7 @@ texts! {
     will_change_total_alone: "目标总持仓的变化（只有直接读取它的终端据此交易）", "What changes in the total (only terminals that read it trade on it)";
 
     overlay: "调整表", "Overlay";
-    overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入目标总持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
+    overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入目标总持仓。填写“有效至”的一行到那一天为止（北京时间，含当天），过后自动移除。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved. A line with a last day counts through that day in Shanghai and is then taken out.";
     overlay_name_hint: "名称以 ADJUSTMENT_ 开头", "Its name begins with ADJUSTMENT_";
     open: "打开", "Open";
     remove_row: "删除", "Remove";
