@@ -244,7 +244,7 @@ pub struct PushOptions {
     /// Must be greater than the last one accepted for the strategy
     #[arg(long, value_name = "N")]
     pub sequence: Option<u64>,
-    /// The list: JSON, or CSV with the columns code, volume, cost and optionally name, remark; - for standard input
+    /// The list: JSON, or CSV with the columns code, volume, cost and optionally name, remark, until; - for standard input
     pub file: PathBuf,
 }
 

@@ -18,6 +18,7 @@ use crate::auth::token::MAX_AHEAD;
 use crate::clock::Clock;
 use crate::config::{Config, Places, Tls};
 use crate::desk::daily::Queued;
+use crate::desk::expiry::Steadiness;
 use crate::desk::incidents::{Backup, Disk, Surroundings};
 use crate::doctor::{Doctor, Setup};
 use crate::domain::watch::clock_behind;
@@ -319,18 +320,27 @@ impl Look {
     }
 }
 
-/// Looks for what somebody should be told of, soon after each change and every few seconds, for ever; and after a trading
-/// day has it told what that was like.
+/// Looks for what somebody should be told of, soon after each change and every few seconds, for ever; after a trading day has
+/// it told what that was like, and once a line's last day is over takes it out of its overlay.
 async fn watch_incidents(state: AppState, store: Store, clock: Clock, look: Look) -> Result<(), Infallible> {
-    let (desk, incidents, mut queued) = (state.desk(), state.incidents(), Queued::default());
+    let (desk, incidents) = (state.desk(), state.incidents());
+    let (mut queued, mut steadiness) = (Queued::default(), Steadiness::default());
     let (mut published, mut ticks) = (store.published(), tokio::time::interval(INCIDENTS_EVERY));
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = published.changed() => {}
         }
-        if let Err(error) = incidents.look(look.surroundings().await).await {
-            tracing::error!(%error, "incidents could not be looked for; the next look finds the same again");
+        match incidents.look(look.surroundings().await).await {
+            // Only a look says whether the clock is right.
+            Ok(_) => {
+                if let Err(error) = desk.expire(&mut steadiness, &clock, incidents.doubt_clock()).await {
+                    tracing::error!(%error, "lines that are over could not be taken out; the next look does it");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "incidents could not be looked for; the next look finds the same again");
+            }
         }
         if let Err(error) = desk.end_day(&mut queued, clock.now()).await {
             tracing::error!(%error, "the end of the day could not be noted; the next look does it");

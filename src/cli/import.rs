@@ -11,6 +11,7 @@ use super::say;
 use crate::clock::{Clock, Zone};
 use crate::config::{ImportOptions, Places};
 use crate::domain::book::Book;
+use crate::domain::calendar::Day;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::moment::Moment;
 use crate::domain::position::Position;
@@ -90,7 +91,7 @@ fn read(row: &LegacyList, zone: &Zone, now: Moment) -> Result<(StrategyName, Vec
     let positions: &RawValue = serde_json::from_str(positions).map_err(|error| format!("its positions: {error}"))?;
     let body = json!({"strategy_name": row.name}).to_string();
     let body = format!("{},\"positions\":{positions}}}", body.trim_end_matches('}'));
-    let (strategy, positions) = http::api::read_list(body.as_bytes())?;
+    let (strategy, positions) = http::api::read_list(body.as_bytes(), Day::of(now))?;
     let at = row.updated_at.as_deref().ok_or("it has no update_time")?;
     let at = zone.parse(at).ok_or_else(|| format!("its update_time {:?} is no time", Excerpt(at).to_string()))?;
     if at > now { Err("its update_time lies in the future".to_owned()) } else { Ok((strategy, positions, at)) }

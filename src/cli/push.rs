@@ -128,6 +128,7 @@ struct CsvLine {
     volume: String,
     cost: String,
     remark: Option<String>,
+    until: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -139,6 +140,8 @@ struct Position {
     cost: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remark: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 fn from_csv(text: &str) -> anyhow::Result<Box<RawValue>> {
@@ -153,7 +156,8 @@ fn from_csv(text: &str) -> anyhow::Result<Box<RawValue>> {
             Ok(RawValue::from_string(number.to_string())?)
         };
         let (volume, cost) = (number("volume", &row.volume)?, number("cost", &row.cost)?);
-        rows.push(Position { code: row.code, name: row.name, volume, cost, remark: row.remark });
+        let CsvLine { code, name, remark, until, .. } = row;
+        rows.push(Position { code, name, volume, cost, remark, until });
     }
     if rows.is_empty() {
         bail!("it has no rows below its first line; to hold nothing, push the JSON list []");
@@ -193,6 +197,10 @@ mod tests {
     fn csv_rows_become_positions() {
         let csv = "code,name,volume,cost\n000001.XSHE, 平安银行 ,1000,12.345678901234567\r\n";
         let json = r#"[{"code":"000001.XSHE","name":"平安银行","volume":1000,"cost":12.345678901234567}]"#;
+        assert_eq!(read(csv).unwrap(), json);
+        // As the page of an overlay offers its list.
+        let csv = "code,name,volume,cost,remark,until\nX,,-1,2,,2026-12-31\nY,,1,2,,\n";
+        let json = r#"[{"code":"X","volume":-1,"cost":2,"until":"2026-12-31"},{"code":"Y","volume":1,"cost":2}]"#;
         assert_eq!(read(csv).unwrap(), json);
     }
 

@@ -168,6 +168,11 @@ impl Incidents {
         self.shown.load_full()
     }
 
+    /// Whether the clock is said to be off, as the last look found it.
+    pub fn doubt_clock(&self) -> bool {
+        self.standing().get(&Key::new(Kind::Clock, "")).is_some()
+    }
+
     /// Looks at everything, and keeps what is to be told, in the transaction that queues it for the channels.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Desk, NotDone};
 use crate::auth::rights::{Operator, Permit};
 use crate::domain::book::Book;
+use crate::domain::calendar::Day;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
@@ -34,6 +35,8 @@ pub struct Preview {
     pub after: Book,
     /// What would change in the strategy's list.
     pub changes: Vec<InstrumentChange>,
+    /// How many lines of the list are left out, because their last day is over.
+    pub over: usize,
 }
 
 impl Desk {
@@ -102,7 +105,7 @@ impl Desk {
     /// When there is nothing to remove or to go back to, or the store cannot be read.
     pub async fn preview(&self, strategy: &StrategyName, proposal: Proposal) -> Result<Preview, NotDone> {
         let before = self.store.book();
-        let list = match proposal {
+        let mut list = match proposal {
             Proposal::Correct(positions) => Some(positions),
             Proposal::Restore(to) => Some(self.positions_to_restore(strategy, to).await?),
             Proposal::Remove if before.strategy(strategy).is_none() => {
@@ -110,9 +113,16 @@ impl Desk {
             }
             Proposal::Remove => None,
         };
+        let mut over = 0;
+        if let Some(list) = &mut list {
+            let (given, today) = (list.len(), Day::of(self.store.now()));
+            // As it would be written.
+            list.retain(|position| !position.is_over(today));
+            over = given - list.len();
+        }
         let expected = before.list_revision(strategy);
         let (after, changes) = before.supposing(strategy, list);
-        Ok(Preview { expected, before, after, changes })
+        Ok(Preview { expected, before, after, changes, over })
     }
 
     /// A strategy's list as an edit of it found it at a revision.

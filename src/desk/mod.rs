@@ -9,6 +9,7 @@ mod closes;
 mod conflicts;
 mod credentials;
 pub mod daily;
+pub mod expiry;
 mod guards;
 mod holds;
 pub mod incidents;

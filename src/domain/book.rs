@@ -10,6 +10,7 @@ use imbl::{GenericHashMap, OrdMap, OrdSet};
 use smol_str::SmolStr;
 
 use super::account::AccountName;
+use super::calendar::Day;
 use super::code::{Code, Instrument};
 use super::decimal::{Amount, Decimal, Volume};
 use super::fingerprint::Fingerprint;
@@ -291,6 +292,12 @@ impl Book {
     /// The newest change of any strategy that is no adjustment, removals included.
     pub const fn newest_ordinary(&self) -> Option<Mark> {
         self.newest_ordinary
+    }
+
+    /// The overlays that hold a line whose last day is over, by creation.
+    pub fn overlays_with_lines_over(&self, today: Day) -> impl Iterator<Item = &Arc<Strategy>> {
+        let overlays = self.adjustments.iter().filter_map(|id| self.by_id(*id));
+        overlays.filter(move |overlay| overlay.list.iter().any(|position| position.is_over(today)))
     }
 
     /// The newest change of any overlay, removals included.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
+use super::calendar::Day;
 use super::code::{Code, CodeError, Instrument};
 use super::decimal::{Amount, Decimal};
 use super::strategy::Kind;
@@ -36,6 +37,8 @@ pub enum Field {
     Remark,
     /// CNY per share, at which the position was decided.
     Price,
+    /// The last day on which the position counts.
+    Until,
 }
 
 impl fmt::Display for Field {
@@ -47,6 +50,7 @@ impl fmt::Display for Field {
             Self::Cost => "cost",
             Self::Remark => "remark",
             Self::Price => "price",
+            Self::Until => "until",
         })
     }
 }
@@ -92,6 +96,7 @@ pub struct Position {
     cost: Decimal,
     remark: Option<Box<str>>,
     price: Option<Decimal>,
+    until: Option<Day>,
 }
 
 impl Position {
@@ -128,13 +133,19 @@ impl Position {
             return Err(Breach::TextTooLong(Field::Remark));
         }
         let name = name.filter(|name| !name.is_empty()).map(SmolStr::from);
-        Ok(Self { code, name, volume, cost, remark: remark.map(Box::from), price: None })
+        Ok(Self { code, name, volume, cost, remark: remark.map(Box::from), price: None, until: None })
     }
 
     /// The position, decided at this price.
     #[must_use]
     pub fn at_price(self, price: Option<Decimal>) -> Self {
         Self { price, ..self }
+    }
+
+    /// The position, which counts through this day and not beyond; with None until somebody changes it.
+    #[must_use]
+    pub fn through(self, until: Option<Day>) -> Self {
+        Self { until, ..self }
     }
 
     /// The code as it was pushed.
@@ -167,19 +178,29 @@ impl Position {
         self.price
     }
 
+    /// The last day on which it counts, where there is one.
+    pub const fn until(&self) -> Option<Day> {
+        self.until
+    }
+
+    /// Whether its last day is over.
+    pub fn is_over(&self, today: Day) -> bool {
+        self.until.is_some_and(|until| until < today)
+    }
+
     /// Volume times cost: CNY.
     pub fn amount(&self) -> Amount {
         self.volume.times(self.cost)
     }
 
-    /// Whether both say the same to a poller; remarks are for people.
+    /// Whether both say the same to a poller; remarks are for people, and a day that is to come is nobody's trade yet.
     fn same_target(&self, other: &Self) -> bool {
         self.code == other.code && self.name == other.name && self.volume == other.volume && self.cost == other.cost
     }
 
     /// Whether both say the same. The price moves all day, and is none of what is wanted.
     fn same_line(&self, other: &Self) -> bool {
-        self.same_target(other) && self.remark == other.remark
+        self.same_target(other) && self.remark == other.remark && self.until == other.until
     }
 }
 
@@ -211,7 +232,7 @@ pub struct InstrumentChange {
 }
 
 impl InstrumentChange {
-    /// Whether a poller sees it; remarks are for people.
+    /// Whether a poller sees it; remarks are for people, and so are last days until they are over.
     pub fn is_seen(&self) -> bool {
         let same = |one: &Placed, two: &Placed| one.place == two.place && one.position.same_target(&two.position);
         self.before.len() != self.after.len() || !self.before.iter().zip(&self.after).all(|(one, two)| same(one, two))
@@ -292,7 +313,7 @@ impl PositionList {
         self.iter().map(Position::amount).sum()
     }
 
-    /// Whether the list holds these positions in this order, remarks included, at whatever price they were decided.
+    /// Whether the list holds these positions in this order, remarks and last days included, at whatever price they were decided.
     pub fn repeats<'a>(&self, positions: impl IntoIterator<Item = &'a Position>) -> bool {
         let mut positions = positions.into_iter();
         self.iter().all(|one| positions.next().is_some_and(|two| one.same_line(two))) && positions.next().is_none()

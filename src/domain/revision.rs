@@ -97,6 +97,8 @@ pub enum RevisionKind {
     Release,
     /// The operator folded what is old into a checkpoint.
     Compact,
+    /// The last day of lines of an overlay was over, and the server took them out.
+    Expire,
 }
 
 impl RevisionKind {
@@ -117,6 +119,8 @@ pub enum Actor {
     Operator,
     /// A program that filled the book, by what it read.
     Import(String),
+    /// The server itself, when a moment has come that somebody set before.
+    Server,
 }
 
 /// What kind of somebody an [`Actor`] is.
@@ -131,6 +135,8 @@ pub enum ActorKind {
     Operator,
     /// [`Actor::Import`].
     Import,
+    /// [`Actor::Server`].
+    Server,
 }
 
 impl ActorKind {
@@ -141,13 +147,14 @@ impl ActorKind {
 }
 
 impl Actor {
-    /// The actor of a kind and a name; there is one operator, whatever the name.
+    /// The actor of a kind and a name; there is one operator and one server, whatever the name.
     pub fn new(kind: ActorKind, name: String) -> Self {
         match kind {
             ActorKind::Client => Self::Client(name),
             ActorKind::Key => Self::Key(name),
             ActorKind::Operator => Self::Operator,
             ActorKind::Import => Self::Import(name),
+            ActorKind::Server => Self::Server,
         }
     }
 
@@ -158,14 +165,15 @@ impl Actor {
             Self::Key(_) => ActorKind::Key,
             Self::Operator => ActorKind::Operator,
             Self::Import(_) => ActorKind::Import,
+            Self::Server => ActorKind::Server,
         }
     }
 
-    /// Its name; the operator's is `operator`.
+    /// Its name; the operator's is `operator`, the server's `server`.
     pub fn name(&self) -> &str {
         match self {
             Self::Client(name) | Self::Key(name) | Self::Import(name) => name,
-            Self::Operator => ActorKind::Operator.as_str(),
+            Self::Operator | Self::Server => self.kind().as_str(),
         }
     }
 
@@ -175,6 +183,7 @@ impl Actor {
             Self::Client(_) | Self::Key(_) => RevisionKind::Push,
             Self::Operator => RevisionKind::Edit,
             Self::Import(_) => RevisionKind::Import,
+            Self::Server => RevisionKind::Expire,
         }
     }
 }
@@ -334,13 +343,14 @@ mod tests {
             (K::Lock, "lock"),
             (K::Release, "release"),
             (K::Compact, "compact"),
+            (K::Expire, "expire"),
         ] {
             assert_eq!((kind.as_str(), text.parse()), (text, Ok(kind)));
         }
-        for text in ["client", "key", "operator", "import"] {
+        for text in ["client", "key", "operator", "import", "server"] {
             let kind: ActorKind = text.parse().unwrap();
-            let actor = Actor::new(kind, "operator".to_owned());
-            assert_eq!((kind.as_str(), actor.kind(), actor.name()), (text, kind, "operator"));
+            let actor = Actor::new(kind, text.to_owned());
+            assert_eq!((kind.as_str(), actor.kind(), actor.name()), (text, kind, text));
         }
         assert!("Push".parse::<RevisionKind>().is_err() && "".parse::<ActorKind>().is_err());
     }

@@ -16,6 +16,7 @@ use crate::auth::Denied;
 use crate::auth::password::WeakPassword;
 use crate::desk::NotDone;
 use crate::domain::account::AccountName;
+use crate::domain::calendar::Day;
 use crate::domain::channel::{ChannelError, ChannelName};
 use crate::domain::code::Code;
 use crate::domain::decimal::DecimalError;
@@ -39,6 +40,10 @@ pub enum Fault {
     NotMoney,
     /// It is a number that cannot be taken.
     Number(DecimalError),
+    /// It is no day.
+    NotADay,
+    /// It is a day before this one, which is today.
+    Past(Day),
     /// It breaks a rule.
     Breach(Breach),
 }

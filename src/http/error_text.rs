@@ -380,12 +380,17 @@ fn name_error_zh(error: NameError) -> &'static str {
     }
 }
 
-pub(super) fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) {
-    match fault {
+pub(super) fn fault_texts(field: Field, fault: Fault) -> (Cow<'static, str>, String) {
+    let (chinese, english) = match fault {
         Fault::Missing => ("缺少该字段", format!("{field} is missing")),
         Fault::WrongType("string") => ("必须是字符串", format!("{field} must be a string")),
         Fault::NotMoney => {
             ("必须是不小于 0 的金额（元）", format!("{field} must be an amount of money from 0 on (CNY)"))
+        }
+        Fault::NotADay => ("必须是日期，例如 2026-12-31", format!("{field} must be a day such as 2026-12-31")),
+        Fault::Past(today) => {
+            let chinese = format!("不能早于今天（{today}）");
+            return (chinese.into(), format!("{field} must not be before today, {today}"));
         }
         Fault::WrongType(wanted) => ("必须是数字", format!("{field} must be a {wanted}")),
         Fault::Number(error) => {
@@ -408,7 +413,8 @@ pub(super) fn fault_texts(field: Field, fault: Fault) -> (&'static str, String) 
             };
             (chinese, breach.to_string())
         }
-    }
+    };
+    (chinese.into(), english)
 }
 
 fn denied_text(refused: &Denied) -> Text {

@@ -17,7 +17,7 @@ use serde_path_to_error::Segment;
 use tokio::time::Instant;
 
 use super::cookies::SessionCookie;
-use super::error::{AppError, Invalid};
+use super::error::{AppError, Fault, Invalid};
 use super::places::Places;
 use super::{AppState, MAX_BODY, MAX_LOGIN_BODY, Peer};
 use crate::auth::Denied;
@@ -371,6 +371,12 @@ impl<const N: usize> FromRequestParts<AppState> for PathTexts<N> {
 /// The strategy that a path, a body or a form names.
 pub(super) fn strategy_name(text: &str) -> Result<StrategyName, Invalid> {
     StrategyName::parse(text).map_err(Invalid::Name)
+}
+
+/// The last day of a line, which is not over.
+pub(super) fn last_day(text: &str, today: Day) -> Result<Day, Fault> {
+    let day: Day = text.parse().map_err(|_| Fault::NotADay)?;
+    if day < today { Err(Fault::Past(today)) } else { Ok(day) }
 }
 
 /// The account that a path, a body or a form names.

@@ -42,6 +42,8 @@ pub enum Deed {
     Discard(Revision),
     /// Sets back the last sequence that was accepted.
     SetSequence(Option<i64>),
+    /// Takes out the lines whose last day is over.
+    Expire,
 }
 
 /// What the operator lets a strategy do from now on.

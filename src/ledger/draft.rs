@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::chain::{Entry, Record};
 use super::{Aside, Change, Deed, DocumentState, FiledStep, Ledger, Receipt, Rejected, StrategyState, UsedToken};
 use crate::domain::book::{Book, Mark, Strategy, Told};
+use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
 use crate::domain::channel::{ChannelName, Secrets};
 use crate::domain::fingerprint::Fingerprint;
@@ -130,6 +131,7 @@ impl Draft {
                 Some(current) => Ok(self.set_sequence(current, last, origin)),
                 None => self.set_taken(name, last, origin),
             },
+            Deed::Expire => Ok(self.expire(current, origin)),
         }?;
         if let Some(token) = token {
             self.unused.remove(&token);
@@ -172,7 +174,10 @@ impl Draft {
 
     /// Puts a list in the place of the current one; a strategy that is new begins with it.
     pub(super) fn replace(&mut self, list: Incoming) -> Receipt {
-        let Incoming { name, positions, origin, aside, said_at } = list;
+        let Incoming { name, mut positions, origin, aside, said_at } = list;
+        // Nothing brings back what is over: neither an earlier list, nor one that waited.
+        let today = Day::of(self.now);
+        positions.retain(|position| !position.is_over(today));
         let current = self.ledger.book.strategy(&name).cloned();
         let current = current.as_deref();
         let empty = PositionList::default();
@@ -186,11 +191,11 @@ impl Draft {
             (before.clone(), Vec::new())
         };
         let id = current.map_or(self.ledger.next_strategy, |current| current.id);
-        // What the operator does is no sign of life of the strategy itself.
-        let by_operator = origin.actor == Actor::Operator;
-        let met = if by_operator { current.and_then(|current| current.told.met) } else { self.met(&name, current) };
+        // What the operator and the server do is no sign of life of the strategy itself.
+        let by_program = !matches!(origin.actor, Actor::Operator | Actor::Server);
+        let met = if by_program { self.met(&name, current) } else { current.and_then(|current| current.told.met) };
         let told = Told { spoken_at: said_at, met, ..self.told(&list, current, differs, aside) };
-        let last_push_at = if by_operator { self.ledger.book.last_push_at(&name) } else { Some(self.now) };
+        let last_push_at = if by_program { Some(self.now) } else { self.ledger.book.last_push_at(&name) };
         let sequence = aside.sequence.or_else(|| self.last_sequence(&name));
         if current.is_none() {
             self.forget_taken(&name, &origin);
@@ -237,6 +242,16 @@ impl Draft {
     pub(super) fn met(&self, name: &StrategyName, current: Option<&Strategy>) -> Option<Met> {
         let schedule = self.ledger.book.settings().schedule(name)?;
         Some(schedule.note(current.and_then(|current| current.told.met), self.now))
+    }
+
+    /// Takes out the lines whose last day is over; nothing is written where none is. What stays was said when it was said.
+    fn expire(&mut self, current: Option<&Strategy>, origin: Origin) -> Receipt {
+        let Some(current) = current else { return Receipt::plain(Revision::NONE, false, 0) };
+        if !current.list.iter().any(|position| position.is_over(Day::of(self.now))) {
+            return Receipt::plain(current.mark.revision, false, current.list.len());
+        }
+        let (name, positions) = (current.name.clone(), current.list.iter().cloned().collect());
+        self.replace(Incoming { name, positions, origin, aside: Aside::default(), said_at: current.told.spoken_at })
     }
 
     /// Takes a strategy out of lists and totals.

@@ -8,6 +8,7 @@ use super::chain::{Entry, Head};
 use super::replay::Replay;
 use super::*;
 use crate::domain::account::{Account, AccountName};
+use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::Decimal;
@@ -16,7 +17,7 @@ use crate::domain::position::{InstrumentChange, Position};
 use crate::domain::revision::{Actor, Revision, Topic};
 use crate::domain::settings::Setting;
 use crate::domain::state::{Pause, State};
-use crate::domain::strategy::StrategyName;
+use crate::domain::strategy::{Kind, StrategyName};
 use crate::domain::target::Target;
 
 /// What somebody may ask for.
@@ -487,4 +488,56 @@ fn times_grow_though_the_clock_goes_back() {
     }
     let times: Vec<i64> = world.chain.iter().map(|entry| entry.at.as_micros()).collect();
     assert_eq!(times, [100, 101, 102, 1_000]);
+}
+
+/// Takes a change of the overlay at a moment: what became of it, and how many revisions it wrote.
+fn on_overlay(world: &mut World, deed: Deed, actor: Actor, now: Moment) -> (Receipt, usize) {
+    let mut draft = world.ledger.draft(now, HashSet::new());
+    let overlay = StrategyName::parse("ADJUSTMENT_MAIN").unwrap();
+    let receipt = draft.take(Change::new(overlay, deed, actor, None)).unwrap();
+    let (ledger, appended, _) = draft.finish();
+    world.ledger = ledger;
+    let written = appended.entries.len();
+    world.chain.extend(appended.entries);
+    (receipt, written)
+}
+
+proptest! {
+    #[test]
+    fn what_expires_is_what_is_over_once_and_nothing_else(
+        days in prop::collection::vec(prop::option::of(0..6_i64), 0..6),
+        today in 1..6_i64,
+    ) {
+        let first = Day::of(Moment::from_micros(1_767_595_800_000_000));
+        let codes = ["000001.XSHE", "600000.SH", "X"];
+        let line = |(n, until): (usize, &Option<i64>)| {
+            let number = Decimal::parse(&(n + 1).to_string()).unwrap();
+            let position = Position::new(Kind::Adjustment, codes[n % 3], None, number, number, None).unwrap();
+            position.through(until.map(|days| first.after(days)))
+        };
+        let list: Vec<Position> = days.iter().enumerate().map(line).collect();
+        let mut world = World::new();
+        on_overlay(&mut world, Deed::Replace(list.clone()), Actor::Operator, first.begins_at());
+        let before = world.ledger.book.clone();
+        let overlay = StrategyName::parse("ADJUSTMENT_MAIN").unwrap();
+        let said = before.strategy(&overlay).unwrap().told.spoken_at;
+
+        let now = first.after(today).begins_at();
+        let stays: Vec<Position> = list.iter().filter(|one| one.until().is_none_or(|day| day >= Day::of(now))).cloned().collect();
+        let is_due = stays.len() < list.len();
+        prop_assert_eq!(before.overlays_with_lines_over(Day::of(now)).count(), usize::from(is_due));
+        let (receipt, written) = on_overlay(&mut world, Deed::Expire, Actor::Server, now);
+        prop_assert_eq!((receipt.changed, written, receipt.positions), (is_due, usize::from(is_due), stays.len()));
+        let after = Arc::clone(world.ledger.book.strategy(&overlay).unwrap());
+        prop_assert!(after.list.iter().eq(stays.iter()));
+        prop_assert_eq!((after.told.spoken_at, after.last_push_at), (said, None));
+        prop_assert_eq!(on_overlay(&mut world, Deed::Expire, Actor::Server, now).1, 0);
+        // Nor does an earlier list bring it back.
+        let restore = Deed::Restore { to: Revision::new(1), positions: list, freeze: false };
+        prop_assert_eq!(on_overlay(&mut world, restore, Actor::Operator, now).0.changed, false);
+        let (whole, resumed, lines) = walked(&world.chain, world.chain.len() / 2);
+        prop_assert_eq!(whole.compare(&world.ledger.book, &world.ledger.documents), None);
+        prop_assert_eq!(resumed.compare(&world.ledger.book, &world.ledger.documents), None);
+        prop_assert_eq!(lines.unwrap().head, world.ledger.head);
+    }
 }

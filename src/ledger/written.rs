@@ -1,9 +1,10 @@
 //! How lists and what changed in them are written down.
 //!
 //! In the chain's hashes a position is `[place, code, name, volume, cost, remark]`, as the first release wrote it, and the
-//! price that it was decided at where one was told. What is stored is shorter: `[volume, cost, place, name, code, remark,
-//! price]`, without what follows from elsewhere at its end: a remark and a price that there is none of, and in a change
-//! what is as it was before. All numbers are text, so that they stay exact.
+//! price that it was decided at where one was told, and behind price or null its last day where it has one. What is stored is
+//! shorter: `[volume, cost, place, name, code, remark, price, until]`, without what follows from elsewhere at its end: a
+//! remark, a price and a last day that there is none of, and in a change what is as it was before. All numbers are text, so
+//! that they stay exact.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,6 +14,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::domain::calendar::Day;
 use crate::domain::changes::{Changes, DocumentChange};
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
@@ -37,9 +39,10 @@ impl Serialize for Hashed<'_> {
         let Placed { place, position } = self.0;
         let (code, volume, cost) = (Text(position.code()), Text(position.volume()), Text(position.cost()));
         let row = (place, code, position.name(), volume, cost, position.remark());
-        match position.price() {
-            None => row.serialize(serializer),
-            Some(price) => (row.0, row.1, row.2, row.3, row.4, row.5, Text(price)).serialize(serializer),
+        match (position.price().map(Text), position.until().map(Text)) {
+            (None, None) => row.serialize(serializer),
+            (Some(price), None) => (row.0, row.1, row.2, row.3, row.4, row.5, price).serialize(serializer),
+            (price, until) => (row.0, row.1, row.2, row.3, row.4, row.5, price, until).serialize(serializer),
         }
     }
 }
@@ -69,14 +72,17 @@ impl Stored<'_> {
     fn left_out(&self) -> usize {
         let Self(Placed { place, position }, base) = self;
         let (no_price, no_remark) = (position.price().is_none(), position.remark().is_none());
+        let no_until = position.until().is_none();
         let as_base = match base {
-            Base::Nothing => [no_price, no_remark, false, false, false, false, false],
+            Base::Nothing => [no_until, no_price, no_remark, false, false, false, false, false],
             Base::Instrument(own) => {
-                [no_price, no_remark, position.code() == *own, position.name().is_none(), false, false, false]
+                let (own_code, no_name) = (position.code() == *own, position.name().is_none());
+                [no_until, no_price, no_remark, own_code, no_name, false, false, false]
             }
             Base::Before(before) => {
                 let Placed { place: old_place, position: old } = before;
                 [
+                    position.until() == old.until(),
                     position.price() == old.price(),
                     position.remark() == old.remark(),
                     position.code() == old.code(),
@@ -94,7 +100,7 @@ impl Stored<'_> {
 impl Serialize for Stored<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Placed { place, position } = self.0;
-        let kept = 7 - self.left_out();
+        let kept = 8 - self.left_out();
         let mut row = serializer.serialize_seq(Some(kept))?;
         for field in 0..kept {
             match field {
@@ -104,7 +110,8 @@ impl Serialize for Stored<'_> {
                 3 => row.serialize_element(&position.name())?,
                 4 => row.serialize_element(&Text(position.code()))?,
                 5 => row.serialize_element(&position.remark())?,
-                _ => row.serialize_element(&position.price().map(Text))?,
+                6 => row.serialize_element(&position.price().map(Text))?,
+                _ => row.serialize_element(&position.until().map(Text))?,
             }
         }
         row.end()
@@ -124,6 +131,7 @@ struct Row<'a> {
     code: Option<Field<'a>>,
     remark: Option<Field<'a>>,
     price: Option<Field<'a>>,
+    until: Option<Field<'a>>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
@@ -145,10 +153,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Row<'a> {
                     code: fields.next_element()?,
                     remark: fields.next_element()?,
                     price: fields.next_element()?,
+                    until: fields.next_element()?,
                 };
                 match fields.next_element::<de::IgnoredAny>()? {
                     None => Ok(row),
-                    Some(_) => Err(de::Error::invalid_length(8, &self)),
+                    Some(_) => Err(de::Error::invalid_length(9, &self)),
                 }
             }
         }
@@ -185,7 +194,13 @@ impl Row<'_> {
             Some(Field(text)) => text.map(decimal).transpose()?,
             None => old.and_then(Position::price),
         };
-        Ok(Placed { place, position: position.map_err(|breach| breach.to_string())?.at_price(price) })
+        let day = |text: Cow<str>| text.parse::<Day>().map_err(|error| format!("{text:?} {error}"));
+        let until = match self.until {
+            Some(Field(text)) => text.map(day).transpose()?,
+            None => old.and_then(Position::until),
+        };
+        let position = position.map_err(|breach| breach.to_string())?.at_price(price).through(until);
+        Ok(Placed { place, position })
     }
 }
 
@@ -288,11 +303,13 @@ mod tests {
     fn placed() -> impl Strategy<Value = Vec<Placed>> {
         let code = prop::sample::select(vec!["000001.XSHE", "000001.SZ", "\"X\\", "名"]);
         let text = || prop::option::of(prop::sample::select(vec!["a", "平安\"银行", "\\n"]));
-        let row = (code, 0..3_u32, 1..3_u32, text(), text(), prop::option::of(0..2_u32), 1..4_i64);
-        let row = row.prop_map(|(code, volume, cost, name, remark, price, place)| {
+        let until = prop::option::of(prop::sample::select(vec!["2026-01-05", "2026-12-31"]));
+        let row = (code, 0..3_u32, 1..3_u32, text(), text(), prop::option::of(0..2_u32), until, 1..4_i64);
+        let row = row.prop_map(|(code, volume, cost, name, remark, price, until, place)| {
             let number = |number: u32| Decimal::parse(&format!("{number}.50")).unwrap();
             let position = Position::new(Kind::Ordinary, code, name, number(volume), number(cost), remark).unwrap();
-            Placed { place, position: position.at_price(price.map(number)) }
+            let until = until.map(|day| day.parse().unwrap());
+            Placed { place, position: position.at_price(price.map(number)).through(until) }
         });
         prop::collection::vec(row, 0..4)
     }
@@ -328,6 +345,33 @@ mod tests {
     }
 
     #[test]
+    fn what_has_neither_price_nor_last_day_is_hashed_as_the_first_release_did() {
+        let number = |text| Decimal::parse(text).unwrap();
+        let plain = Position::new(Kind::Adjustment, "X", None, number("-1"), number("2"), Some("a")).unwrap();
+        let of = |position: Position| hashed(&[Placed { place: 1, position }]).unwrap();
+        let (price, until) = (Some(number("3")), "2026-12-31".parse().ok());
+        assert_eq!(of(plain.clone()), r#"[[1,"X",null,"-1","2","a"]]"#);
+        assert_eq!(of(plain.clone().at_price(price)), r#"[[1,"X",null,"-1","2","a","3"]]"#);
+        assert_eq!(of(plain.clone().through(until)), r#"[[1,"X",null,"-1","2","a",null,"2026-12-31"]]"#);
+        assert_eq!(of(plain.at_price(price).through(until)), r#"[[1,"X",null,"-1","2","a","3","2026-12-31"]]"#);
+    }
+
+    #[test]
+    fn a_last_day_is_stored_once_and_taken_back() {
+        let number = |text: &str| Decimal::parse(text).unwrap();
+        let list = |volume: &str, until: Option<&str>| {
+            let position = Position::new(Kind::Adjustment, "000001.XSHE", None, number(volume), number("1"), None);
+            let until = until.map(|day| day.parse().unwrap());
+            PositionList::default().followed_by(vec![position.unwrap().through(until)])
+        };
+        let (one, two) = (list("100", Some("2026-12-31")), list("200", Some("2026-12-31")));
+        assert_eq!(write_list(&one), r#"[["100","1",1048576,null,"000001.XSHE",null,null,"2026-12-31"]]"#);
+        assert!(write_list_changes(&one.changes_to(&two)).ends_with(r#"[["200"]]]]"#));
+        let back = write_list_changes(&two.changes_to(&list("200", None)));
+        assert!(back.ends_with(r#",null,"000001.XSHE",null,null,null]]]]"#), "{back}");
+    }
+
+    #[test]
     fn what_nobody_wrote_is_refused() {
         for text in [
             "",
@@ -337,6 +381,8 @@ mod tests {
             r#"[["1","1",1]]"#,
             r#"[["1","1",1,null,"X",null,1]]"#,
             r#"[["1","1",1,null,"X",null,null,1]]"#,
+            r#"[["1","1",1,null,"X",null,null,"2026-02-30"]]"#,
+            r#"[["1","1",1,null,"X",null,null,null,1]]"#,
         ] {
             assert!(read_list(Kind::Ordinary, text).is_err(), "{text}");
         }

@@ -208,6 +208,11 @@ impl Store {
         Self { historians: self.listeners.clone(), ..self.clone() }
     }
 
+    /// What time it is by the clock that is written by.
+    pub fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
     /// The book as it stands now; it stays so for whoever holds it.
     pub fn book(&self) -> Arc<Book> {
         self.book.load_full()

@@ -531,7 +531,7 @@ mod tests {
         let (store, mut writer) = open(&dir.path().join("db")).await;
         let submit = |deed| {
             let token = Some(UsedToken { signed_at: NOW, digest: [7; 32] });
-            let (store, change) = (store.clone(), Change { token, deed, ..change() });
+            let (store, change) = (store.clone(), Change { deed, token, ..change() });
             tokio::spawn(async move { store.submit(change).await })
         };
         let first = submit(Deed::Replace(Vec::new()));

@@ -17,6 +17,7 @@ mod desk_limits;
 mod desk_pages;
 mod doctor;
 mod events;
+mod expiry;
 mod fuzz;
 mod guards;
 mod history;

@@ -546,6 +546,49 @@ async fn a_name_is_freed_and_taken_again_in_one_batch() {
 }
 
 #[tokio::test]
+async fn a_last_day_is_kept_and_sealed_like_the_rest_of_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let overlay = |rows: &[(&str, &str)], day: &str| {
+        let change = change("ADJUSTMENT_MAIN", rows);
+        let Deed::Replace(positions) = change.deed else { unreachable!() };
+        let until = day.parse().ok();
+        let positions = positions.into_iter().map(|position| position.through(until)).collect();
+        Change { deed: Deed::Replace(positions), ..change }
+    };
+    let store = open(&path).await;
+    store.submit(overlay(&[("X", "100"), ("600000.SH", "-200")], "2026-01-05")).await.unwrap();
+    store.submit(overlay(&[("X", "100"), ("600000.SH", "-200")], "2026-01-06")).await.unwrap();
+    store.submit(overlay(&[("X", "150"), ("600000.SH", "-200")], "2026-01-06")).await.unwrap();
+    let before = store.book();
+    store.close().await;
+
+    // The server is down over two midnights.
+    let store = open_at(&path, START.plus(Duration::from_hours(48))).await;
+    let name = StrategyName::parse("ADJUSTMENT_MAIN").unwrap();
+    assert_eq!(store.book().strategy(&name).unwrap().list, before.strategy(&name).unwrap().list);
+    let expire = || Change::new(name.clone(), Deed::Expire, Actor::Server, None);
+    assert!(store.submit(expire()).await.unwrap().changed);
+    store.close().await;
+    let store = open_at(&path, START.plus(Duration::from_hours(48))).await;
+    assert!(store.book().strategy(&name).unwrap().list.is_empty());
+    assert!(!store.submit(expire()).await.unwrap().changed);
+    let then = store.list_as_of(&name, Revision::new(2)).await.unwrap().unwrap().list.unwrap();
+    assert!(then.iter().all(|position| position.until() == "2026-01-06".parse().ok()));
+    store.close().await;
+    assert!(history(&path).await[3].starts_with("4 expire server:server - "), "{:?}", history(&path).await);
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 4, .. }));
+
+    // One who moves a last day by hand is found out.
+    raw(&path)
+        .await
+        .execute(forced("UPDATE revisions SET changes = replace(changes, '01-05', '01-04')"))
+        .await
+        .unwrap();
+    assert!(!matches!(verify(&path).await.unwrap(), Verdict::Whole { .. }));
+}
+
+#[tokio::test]
 async fn the_past_is_as_it_was_at_every_revision() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");

@@ -29,6 +29,7 @@ use crate::desk::terminals::{MAX_NAME_CHARS, Terminal, Waiting};
 use crate::desk::{AccountPreview, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
+use crate::domain::calendar::Day;
 use crate::domain::code::Notation;
 use crate::domain::decimal::{Amount, Decimal, Volume};
 use crate::domain::revision::{Revision, Topic};
@@ -509,7 +510,7 @@ pub(crate) async fn preview(
         let settled = book.settings().account(&name).map_or_else(new, |settled| (**settled).clone());
         (Supposed::Account(account), settled)
     } else {
-        let PushBody { strategy, positions, .. } = PushBody::parse(&request.body)?;
+        let PushBody { strategy, positions, .. } = PushBody::parse(&request.body, Day::of(state.clock.now()))?;
         (Supposed::List(strategy, positions), (**settled(&book, &name)?).clone())
     };
     let (desk, now) = (state.desk.clone(), state.clock.now());

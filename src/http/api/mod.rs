@@ -40,17 +40,18 @@ use utoipa::ToSchema;
 use super::document::Entry;
 use super::error::{AppError, Invalid};
 use super::reason_text::ReasonDto;
+use crate::domain::calendar::Day;
 use crate::domain::position::Position;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::Receipt;
 
-/// The strategy and the list that a push's body says, for who finds one elsewhere; else why not, in English.
+/// The strategy and the list that a push's body says today, for who finds one elsewhere; else why not, in English.
 ///
 /// # Errors
 /// When it breaks a rule.
-pub fn read_list(body: &[u8]) -> Result<(StrategyName, Vec<Position>), String> {
-    let read = push_body::PushBody::parse(body).map(|push| (push.strategy, push.positions));
+pub fn read_list(body: &[u8], today: Day) -> Result<(StrategyName, Vec<Position>), String> {
+    let read = push_body::PushBody::parse(body, today).map(|push| (push.strategy, push.positions));
     read.map_err(|invalid| AppError::from(invalid).in_english())
 }
 

@@ -29,6 +29,7 @@ use crate::clock::Zone;
 use crate::desk::terminals::Terminal;
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark, Strategy};
+use crate::domain::calendar::Day;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Position, PositionList};
@@ -94,14 +95,14 @@ pub(crate) async fn update(State(state): State<AppState>, request: Request) -> R
 
 /// Takes a push in, and says what became of it.
 async fn take(state: &AppState, pushed: Pushed) -> Result<(&'static str, Response), AppError> {
-    let PushBody { strategy, positions, told } = PushBody::parse(&pushed.body)?;
+    let PushBody { strategy, positions, told } = PushBody::parse(&pushed.body, Day::of(state.clock.now()))?;
     let permit = pushed.pusher.to(strategy.clone())?;
     let (actor, unbound) = (permit.actor.clone(), permit.unbound);
     let receipt = state.desk.push(permit, positions, told).await?;
     let (auth_type, client_id) = match &actor {
         Actor::Key(name) => ("simple", name.as_str()),
         Actor::Client(name) | Actor::Import(name) => ("crypto", name.as_str()),
-        Actor::Operator => (OPERATOR_AUTH, "operator"),
+        Actor::Operator | Actor::Server => (OPERATOR_AUTH, "operator"),
     };
     if unbound {
         state.note_unbound(client_id);
@@ -124,7 +125,7 @@ pub(crate) async fn update_internal(
     State(state): State<AppState>,
     request: OperatorRequest,
 ) -> Result<Response, AppError> {
-    let PushBody { strategy, positions, told } = PushBody::parse(&request.body)?;
+    let PushBody { strategy, positions, told } = PushBody::parse(&request.body, Day::of(state.clock.now()))?;
     let OperatorRequest { operator, if_match, .. } = &request;
     let receipt = state.desk.correct(operator, strategy.clone(), positions, *if_match, told.sequence).await?;
     Ok(json(&ChangeAnswer::new("持仓更新成功（内部接口）", OPERATOR_AUTH, &strategy, &receipt)))
@@ -414,6 +415,10 @@ pub(super) struct WrittenPosition<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Exact>)]
     price: Option<Number<Decimal>>,
+    /// Of an overlay: the last day on which it counts, in Shanghai.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-12-31")]
+    until: Option<String>,
 }
 
 impl Serialize for PositionDto<'_> {
@@ -426,6 +431,7 @@ impl Serialize for PositionDto<'_> {
             cost: Number(position.cost()),
             remark: position.remark(),
             price: position.price().map(Number),
+            until: position.until().map(|day| day.to_string()),
         }
         .serialize(serializer)
     }

@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::super::error::{Fault, Invalid};
-use super::super::extract::strategy_name;
+use super::super::extract::{last_day, strategy_name};
 use super::super::scalars::Exact;
 use crate::clock::rfc3339;
+use crate::domain::calendar::Day;
 use crate::domain::code::Code;
 use crate::domain::decimal::Decimal;
 use crate::domain::position::{Field, MAX_POSITIONS, Position};
@@ -76,6 +77,10 @@ struct RawPosition<'a> {
     #[serde(borrow)]
     #[schema(value_type = Option<Decimal>)]
     price: Option<&'a RawValue>,
+    /// Of an overlay: the last day on which it counts, in Shanghai, not before today.
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>, example = "2026-12-31")]
+    until: Option<&'a RawValue>,
 }
 
 /// A field that is there with `null` is there: null is neither a string nor a number.
@@ -176,7 +181,7 @@ impl<'de> Visitor<'de> for ObjectOrNot {
 
 impl PushBody {
     /// Reads and checks a body, in one pass: the values are taken as texts, whose kind of list is known at its end.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, Invalid> {
+    pub(super) fn parse(body: &[u8], today: Day) -> Result<Self, Invalid> {
         let format = |error: serde_json::Error| Invalid::Format(error.to_string().into());
         if !body.trim_ascii_start().starts_with(b"{") {
             // Serde would take a JSON list for an object with its members in order.
@@ -193,7 +198,7 @@ impl PushBody {
         let strategy = strategy_name(&name)?;
         let kind = strategy.kind();
         let position = |(index, Element(raw))| match raw {
-            Some(raw) => position(kind, index, &raw),
+            Some(raw) => position(kind, index, &raw, today),
             None => Err(Invalid::PositionNotObject { index }),
         };
         if list.are_too_many {
@@ -227,7 +232,7 @@ fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(inner.into()) }
 }
 
-fn position(kind: Kind, index: usize, raw: &RawPosition<'_>) -> Result<Position, Invalid> {
+fn position(kind: Kind, index: usize, raw: &RawPosition<'_>, today: Day) -> Result<Position, Invalid> {
     let fault = |field, fault| Invalid::Position { index, field, fault };
     let wrong_type = |field| fault(field, Fault::WrongType("string"));
     let number = |field, raw: Option<&RawValue>| {
@@ -244,8 +249,13 @@ fn position(kind: Kind, index: usize, raw: &RawPosition<'_>) -> Result<Position,
     let name = raw.name.map(|raw| text(raw).ok_or(wrong_type(Field::Name))).transpose()?;
     let remark = raw.remark.map(|raw| text(raw).ok_or(wrong_type(Field::Remark))).transpose()?;
     let price = raw.price.map(|raw| money(raw).ok_or(fault(Field::Price, Fault::NotMoney))).transpose()?;
+    // A strategy's list counts until the next one; of it the field is passed over, as all that are not known.
+    let until = raw.until.filter(|_| kind == Kind::Adjustment);
+    let day = |raw| text(raw).ok_or(Fault::NotADay).and_then(|text| last_day(&text, today));
+    let until = until.map(day).transpose().map_err(|wrong| fault(Field::Until, wrong))?;
     let position = Position::new(kind, &code, name.as_deref(), volume, cost, remark.as_deref());
     // What is not traded today has a price of zero in some libraries, which says that there is none.
     let price = price.filter(|price| *price != Decimal::ZERO);
-    position.map(|position| position.at_price(price)).map_err(|breach| fault(breach.field(), Fault::Breach(breach)))
+    let position = position.map_err(|breach| fault(breach.field(), Fault::Breach(breach)))?;
+    Ok(position.at_price(price).through(until))
 }

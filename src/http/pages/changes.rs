@@ -7,6 +7,7 @@ use super::settled::SettledLine;
 use super::texts::Texts;
 use super::view::View;
 use crate::domain::book::{Book, sums};
+use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::Volume;
@@ -24,6 +25,8 @@ enum Verb {
     Sold,
     /// The volume is the same, the average cost is another.
     Cost,
+    /// Only the last day on which it counts is another.
+    Until,
     /// Name, order, notation or remark.
     Text,
 }
@@ -38,6 +41,8 @@ pub(super) struct ChangeLine {
     pub(super) delta: Volume,
     pub(super) cost_before: Option<f64>,
     pub(super) cost_after: Option<f64>,
+    /// The last day on which it counted, and counts.
+    until: [Option<Day>; 2],
 }
 
 fn is_negative(volume: Volume) -> bool {
@@ -59,7 +64,13 @@ impl ChangeLine {
             (!placed.is_empty()).then(|| Wanted { volume, cost: paid.per(volume) })
         };
         let name = entry.position.name().unwrap_or_default().to_owned();
-        Some(Self::between((entry.position.code().clone(), name), side(&change.before), side(&change.after)))
+        let line = Self::between((entry.position.code().clone(), name), side(&change.before), side(&change.after));
+        Some(line.with_last_days([&change.before, &change.after].map(|side| first_last_day(side))))
+    }
+
+    fn with_last_days(self, until: [Option<Day>; 2]) -> Self {
+        let verb = if self.verb == Verb::Text && until[0] != until[1] { Verb::Until } else { self.verb };
+        Self { verb, until, ..self }
     }
 
     /// What leads from the one to the other; None where the instrument is not listed.
@@ -76,7 +87,7 @@ impl ChangeLine {
             _ if is_negative(delta) => Verb::Sold,
             _ => Verb::Bought,
         };
-        Self { code, name, verb, before, after, delta, cost_before, cost_after }
+        Self { code, name, verb, before, after, delta, cost_before, cost_after, until: [None; 2] }
     }
 
     /// What is bought at the average cost that it then has, or sold at the one that it had: CNY, below zero where it is sold.
@@ -103,13 +114,13 @@ impl ChangeLine {
     /// The differences, those of volume first.
     pub(super) fn all(changes: &[InstrumentChange]) -> Vec<Self> {
         let mut lines: Vec<Self> = changes.iter().filter_map(Self::new).collect();
-        lines.sort_by_key(|line| matches!(line.verb, Verb::Cost | Verb::Text));
+        lines.sort_by_key(|line| !line.is_of_volume());
         lines
     }
 
     /// How many lines do what, in words.
     pub(super) fn counts(lines: &[Self], t: &Texts) -> Vec<(&'static str, usize)> {
-        let verbs = [Verb::New, Verb::Bought, Verb::Sold, Verb::Gone, Verb::Cost, Verb::Text];
+        let verbs = [Verb::New, Verb::Bought, Verb::Sold, Verb::Gone, Verb::Cost, Verb::Until, Verb::Text];
         let count = |verb| {
             let mut found = lines.iter().filter(|line| line.verb == verb).peekable();
             Some((found.peek()?.word(t), found.count()))
@@ -124,6 +135,7 @@ impl ChangeLine {
             Verb::Bought => t.bought,
             Verb::Sold => t.sold,
             Verb::Cost => t.cost_changed,
+            Verb::Until => t.until_changed,
             Verb::Text => t.text_changed,
         }
     }
@@ -131,23 +143,40 @@ impl ChangeLine {
     /// In China red is up and buying, green is down and selling.
     pub(super) fn class(&self) -> &'static str {
         match self.verb {
-            Verb::Cost | Verb::Text => "quiet",
+            Verb::Cost | Verb::Until | Verb::Text => "quiet",
             _ if is_negative(self.delta) => "sell",
             _ => "buy",
         }
     }
 
     pub(super) const fn is_of_volume(&self) -> bool {
-        !matches!(self.verb, Verb::Cost | Verb::Text)
+        !matches!(self.verb, Verb::Cost | Verb::Until | Verb::Text)
     }
 
     pub(super) fn sign(&self) -> &'static str {
         if is_negative(self.delta) { "" } else { "+" }
     }
 
+    /// The last day on which it counts, or counted; and from which to which, where that is another.
+    pub(super) fn last_day(&self, t: &Texts) -> Option<String> {
+        let text = |day: Option<Day>| day.map_or_else(|| t.no_last_day.to_owned(), |day| day.to_string());
+        match (self.until, self.verb) {
+            ([None, None], _) => None,
+            ([before, _], Verb::Gone) => Some(text(before)),
+            ([_, after], Verb::New) => Some(text(after)),
+            ([before, after], _) if before == after => Some(text(after)),
+            ([before, after], _) => Some(format!("{} → {}", text(before), text(after))),
+        }
+    }
+
     pub(super) const fn is_of_cost(&self) -> bool {
         matches!(self.verb, Verb::Cost)
     }
+}
+
+/// The last day of what stands there, the first where there are several.
+pub(super) fn first_last_day(placed: &[Placed]) -> Option<Day> {
+    placed.iter().filter_map(|entry| entry.position.until()).min()
 }
 
 /// Money that is an estimate, with its sign.
@@ -272,13 +301,14 @@ impl Entry {
             Actor::Key(_) => t.api_key,
             Actor::Operator => t.operator,
             Actor::Import(_) => t.import,
+            Actor::Server => t.server,
         }
     }
 
     /// Who, beside what kind of actor it is.
     pub(super) fn actor(&self) -> &str {
         match &self.revision.actor {
-            Actor::Operator => "",
+            Actor::Operator | Actor::Server => "",
             Actor::Client(name) | Actor::Key(name) | Actor::Import(name) => name,
         }
     }

@@ -38,6 +38,8 @@ struct ConfirmPage {
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
     accounts: OnAccounts,
+    /// How many lines of the earlier list are left out, because their last day is over.
+    over: usize,
     /// The accounts that have no target once it is deleted.
     stops: Vec<AccountName>,
     /// The push that waits: to delete the strategy drops it, and so does to go back without freezing.
@@ -95,6 +97,7 @@ async fn draw(
         lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
         accounts: OnAccounts::between(&preview.before, &preview.after, &name, state.clock.now()),
+        over: preview.over,
         freeze,
         moved,
         resumed,
@@ -147,7 +150,7 @@ async fn before_last_push(state: &AppState, name: &StrategyName) -> Result<Optio
         let went_back_to = info.note.as_deref().and_then(|note| note.parse().ok());
         at = match info.kind {
             RevisionKind::Restore => went_back_to.filter(|to| *to < mark.revision),
-            RevisionKind::Flat | RevisionKind::Sequence => Some(mark.revision.before()),
+            RevisionKind::Flat | RevisionKind::Sequence | RevisionKind::Expire => Some(mark.revision.before()),
             // An overlay's only hand is the operator's.
             RevisionKind::Edit if name.kind() == Kind::Ordinary => Some(mark.revision.before()),
             _ => {

@@ -18,6 +18,7 @@ use super::view::{Reading, View};
 use super::{html, links, see_other};
 use crate::desk::NotDone;
 use crate::domain::book::Book;
+use crate::domain::calendar::Day;
 use crate::domain::decimal::Decimal;
 use crate::domain::hold::Hold;
 use crate::domain::moment::Moment;
@@ -73,7 +74,9 @@ struct Waiting {
 
 impl Waiting {
     fn new(book: &Book, name: &StrategyName, hold: &Hold, now: Moment, t: &Texts) -> Self {
-        let (after, changes) = book.supposing(name, Some(hold.list.iter().cloned().collect()));
+        // What is over by now does not come into force.
+        let counts = hold.list.iter().filter(|position| !position.is_over(Day::of(now)));
+        let (after, changes) = book.supposing(name, Some(counts.cloned().collect()));
         let calendar = book.settings().calendar();
         let mut lines = ChangeLine::all(&changes);
         let mut total = TotalChange::all(book, &after, &changes);
@@ -113,6 +116,7 @@ impl Waiting {
             Actor::Key(_) => t.api_key,
             Actor::Operator => t.operator,
             Actor::Import(_) => t.import,
+            Actor::Server => t.server,
         }
     }
 }

@@ -12,7 +12,7 @@ use axum::response::Response;
 use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::PathText;
-use super::changes::{ChangeLine, Entry, whole_entry};
+use super::changes::{ChangeLine, Entry, first_last_day, whole_entry};
 use super::chart::{Point, StepChart};
 use super::html;
 use super::links::query;
@@ -28,6 +28,7 @@ use crate::domain::decimal::{Amount, Volume};
 use crate::domain::drift::{DriftLine, drift_of_line};
 use crate::domain::moment::Moment;
 use crate::domain::money::Money;
+use crate::domain::position::Placed;
 use crate::domain::report::{Fill, Holding, Order, OrderStatus, Side};
 use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
@@ -90,6 +91,8 @@ struct Wanter {
     volume: Volume,
     cost: Option<f64>,
     invested: Amount,
+    /// The last day of what it wants, the first where there are several.
+    until: Option<Day>,
     /// What set that volume, where it was found.
     since: Option<Entry>,
     /// Whether that was folded: all that is left was looked through.
@@ -283,12 +286,14 @@ async fn wanters(
 
 fn wanter(strategy: &Arc<Strategy>, instrument: &Instrument) -> Wanter {
     let placed = strategy.list.placed().iter().filter(|placed| placed.position.code().instrument() == *instrument);
-    let (volume, invested) = sums(&placed.cloned().collect::<Vec<_>>());
+    let placed: Vec<Placed> = placed.cloned().collect();
+    let (volume, invested) = sums(&placed);
     Wanter {
         strategy: strategy.name.clone(),
         volume,
         cost: invested.per(volume),
         invested,
+        until: first_last_day(&placed),
         since: None,
         is_folded: false,
     }

@@ -59,7 +59,8 @@ impl MergeLine {
         let text = |side: &[Position]| {
             let parts = side.iter().map(|one| {
                 let remark = one.remark().map(|remark| format!(" {remark}")).unwrap_or_default();
-                format!("{} × {}{remark}", v.number(&one.volume()), v.number(&one.cost()))
+                let until = one.until().map(|day| format!(" {} {day}", v.t.until)).unwrap_or_default();
+                format!("{} × {}{remark}{until}", v.number(&one.volume()), v.number(&one.cost()))
             });
             if side.is_empty() { "–".to_owned() } else { parts.collect::<Vec<_>>().join(v.t.comma) }
         };

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::error::Fault;
 use super::super::error_text::fault_texts;
+use super::super::extract::last_day;
 use super::form::Fields;
 use super::initials::match_initials;
 use super::known::Known;
@@ -13,6 +14,7 @@ use super::view::View;
 use crate::digits::rounded;
 use crate::domain::board::Board;
 use crate::domain::book::Book;
+use crate::domain::calendar::Day;
 use crate::domain::code::{Code, Instrument};
 use crate::domain::decimal::{Decimal, Volume};
 use crate::domain::position::{Field, Position};
@@ -26,6 +28,8 @@ pub(super) struct OverlayRow {
     pub(super) volume: String,
     pub(super) cost: String,
     pub(super) remark: String,
+    /// The last day on which it counts; empty where there is none.
+    pub(super) until: String,
     /// What the merged total shall become, in place of how much more or less that is.
     pub(super) target: String,
     pub(super) removed: bool,
@@ -46,6 +50,7 @@ impl OverlayRow {
             volume: position.volume().to_string(),
             cost: position.cost().to_string(),
             remark: position.remark().unwrap_or_default().to_owned(),
+            until: position.until().map(|day| day.to_string()).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -67,8 +72,8 @@ impl OverlayRow {
         code.is_some_and(|code| code.instrument() == *instrument)
     }
 
-    fn texts(&self) -> [&String; 6] {
-        [&self.code, &self.name, &self.volume, &self.cost, &self.remark, &self.target]
+    fn texts(&self) -> [&String; 7] {
+        [&self.code, &self.name, &self.volume, &self.cost, &self.remark, &self.until, &self.target]
     }
 
     fn is_blank(&self) -> bool {
@@ -125,11 +130,20 @@ impl OverlayRow {
         self.understood = code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
         let volume = self.number(Field::Volume, &self.volume.clone(), v);
         let cost = self.number(Field::Cost, &self.cost.clone(), v);
-        let (code, volume, cost) = (code?.to_string(), volume?, cost?);
+        let until = self.last_day(Day::of(v.now)).map_err(|fault| self.note(Field::Until, fault, v)).ok();
+        let (code, volume, cost, until) = (code?.to_string(), volume?, cost?, until?);
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let (name, remark) = (text(&self.name), text(&self.remark));
         let position = Position::new(Kind::Adjustment, &code, name.as_deref(), volume, cost, remark.as_deref());
-        position.map_err(|breach| self.note(breach.field(), Fault::Breach(breach), v)).ok()
+        let position = position.map_err(|breach| self.note(breach.field(), Fault::Breach(breach), v)).ok()?;
+        Some(position.through(until))
+    }
+
+    fn last_day(&self, today: Day) -> Result<Option<Day>, Fault> {
+        match self.until.trim() {
+            "" => Ok(None),
+            text => last_day(text, today).map(Some),
+        }
     }
 
     fn number(&mut self, field: Field, text: &str, v: &View) -> Option<Decimal> {
@@ -147,7 +161,7 @@ impl OverlayRow {
 
     fn note(&mut self, field: Field, fault: Fault, v: &View) {
         let (chinese, english) = fault_texts(field, fault);
-        self.faults.push((field, v.t.pick(chinese.to_owned(), english)));
+        self.faults.push((field, v.t.pick(chinese.into_owned(), english)));
     }
 }
 
@@ -172,7 +186,7 @@ pub(super) fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
     let column = |name: &'static str| fields.all(name).map(str::to_owned).collect::<Vec<_>>();
     let removed: Vec<usize> = fields.all("remove").filter_map(|row| row.parse().ok()).collect();
     let (names, volumes, costs, remarks) = (column("name"), column("volume"), column("cost"), column("remark"));
-    let targets = column("target");
+    let (targets, untils) = (column("target"), column("until"));
     let text = |column: &[String], n: usize| column.get(n).cloned().unwrap_or_default();
     let row = |(n, code)| OverlayRow {
         code,
@@ -180,6 +194,7 @@ pub(super) fn rows_of(fields: &Fields) -> Vec<OverlayRow> {
         volume: text(&volumes, n),
         cost: text(&costs, n),
         remark: text(&remarks, n),
+        until: text(&untils, n),
         target: text(&targets, n),
         removed: removed.contains(&n),
         ..OverlayRow::default()

@@ -25,6 +25,7 @@ use super::push_calendar::PushCalendar;
 use super::view::{Reading, View};
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Strategy, sums};
+use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
 use crate::domain::code::Code;
 use crate::domain::decimal::{Amount, Decimal};
@@ -32,7 +33,7 @@ use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::schedule::{Days, Punctuality};
 use crate::domain::state::State as StrategyState;
-use crate::domain::strategy::StrategyName;
+use crate::domain::strategy::{Kind, StrategyName};
 use crate::domain::total::UnknownStrategy;
 use crate::store::history::{Filter, RevisionInfo, within};
 
@@ -148,6 +149,7 @@ struct PositionRow {
     invested: Amount,
     share: f64,
     remark: String,
+    until: Option<Day>,
 }
 
 /// Which page of the positions, which part of the timeline, which month of pushes, and performance over which days.
@@ -243,6 +245,7 @@ fn rows(strategy: &Strategy) -> Vec<PositionRow> {
             invested,
             share: if whole == 0.0 { 0.0 } else { invested.approximate() / whole },
             remark: position.remark().unwrap_or_default().to_owned(),
+            until: position.until(),
         }
     };
     strategy.list.iter().map(row).collect()
@@ -272,10 +275,17 @@ async fn invested_over_time(
 pub(super) async fn csv(Reading { book, .. }: Reading, PathText(name): PathText) -> Result<Response, AppError> {
     let name = strategy_name(&name)?;
     let strategy = Arc::clone(book.strategy(&name).ok_or_else(|| UnknownStrategy(name.clone()))?);
-    let begin = Rows::headed(&["code", "name", "volume", "cost", "remark"]).bytes();
+    let begin = Rows::headed(&COLUMNS[..columns(&name)]).bytes();
     let rest = stream::iter((0..strategy.list.len()).step_by(EXPORTED)).map(move |from| rows_from(&strategy, from));
     let parts = stream::iter([begin]).chain(rest);
     Ok(download("positions.csv", parts.map(Ok::<_, Infallible>)))
+}
+
+const COLUMNS: [&str; 6] = ["code", "name", "volume", "cost", "remark", "until"];
+
+/// How many columns a list has: only an overlay's lines have last days.
+fn columns(name: &StrategyName) -> usize {
+    if name.kind() == Kind::Adjustment { COLUMNS.len() } else { COLUMNS.len() - 1 }
 }
 
 /// Some of a list's rows.
@@ -285,7 +295,8 @@ fn rows_from(strategy: &Strategy, from: usize) -> Bytes {
         let (code, volume, cost) =
             (position.code().to_string(), position.volume().to_string(), position.cost().to_string());
         let (name, remark) = (position.name().unwrap_or_default(), position.remark().unwrap_or_default());
-        rows.add(&[&code, name, &volume, &cost, remark]);
+        let until = position.until().map(|day| day.to_string()).unwrap_or_default();
+        rows.add(&[&code, name, &volume, &cost, remark, &until][..columns(&strategy.name)]);
     }
     rows.bytes()
 }

@@ -100,6 +100,7 @@ sentences! {
     state_forbids(state: &str): "策略当前状态为“{state}”，推送不能直接批准：请先恢复运行。", "The strategy is {state}: let it live first, then decide about the push.";
     more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
     delete_drops(hold: Revision): "推送 {hold} 正在等待批准：删除会丢弃它。", "Push {hold} waits for you: to delete the strategy discards it.";
+    lines_over(count: usize): "有 {count} 行已过有效期，不会恢复；需要时请在手工调整页重新填写。", "Lines whose last day is over stay out: {count}. Type those anew that you want, on the page of adjustments.";
     restore_drops(hold: Revision): "推送 {hold} 正在等待批准：如果不同时冻结，它会被丢弃。", "Push {hold} waits for you: unless the strategy is frozen too, it is discarded.";
     no_time(word: &str): "“{word}”不是时间：请写成 09:35", "{word:?} is no time: write it as 09:35";
     no_day(word: &str): "“{word}”不是日期：请写成 2026-01-05", "{word:?} is no day: write it as 2026-01-05";
@@ -243,6 +244,9 @@ texts! {
     demo_counts: "演示数据计入目标总持仓：终端接入之前，请删除名称以 DEMO_ 或 ADJUSTMENT_DEMO 开头的策略。", "Examples count in the total: before a terminal reads it, delete the strategies whose names begin with DEMO_ or ADJUSTMENT_DEMO.";
     adjustment_mark: "手工调整", "Adjustment";
     remark: "备注", "Remark";
+    last_day_counted: "有效至", "Until";
+    until: "有效至", "until";
+    no_last_day: "长期", "no last day";
     total: "目标总持仓", "Merged total";
     total_lead: "QMT 将读到的目标持仓", "The targets that QMT is told";
     no_strategy: "还没有任何策略推送过持仓，终端不会交易。", "No strategy has pushed yet; terminals do nothing.";
@@ -285,6 +289,7 @@ texts! {
     gone: "清仓", "gone";
     cost_changed: "成本", "cost";
     text_changed: "名称、顺序或备注变更", "name, order or remark changed";
+    until_changed: "有效期变更", "last day changed";
     empty_list: "空仓（策略明确表示不持有任何证券）", "Nothing held, on purpose: the strategy pushed an empty list";
     removed_strategy: "该策略已删除，不计入目标总持仓。其历史保留，可以恢复。", "This strategy was deleted and does not count. Its history stays, and it can be restored.";
     no_changes: "首次推送，或没有证券变动", "No instrument changed";
@@ -305,6 +310,7 @@ texts! {
     kind_lock: "持仓变动不明", "unexplained change";
     kind_release: "解除锁定", "released";
     kind_compact: "历史归档", "folded";
+    kind_expire: "到期", "expired";
 
     topic_state: "策略状态", "state";
     topic_hold: "等待的推送", "push that waits";
@@ -320,6 +326,7 @@ texts! {
     api_key: "API 密钥", "API key";
     client: "客户端", "client";
     import: "导入", "import";
+    server: "服务器", "server";
 
     confirm_restore: "确认恢复", "Restore";
     confirm_delete: "确认删除", "Delete";
@@ -335,7 +342,7 @@ texts! {
     will_change_total_alone: "目标总持仓的变化（只有直接读取它的终端据此交易）", "What changes in the total (only terminals that read it trade on it)";
 
     overlay: "调整表", "Overlay";
-    overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入目标总持仓。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved.";
+    overlay_lead: "手工调整叠加在策略之上：数量可为负，保存后立即计入目标总持仓。填写“有效至”的一行到那一天为止（北京时间，含当天），过后自动移除。", "An overlay is added to the strategies' positions: volumes may be below zero, and it counts as soon as it is saved. A line with a last day counts through that day in Shanghai and is then taken out.";
     overlay_name_hint: "名称以 ADJUSTMENT_ 开头", "Its name begins with ADJUSTMENT_";
     open: "打开", "Open";
     remove_row: "删除", "Remove";

@@ -28,11 +28,12 @@ pub(super) struct Undo {
 }
 
 impl RevisionInfo {
-    /// Whether it can be taken back: not what was decided about a push, or reported, nor what only programs and secrets know.
+    /// Whether it can be taken back: not what was decided about a push, or reported, nor what only programs and secrets know,
+    /// nor that a day is over.
     pub(super) const fn has_way_back(&self) -> bool {
         !matches!(
             (&self.subject, self.kind),
-            (_, RevisionKind::Sequence)
+            (_, RevisionKind::Sequence | RevisionKind::Expire)
                 | (Subject::Document(Topic::Hold(_) | Topic::Locks(_)), _)
                 | (Subject::Document(Topic::Channel(_)), RevisionKind::Withdraw)
         )

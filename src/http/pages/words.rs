@@ -37,6 +37,7 @@ impl Texts {
             RevisionKind::Lock => self.kind_lock,
             RevisionKind::Release => self.kind_release,
             RevisionKind::Compact => self.kind_compact,
+            RevisionKind::Expire => self.kind_expire,
         }
     }
 
