@@ -82,58 +82,26 @@ pub async fn serve(
         tracing::warn!("no public key in the keys folder: nobody can push with a signature (jq2qmt keygen CLIENT_ID)");
     }
     lifecycle.task("the watcher of the keys folder", gate.watch_keys());
-    lifecycle.task("the watcher of the clock", watch_clock(store.clone(), clock.clone()));
-    if let Some(plan) = config.backups.clone() {
-        let making = backups::keep_making(store.clone(), config.places.database(), plan, clock.clone());
-        lifecycle.task("the maker of copies", making);
-    }
-    if config.demo {
-        lifecycle.task("the terminals of the examples", demo::keep_reporting(store.clone(), clock.clone()));
-    }
     let tls = match &config.tls {
         Some(files) => Some(load_tls(files, &lifecycle).await?),
         None => None,
     };
-    let certificate = tls.clone();
-    let scheme = if tls.is_some() { "https" } else { "http" };
     let tls_is_on = tls.is_some();
     let state = AppState::new(store.clone(), gate, clock.clone(), config.zone.clone(), tls_is_on, lifecycle.health());
-    if let Some(address) = &config.heartbeat {
-        lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone(), state.incidents().clone()));
-    }
-    let look = Look {
-        data_dir: config.places.data_dir.clone(),
-        drift_after: config.drift_after,
-        certificate,
-        backups: store.backups().clone(),
-    };
-    lifecycle.task("the reader of past closes", state.desk().clone().keep_closes(clock.clone()));
-    lifecycle.task("the watcher of incidents", watch_incidents(state.clone(), store.clone(), clock, look));
-    let stop = CancellationToken::new();
-    let bounds = Bounds::of_this_process();
-    let serving = net::serve(listener, bounds, tls, App::new(state.clone()), stop.clone());
-    let serving = lifecycle.task("the listener", serving);
-    let base_url = url(scheme, reachable(address));
     state.messenger().pages_at(pages_url(&config.reach, tls_is_on, address));
-    lifecycle.task("the messenger", state.messenger().clone().run());
+    begin_tasks(&config, &state, &store, &clock, tls.clone(), &lifecycle);
+    let stop = CancellationToken::new();
+    let serving = net::serve(listener, Bounds::of_this_process(), tls, App::new(state.clone()), stop.clone());
+    let serving = lifecycle.task("the listener", serving);
+
+    let scheme = if tls_is_on { "https" } else { "http" };
+    let base_url = url(scheme, reachable(address));
     state.suggest(first_start::suggestion(&config.places, &base_url));
     state.examined_by(Doctor::new(Setup::of(&config)));
     let words = first_start::words(&config.places, &base_url, new_key.as_ref(), new_password.as_ref());
     let words = if config.demo { words + &demo::words(&base_url) } else { words };
     tell(&store, words, new_password).await?;
-    // Last: whoever waits for this line finds everything said and the port open.
-    let line = log::announce(format!("listening on {}", url(scheme, address)));
-    if !matches!(timeout(TELLING, line).await, Ok(Ok(()))) {
-        tracing::warn!("standard output takes nothing; listening on {}", url(scheme, address));
-    }
-    if let Some(manager) = &config.manager {
-        manager.tell(&format!("READY=1\nSTATUS=listening on {}", url(scheme, address)));
-        if let Some(within) = manager.watchdog {
-            let incidents = state.incidents().clone();
-            let telling = manager.clone().keep_telling(within, store.clone(), move || incidents.is_looked());
-            lifecycle.task("the watchdog", telling);
-        }
-    }
+    announce(&config, &state, &store, &url(scheme, address), &lifecycle).await;
 
     let failed = tokio::select! {
         () = shutdown => None,
@@ -157,6 +125,52 @@ pub async fn serve(
     store.close().await;
     lifecycle.end();
     Ok(())
+}
+
+/// Begins what works beside the requests.
+fn begin_tasks(
+    config: &Config,
+    state: &AppState,
+    store: &Store,
+    clock: &Clock,
+    certificate: Option<Certificate>,
+    lifecycle: &Lifecycle,
+) {
+    lifecycle.task("the watcher of the clock", watch_clock(store.clone(), clock.clone()));
+    if let Some(plan) = config.backups.clone() {
+        let making = backups::keep_making(store.clone(), config.places.database(), plan, clock.clone());
+        lifecycle.task("the maker of copies", making);
+    }
+    if config.demo {
+        lifecycle.task("the terminals of the examples", demo::keep_reporting(store.clone(), clock.clone()));
+    }
+    if let Some(address) = &config.heartbeat {
+        lifecycle.task("the heartbeat", alert::beat(address.clone(), store.clone(), state.incidents().clone()));
+    }
+    let look = Look {
+        data_dir: config.places.data_dir.clone(),
+        drift_after: config.drift_after,
+        certificate,
+        backups: store.backups().clone(),
+    };
+    lifecycle.task("the reader of past closes", state.desk().clone().keep_closes(clock.clone()));
+    lifecycle.task("the watcher of incidents", watch_incidents(state.clone(), store.clone(), clock.clone(), look));
+    lifecycle.task("the messenger", state.messenger().clone().run());
+}
+
+/// Says that the server is there, last: whoever waits for this line finds everything said and the port open.
+async fn announce(config: &Config, state: &AppState, store: &Store, url: &str, lifecycle: &Lifecycle) {
+    let line = log::announce(format!("listening on {url}"));
+    if !matches!(timeout(TELLING, line).await, Ok(Ok(()))) {
+        tracing::warn!("standard output takes nothing; listening on {url}");
+    }
+    let Some(manager) = &config.manager else { return };
+    manager.tell(&format!("READY=1\nSTATUS=listening on {url}"));
+    if let Some(within) = manager.watchdog {
+        let incidents = state.incidents().clone();
+        let telling = manager.clone().keep_telling(within, store.clone(), move || incidents.is_looked());
+        lifecycle.task("the watchdog", telling);
+    }
 }
 
 /// Creates the data folder where there is none, and holds it for this process.
