@@ -168,9 +168,11 @@ impl Incidents {
         self.shown.load_full()
     }
 
-    /// Whether the clock is said to be off, as the last look found it.
+    /// Whether the clock is said to be ahead, as the last look found it. One that is behind ends nothing early.
     pub fn doubt_clock(&self) -> bool {
-        self.standing().get(&Key::new(Kind::Clock, "")).is_some()
+        let standing = self.standing();
+        let clock = standing.get(&Key::new(Kind::Clock, "")).map(|incident| &incident.concern);
+        matches!(clock, Some(Concern::Clock { ahead }) if *ahead > 0)
     }
 
     /// Looks at everything, and keeps what is to be told, in the transaction that queues it for the channels.

@@ -20,8 +20,9 @@ use super::position::{InstrumentChange, Placed, Position, PositionList};
 use super::reported::Reported;
 use super::revision::{Revision, Topic};
 use super::schedule::Met;
+use super::settings::Setting;
 use super::settings::Settings;
-use super::state::State;
+use super::state::{Standing, State};
 use super::strategy::{Kind, StrategyId, StrategyName};
 use super::total::TotalLine;
 
@@ -359,6 +360,10 @@ impl Book {
     pub fn supposing(&self, name: &StrategyName, positions: Option<Vec<Position>>) -> (Self, Vec<InstrumentChange>) {
         let mut book = self.clone();
         let mark = self.newest.unwrap_or(Mark::START);
+        if positions.is_some() && self.settings().state(name) == State::Closed {
+            let live = Setting::State(Standing::default());
+            book.settings_mut().settle(Topic::State(name.clone()), live, mark);
+        }
         match (self.strategy(name), positions) {
             (Some(current), Some(positions)) => {
                 let list = current.list.followed_by(positions);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 
 /// Upper bounds of spans, in seconds: a batch on a fast disk takes one millisecond, on a slow one a hundred.
@@ -21,12 +22,20 @@ pub struct StoreFigures {
     pub commits: Histogram,
     /// How many commands share a batch.
     pub sizes: Histogram,
+    /// How many commands were gathered while the batch before them is written.
+    pub ahead: Gauge,
 }
 
 impl Default for StoreFigures {
     fn default() -> Self {
         let spans = || Histogram::new(SPANS);
-        Self { answers: spans(), batches: spans(), commits: spans(), sizes: Histogram::new(SIZES) }
+        Self {
+            answers: spans(),
+            batches: spans(),
+            commits: spans(),
+            sizes: Histogram::new(SIZES),
+            ahead: Gauge::default(),
+        }
     }
 }
 

@@ -185,7 +185,7 @@ impl Store {
 
     /// How many commands wait for the writer.
     pub fn waiting(&self) -> usize {
-        QUEUE - self.queue.capacity()
+        QUEUE - self.queue.capacity() + usize::try_from(self.figures.ahead.get()).unwrap_or_default()
     }
 
     /// How long the database and its log are, in bytes.

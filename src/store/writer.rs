@@ -224,6 +224,7 @@ impl Writer {
             let following = Ahead::of(&self.ledger, self.clock.now());
             let Ahead { batch, mut answers, commands } = std::mem::replace(&mut self.ahead, following);
             self.figures.sizes.observe(commands.into());
+            self.figures.ahead.set(0);
             let folds = std::mem::take(&mut answers.folds);
             let closing = self.serve(batch, answers).await?;
             self.fold(!folds.is_empty()).await?;
@@ -347,6 +348,7 @@ impl Writer {
                 committed = &mut committing => return committed,
                 Some(command) = self.queue.recv(), if !is_last && self.ahead.has_room() => {
                     self.ahead.gather(command, self.clock.now());
+                    self.figures.ahead.inc();
                 }
             }
         }
@@ -515,7 +517,7 @@ mod tests {
         assert!(writer.gather().await);
         let second = submit(change());
         let gathered = serve(&mut writer).await;
-        assert_eq!(gathered, 1, "the second was gathered while the first was written");
+        assert_eq!((gathered, store.waiting()), (1, 1), "the second was gathered while the first was written");
         assert!(matches!(first.await.unwrap(), Err(NotStored::Unavailable(_))));
         assert_eq!(store.book().revision(), Revision::NONE);
         serve(&mut writer).await;

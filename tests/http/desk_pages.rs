@@ -70,7 +70,7 @@ async fn a_deed_shows_what_it_does_to_each_account() {
     let app = App::start().await;
     push(&app, "alpha", 1000).await;
     push(&app, "alpha", 2000).await;
-    let account = json!({"strategies": [{"name": "alpha", "scale": "0.4"}]}).to_string();
+    let account = json!({"strategies": [{"name": "alpha", "scale": "0.4"}], "adjustments": "all"}).to_string();
     app.operate("PUT", "/api/v1/accounts/small", &[], &account).await.ok();
     let mut browser = Browser::operator(&app).await;
     let effect = |page: &str| {
@@ -84,6 +84,14 @@ async fn a_deed_shows_what_it_does_to_each_account() {
     // Deleted, it leaves the account without a target: nothing is sold.
     let deleted = effect(&browser.page("/strategies/alpha/delete").await);
     assert!(deleted.contains("不会交易") && !deleted.contains("</td>"), "{deleted}");
+    let row = [("code", "600519"), ("name", ""), ("volume", "300"), ("cost", "10"), ("remark", ""), ("until", "")];
+    let row: Vec<_> = row.into_iter().chain([("action", "preview")]).collect();
+    let added = effect(&text(&browser.submit("/adjustment", "/adjustment", &row).await));
+    assert!(added.contains(">300</td>"), "{added}");
+    // And back, it has one again.
+    app.operate("DELETE", "/api/v1/strategies/alpha", &[], "").await.ok();
+    let restored = effect(&browser.page("/strategies/alpha/restore?to=1").await);
+    assert!(restored.contains("此后的目标如下") && restored.contains(">400</td>"), "{restored}");
 }
 
 #[tokio::test]

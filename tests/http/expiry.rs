@@ -186,6 +186,23 @@ async fn a_clock_that_ran_ahead_ends_nothing() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_put_right_ends_what_is_over_though_changes_lie_ahead() {
+    let app = App::start().await;
+    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
+    let mut sweeper = Sweeper::new();
+    sweeper.sweep(&app).await;
+    app.clock.set(START.plus(Duration::from_hours(48)));
+    app.edit("ADJUSTMENT_OTHER", json!([held("000001.SZ", 100, 10.0)])).await.ok();
+    assert_eq!(sweeper.sweep(&app).await.len(), 1);
+    app.clock.set(START);
+    assert_eq!(sweeper.sweep(&app).await.len(), 1);
+    app.clock.advance(TO_MIDNIGHT);
+    assert_eq!(sweeper.sweep(&app).await.len(), 0);
+    let told = app.get("/api/v1/incidents").await.ok();
+    assert!(told.to_string().contains("\"clock\""), "the clock is behind the newest change all the while: {told}");
+}
+
+#[tokio::test]
 async fn a_clock_that_was_set_and_that_nobody_contradicts_is_believed_in_the_end() {
     let app = App::start().await;
     app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
@@ -279,6 +296,34 @@ async fn a_last_day_that_somebody_else_typed_is_merged_like_any_field() {
 }
 
 #[tokio::test]
+async fn an_editor_that_was_left_open_over_midnight_brings_nothing_back() {
+    let app = App::start().await;
+    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY), held("000001.SZ", 100, 10.0)])).await.ok();
+    let mut browser = Browser::operator(&app).await;
+    let seen = browser.page("/adjustment").await;
+    app.clock.advance(TO_MIDNIGHT);
+    assert_eq!(Sweeper::new().sweep(&app).await, ["000001.SZ"]);
+    let typed = |day| [row(["600000.SH", "300", day], "preview"), row(["000001.SZ", "200", ""], "preview")].concat();
+    let merged = browser.submit_from(&seen, "/adjustment", &typed(TODAY)).await;
+    let page = text(&merged);
+    assert!(merged.status == 409 && page.contains("100 → 200") && !page.contains("0 → 300"), "{page}");
+    // A day that is over is a fault where it was typed just now.
+    let typed = browser.submit_from(&seen, "/adjustment", &typed("2026-01-04")).await;
+    assert!(typed.status == 422 && text(&typed).contains("不能早于今天"));
+}
+
+#[tokio::test]
+async fn each_last_day_of_an_instrument_is_shown() {
+    let app = App::start().await;
+    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY), held("600000.SH", 100, 10.0)])).await.ok();
+    let mut browser = Browser::new(&app);
+    for path in ["/instruments/600000.SH", "/revisions/1"] {
+        let page = browser.page(path).await;
+        assert!(page.contains("有效至 2026-01-05、"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_push_of_an_overlay_that_waited_leaves_out_what_is_over_by_then() {
     let app = App::start().await;
     app.edit("ADJUSTMENT_MAIN", json!([])).await.ok();
@@ -293,6 +338,9 @@ async fn a_push_of_an_overlay_that_waited_leaves_out_what_is_over_by_then() {
     app.clock.advance(TO_MIDNIGHT);
     let page = Browser::new(&app).page("/holds").await;
     assert!(page.contains("000001.SZ") && !page.contains("600000.SH"), "{page}");
+    assert!(page.contains("有 1 行已过有效期"), "{page}");
+    let told = app.get("/api/v1/holds").await.ok();
+    assert_eq!(told["holds"][0]["changes"].as_array().unwrap().len(), 1, "{told}");
     app.operate("POST", &format!("/api/v1/holds/{hold}/approve"), &[], "").await.ok();
     assert_eq!(codes(&app).await, ["000001.SZ"]);
 }

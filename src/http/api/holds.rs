@@ -15,6 +15,7 @@ use super::positions::{PositionDto, WrittenPosition, positions};
 use super::revisions::ChangeDto;
 use super::{ChangeAnswer, OPERATOR_AUTH, json};
 use crate::auth::rights::Reader;
+use crate::domain::calendar::Day;
 use crate::domain::code::Notation;
 use crate::domain::position::PositionList;
 use crate::domain::revision::{ActorKind, Revision};
@@ -67,10 +68,12 @@ pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Result<Resp
     let make = {
         let (state, book) = (state.clone(), book);
         move || {
-            let nothing = PositionList::default();
+            let (nothing, today) = (PositionList::default(), Day::of(state.clock.now()));
             let holds = book.settings().holds().map(|(name, hold)| {
                 let current = book.strategy(name).map_or(&nothing, |strategy| &strategy.list);
-                let changes = current.compared_to(&hold.list);
+                // What is over by now does not come into force.
+                let counts = hold.list.iter().filter(|position| !position.is_over(today));
+                let changes = current.compared_to(&PositionList::default().followed_by(counts.cloned().collect()));
                 HoldDto {
                     hold: hold.id,
                     strategy_name: name.as_str(),

@@ -12,16 +12,17 @@ use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{Query, Typed, strategy_name};
 use super::changes::{ChangeLine, Flow, TotalChange};
+use super::effect::OnAccounts;
 use super::form::{CheckedForm, Fields};
 use super::known::{self, Known};
 use super::overlay_merge::{Fate, MergeLine, take_theirs};
 use super::overlay_row::{OverlayRow, digest, rows_of};
 use super::view::{Reading, View};
 use super::{html, links, see_other};
-use crate::desk::{Desk, Proposal};
+use crate::desk::Proposal;
 use crate::domain::book::Book;
 use crate::domain::code::Code;
-use crate::domain::position::{MAX_POSITIONS, Position, PositionList};
+use crate::domain::position::{MAX_POSITIONS, Position};
 use crate::domain::revision::Revision;
 use crate::domain::strategy::{ADJUSTMENT_PREFIX, Kind, StrategyName};
 
@@ -53,6 +54,7 @@ struct Difference {
     flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
+    accounts: OnAccounts,
 }
 
 enum Notice {
@@ -131,7 +133,8 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
     if action == "more" {
         return Ok(page.draw(StatusCode::OK, MORE_ROWS));
     }
-    let Some(positions) = page.read_rows(&book) else { return Ok(page.faulty()) };
+    let base = page.base(&state, &book).await?;
+    let Some(positions) = page.read_rows(&book, &base) else { return Ok(page.faulty()) };
     if positions.len() > MAX_POSITIONS {
         return Err(Invalid::TooManyPositions.into());
     }
@@ -147,16 +150,17 @@ pub(super) async fn edit(State(state): State<AppState>, form: CheckedForm) -> Re
         }
     }
     // A preview, also of what was to be saved and was not.
-    page.preview(&state.desk, &book, positions, saving).await
+    page.preview(&state, &book, (&base, positions), saving).await
 }
 
 /// The editor as it was sent by a session that had ended: with its preview, though it was to be saved.
 pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result<Response, AppError> {
     let book = state.store.book();
     let mut page = AdjustmentPage::sent(&book, v, fields)?;
-    let Some(positions) = page.read_rows(&book) else { return Ok(page.faulty()) };
+    let base = page.base(state, &book).await?;
+    let Some(positions) = page.read_rows(&book, &base) else { return Ok(page.faulty()) };
     page.notice = Some(Notice::Good(page.v.t.resumed.to_owned()));
-    page.preview(&state.desk, &book, positions, false).await
+    page.preview(state, &book, (&base, positions), false).await
 }
 
 impl AdjustmentPage {
@@ -177,9 +181,17 @@ impl AdjustmentPage {
         })
     }
 
+    /// The list that the rows were read from, where another one has taken its place since.
+    async fn base(&self, state: &AppState, book: &Book) -> Result<Vec<Position>, AppError> {
+        if book.list_revision(&self.name) == self.revision {
+            return Ok(Vec::new());
+        }
+        Ok(state.desk.list_at(&self.name, self.revision).await?.iter().cloned().collect())
+    }
+
     /// The positions that the rows describe, filled in from the book; None when something is wrong in one of them, which is
-    /// then noted.
-    fn read_rows(&mut self, book: &Book) -> Option<Vec<Position>> {
+    /// then noted. What stands in `base` as it was is nobody's fault, though its last day be over by now.
+    fn read_rows(&mut self, book: &Book, base: &[Position]) -> Option<Vec<Position>> {
         let current = book.strategy(&self.name).into_iter().flat_map(|overlay| overlay.list.iter());
         let known: HashMap<String, Code> =
             current.map(|position| (position.code().to_string(), position.code().clone())).collect();
@@ -187,7 +199,7 @@ impl AdjustmentPage {
             if !known.contains_key(row.code.trim()) || !row.target.is_empty() {
                 row.fill(book, &self.instruments, &self.name, &self.v);
             }
-            let position = row.read(&known, &self.v)?;
+            let position = row.read(&known, base, &self.v)?;
             row.weigh(book, &self.name, &position);
             Some(position)
         };
@@ -206,15 +218,15 @@ impl AdjustmentPage {
     /// Shows what saving would do, with what somebody else did meanwhile taken in.
     async fn preview(
         mut self,
-        desk: &Desk,
+        state: &AppState,
         book: &Book,
-        mut positions: Vec<Position>,
+        (base, mut positions): (&[Position], Vec<Position>),
         saving: bool,
     ) -> Result<Response, AppError> {
         let mut status = StatusCode::OK;
         let current = book.list_revision(&self.name);
         if current != self.revision {
-            positions = match self.merge(desk, book, &positions).await? {
+            positions = match self.merge(book, base, &positions) {
                 Some(merged) => merged,
                 None => return Ok(self.faulty()),
             };
@@ -222,24 +234,23 @@ impl AdjustmentPage {
         } else if saving {
             self.notice = Some(Notice::Bad(self.v.t.previewed_other));
         }
-        let preview = desk.preview(&self.name, Proposal::Correct(positions)).await?;
+        let preview = state.desk.preview(&self.name, Proposal::Correct(positions)).await?;
         let total = TotalChange::all(&preview.before, &preview.after, &preview.changes);
         let lines = ChangeLine::all(&preview.changes);
-        self.preview = Some(Difference { flow: Flow::of(&lines), lines, total });
+        let accounts = OnAccounts::of(state, &preview, &self.name).await?;
+        self.preview = Some(Difference { flow: Flow::of(&lines), lines, total, accounts });
         Ok(self.draw(status, SPARE_ROWS))
     }
 
     /// Takes in what somebody else changed since the rows were read, and shows whose word counts in which line.
-    async fn merge(&mut self, desk: &Desk, book: &Book, mine: &[Position]) -> Result<Option<Vec<Position>>, AppError> {
-        let positions = |list: &PositionList| list.iter().cloned().collect::<Vec<_>>();
-        let base = positions(&desk.list_at(&self.name, self.revision).await?);
+    fn merge(&mut self, book: &Book, base: &[Position], mine: &[Position]) -> Option<Vec<Position>> {
         let overlay = book.strategy(&self.name);
-        let theirs = overlay.map(|overlay| positions(&overlay.list)).unwrap_or_default();
-        self.merged = MergeLine::all(&base, &theirs, mine);
+        let theirs: Vec<Position> = overlay.iter().flat_map(|overlay| overlay.list.iter().cloned()).collect();
+        self.merged = MergeLine::all(base, &theirs, mine);
         take_theirs(&mut self.rows, &self.merged);
         self.notice = Some(Notice::Bad(self.v.t.conflict));
         self.revision = overlay.map_or(Revision::NONE, |overlay| overlay.mark.revision);
-        Ok(self.read_rows(book))
+        self.read_rows(book, &[])
     }
 
     /// The page, with so many empty rows for who may fill them.

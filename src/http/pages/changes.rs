@@ -41,8 +41,8 @@ pub(super) struct ChangeLine {
     pub(super) delta: Volume,
     pub(super) cost_before: Option<f64>,
     pub(super) cost_after: Option<f64>,
-    /// The last day on which it counted, and counts.
-    until: [Option<Day>; 2],
+    /// The last days on which its lines counted, and count.
+    until: [Vec<Option<Day>>; 2],
 }
 
 fn is_negative(volume: Volume) -> bool {
@@ -65,10 +65,10 @@ impl ChangeLine {
         };
         let name = entry.position.name().unwrap_or_default().to_owned();
         let line = Self::between((entry.position.code().clone(), name), side(&change.before), side(&change.after));
-        Some(line.with_last_days([&change.before, &change.after].map(|side| first_last_day(side))))
+        Some(line.with_last_days([&change.before, &change.after].map(|side| last_days(side))))
     }
 
-    fn with_last_days(self, until: [Option<Day>; 2]) -> Self {
+    fn with_last_days(self, until: [Vec<Option<Day>>; 2]) -> Self {
         let verb = if self.verb == Verb::Text && until[0] != until[1] { Verb::Until } else { self.verb };
         Self { verb, until, ..self }
     }
@@ -87,7 +87,7 @@ impl ChangeLine {
             _ if is_negative(delta) => Verb::Sold,
             _ => Verb::Bought,
         };
-        Self { code, name, verb, before, after, delta, cost_before, cost_after, until: [None; 2] }
+        Self { code, name, verb, before, after, delta, cost_before, cost_after, until: <[Vec<_>; 2]>::default() }
     }
 
     /// What is bought at the average cost that it then has, or sold at the one that it had: CNY, below zero where it is sold.
@@ -159,13 +159,14 @@ impl ChangeLine {
 
     /// The last day on which it counts, or counted; and from which to which, where that is another.
     pub(super) fn last_day(&self, t: &Texts) -> Option<String> {
-        let text = |day: Option<Day>| day.map_or_else(|| t.no_last_day.to_owned(), |day| day.to_string());
-        match (self.until, self.verb) {
-            ([None, None], _) => None,
-            ([before, _], Verb::Gone) => Some(text(before)),
-            ([_, after], Verb::New) => Some(text(after)),
-            ([before, after], _) if before == after => Some(text(after)),
-            ([before, after], _) => Some(format!("{} → {}", text(before), text(after))),
+        let [before, after] = self.until.each_ref().map(|days| days_text(days, t));
+        let none = || t.no_last_day.to_owned();
+        match (before, after, self.verb) {
+            (None, None, _) => None,
+            (before, _, Verb::Gone) => before,
+            (_, after, Verb::New) => after,
+            (before, after, _) if before == after => after,
+            (before, after, _) => Some(format!("{} → {}", before.unwrap_or_else(none), after.unwrap_or_else(none))),
         }
     }
 
@@ -174,9 +175,21 @@ impl ChangeLine {
     }
 }
 
-/// The last day of what stands there, the first where there are several.
-pub(super) fn first_last_day(placed: &[Placed]) -> Option<Day> {
-    placed.iter().filter_map(|entry| entry.position.until()).min()
+/// The last days of what stands there, each once and None behind them where a line has none; empty where none has one.
+pub(super) fn last_days(placed: &[Placed]) -> Vec<Option<Day>> {
+    let mut days: Vec<Option<Day>> = placed.iter().map(|entry| entry.position.until()).collect();
+    days.sort_by_key(|day| (day.is_none(), *day));
+    days.dedup();
+    if days == [None] {
+        days.clear();
+    }
+    days
+}
+
+/// Last days in words; None where there is none.
+pub(super) fn days_text(days: &[Option<Day>], t: &Texts) -> Option<String> {
+    let text = |day: &Option<Day>| day.map_or_else(|| t.no_last_day.to_owned(), |day| day.to_string());
+    (!days.is_empty()).then(|| days.iter().map(text).collect::<Vec<_>>().join(t.comma))
 }
 
 /// Money that is an estimate, with its sign.

@@ -96,7 +96,7 @@ async fn draw(
         expected: preview.expected,
         lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
-        accounts: OnAccounts::between(&preview.before, &preview.after, &name, state.clock.now()),
+        accounts: OnAccounts::of(state, &preview, &name).await?,
         over: preview.over,
         freeze,
         moved,

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use super::super::AppState;
+use super::super::error::AppError;
 use super::changes::ChangeLine;
 use super::sheet::{Sheet, lines_between};
 use super::sort::Sort;
+use crate::desk::Preview;
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::Book;
 use crate::domain::moment::Moment;
@@ -24,8 +27,10 @@ pub(super) struct Effect {
     pub(super) account: Option<AccountName>,
     pub(super) lines: Vec<ChangeLine>,
     pub(super) hidden: usize,
-    /// Strategies of which nothing was known, before or after: then no target was told.
+    /// Strategies of which nothing is known afterwards: then no target is told.
     pub(super) unknown: Vec<StrategyName>,
+    /// Whether no target was told before.
+    pub(super) begins: bool,
 }
 
 /// Whether a strategy or an overlay counts in an account.
@@ -63,7 +68,8 @@ impl Effect {
     ) -> Self {
         match (before, after) {
             (Ok(before), Ok(after)) => Self::new(account, lines_between(before, after)),
-            (Err(unknown), _) | (_, Err(unknown)) => Self { account, lines: Vec::new(), hidden: 0, unknown: unknown.0 },
+            (Err(_), Ok(after)) => Self { begins: true, ..Self::new(account, lines_between(Sheet::default(), after)) },
+            (_, Err(unknown)) => Self { account, lines: Vec::new(), hidden: 0, unknown: unknown.0, begins: false },
         }
     }
 
@@ -73,7 +79,7 @@ impl Effect {
         Sort::of_changes("", "").apply(&mut lines);
         let hidden = lines.len().saturating_sub(LINES);
         lines.truncate(LINES);
-        Self { account, lines, hidden, unknown: Vec::new() }
+        Self { account, lines, hidden, unknown: Vec::new(), begins: false }
     }
 }
 
@@ -86,6 +92,13 @@ pub(super) struct OnAccounts {
 }
 
 impl OnAccounts {
+    /// Of what is proposed for a strategy. Made where other sums are, and not on the threads that answer.
+    pub(super) async fn of(state: &AppState, preview: &Preview, name: &StrategyName) -> Result<Self, AppError> {
+        let (before, after) = (Arc::clone(&preview.before), preview.after.clone());
+        let (name, now) = (name.clone(), state.clock.now());
+        state.workshop.make(move || Ok(Self::between(&before, &after, &name, now))).await
+    }
+
     pub(super) fn between(before: &Book, after: &Book, name: &StrategyName, now: Moment) -> Self {
         let mut accounts = before.settings().accounts().filter(|(_, settled)| follows(&settled.account, name));
         let effect = |(account, settled): (&AccountName, &Arc<Settled>)| {

@@ -62,6 +62,8 @@ struct Waiting {
     sequence: Option<i64>,
     total_value: Option<Decimal>,
     positions: usize,
+    /// How many of them are over by now, and would not come into force.
+    over: usize,
     state: Standing,
     reasons: Vec<String>,
     lines: Vec<ChangeLine>,
@@ -95,6 +97,7 @@ impl Waiting {
             sequence: hold.sequence,
             total_value: hold.total_value,
             positions: hold.list.len(),
+            over: hold.list.iter().filter(|position| position.is_over(Day::of(now))).count(),
             state: book.settings().state(name),
             reasons: hold.reasons.iter().map(|reason| t.of_reason(reason)).collect(),
             lines,

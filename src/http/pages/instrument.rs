@@ -12,7 +12,7 @@ use axum::response::Response;
 use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::PathText;
-use super::changes::{ChangeLine, Entry, first_last_day, whole_entry};
+use super::changes::{ChangeLine, Entry, days_text, last_days, whole_entry};
 use super::chart::{Point, StepChart};
 use super::html;
 use super::links::query;
@@ -92,11 +92,18 @@ struct Wanter {
     cost: Option<f64>,
     invested: Amount,
     /// The last day of what it wants, the first where there are several.
-    until: Option<Day>,
+    until: Vec<Option<Day>>,
     /// What set that volume, where it was found.
     since: Option<Entry>,
     /// Whether that was folded: all that is left was looked through.
     is_folded: bool,
+}
+
+impl Wanter {
+    /// The last days on which its lines count.
+    fn until(&self, t: &Texts) -> Option<String> {
+        days_text(&self.until, t)
+    }
 }
 
 /// A revision that changed how much of it a strategy wants, or at which cost.
@@ -293,7 +300,7 @@ fn wanter(strategy: &Arc<Strategy>, instrument: &Instrument) -> Wanter {
         volume,
         cost: invested.per(volume),
         invested,
-        until: first_last_day(&placed),
+        until: last_days(&placed),
         since: None,
         is_folded: false,
     }

@@ -119,7 +119,7 @@ impl OverlayRow {
 
     /// The position that the row describes; None when something is wrong, which is then noted. A code that the overlay
     /// holds already, whatever it is, stays as it is.
-    pub(super) fn read(&mut self, known: &HashMap<String, Code>, v: &View) -> Option<Position> {
+    pub(super) fn read(&mut self, known: &HashMap<String, Code>, base: &[Position], v: &View) -> Option<Position> {
         let t = v.t;
         let code = known.get(self.code.trim()).cloned().or_else(|| Code::infer(&self.code));
         if self.code.trim().is_empty() {
@@ -130,7 +130,16 @@ impl OverlayRow {
         self.understood = code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
         let volume = self.number(Field::Volume, &self.volume.clone(), v);
         let cost = self.number(Field::Cost, &self.cost.clone(), v);
-        let until = self.last_day(Day::of(v.now)).map_err(|fault| self.note(Field::Until, fault, v)).ok();
+        let was = |one: &&Position| {
+            one.code().to_string() == self.code.trim()
+                && one.until().is_some_and(|day| day.to_string() == self.until.trim())
+        };
+        let today = Day::of(v.now);
+        let until = match base.iter().find(was) {
+            Some(one) => Ok(one.until()),
+            None => self.last_day(today),
+        };
+        let until = until.map_err(|fault| self.note(Field::Until, fault, v)).ok();
         let (code, volume, cost, until) = (code?.to_string(), volume?, cost?, until?);
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let (name, remark) = (text(&self.name), text(&self.remark));

@@ -215,7 +215,7 @@ async fn outcome(
         flow: Flow::of(&lines),
         lines,
         total: TotalChange::all(&preview.before, &preview.after, &preview.changes),
-        accounts: OnAccounts::between(&preview.before, &preview.after, name, state.clock.now()),
+        accounts: OnAccounts::of(state, &preview, name).await?,
     })
 }
 

@@ -778,6 +778,7 @@ texts! {
     effect: "对目标的影响", "What it did to the targets";
     effect_lead: "按当时的账户设置计算；小于零的按零处理，与终端一致。", "By the accounts' settings of then; what is below zero counts as zero, as terminals take it.";
     untouched: "目标没有变化的账户", "Accounts whose targets stayed as they were";
+    target_begins: "此前目标不完整，终端得不到目标；此后的目标如下，终端将据此补足。", "Before, the target was incomplete and terminals were told none. From then on it is this, and they trade what they lack of it.";
     was_incomplete: "当时目标不完整，终端得不到目标。这些策略从未推送或已删除：", "The target was incomplete, so terminals were told none. These strategies had never pushed or were closed:";
 
     compare: "对比", "Compare";
