@@ -10,8 +10,8 @@ PYTHON36 := examples/joinquant/*.py examples/qmt/jq2qmt_sync/*.py examples/qmt/q
 test: ## Every test: Rust, and Python against the real binary
 	@scripts/install-test-tools
 	@$(MAKE) --no-print-directory .venv/ready
+	# It leaves the server where the other tests start it, built with the features that tests add to its libraries.
 	cargo test --quiet
-	cargo build --quiet
 	$(PYTHON) -m ruff format --check tests benches examples
 	$(PYTHON) -m ruff check tests benches examples
 	@ls $(PYTHON36) >/dev/null # vermin passes over a file that is not there

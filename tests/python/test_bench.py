@@ -22,7 +22,7 @@ import tools
 
 @pytest.fixture(scope="module")
 def limits():
-    return tools.build_both()[0]
+    return tools.build("--bench", "limits")
 
 
 @pytest.fixture
