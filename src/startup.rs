@@ -338,7 +338,8 @@ impl Look {
 /// it told what that was like, and once a line's last day is over takes it out of its overlay.
 async fn watch_incidents(state: AppState, store: Store, clock: Clock, look: Look) -> Result<(), Infallible> {
     let (desk, incidents) = (state.desk(), state.incidents());
-    let (mut queued, mut steadiness) = (Queued::default(), Steadiness::default());
+    let mut queued = Queued::default();
+    let mut steadiness = Steadiness::at_start(&store.book(), clock.running());
     let (mut published, mut ticks) = (store.published(), tokio::time::interval(INCIDENTS_EVERY));
     loop {
         tokio::select! {

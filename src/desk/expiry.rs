@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Desk;
 use crate::clock::Clock;
+use crate::domain::book::Book;
 use crate::domain::calendar::Day;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Actor;
@@ -17,7 +18,7 @@ const JUMP: Duration = Duration::from_mins(1);
 const WAITS: Duration = Duration::from_mins(5);
 
 /// Whether the time can be believed: a clock that was set ahead must not end what was to last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Steadiness {
     /// The time, and what the clock had run then.
     seen: Option<(Moment, Duration)>,
@@ -26,6 +27,11 @@ pub struct Steadiness {
 }
 
 impl Steadiness {
+    /// At a start. Where terminals report, they are heard first: the clock may have been set while nobody looked.
+    pub fn at_start(book: &Book, running: Duration) -> Self {
+        Self { seen: None, jumped: book.reports().next().map(|_| running) }
+    }
+
     /// Whether the time has gone on evenly for long enough.
     fn see(&mut self, now: Moment, running: Duration) -> bool {
         if let Some((then, ran)) = self.seen.replace((now, running)) {
@@ -64,8 +70,9 @@ mod tests {
 
     #[test]
     fn the_time_is_believed_unless_it_has_jumped_just_now() {
-        let (mut steadiness, start) = (Steadiness::default(), Moment::from_micros(1_767_595_800_000_000));
         let seconds = Duration::from_secs;
+        let mut steadiness = Steadiness::at_start(&Book::default(), seconds(0));
+        let start = Moment::from_micros(1_767_595_800_000_000);
         assert!(steadiness.see(start, seconds(0)), "nothing speaks against the clock that it began with");
         assert!(steadiness.see(start.plus(seconds(5)), seconds(5)));
         assert!(steadiness.see(start.plus(seconds(9_000)), seconds(9_000)), "nobody looked, and the time went on");

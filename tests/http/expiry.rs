@@ -29,8 +29,8 @@ fn until(code: &str, volume: i64, day: &str) -> Value {
 struct Sweeper(Steadiness);
 
 impl Sweeper {
-    fn new() -> Self {
-        Self(Steadiness::default())
+    fn new(app: &App) -> Self {
+        Self(Steadiness::at_start(&app.store.book(), app.clock.running()))
     }
 
     /// Looks for incidents, then for what is over; what the main overlay holds then.
@@ -58,7 +58,7 @@ async fn a_line_counts_through_its_last_day_and_is_then_zero() {
     app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY), until("000001.SZ", -100, TOMORROW)])).await.ok();
     let account = json!({"strategies": [{"name": "alpha"}], "adjustments": "all", "fresh": "any"}).to_string();
     app.operate("PUT", "/api/v1/accounts/main", &[], &account).await.ok();
-    let mut sweeper = Sweeper::new();
+    let mut sweeper = Sweeper::new(&app);
     app.clock.advance(TO_MIDNIGHT.saturating_sub(Duration::from_micros(1)));
     assert_eq!(sweeper.sweep(&app).await, ["600000.SH", "000001.SZ"]);
     let before = app.get("/api/v1/positions/total").await;
@@ -146,10 +146,40 @@ async fn what_was_over_while_the_server_was_down_is_taken_out_at_its_start() {
     app.clock.advance(Duration::from_hours(18));
     app.restart().await;
     assert_eq!(codes(&app).await.len(), 2, "opening the book changes nothing");
-    assert_eq!(Sweeper::new().sweep(&app).await, ["000001.SZ"]);
+    assert_eq!(Sweeper::new(&app).sweep(&app).await, ["000001.SZ"]);
     app.restart().await;
-    assert_eq!((Sweeper::new().sweep(&app).await.len(), revision(&app).await), (1, json!(2)));
+    assert_eq!((Sweeper::new(&app).sweep(&app).await.len(), revision(&app).await), (1, json!(2)));
     assert!(matches!(verify(&app.database()).await.unwrap(), Verdict::Whole { revisions: 2, .. }));
+}
+
+/// An account that a terminal reports of, with this key.
+async fn followed(app: &App) -> String {
+    app.operate("PUT", "/api/v1/accounts/main", &[], r#"{"strategies": [{"name": "alpha"}]}"#).await.ok();
+    add_bound_key(app, "qmt", "main").await
+}
+
+/// The terminal reports, at this time by its own clock.
+async fn report(app: &App, key: &str, at: Moment) {
+    let at = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap().to_string();
+    let report = json!({"at": at, "revision": 3, "cash": "0", "holdings": [holding("000001.SZ", 500)]});
+    app.post("/api/v1/accounts/main/report", &[("x-api-key", key)], report.to_string()).await.ok();
+}
+
+#[tokio::test]
+async fn a_server_that_starts_with_a_wrong_clock_hears_the_terminals_first() {
+    let mut app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
+    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
+    let key = followed(&app).await;
+    report(&app, &key, START).await;
+    app.clock.set(START.plus(Duration::from_hours(48)));
+    app.restart().await;
+    let mut sweeper = Sweeper::new(&app);
+    for minute in 0..=6 {
+        assert_eq!(sweeper.sweep(&app).await.len(), 1, "minute {minute}");
+        app.clock.advance(Duration::from_mins(1));
+        report(&app, &key, START.plus(Duration::from_mins(minute + 1))).await;
+    }
 }
 
 #[tokio::test]
@@ -157,15 +187,9 @@ async fn a_clock_that_ran_ahead_ends_nothing() {
     let app = App::start().await;
     app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
     app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
-    app.operate("PUT", "/api/v1/accounts/main", &[], r#"{"strategies": [{"name": "alpha"}]}"#).await.ok();
-    let key = add_bound_key(&app, "qmt", "main").await;
-    let report = async |at: Moment| {
-        let at = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap().to_string();
-        let report = json!({"at": at, "revision": 3, "cash": "0", "holdings": [holding("000001.SZ", 500)]});
-        app.post("/api/v1/accounts/main/report", &[("x-api-key", &key)], report.to_string()).await.ok();
-    };
-    let mut sweeper = Sweeper::new();
-    report(START).await;
+    let key = followed(&app).await;
+    let mut sweeper = Sweeper::new(&app);
+    report(&app, &key, START).await;
     assert_eq!(sweeper.sweep(&app).await.len(), 1);
 
     // Somebody sets the clock two days ahead: before anybody contradicts it, and once the terminal has.
@@ -173,7 +197,7 @@ async fn a_clock_that_ran_ahead_ends_nothing() {
     assert_eq!(sweeper.sweep(&app).await.len(), 1, "the time has jumped");
     for minute in 1..=6 {
         app.clock.advance(Duration::from_mins(1));
-        report(START.plus(Duration::from_mins(minute))).await;
+        report(&app, &key, START.plus(Duration::from_mins(minute))).await;
         assert_eq!(sweeper.sweep(&app).await.len(), 1, "minute {minute}");
     }
     assert!(app.state.incidents().doubt_clock());
@@ -189,7 +213,7 @@ async fn a_clock_that_ran_ahead_ends_nothing() {
 async fn a_clock_that_was_put_right_ends_what_is_over_though_changes_lie_ahead() {
     let app = App::start().await;
     app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
-    let mut sweeper = Sweeper::new();
+    let mut sweeper = Sweeper::new(&app);
     sweeper.sweep(&app).await;
     app.clock.set(START.plus(Duration::from_hours(48)));
     app.edit("ADJUSTMENT_OTHER", json!([held("000001.SZ", 100, 10.0)])).await.ok();
@@ -206,7 +230,7 @@ async fn a_clock_that_was_put_right_ends_what_is_over_though_changes_lie_ahead()
 async fn a_clock_that_was_set_and_that_nobody_contradicts_is_believed_in_the_end() {
     let app = App::start().await;
     app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
-    let mut sweeper = Sweeper::new();
+    let mut sweeper = Sweeper::new(&app);
     assert_eq!(sweeper.sweep(&app).await.len(), 1);
     app.clock.set(START.plus(Duration::from_hours(24)));
     assert_eq!(sweeper.sweep(&app).await.len(), 1);
@@ -219,7 +243,7 @@ async fn what_is_over_does_not_come_back_with_an_earlier_list() {
     let app = App::start().await;
     app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY), held("000001.SZ", 100, 10.0)])).await.ok();
     app.clock.advance(TO_MIDNIGHT);
-    assert_eq!(Sweeper::new().sweep(&app).await, ["000001.SZ"]);
+    assert_eq!(Sweeper::new(&app).sweep(&app).await, ["000001.SZ"]);
     let mut browser = Browser::operator(&app).await;
     let undo = browser.get("/strategies/ADJUSTMENT_MAIN/undo").await;
     assert_eq!(undo.header("location"), "/strategies/ADJUSTMENT_MAIN/delete", "past what the server did");
@@ -273,7 +297,7 @@ async fn a_last_day_is_typed_previewed_and_shown_where_the_line_is() {
     let changed = browser.page("/revisions/2").await;
     assert!(changed.contains("有效期变更") && changed.contains("有效至 2026-01-06 → 2026-01-05"), "{changed}");
     app.clock.advance(TO_MIDNIGHT);
-    assert_eq!(Sweeper::new().sweep(&app).await.len(), 0);
+    assert_eq!(Sweeper::new(&app).sweep(&app).await.len(), 0);
     let expired = browser.page("/revisions/3").await;
     assert!(expired.contains("到期") && expired.contains("服务器"), "{expired}");
     assert!(browser.page("/history?kind=expire").await.contains("id=\"r3\""));
@@ -302,7 +326,7 @@ async fn an_editor_that_was_left_open_over_midnight_brings_nothing_back() {
     let mut browser = Browser::operator(&app).await;
     let seen = browser.page("/adjustment").await;
     app.clock.advance(TO_MIDNIGHT);
-    assert_eq!(Sweeper::new().sweep(&app).await, ["000001.SZ"]);
+    assert_eq!(Sweeper::new(&app).sweep(&app).await, ["000001.SZ"]);
     let typed = |day| [row(["600000.SH", "300", day], "preview"), row(["000001.SZ", "200", ""], "preview")].concat();
     let merged = browser.submit_from(&seen, "/adjustment", &typed(TODAY)).await;
     let page = text(&merged);
