@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calendar::Day;
 use super::decimal::Decimal;
 use super::guard::Finding;
 use super::moment::Moment;
-use super::position::PositionList;
+use super::position::{Position, PositionList};
 use super::revision::{Actor, Revision};
 use super::state::State;
 
@@ -50,4 +51,11 @@ pub struct Hold {
     pub sequence: Option<i64>,
     /// Why it waits; never empty.
     pub reasons: Vec<Reason>,
+}
+
+impl Hold {
+    /// What would come into force today: lines whose last day is over do not.
+    pub fn counting(&self, today: Day) -> Vec<Position> {
+        self.list.iter().filter(|position| !position.is_over(today)).cloned().collect()
+    }
 }

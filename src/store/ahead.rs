@@ -133,11 +133,9 @@ impl Batch {
 
     /// Drafts all wishes again, because the ledger is another one than was expected.
     pub(super) fn follow(&mut self, ledger: &Ledger, now: Moment) {
-        let wishes = std::mem::take(&mut self.wishes);
-        (self.tokens, self.draft, self.outcomes) = (HashSet::new(), ledger.draft(now, HashSet::new()), Vec::new());
-        for wish in wishes {
-            self.draft(wish, now);
-        }
+        let tokens = self.wishes.iter().filter_map(Wish::token);
+        self.tokens = tokens.filter(|token| !ledger.forgotten.covers(token.signed_at)).collect();
+        self.draft_again(ledger, now, self.tokens.clone());
     }
 }
 

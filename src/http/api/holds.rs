@@ -71,9 +71,7 @@ pub(crate) async fn all(State(state): State<AppState>, _: Reader) -> Result<Resp
             let (nothing, today) = (PositionList::default(), Day::of(state.clock.now()));
             let holds = book.settings().holds().map(|(name, hold)| {
                 let current = book.strategy(name).map_or(&nothing, |strategy| &strategy.list);
-                // What is over by now does not come into force.
-                let counts = hold.list.iter().filter(|position| !position.is_over(today));
-                let changes = current.compared_to(&PositionList::default().followed_by(counts.cloned().collect()));
+                let changes = current.compared_to(&PositionList::default().followed_by(hold.counting(today)));
                 HoldDto {
                     hold: hold.id,
                     strategy_name: name.as_str(),

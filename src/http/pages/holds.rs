@@ -76,9 +76,9 @@ struct Waiting {
 
 impl Waiting {
     fn new(book: &Book, name: &StrategyName, hold: &Hold, now: Moment, t: &Texts) -> Self {
-        // What is over by now does not come into force.
-        let counts = hold.list.iter().filter(|position| !position.is_over(Day::of(now)));
-        let (after, changes) = book.supposing(name, Some(counts.cloned().collect()));
+        let counting = hold.counting(Day::of(now));
+        let over = hold.list.len() - counting.len();
+        let (after, changes) = book.supposing(name, Some(counting));
         let calendar = book.settings().calendar();
         let mut lines = ChangeLine::all(&changes);
         let mut total = TotalChange::all(book, &after, &changes);
@@ -97,7 +97,7 @@ impl Waiting {
             sequence: hold.sequence,
             total_value: hold.total_value,
             positions: hold.list.len(),
-            over: hold.list.iter().filter(|position| position.is_over(Day::of(now))).count(),
+            over,
             state: book.settings().state(name),
             reasons: hold.reasons.iter().map(|reason| t.of_reason(reason)).collect(),
             lines,

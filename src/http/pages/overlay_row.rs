@@ -130,16 +130,7 @@ impl OverlayRow {
         self.understood = code.as_ref().map(ToString::to_string).filter(|understood| understood != self.code.trim());
         let volume = self.number(Field::Volume, &self.volume.clone(), v);
         let cost = self.number(Field::Cost, &self.cost.clone(), v);
-        let was = |one: &&Position| {
-            one.code().to_string() == self.code.trim()
-                && one.until().is_some_and(|day| day.to_string() == self.until.trim())
-        };
-        let today = Day::of(v.now);
-        let until = match base.iter().find(was) {
-            Some(one) => Ok(one.until()),
-            None => self.last_day(today),
-        };
-        let until = until.map_err(|fault| self.note(Field::Until, fault, v)).ok();
+        let until = self.last_day(base, Day::of(v.now)).map_err(|fault| self.note(Field::Until, fault, v)).ok();
         let (code, volume, cost, until) = (code?.to_string(), volume?, cost?, until?);
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let (name, remark) = (text(&self.name), text(&self.remark));
@@ -148,10 +139,14 @@ impl OverlayRow {
         Some(position.through(until))
     }
 
-    fn last_day(&self, today: Day) -> Result<Option<Day>, Fault> {
-        match self.until.trim() {
-            "" => Ok(None),
-            text => last_day(text, today).map(Some),
+    /// The row's last day. One that stands so in `base` was typed before it was over.
+    fn last_day(&self, base: &[Position], today: Day) -> Result<Option<Day>, Fault> {
+        let text = self.until.trim();
+        let own = base.iter().filter(|one| one.code().to_string() == self.code.trim());
+        match own.filter_map(Position::until).find(|day| day.to_string() == text) {
+            None if text.is_empty() => Ok(None),
+            None => last_day(text, today).map(Some),
+            known => Ok(known),
         }
     }
 
