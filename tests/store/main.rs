@@ -190,21 +190,22 @@ async fn verify_holds_the_current_state_against_the_history() {
 
 #[tokio::test]
 async fn verify_holds_what_repeats_the_history_against_it_and_it_can_be_made_anew() {
-    for (statement, reason) in [
-        ("DELETE FROM item_blocks WHERE item = 'X'", "nothing says that revision 1 changed X"),
-        ("UPDATE item_blocks SET block = 7 WHERE block = 0", "nothing says that revision 1 changed X"),
-        ("UPDATE kept_lists SET list = replace(list, '64', '65')", "kept as of revision 64"),
-        ("UPDATE kept_lists SET updated_at = updated_at + 1", "kept as of revision 64"),
-        ("UPDATE kept_lists SET digest = x''", "kept as of revision 64"),
-        ("UPDATE kept_lists SET revision = 63", "kept as of revision 63"),
-        ("UPDATE kept_lists SET revision = 65", "kept as of revision 65"),
-        ("UPDATE kept_lists SET strategy_id = 9", "kept as of revision 64"),
-        ("INSERT INTO kept_lists SELECT strategy_id, 99, 0, x'', '' FROM kept_lists", "kept as of revision 99"),
+    // Of a list 64 revisions are enough, of where to look for an instrument 256.
+    for (pushes, statement, reason) in [
+        (257, "DELETE FROM item_blocks WHERE item = 'X'", "nothing says that revision 1 changed X"),
+        (257, "UPDATE item_blocks SET block = 7 WHERE block = 0", "nothing says that revision 1 changed X"),
+        (65, "UPDATE kept_lists SET list = replace(list, '64', '65')", "kept as of revision 64"),
+        (65, "UPDATE kept_lists SET updated_at = updated_at + 1", "kept as of revision 64"),
+        (65, "UPDATE kept_lists SET digest = x''", "kept as of revision 64"),
+        (65, "UPDATE kept_lists SET revision = 63", "kept as of revision 63"),
+        (65, "UPDATE kept_lists SET revision = 65", "kept as of revision 65"),
+        (65, "UPDATE kept_lists SET strategy_id = 9", "kept as of revision 64"),
+        (65, "INSERT INTO kept_lists SELECT strategy_id, 99, 0, x'', '' FROM kept_lists", "kept as of revision 99"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let store = open(&path).await;
-        for volume in 1..=65 {
+        for volume in 1..=pushes {
             store.submit(change("alpha", &[("X", &volume.to_string())])).await.unwrap();
         }
         store.close().await;
@@ -213,8 +214,31 @@ async fn verify_holds_what_repeats_the_history_against_it_and_it_can_be_made_ane
         assert!(matches!(&verdict, Verdict::Misremembered(said) if said.contains(reason)), "{statement}: {verdict:?}");
         raw(&path).await.execute("UPDATE upkeep SET is_unfolded = 0").await.unwrap();
         open(&path).await.close().await;
-        assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 65, .. }), "{statement}");
+        let verdict = verify(&path).await.unwrap();
+        assert!(matches!(verdict, Verdict::Whole { revisions, .. } if revisions == pushes), "{statement}: {verdict:?}");
     }
+}
+
+#[tokio::test]
+async fn it_is_noted_of_every_revision_where_to_look_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    // Each with an instrument of its own, which the next one takes out.
+    for n in 1..=513 {
+        store.submit(change("alpha", &[(&format!("C{n}"), "1")])).await.unwrap();
+    }
+    for n in [1, 254, 255, 256, 510, 511, 512] {
+        let instrument = Some(Code::parse(&format!("C{n}")).unwrap().instrument());
+        let filter = Filter { instrument, ..Filter::default() };
+        let found = store.revisions(&filter, None, 10).await.unwrap();
+        assert_eq!(found.iter().map(|revision| revision.id.get()).collect::<Vec<_>>(), [n + 1, n]);
+        // The page ends between what is noted and what is not, or before it.
+        let newest = store.revisions(&filter, None, 1).await.unwrap();
+        assert_eq!(newest.iter().map(|revision| revision.id.get()).collect::<Vec<_>>(), [n + 1]);
+    }
+    store.close().await;
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 513, .. }));
 }
 
 #[tokio::test]
@@ -673,8 +697,8 @@ async fn bounds_in_time_find_what_a_plain_filter_finds() {
     let clock = Clock::manual(START);
     let (store, writer) = Store::open(&dir.path().join("db"), clock.clone(), Duration::from_mins(6)).await.unwrap();
     std::thread::spawn(|| writer.run());
-    // One a second, and more of them than a block of the history has.
-    for n in 1..=150 {
+    // One a second, and more of them than are noted at once.
+    for n in 1..=300 {
         clock.advance(Duration::from_secs(1));
         let (strategy, code) = (["alpha", "beta"][n % 2], ["X", "Y", "Z"][n % 3]);
         store.submit(change(strategy, &[(code, &n.to_string())])).await.unwrap();
@@ -690,7 +714,7 @@ async fn bounds_in_time_find_what_a_plain_filter_finds() {
             && filter.instrument.as_ref().is_none_or(touches)
     };
     let second = |second: i64, micros: i64| Moment::from_micros(START.as_micros() + second * 1_000_000 + micros);
-    let moments = [(0, 0), (1, 0), (63, 1), (64, -1), (64, 0), (64, 1), (128, 0), (150, 0), (150, 1)];
+    let moments = [(0, 0), (1, 0), (63, 1), (64, -1), (64, 0), (64, 1), (255, 0), (256, 0), (300, 0), (300, 1)];
     let bounds: Vec<_> = std::iter::once(None).chain(moments.map(|(at, micros)| Some(second(at, micros)))).collect();
     let strategies = [None, Some(StrategyName::parse("alpha").unwrap())];
     let instruments = [None, Some(Code::parse("X").unwrap().instrument())];

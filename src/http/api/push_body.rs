@@ -197,14 +197,15 @@ impl PushBody {
         let name = text(name).ok_or(Invalid::NameNotText)?;
         let strategy = strategy_name(&name)?;
         let kind = strategy.kind();
-        let position = |(index, Element(raw))| match raw {
-            Some(raw) => position(kind, index, &raw, today),
-            None => Err(Invalid::PositionNotObject { index }),
-        };
         if list.are_too_many {
             return Err(Invalid::TooManyPositions);
         }
-        let positions = list.first.into_iter().enumerate().map(position).collect::<Result<_, _>>()?;
+        // What stops at the first fault does not know how much room it will take.
+        let mut positions = Vec::with_capacity(list.first.len());
+        for (index, Element(raw)) in list.first.into_iter().enumerate() {
+            let raw = raw.ok_or(Invalid::PositionNotObject { index })?;
+            positions.push(position(kind, index, &raw, today)?);
+        }
         let sequence = match raw.sequence {
             Some(raw) => {
                 let sequence: i64 = raw.get().parse().map_err(|_| Invalid::Sequence)?;

@@ -19,6 +19,7 @@ static BEGIN: LazyLock<String> = LazyLock::new(|| ["BEGIN IMMEDIATE;\n", used_to
 /// Its statements share their parameters: each names by number those that it takes.
 static WRITE: LazyLock<String> = LazyLock::new(|| {
     [
+        strategies::REMOVE,
         strategies::WRITE,
         documents::WRITE,
         revisions::APPEND,
@@ -116,7 +117,7 @@ async fn run(
         .bind(strategies)
         .bind(revisions)
         .bind(kept)
-        .bind(item_blocks::rows(&appended.entries))
+        .bind(item_blocks::range(&appended.entries))
         .bind(used_tokens::rows(unspent))
         .bind(documents)
         .bind(past_instruments::rows(&appended.entries))

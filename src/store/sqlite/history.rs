@@ -8,8 +8,8 @@ use futures::TryStreamExt as _;
 use sqlx::SqliteConnection;
 
 use super::item_blocks::{BLOCK, block};
-use super::kept_lists;
 use super::revisions::{self, actor, chain_hash, strategy_name, subject};
+use super::{item_blocks, kept_lists};
 use super::{json, parsed};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
@@ -183,15 +183,32 @@ async fn of_anything(connection: &mut SqliteConnection, wanted: Wanted<'_>) -> R
     .await
 }
 
-/// The numbers of revisions that changed an instrument in any list.
+/// The numbers of revisions that changed an instrument in any list: those that are not noted yet, and those that are.
 async fn of_instrument(
     connection: &mut SqliteConnection,
     instrument: &str,
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let Wanted { after, before, actor, kind, limit } = wanted;
-    let (first, last) = (block(Revision::new(after)), block(Revision::new(before)));
-    sqlx::query_scalar!(
+    let open = item_blocks::open_from(connection).await?;
+    let not_noted = after.max(open - 1);
+    let mut ids = sqlx::query_scalar!(
+        "SELECT id FROM revisions
+         WHERE id > ?1 AND id < ?2 AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR kind = ?4)
+           AND strategy_id IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)
+         ORDER BY id DESC LIMIT ?6",
+        not_noted,
+        before,
+        actor,
+        kind,
+        instrument,
+        limit
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let (first, last) = (block(Revision::new(after)), block(Revision::new(before.min(open) - 1)));
+    let limit = limit - i64::try_from(ids.len()).unwrap_or(limit);
+    let noted = sqlx::query_scalar!(
         "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
          WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
            AND (?7 IS NULL OR r.actor = ?7) AND (?8 IS NULL OR r.kind = ?8)
@@ -209,7 +226,9 @@ async fn of_instrument(
         limit
     )
     .fetch_all(connection)
-    .await
+    .await?;
+    ids.extend(noted);
+    Ok(ids)
 }
 
 /// The numbers of revisions that changed a strategy's list, or an instrument in it.
@@ -220,11 +239,12 @@ async fn of_strategy(
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let Wanted { after, before, actor, kind, limit } = wanted;
+    let open = item_blocks::open_from(connection).await?;
     sqlx::query_scalar!(
         "SELECT id FROM revisions
          WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
            AND (?4 IS NULL OR actor = ?4) AND (?7 IS NULL OR kind = ?7)
-           AND (?5 IS NULL OR (id / ?6 IN (SELECT block FROM item_blocks WHERE item = ?5)
+           AND (?5 IS NULL OR ((id >= ?9 OR id / ?6 IN (SELECT block FROM item_blocks WHERE item = ?5))
                                AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)))
          ORDER BY id DESC LIMIT ?8",
         strategy,
@@ -234,7 +254,8 @@ async fn of_strategy(
         instrument,
         BLOCK,
         kind,
-        limit
+        limit,
+        open
     )
     .fetch_all(connection)
     .await

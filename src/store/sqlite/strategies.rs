@@ -24,7 +24,13 @@ use crate::store::error::OpenError;
 const NEVER: Moment = Moment::from_micros(0);
 
 statement! {
-    /// Writes strategies as they stand now.
+    /// Takes strategies that are gone out of the index of names, before another begins with such a name.
+    REMOVE(rows) = "UPDATE strategies SET removed = 1
+                    WHERE id IN (SELECT value ->> 0 FROM jsonb_each($2) WHERE value ->> 7 = 1)"
+}
+
+statement! {
+    /// Writes strategies as they stand now; that one which was there is gone is said apart, as it concerns the index of names.
     WRITE(bytes, rows) = "INSERT INTO strategies
                          (id, name, revision, revisions, updated_at, last_push_at, sequence, removed, seal, list,
                           spoken_at, met, total_value)
@@ -36,16 +42,14 @@ statement! {
                      FROM jsonb_each($2) WHERE true
                      ON CONFLICT (id) DO UPDATE SET
                          revision = excluded.revision, revisions = excluded.revisions, updated_at = excluded.updated_at,
-                         last_push_at = excluded.last_push_at, sequence = excluded.sequence, removed = excluded.removed,
-                         seal = excluded.seal, list = excluded.list, spoken_at = excluded.spoken_at, met = excluded.met,
+                         last_push_at = excluded.last_push_at, sequence = excluded.sequence, seal = excluded.seal,
+                         list = excluded.list, spoken_at = excluded.spoken_at, met = excluded.met,
                          total_value = excluded.total_value"
 }
 
 /// The rows of strategies as they stand now.
 pub(super) fn rows<'a>(states: impl Iterator<Item = &'a StrategyState>, bytes: &mut Bytes) -> String {
-    // Those that are gone first: they free their names.
-    let (gone, here) = states.partition::<Vec<_>, _>(|state| state.removed);
-    json(&gone.into_iter().chain(here).map(|state| row(state, bytes)).collect::<Vec<_>>())
+    json(&states.map(|state| row(state, bytes)).collect::<Vec<_>>())
 }
 
 fn row<'a>(StrategyState { strategy, removed, .. }: &'a StrategyState, bytes: &mut Bytes) -> impl Serialize + use<'a> {

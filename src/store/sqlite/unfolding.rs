@@ -48,7 +48,6 @@ async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, W
         && !page.is_empty()
     {
         let entries: Vec<Entry> = page.into_iter().map(EntryRecord::entry).collect::<Result<_, _>>()?;
-        item_blocks::note(connection, &entries).await?;
         past_instruments::note(connection, &entries).await?;
         for entry in entries {
             after = entry.revision;
@@ -67,6 +66,7 @@ async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, W
             }
         }
     }
+    item_blocks::note_all(connection).await?;
     Ok(walked)
 }
 

@@ -1,0 +1,2 @@
+-- From here on what the blocks of `item_blocks` hold is noted 256 revisions at a time. Notes of the last ones that older versions
+-- made do no harm; an older version, which noted each revision by itself, would miss what is not noted yet, and must not go on.
