@@ -37,10 +37,12 @@ pub enum Attention<'a> {
     PerhapsSilent(&'a Strategy),
     /// A push waits for the operator.
     Waiting(&'a StrategyName, &'a Hold),
+    /// Lines of the overlay count still, though by the clock their last day is over: none is taken out while it is doubted.
+    StillCounting(&'a Strategy),
 }
 
-/// What deserves attention in a book, whose whole total is given.
-pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected) -> Vec<Attention<'a>> {
+/// What deserves attention in a book on a day, whose whole total is given.
+pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected, today: Day) -> Vec<Attention<'a>> {
     let examples = book.takes_demo(&Selection::All).then_some(Attention::Examples);
     let below_zero = total.iter().filter(|line| line.volume < Volume::default()).map(Attention::BelowZero);
     let odd: Vec<&TotalLine> =
@@ -53,11 +55,13 @@ pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected
         Hearing::Unknown => Some(Attention::PerhapsSilent(strategy)),
     });
     let waiting = book.settings().holds().map(|(name, hold)| Attention::Waiting(name, hold));
+    let still_counting = book.overlays_with_lines_over(today).map(|overlay| Attention::StillCounting(overlay));
     waiting
         .take(MOST_WAITING)
         .chain(examples)
         .chain(below_zero.take(MOST_BELOW_ZERO))
         .chain(odd_lots)
+        .chain(still_counting)
         .chain(silent.take(MOST_SILENT))
         .collect()
 }
@@ -168,10 +172,11 @@ mod tests {
             Attention::Silent(strategy) => format!("{} silent", strategy.name),
             Attention::PerhapsSilent(strategy) => format!("{} perhaps silent", strategy.name),
             Attention::Waiting(name, _) => format!("{name} waits"),
+            Attention::StillCounting(overlay) => format!("{} still counting", overlay.name),
         };
         let since = Moment::from_micros(10);
         let expected = Expected { perhaps_since: since, surely_since: since, until: NOW.plus(WRONG_ZONE) };
-        attention(&book, &total, &expected).iter().map(words).collect()
+        attention(&book, &total, &expected, Day::of(NOW)).iter().map(words).collect()
     }
 
     #[test]

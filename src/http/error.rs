@@ -121,6 +121,8 @@ pub enum AppError {
     ChannelRefused(String),
     /// Nobody was heard of for as long as this, or ever.
     NobodyHeard(Option<Duration>),
+    /// What goes wrong is not found any more.
+    NobodyLooks,
     /// No terminal has reported for the account yet.
     NothingReported(AccountName),
     /// Nothing is known of what these strategies want.

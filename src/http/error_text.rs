@@ -168,12 +168,11 @@ impl AppError {
             | Self::Paused(_)
             | Self::NeverTraded(_)
             | Self::OtherTerminal { .. } => self.text_for_terminals(),
-            Self::NothingReported(name) => missing(
-                "nothing_reported",
-                format!("账户 {name} 还没有终端上报"),
-                format!("no terminal has reported for account {:?} yet", name.as_str()),
-            ),
-            Self::UnknownChannel(_) | Self::ChannelRefused(_) | Self::NobodyHeard(_) => self.text_for_watchers(),
+            Self::UnknownChannel(_)
+            | Self::ChannelRefused(_)
+            | Self::NobodyHeard(_)
+            | Self::NobodyLooks
+            | Self::NothingReported(_) => self.text_for_watchers(),
             Self::UnknownRevision(revision) => missing(
                 "unknown_revision",
                 format!("版本不存在: {revision}"),
@@ -272,6 +271,17 @@ impl AppError {
                 let english = format!("nobody was heard of in time: {english}");
                 Text::new(S::SERVICE_UNAVAILABLE, "nobody_heard", format!("太久没有收到消息: {chinese}"), english)
             }
+            Self::NothingReported(name) => missing(
+                "nothing_reported",
+                format!("账户 {name} 还没有终端上报"),
+                format!("no terminal has reported for account {:?} yet", name.as_str()),
+            ),
+            Self::NobodyLooks => Text::new(
+                S::SERVICE_UNAVAILABLE,
+                "nobody_looks",
+                "异常已无人查看，原因见服务器日志",
+                "incidents are not looked for any more; the cause is in the log of the server",
+            ),
             other => other.text(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jq2qmt::desk::incidents::Surroundings;
 use jq2qmt::domain::account::AccountName;
 use jq2qmt::domain::incident::{Acknowledged, Change, Concern, IncidentId, Step};
 use jq2qmt::domain::strategy::StrategyName;
@@ -311,6 +312,9 @@ async fn the_heartbeat_says_who_was_heard_of() {
     assert_eq!(app.get("/api/v1/heartbeat").await.ok()["age"], Value::Null);
     app.push(&crate::app::ALICE, "alpha", json!([held("000001.SZ", 100, 10.0)])).await.ok();
     app.clock.advance(Duration::from_mins(1));
+    // Who finds nothing any more has nothing to tell either.
+    assert_eq!(app.get("/api/v1/heartbeat").await.refusal(), (503, "nobody_looks".to_owned()));
+    app.state.incidents().look(Surroundings::default()).await.unwrap();
     let heard = app.get("/api/v1/heartbeat?max_age=60").await.ok();
     assert_eq!((&heard["status"], &heard["age"], &heard["poll"]), (&json!("ok"), &json!(60), &Value::Null));
     assert_eq!(app.get("/api/v1/heartbeat?max_age=60&of=report").await.status, 503);

@@ -201,12 +201,16 @@ async fn a_clock_that_ran_ahead_ends_nothing() {
         assert_eq!(sweeper.sweep(&app).await.len(), 1, "minute {minute}");
     }
     assert!(app.state.incidents().doubt_clock());
+    let still_counting = "ADJUSTMENT_MAIN 有的行最后一天已过，但仍计入目标";
+    let mut browser = Browser::operator(&app).await;
+    assert!(text(&browser.get("/").await).contains(still_counting));
 
     // It is put right, and the last day ends when it ends.
     let right = START.plus(Duration::from_mins(7));
     app.clock.set(right);
     assert_eq!(sweeper.sweep(&app).await.len(), 1);
     assert_eq!(revision(&app).await, 2, "nothing was written meanwhile");
+    assert!(!text(&browser.get("/").await).contains(still_counting));
 }
 
 #[tokio::test]

@@ -190,22 +190,21 @@ async fn verify_holds_the_current_state_against_the_history() {
 
 #[tokio::test]
 async fn verify_holds_what_repeats_the_history_against_it_and_it_can_be_made_anew() {
-    // Of a list 64 revisions are enough, of where to look for an instrument 256.
-    for (pushes, statement, reason) in [
-        (257, "DELETE FROM item_blocks WHERE item = 'X'", "nothing says that revision 1 changed X"),
-        (257, "UPDATE item_blocks SET block = 7 WHERE block = 0", "nothing says that revision 1 changed X"),
-        (65, "UPDATE kept_lists SET list = replace(list, '64', '65')", "kept as of revision 64"),
-        (65, "UPDATE kept_lists SET updated_at = updated_at + 1", "kept as of revision 64"),
-        (65, "UPDATE kept_lists SET digest = x''", "kept as of revision 64"),
-        (65, "UPDATE kept_lists SET revision = 63", "kept as of revision 63"),
-        (65, "UPDATE kept_lists SET revision = 65", "kept as of revision 65"),
-        (65, "UPDATE kept_lists SET strategy_id = 9", "kept as of revision 64"),
-        (65, "INSERT INTO kept_lists SELECT strategy_id, 99, 0, x'', '' FROM kept_lists", "kept as of revision 99"),
+    for (statement, reason) in [
+        ("DELETE FROM item_eras WHERE item = 'X'", "nothing says that revision 1 changed X"),
+        ("UPDATE item_eras SET blocks = blocks << 1", "nothing says that revision 1 changed X"),
+        ("UPDATE kept_lists SET list = replace(list, '64', '65')", "kept as of revision 64"),
+        ("UPDATE kept_lists SET updated_at = updated_at + 1", "kept as of revision 64"),
+        ("UPDATE kept_lists SET digest = x''", "kept as of revision 64"),
+        ("UPDATE kept_lists SET revision = 63", "kept as of revision 63"),
+        ("UPDATE kept_lists SET revision = 65", "kept as of revision 65"),
+        ("UPDATE kept_lists SET strategy_id = 9", "kept as of revision 64"),
+        ("INSERT INTO kept_lists SELECT strategy_id, 99, 0, x'', '' FROM kept_lists", "kept as of revision 99"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let store = open(&path).await;
-        for volume in 1..=pushes {
+        for volume in 1..=65 {
             store.submit(change("alpha", &[("X", &volume.to_string())])).await.unwrap();
         }
         store.close().await;
@@ -215,7 +214,7 @@ async fn verify_holds_what_repeats_the_history_against_it_and_it_can_be_made_ane
         raw(&path).await.execute("UPDATE upkeep SET is_unfolded = 0").await.unwrap();
         open(&path).await.close().await;
         let verdict = verify(&path).await.unwrap();
-        assert!(matches!(verdict, Verdict::Whole { revisions, .. } if revisions == pushes), "{statement}: {verdict:?}");
+        assert!(matches!(verdict, Verdict::Whole { revisions: 65, .. }), "{statement}: {verdict:?}");
     }
 }
 
@@ -224,21 +223,57 @@ async fn it_is_noted_of_every_revision_where_to_look_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let store = open(&path).await;
-    // Each with an instrument of its own, which the next one takes out.
-    for n in 1..=513 {
-        store.submit(change("alpha", &[(&format!("C{n}"), "1")])).await.unwrap();
+    // Each with an instrument of its own, which the next one takes out; over the end of an era.
+    let last = 64 * 64 + 65;
+    for first in (1..=last).step_by(20) {
+        let some = first..=last.min(first + 19);
+        let changes = some.map(|n| store.submit(change("alpha", &[(&format!("C{n}"), "1")])));
+        assert!(futures::future::join_all(changes).await.iter().all(Result::is_ok));
     }
-    for n in [1, 254, 255, 256, 510, 511, 512] {
+    for n in [1, 62, 63, 64, 4094, 4095, 4096, 4159, 4160] {
         let instrument = Some(Code::parse(&format!("C{n}")).unwrap().instrument());
         let filter = Filter { instrument, ..Filter::default() };
-        let found = store.revisions(&filter, None, 10).await.unwrap();
-        assert_eq!(found.iter().map(|revision| revision.id.get()).collect::<Vec<_>>(), [n + 1, n]);
-        // The page ends between what is noted and what is not, or before it.
-        let newest = store.revisions(&filter, None, 1).await.unwrap();
-        assert_eq!(newest.iter().map(|revision| revision.id.get()).collect::<Vec<_>>(), [n + 1]);
+        let of_alpha = Filter { strategy: StrategyName::parse("alpha").ok(), ..filter.clone() };
+        for filter in [&filter, &of_alpha] {
+            // Pages end between what is noted and what is not, or before it.
+            for (limit, expected) in [(10, &[n + 1, n][..]), (1, &[n + 1][..])] {
+                let found = store.revisions(filter, None, limit).await.unwrap();
+                assert_eq!(found.iter().map(|revision| revision.id.get()).collect::<Vec<_>>(), expected);
+            }
+        }
     }
     store.close().await;
-    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 513, .. }));
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 4161, .. }));
+}
+
+#[tokio::test]
+async fn where_to_look_is_taken_over_from_an_older_version() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let store = open(&path).await;
+    for n in 1..=130 {
+        store.submit(change("alpha", &[(["X", "Y"][n / 70], &n.to_string())])).await.unwrap();
+    }
+    store.close().await;
+    let eras = "SELECT group_concat(era || ' ' || item || ' ' || blocks) FROM item_eras";
+    let look = async || -> Option<String> { raw(&path).await.fetch_one(eras).await.unwrap().get(0) };
+    let (x, y) = (0b11, 0b10_u64);
+    assert_eq!(look().await.unwrap(), format!("0 X {x},0 Y {y}"));
+    // It noted the block that is open as well, and others that are far from here.
+    raw(&path)
+        .await
+        .execute(
+            "DROP TABLE item_eras; DELETE FROM _sqlx_migrations WHERE version = 11;
+             CREATE TABLE item_blocks (item TEXT NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (item, block)) WITHOUT ROWID;
+             INSERT INTO item_blocks VALUES ('X', 0), ('X', 1), ('Y', 1), ('Y', 2), ('Y', 63), ('Y', 64), ('Y', 127)",
+        )
+        .await
+        .unwrap();
+    open(&path).await.close().await;
+    let y = y | 0b100 | 1 << 63;
+    let (y, z) = (y.cast_signed(), (1_u64 | 1 << 63).cast_signed());
+    assert_eq!(look().await.unwrap(), format!("0 X {x},0 Y {y},1 Y {z}"));
+    assert!(matches!(verify(&path).await.unwrap(), Verdict::Whole { revisions: 130, .. }));
 }
 
 #[tokio::test]
@@ -670,7 +705,7 @@ async fn the_past_is_as_it_was_at_every_revision() {
     // A migration makes the same of the history alone.
     store.close().await;
     let derived = "SELECT group_concat(strategy_id || ' ' || revision || ' ' || updated_at || list) FROM kept_lists";
-    let blocks = "SELECT group_concat(item || ' ' || block) FROM item_blocks";
+    let blocks = "SELECT group_concat(era || ' ' || item || ' ' || blocks) FROM item_eras";
     let look = async || {
         let mut connection = raw(&path).await;
         let kept: Option<String> = connection.fetch_one(derived).await.unwrap().get(0);
@@ -681,7 +716,7 @@ async fn the_past_is_as_it_was_at_every_revision() {
     raw(&path)
         .await
         .execute(
-            "DELETE FROM kept_lists; DELETE FROM item_blocks; UPDATE upkeep SET is_unfolded = 0;
+            "DELETE FROM kept_lists; DELETE FROM item_eras; UPDATE upkeep SET is_unfolded = 0;
              UPDATE strategies SET revisions = 0, seal = x''",
         )
         .await
@@ -697,8 +732,8 @@ async fn bounds_in_time_find_what_a_plain_filter_finds() {
     let clock = Clock::manual(START);
     let (store, writer) = Store::open(&dir.path().join("db"), clock.clone(), Duration::from_mins(6)).await.unwrap();
     std::thread::spawn(|| writer.run());
-    // One a second, and more of them than are noted at once.
-    for n in 1..=300 {
+    // One a second, and more of them than a block of the history has.
+    for n in 1..=150 {
         clock.advance(Duration::from_secs(1));
         let (strategy, code) = (["alpha", "beta"][n % 2], ["X", "Y", "Z"][n % 3]);
         store.submit(change(strategy, &[(code, &n.to_string())])).await.unwrap();
@@ -714,7 +749,7 @@ async fn bounds_in_time_find_what_a_plain_filter_finds() {
             && filter.instrument.as_ref().is_none_or(touches)
     };
     let second = |second: i64, micros: i64| Moment::from_micros(START.as_micros() + second * 1_000_000 + micros);
-    let moments = [(0, 0), (1, 0), (63, 1), (64, -1), (64, 0), (64, 1), (255, 0), (256, 0), (300, 0), (300, 1)];
+    let moments = [(0, 0), (1, 0), (63, 1), (64, -1), (64, 0), (64, 1), (128, 0), (150, 0), (150, 1)];
     let bounds: Vec<_> = std::iter::once(None).chain(moments.map(|(at, micros)| Some(second(at, micros)))).collect();
     let strategies = [None, Some(StrategyName::parse("alpha").unwrap())];
     let instruments = [None, Some(Code::parse("X").unwrap().instrument())];

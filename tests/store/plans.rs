@@ -49,12 +49,8 @@ async fn only_a_start_and_the_proof_read_the_history_through() {
         ["SELECT id, at.. revisions", "SELECT revision, strategy_id.. kept_lists"],
     );
     // While no server runs.
-    let by_folding = [
-        "DELETE FROM item_blocks.. item_blocks",
-        "DELETE FROM kept_lists.. kept_lists",
-        "SELECT (SELECT at.. CONSTANT",
-        "SELECT (SELECT at.. kept_lists",
-    ];
+    let by_folding =
+        ["DELETE FROM kept_lists.. kept_lists", "SELECT (SELECT at.. CONSTANT", "SELECT (SELECT at.. kept_lists"];
     // A month of messages, for who looks at the channels.
     let of_channels = ["SELECT channel AS.. o"];
     // The book as of a revision begins with every strategy that there ever was.
@@ -80,8 +76,8 @@ async fn who_looks_back_goes_by_what_is_asked_for() {
             "FROM revisions WHERE document_id IN (",
             "SEARCH revisions USING INDEX revisions_by_document (document_id=? AND id>? AND id<?)",
         ),
-        ("FROM item_blocks AS b CROSS JOIN", "SEARCH b USING PRIMARY KEY (item=? AND block>? AND block<?)"),
-        ("FROM item_blocks AS b CROSS JOIN", "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+        ("FROM item_eras WHERE item = ?", "SEARCH item_eras USING PRIMARY KEY (era=? AND item=?)"),
+        ("FROM json_each(?1) AS b CROSS JOIN", "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (
             "FROM strategies AS s WHERE s.name = ?1",
             "SEARCH revisions USING COVERING INDEX revisions_by_strategy (strategy_id=? AND id<?)",

@@ -49,7 +49,8 @@ pub(super) fn entries() -> Vec<Entry> {
     ]
 }
 
-/// `GET /api/v1/heartbeat`: 200 when the store takes writes and, with `max_age`, somebody was heard of within it; else 503.
+/// `GET /api/v1/heartbeat`: 200 when the store takes writes, incidents are looked for and, with `max_age`, somebody was heard of
+/// within it; else 503.
 pub(crate) async fn heartbeat(
     State(state): State<AppState>,
     _: Reader,
@@ -57,6 +58,9 @@ pub(crate) async fn heartbeat(
 ) -> Result<Response, AppError> {
     all_at_work(&state)?;
     state.store.probe().await?;
+    if !state.incidents().is_kept() {
+        return Err(AppError::NobodyLooks);
+    }
     let book = state.store.book();
     let push = book.strategies().filter_map(|strategy| strategy.last_push_at).max();
     let poll = state.terminals.last_heard_at();

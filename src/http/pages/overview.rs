@@ -546,7 +546,7 @@ impl Look {
     /// What deserves attention beside the incidents that stand: in the book, at the door, and of the operator's.
     fn warnings(&self, total: &[TotalLine], expected: &Expected) -> Vec<Warning> {
         let (v, book) = (&self.v, &*self.book);
-        let untold = attention(book, total, expected).into_iter().filter(|one| !is_told(one, v));
+        let untold = attention(book, total, expected, Day::of(v.now)).into_iter().filter(|one| !is_told(one, v));
         let mut warnings: Vec<Warning> = untold.map(|one| Warning::of(&one, v)).collect();
         let unknown = book.settings().calendar().unknown_soon(Day::of(v.now));
         let unknown = unknown.filter(|_| !v.stands(Kind::CalendarUnknown, ""));
@@ -592,7 +592,9 @@ fn is_told(attention: &Attention<'_>, v: &View) -> bool {
             let name = strategy.name.as_str();
             v.stands(Kind::StrategySilent, name) || v.stands(Kind::StrategyLate, name)
         }
-        Attention::Examples | Attention::OddLots(_) | Attention::PerhapsSilent(_) => false,
+        Attention::Examples | Attention::OddLots(_) | Attention::PerhapsSilent(_) | Attention::StillCounting(_) => {
+            false
+        }
     }
 }
 
@@ -620,6 +622,9 @@ impl Warning {
                 Self::new(text, strategy_path(strategy.name.as_str()))
             }
             Attention::Waiting(name, hold) => Self::new(v.t.push_waits(name, &v.age(&hold.at)), "/holds"),
+            Attention::StillCounting(overlay) => {
+                Self::new(v.t.still_counting(&overlay.name), strategy_path(overlay.name.as_str()))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{
-    attributed, attribution_events, channel_secrets, documents, fills, holding_changes, item_blocks, kept_lists,
+    attributed, attribution_events, channel_secrets, documents, fills, holding_changes, item_eras, kept_lists,
     past_instruments, reports, revisions, strategies, used_tokens,
 };
 use crate::domain::moment::Moment;
@@ -24,7 +24,7 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
         documents::WRITE,
         revisions::APPEND,
         kept_lists::KEEP,
-        item_blocks::NOTE,
+        item_eras::NOTE,
         past_instruments::NOTE,
         used_tokens::GIVE_BACK,
     ]
@@ -117,7 +117,7 @@ async fn run(
         .bind(strategies)
         .bind(revisions)
         .bind(kept)
-        .bind(item_blocks::range(&appended.entries))
+        .bind(item_eras::range(&appended.entries))
         .bind(used_tokens::rows(unspent))
         .bind(documents)
         .bind(past_instruments::rows(&appended.entries))

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::item_blocks::block;
+use super::item_eras::era;
 use super::revisions::chain_hash;
 use super::{json, kept_lists};
 use crate::domain::checkpoint::Checkpoint;
@@ -104,14 +104,14 @@ pub(in crate::store) async fn fold(
 
 async fn delete(connection: &mut SqliteConnection, walked: &Replay) -> Result<(), sqlx::Error> {
     let until = walked.head().revision;
-    let (number, first_block) = (until.get(), block(until.next()));
+    let (number, first_era) = (until.get(), era(until.next()));
     let newest = json(&walked.links().iter().map(|link| link.revision).collect::<Vec<_>>());
     sqlx::query!("DELETE FROM kept_lists WHERE revision <= ?", number).execute(&mut *connection).await?;
     sqlx::query!("DELETE FROM revisions WHERE id <= ? AND id NOT IN (SELECT value FROM json_each(?))", number, newest)
         .execute(&mut *connection)
         .await?;
-    // A block in which revisions stay may speak of one that is gone: whoever follows it looks into the revisions themselves.
-    sqlx::query!("DELETE FROM item_blocks WHERE block < ?", first_block).execute(connection).await?;
+    // An era in which revisions stay may speak of one that is gone: whoever follows it looks into the revisions themselves.
+    sqlx::query!("DELETE FROM item_eras WHERE era < ?", first_era).execute(connection).await?;
     Ok(())
 }
 

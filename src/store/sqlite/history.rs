@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures::TryStreamExt as _;
 use sqlx::SqliteConnection;
 
-use super::item_blocks::{BLOCK, block};
+use super::item_eras::BLOCK;
 use super::revisions::{self, actor, chain_hash, strategy_name, subject};
-use super::{item_blocks, kept_lists};
+use super::{item_eras, kept_lists};
 use super::{json, parsed};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
@@ -125,6 +125,9 @@ pub(in crate::store) async fn neighbours(
     Ok(found.into_iter().map(Revision::new).collect())
 }
 
+/// How many blocks are looked through at once: a page is filled by few where an instrument changes often.
+const BLOCKS: usize = 16;
+
 /// Which revisions are wanted: after one and before another, an actor's or all, of a kind or all, so many at most.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
@@ -190,7 +193,7 @@ async fn of_instrument(
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let Wanted { after, before, actor, kind, limit } = wanted;
-    let open = item_blocks::open_from(connection).await?;
+    let open = item_eras::open_from(connection).await?;
     let not_noted = after.max(open - 1);
     let mut ids = sqlx::query_scalar!(
         "SELECT id FROM revisions
@@ -206,29 +209,41 @@ async fn of_instrument(
     )
     .fetch_all(&mut *connection)
     .await?;
-    let (first, last) = (block(Revision::new(after)), block(Revision::new(before.min(open) - 1)));
-    let limit = limit - i64::try_from(ids.len()).unwrap_or(limit);
-    let noted = sqlx::query_scalar!(
-        "SELECT r.id FROM item_blocks AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.block * ?1 AND b.block * ?1 + ?1 - 1
-         WHERE b.item = ?2 AND b.block BETWEEN ?3 AND ?4 AND r.id > ?5 AND r.id < ?6
-           AND (?7 IS NULL OR r.actor = ?7) AND (?8 IS NULL OR r.kind = ?8)
-           AND r.strategy_id IS NOT NULL
-           AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?2)
-         ORDER BY b.block DESC, r.id DESC LIMIT ?9",
+    let blocks = item_eras::blocks_of(connection, instrument, (after, before)).await?;
+    for some in blocks.chunks(BLOCKS) {
+        let left = limit - i64::try_from(ids.len()).unwrap_or(limit);
+        if left == 0 {
+            break;
+        }
+        ids.extend(of_instrument_in(connection, instrument, some, Wanted { limit: left, ..wanted }).await?);
+    }
+    Ok(ids)
+}
+
+/// The numbers of revisions in some blocks that changed an instrument in any list.
+async fn of_instrument_in(
+    connection: &mut SqliteConnection,
+    instrument: &str,
+    blocks: &[i64],
+    Wanted { after, before, actor, kind, limit }: Wanted<'_>,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let blocks = json(&blocks);
+    sqlx::query_scalar!(
+        "SELECT r.id FROM json_each(?1) AS b CROSS JOIN revisions AS r ON r.id BETWEEN b.value * ?2 AND b.value * ?2 + ?2 - 1
+         WHERE r.id > ?3 AND r.id < ?4 AND (?5 IS NULL OR r.actor = ?5) AND (?6 IS NULL OR r.kind = ?6)
+           AND r.strategy_id IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(r.changes) WHERE value ->> 0 = ?7)
+         ORDER BY r.id DESC LIMIT ?8",
+        blocks,
         BLOCK,
-        instrument,
-        first,
-        last,
         after,
         before,
         actor,
         kind,
+        instrument,
         limit
     )
     .fetch_all(connection)
-    .await?;
-    ids.extend(noted);
-    Ok(ids)
+    .await
 }
 
 /// The numbers of revisions that changed a strategy's list, or an instrument in it.
@@ -239,12 +254,17 @@ async fn of_strategy(
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let Wanted { after, before, actor, kind, limit } = wanted;
-    let open = item_blocks::open_from(connection).await?;
+    let open = item_eras::open_from(connection).await?;
+    let blocks = match instrument {
+        Some(instrument) => item_eras::blocks_of(connection, instrument, (after, before)).await?,
+        None => Vec::new(),
+    };
+    let blocks = json(&blocks);
     sqlx::query_scalar!(
         "SELECT id FROM revisions
          WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
            AND (?4 IS NULL OR actor = ?4) AND (?7 IS NULL OR kind = ?7)
-           AND (?5 IS NULL OR ((id >= ?9 OR id / ?6 IN (SELECT block FROM item_blocks WHERE item = ?5))
+           AND (?5 IS NULL OR ((id >= ?9 OR id / ?6 IN (SELECT value FROM json_each(?10)))
                                AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)))
          ORDER BY id DESC LIMIT ?8",
         strategy,
@@ -255,7 +275,8 @@ async fn of_strategy(
         BLOCK,
         kind,
         limit,
-        open
+        open,
+        blocks
     )
     .fetch_all(connection)
     .await

@@ -24,7 +24,7 @@ pub(super) mod fills;
 pub(super) mod history;
 pub(super) mod holding_changes;
 pub(super) mod incidents;
-mod item_blocks;
+mod item_eras;
 mod kept_lists;
 pub(super) mod legacy;
 pub(super) mod operator;

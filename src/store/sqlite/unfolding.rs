@@ -6,7 +6,7 @@ use futures::TryStreamExt as _;
 use sqlx::SqliteConnection;
 
 use super::verify::{EntryRecord, page_after};
-use super::{checkpoint, item_blocks, kept_lists, past_instruments, strategies};
+use super::{checkpoint, item_eras, kept_lists, past_instruments, strategies};
 use crate::domain::book::Strategy;
 use crate::domain::changes::Changes;
 use crate::domain::strategy::StrategyId;
@@ -28,7 +28,7 @@ pub(super) async fn unfold(connection: &mut SqliteConnection) -> Result<(), Open
     if sqlx::query_scalar!("SELECT is_unfolded FROM upkeep").fetch_one(&mut *transaction).await? == 0 {
         // What is there of it may be why it is to be made anew.
         sqlx::query!("DELETE FROM kept_lists").execute(&mut *transaction).await?;
-        sqlx::query!("DELETE FROM item_blocks").execute(&mut *transaction).await?;
+        sqlx::query!("DELETE FROM item_eras").execute(&mut *transaction).await?;
         let walked = walk(&mut transaction).await?;
         seal(&mut transaction, walked).await?;
         sqlx::query!("UPDATE upkeep SET is_unfolded = 1").execute(&mut *transaction).await?;
@@ -66,7 +66,7 @@ async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, W
             }
         }
     }
-    item_blocks::note_all(connection).await?;
+    item_eras::note_all(connection).await?;
     Ok(walked)
 }
 

@@ -6,7 +6,7 @@ use futures::TryStreamExt as _;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::revisions::{self, actor, chain_hash, changes, subject};
-use super::{attribution_events, checkpoint, item_blocks, kept_lists, must_be_current, parsed, upkeep};
+use super::{attribution_events, checkpoint, item_eras, kept_lists, must_be_current, parsed, upkeep};
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyId;
@@ -69,7 +69,7 @@ pub(in crate::store) async fn verify_within(snapshot: &mut SqliteConnection) -> 
         return Ok(Verdict::Misremembered(format!("how account {account} is divided is not what its events lead to")));
     }
     let since = Some(begun).filter(|begun| begun.revision > Revision::NONE);
-    Ok(match item_blocks::missing(snapshot, begun.revision).await? {
+    Ok(match item_eras::missing(snapshot, begun.revision).await? {
         Some((at, item)) => Verdict::Misremembered(format!("nothing says that revision {at} changed {item}")),
         None => Verdict::Whole { revisions, head, since },
     })
