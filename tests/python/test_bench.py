@@ -296,6 +296,16 @@ def test_a_missed_goal_fails_the_bench_and_is_named(capsys):
     assert capsys.readouterr().out.count("MISSED") == 3
 
 
+def test_an_aim_that_is_not_reached_is_said_and_fails_nothing(capsys):
+    aims = [(">=", 0.5, 0.5, 0.6, "the aim is 0.6"), (">=", 0.6, 0.5, 0.6, ""), ("<=", 4, 6, 3, "the aim is 3")]
+    for direction, here, goal, aim, said in aims:
+        one = speed.Row("a", here, "ms", direction, goal, aim=aim)
+        speed.finish([one], report=False)
+        assert str(one).endswith(said or f"{goal:g}"), one
+        assert "MISSED" not in capsys.readouterr().out
+    assert str(speed.Row("a", 0.4, "ms", ">=", 0.5, aim=0.6)).endswith("MISSED")
+
+
 def test_what_could_not_be_measured_is_a_missed_goal(capsys):
     with pytest.raises(SystemExit, match="goals missed: a push"):
         speed.finish([row("a", 90, ">=", 0.9, 100), row("a push", None, ">=", 2)], report=False)
