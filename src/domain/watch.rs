@@ -37,7 +37,8 @@ pub enum Attention<'a> {
     PerhapsSilent(&'a Strategy),
     /// A push waits for the operator.
     Waiting(&'a StrategyName, &'a Hold),
-    /// Lines of the overlay count still, though by the clock their last day is over: none is taken out while it is doubted.
+    /// Lines of the overlay count still, though by the clock their last day is over. They are taken out within seconds, unless
+    /// the clock is doubted or nothing can be written.
     StillCounting(&'a Strategy),
 }
 

@@ -223,22 +223,34 @@ async fn it_is_noted_of_every_revision_where_to_look_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     let store = open(&path).await;
-    // Each with an instrument of its own, which the next one takes out; over the end of an era.
+    // Each with an instrument of its own, which the next one takes out; in batches that end several blocks, over the end of
+    // an era.
     let last = 64 * 64 + 65;
-    for first in (1..=last).step_by(20) {
-        let some = first..=last.min(first + 19);
+    for first in (1..=last).step_by(300) {
+        let some = first..=last.min(first + 299);
         let changes = some.map(|n| store.submit(change("alpha", &[(&format!("C{n}"), "1")])));
         assert!(futures::future::join_all(changes).await.iter().all(Result::is_ok));
     }
-    for n in [1, 62, 63, 64, 4094, 4095, 4096, 4159, 4160] {
-        let instrument = Some(Code::parse(&format!("C{n}")).unwrap().instrument());
-        let filter = Filter { instrument, ..Filter::default() };
+    let all = store.revisions(&Filter::default(), None, 5000).await.unwrap();
+    let changes = store.changes(&all, usize::MAX).await.unwrap();
+    for number in [1, 62, 63, 64, 127, 128, 4094, 4095, 4096, 4097, 4159, 4160] {
+        let added = changes[&Revision::new(number)].in_list().iter().find(|change| !change.after.is_empty()).unwrap();
+        let filter = Filter { instrument: Some(added.instrument.clone()), ..Filter::default() };
         let of_alpha = Filter { strategy: StrategyName::parse("alpha").ok(), ..filter.clone() };
-        for filter in [&filter, &of_alpha] {
-            // Pages end between what is noted and what is not, or before it.
-            for (limit, expected) in [(10, &[n + 1, n][..]), (1, &[n + 1][..])] {
-                let found = store.revisions(filter, None, limit).await.unwrap();
-                assert_eq!(found.iter().map(|revision| revision.id.get()).collect::<Vec<_>>(), expected);
+        let both = [number + 1, number];
+        // Pages end between what is noted and what is not, or before it, and may begin anywhere.
+        for (before, limit, expected) in [
+            (None, 10, &both[..]),
+            (None, 1, &both[..1]),
+            (Some(number + 1), 10, &both[1..]),
+            (Some(number), 10, &[]),
+            (Some(0), 10, &[]),
+            (Some(i64::MIN), 10, &[]),
+            (Some(i64::MAX), 10, &both),
+        ] {
+            for filter in [&filter, &of_alpha] {
+                let found = store.revisions(filter, before.map(Revision::new), limit).await.unwrap();
+                assert_eq!(found.iter().map(|one| one.id.get()).collect::<Vec<_>>(), expected, "{number} {before:?}");
             }
         }
     }

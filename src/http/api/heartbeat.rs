@@ -43,7 +43,7 @@ struct Heard {
 /// What the document says of these.
 pub(super) fn entries() -> Vec<Entry> {
     vec![
-        Entry::read("/api/v1/heartbeat", "The store takes writes, and somebody was heard of")
+        Entry::read("/api/v1/heartbeat", "The store takes writes, incidents are looked for, and somebody was heard of")
             .query::<HeartbeatQuery>()
             .answers::<Heard>(),
     ]

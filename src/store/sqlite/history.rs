@@ -209,7 +209,7 @@ async fn of_instrument(
     )
     .fetch_all(&mut *connection)
     .await?;
-    let blocks = item_eras::blocks_of(connection, instrument, (after, before)).await?;
+    let blocks = item_eras::blocks_of(connection, instrument, (after, before.min(open))).await?;
     for some in blocks.chunks(BLOCKS) {
         let left = limit - i64::try_from(ids.len()).unwrap_or(limit);
         if left == 0 {
@@ -254,10 +254,12 @@ async fn of_strategy(
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let Wanted { after, before, actor, kind, limit } = wanted;
-    let open = item_eras::open_from(connection).await?;
-    let blocks = match instrument {
-        Some(instrument) => item_eras::blocks_of(connection, instrument, (after, before)).await?,
-        None => Vec::new(),
+    let (open, blocks) = match instrument {
+        Some(instrument) => {
+            let open = item_eras::open_from(connection).await?;
+            (open, item_eras::blocks_of(connection, instrument, (after, before.min(open))).await?)
+        }
+        None => (0, Vec::new()),
     };
     let blocks = json(&blocks);
     sqlx::query_scalar!(

@@ -64,14 +64,15 @@ pub(super) async fn note_all(connection: &mut SqliteConnection) -> Result<(), sq
     Ok(())
 }
 
-/// The blocks in which it is noted that an item changed, between two revisions that are not among them; the newest first. Of
-/// blocks that are only partly between them there may be one more at either end.
+/// The blocks in which it is noted that an item changed, the newest first: those that reach between two revisions, both of
+/// which stay outside.
 pub(super) async fn blocks_of(
     connection: &mut SqliteConnection,
     item: &str,
     (after, before): (i64, i64),
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let before = before.min(open_from(connection).await?);
+    // Whoever asks may have typed any number.
+    let (after, before) = (after.max(0), before.max(1));
     let (first, last) = (after / BLOCK, (before - 1) / BLOCK);
     let eras = json(&(first / ERA..=last / ERA).collect::<Vec<_>>());
     let rows = sqlx::query!(

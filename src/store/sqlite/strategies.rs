@@ -30,7 +30,8 @@ statement! {
 }
 
 statement! {
-    /// Writes strategies as they stand now; that one which was there is gone is said apart, as it concerns the index of names.
+    /// Writes strategies as they stand now. It leaves to [`REMOVE`] what the index of names depends on: SQLite would write
+    /// the index at every push.
     WRITE(bytes, rows) = "INSERT INTO strategies
                          (id, name, revision, revisions, updated_at, last_push_at, sequence, removed, seal, list,
                           spoken_at, met, total_value)
