@@ -17,7 +17,7 @@ test: ## Every test: Rust, and Python against the real binary
 	@ls $(PYTHON36) >/dev/null # vermin passes over a file that is not there
 	.venv/bin/vermin --quiet --eval-annotations --target=3.6- $(PYTHON36)
 	# A file by itself: the bench builds, and puts another server in the place of the one that the others start.
-	cd tests/python && ../../$(PYTHON) -m pytest -n 2 --dist loadfile --durations 15 --ignore=test_bench.py --ignore=test_import_mysql.py
+	cd tests/python && ../../$(PYTHON) -m pytest -n 3 --dist loadfile --durations 15 --ignore=test_bench.py --ignore=test_import_mysql.py
 	cd tests/python && ../../$(PYTHON) -m pytest test_bench.py
 
 test-mysql: .venv/ready ## `import` from a MariaDB that runs for it, by a program with that feature, whose build takes minutes
