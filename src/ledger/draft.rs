@@ -18,8 +18,12 @@ use crate::domain::schedule::Met;
 use crate::domain::state::State;
 use crate::domain::strategy::{StrategyId, StrategyName};
 
-/// A strategy's list is kept once in so many of its revisions.
-pub const KEPT_EVERY: u64 = 64;
+/// Whether a strategy's list is kept at one of its revisions, by how many instruments that changed and how many lines the list
+/// has then: at every 64th, and where most of it changes at every 8th, because what lies between two kept lists is followed
+/// line by line.
+pub fn is_kept_at(revisions: u64, changed: usize, lines: usize) -> bool {
+    revisions.is_multiple_of(if changed * 2 > lines { 8 } else { 64 })
+}
 
 /// What a batch adds to what is stored.
 #[derive(Debug, Default)]
@@ -214,14 +218,16 @@ impl Draft {
         };
         let receipt = Receipt::plain(mark.revision, differs, list.len());
         let strategy = Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told });
-        self.note(&strategy, false, differs);
+        let newest = self.appended.entries.last().filter(|_| differs);
+        let changes = newest.map(|entry| entry.record.changes.in_list());
         if current.is_some() {
-            let newest = self.appended.entries.last().filter(|_| differs);
-            self.ledger.book.replace(&strategy, newest.map_or(&[], |entry| entry.record.changes.in_list()));
+            self.ledger.book.replace(&strategy, changes.unwrap_or_default());
         } else {
             self.ledger.next_strategy = id.next();
-            self.ledger.book.add(strategy);
+            self.ledger.book.add(Arc::clone(&strategy));
         }
+        let many = changes.map(<[_]>::len);
+        self.note(&strategy, false, many);
         receipt
     }
 
@@ -257,26 +263,28 @@ impl Draft {
     /// Takes a strategy out of lists and totals.
     pub(super) fn remove(&mut self, current: &Strategy, origin: Origin) -> Receipt {
         let changes = current.list.changes_to(&PositionList::default());
+        let many = changes.len();
         let origin = Origin { kind: RevisionKind::Remove, ..origin };
         let mark = self.append_list((current.id, &current.name), changes, origin);
         self.ledger.book.remove(&current.name, mark);
         let revisions = current.revisions + 1;
         let gone = Strategy { list: PositionList::default(), mark, revisions, ..current.clone() };
-        self.note(&Arc::new(gone), true, true);
+        self.note(&Arc::new(gone), true, Some(many));
         Receipt::plain(mark.revision, true, 0)
     }
 
     /// Puts a strategy whose list stays the same in its own place.
     pub(super) fn retell(&mut self, strategy: Strategy, is_new: bool) {
         let strategy = Arc::new(strategy);
-        self.note(&strategy, false, is_new);
+        self.note(&strategy, false, is_new.then_some(0));
         self.ledger.book.replace(&strategy, &[]);
     }
 
-    /// Notes how a strategy stands now.
-    fn note(&mut self, strategy: &Arc<Strategy>, removed: bool, is_new: bool) {
+    /// Notes how a strategy stands now; with how many instruments it changed, where there is a new revision.
+    fn note(&mut self, strategy: &Arc<Strategy>, removed: bool, changed: Option<usize>) {
         let was_kept = self.appended.strategies.get(&strategy.id).is_some_and(|state| state.is_kept);
-        let is_kept = was_kept || is_new && strategy.revisions.is_multiple_of(KEPT_EVERY);
+        let is_due = |changed| is_kept_at(strategy.revisions, changed, strategy.list.len());
+        let is_kept = was_kept || changed.is_some_and(is_due);
         let state = StrategyState { strategy: Arc::clone(strategy), removed, is_kept };
         self.appended.strategies.insert(strategy.id, state);
     }

@@ -26,7 +26,7 @@ pub use self::attributed::Attributed;
 pub use self::change::{Aside, Change, Deed, Document, Put, Receipt, Rejected, SetState, UsedToken, Waiting};
 pub use self::checkpoint::Snapshot;
 pub use self::document::DocumentState;
-pub use self::draft::{Appended, Draft, KEPT_EVERY};
+pub use self::draft::{Appended, Draft, is_kept_at};
 pub use self::forgotten::Forgotten;
 pub use self::line::{Line, Lines};
 pub use self::report::{Filed, FiledStep, Filing, seal_reported};

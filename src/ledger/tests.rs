@@ -541,3 +541,19 @@ proptest! {
         prop_assert_eq!(lines.unwrap().head, world.ledger.head);
     }
 }
+
+#[test]
+fn a_list_is_kept_the_more_often_the_more_of_it_changes() {
+    for (revisions, changed, lines, is_kept) in [
+        (64, 0, 50, true),
+        (63, 50, 50, false),
+        (8, 25, 50, false),
+        (8, 26, 50, true),
+        (9, 50, 50, false),
+        // One that lost all it had, and the first line of one.
+        (16, 50, 0, true),
+        (8, 1, 1, true),
+    ] {
+        assert_eq!(is_kept_at(revisions, changed, lines), is_kept, "{revisions} {changed} {lines}");
+    }
+}

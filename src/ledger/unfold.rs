@@ -54,6 +54,16 @@ impl Unfolded {
         self.updated_at
     }
 
+    /// How many lines it has here.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether it holds nothing here.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// The list as it stands here.
     pub fn list(self) -> PositionList {
         PositionList::from_placed(self.places.into_iter().map(|(place, position)| Placed { place, position }).collect())

@@ -204,8 +204,9 @@ async fn verify_holds_what_repeats_the_history_against_it_and_it_can_be_made_ane
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("db");
         let store = open(&path).await;
+        // Of two lines one changes: no list is kept before the 64th revision.
         for volume in 1..=65 {
-            store.submit(change("alpha", &[("X", &volume.to_string())])).await.unwrap();
+            store.submit(change("alpha", &[("X", &volume.to_string()), ("Y", "1")])).await.unwrap();
         }
         store.close().await;
         raw(&path).await.execute(statement).await.unwrap();

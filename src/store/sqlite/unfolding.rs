@@ -12,7 +12,7 @@ use crate::domain::changes::Changes;
 use crate::domain::strategy::StrategyId;
 use crate::ledger::chain::Entry;
 use crate::ledger::replay::Astray;
-use crate::ledger::{KEPT_EVERY, StrategyState, Unfolded};
+use crate::ledger::{StrategyState, Unfolded, is_kept_at};
 use crate::store::error::OpenError;
 
 /// A strategy on its way through its history.
@@ -59,9 +59,10 @@ async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, W
                 strategy: subject.name().to_owned(),
                 reason: format!("revision {after}: {reason}"),
             };
+            let many = changes.len();
             strategy.list.follow(entry.record.kind, entry.at, changes).map_err(astray)?;
             strategy.revisions += 1;
-            if strategy.revisions.is_multiple_of(KEPT_EVERY) {
+            if is_kept_at(strategy.revisions, many, strategy.list.len()) {
                 kept_lists::keep(connection, id, after, &strategy.list).await?;
             }
         }
