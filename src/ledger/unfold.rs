@@ -55,13 +55,8 @@ impl Unfolded {
     }
 
     /// How many lines it has here.
-    pub fn len(&self) -> usize {
+    pub fn lines(&self) -> usize {
         self.places.len()
-    }
-
-    /// Whether it holds nothing here.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
     }
 
     /// The list as it stands here.

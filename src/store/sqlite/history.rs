@@ -186,30 +186,15 @@ async fn of_anything(connection: &mut SqliteConnection, wanted: Wanted<'_>) -> R
     .await
 }
 
-/// The numbers of revisions that changed an instrument in any list: those that are not noted yet, and those that are.
+/// The numbers of revisions that changed an instrument in any list.
 async fn of_instrument(
     connection: &mut SqliteConnection,
     instrument: &str,
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    let Wanted { after, before, actor, kind, limit } = wanted;
-    let open = item_eras::open_from(connection).await?;
-    let not_noted = after.max(open - 1);
-    let mut ids = sqlx::query_scalar!(
-        "SELECT id FROM revisions
-         WHERE id > ?1 AND id < ?2 AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR kind = ?4)
-           AND strategy_id IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)
-         ORDER BY id DESC LIMIT ?6",
-        not_noted,
-        before,
-        actor,
-        kind,
-        instrument,
-        limit
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let blocks = item_eras::blocks_of(connection, instrument, (after, before.min(open))).await?;
+    let Wanted { after, before, limit, .. } = wanted;
+    let blocks = item_eras::blocks_of(connection, instrument, (after, before)).await?;
+    let mut ids = Vec::new();
     for some in blocks.chunks(BLOCKS) {
         let left = limit - i64::try_from(ids.len()).unwrap_or(limit);
         if left == 0 {
@@ -254,19 +239,16 @@ async fn of_strategy(
     wanted: Wanted<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let Wanted { after, before, actor, kind, limit } = wanted;
-    let (open, blocks) = match instrument {
-        Some(instrument) => {
-            let open = item_eras::open_from(connection).await?;
-            (open, item_eras::blocks_of(connection, instrument, (after, before.min(open))).await?)
-        }
-        None => (0, Vec::new()),
+    let blocks = match instrument {
+        Some(instrument) => item_eras::blocks_of(connection, instrument, (after, before)).await?,
+        None => Vec::new(),
     };
     let blocks = json(&blocks);
     sqlx::query_scalar!(
         "SELECT id FROM revisions
          WHERE strategy_id IN (SELECT id FROM strategies WHERE name = ?1) AND id > ?2 AND id < ?3
            AND (?4 IS NULL OR actor = ?4) AND (?7 IS NULL OR kind = ?7)
-           AND (?5 IS NULL OR ((id >= ?9 OR id / ?6 IN (SELECT value FROM json_each(?10)))
+           AND (?5 IS NULL OR (id / ?6 IN (SELECT value FROM json_each(?9))
                                AND EXISTS (SELECT 1 FROM json_each(changes) WHERE value ->> 0 = ?5)))
          ORDER BY id DESC LIMIT ?8",
         strategy,
@@ -277,7 +259,6 @@ async fn of_strategy(
         BLOCK,
         kind,
         limit,
-        open,
         blocks
     )
     .fetch_all(connection)

@@ -38,43 +38,38 @@ statement! {
                        ON CONFLICT DO UPDATE SET blocks = blocks | excluded.blocks"
 }
 
-/// The revisions of the blocks that become whole when some are appended: the first and the last, how many make a block, and
-/// how many of those an era.
+/// The revisions of the blocks that become whole when some are appended.
 pub(super) fn range(entries: &[Entry]) -> String {
     let first = entries.first().map_or(0, |first| open_before(first.revision));
     let open = entries.last().map_or(0, |last| open_before(last.revision.next()));
+    written(first, open)
+}
+
+/// Revisions to be noted, from one to before another, how many make a block, and how many of those an era.
+fn written(first: i64, open: i64) -> String {
     json(&(first, open - 1, BLOCK, ERA))
 }
 
 /// Notes all of the history but the block that is open.
 pub(super) async fn note_all(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let open = open_from(connection).await?;
-    sqlx::query!(
-        "INSERT INTO item_eras (era, item, blocks)
-         SELECT DISTINCT r.id / ?1 / ?2, value ->> 0, 1 << (r.id / ?1 % ?2)
-         FROM revisions AS r CROSS JOIN json_each(r.changes)
-         WHERE r.id < ?3 AND r.strategy_id IS NOT NULL
-         ON CONFLICT DO UPDATE SET blocks = blocks | excluded.blocks",
-        BLOCK,
-        ERA,
-        open
-    )
-    .execute(connection)
-    .await?;
+    // The first four parameters are those of other statements of a batch.
+    let statement = (0..4).fold(sqlx::query(NOTE), |statement, _| statement.bind(None::<&str>));
+    statement.bind(written(0, open)).execute(connection).await?;
     Ok(())
 }
 
-/// The blocks in which it is noted that an item changed, the newest first: those that reach between two revisions, both of
-/// which stay outside.
+/// The blocks in which an item may have changed, the newest first: the one that is open, and those of which it is noted, as far
+/// as they reach between two revisions, both of which stay outside.
 pub(super) async fn blocks_of(
     connection: &mut SqliteConnection,
     item: &str,
     (after, before): (i64, i64),
 ) -> Result<Vec<i64>, sqlx::Error> {
+    let open = open_from(connection).await? / BLOCK;
     // Whoever asks may have typed any number.
-    let (after, before) = (after.max(0), before.max(1));
-    let (first, last) = (after / BLOCK, (before - 1) / BLOCK);
-    let eras = json(&(first / ERA..=last / ERA).collect::<Vec<_>>());
+    let (first, last) = (after.max(0) / BLOCK, (before.max(1) - 1) / BLOCK);
+    let eras = json(&(first / ERA..=last.min(open) / ERA).collect::<Vec<_>>());
     let rows = sqlx::query!(
         "SELECT era, blocks FROM item_eras WHERE item = ? AND era IN (SELECT value FROM json_each(?)) ORDER BY era DESC",
         item,
@@ -82,9 +77,11 @@ pub(super) async fn blocks_of(
     )
     .fetch_all(connection)
     .await?;
-    let blocks = rows.into_iter().flat_map(|row| {
+    let noted = rows.into_iter().flat_map(|row| {
         (0..ERA).rev().filter(move |bit| row.blocks >> bit & 1 == 1).map(move |bit| row.era * ERA + bit)
     });
+    // Older versions noted of the open one as well.
+    let blocks = std::iter::once(open).chain(noted.filter(|block| *block < open));
     Ok(blocks.filter(|block| (first..=last).contains(block)).collect())
 }
 

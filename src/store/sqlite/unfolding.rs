@@ -62,7 +62,7 @@ async fn walk(connection: &mut SqliteConnection) -> Result<HashMap<StrategyId, W
             let many = changes.len();
             strategy.list.follow(entry.record.kind, entry.at, changes).map_err(astray)?;
             strategy.revisions += 1;
-            if is_kept_at(strategy.revisions, many, strategy.list.len()) {
+            if is_kept_at(strategy.revisions, many, strategy.list.lines()) {
                 kept_lists::keep(connection, id, after, &strategy.list).await?;
             }
         }
