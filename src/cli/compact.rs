@@ -10,7 +10,7 @@ use crate::clock::{Clock, Zone};
 use crate::config::{CompactOptions, Places};
 use crate::domain::calendar::Day;
 use crate::startup;
-use crate::store::compaction::{Compacted, Plan, compact, plan};
+use crate::store::compaction::{Compacted, Plan, Step, compact, plan};
 use crate::store::verify::Verdict;
 
 /// How many days stay as they are: pages, closes and the trial of guards read as far back as thirty trading days.
@@ -34,7 +34,7 @@ pub(super) async fn run(places: &Places, options: &CompactOptions, clock: &Clock
     }
     ensure!(database.exists(), "there is no database at {}", database.display());
     let _lock = startup::hold_data_dir(places)?;
-    let done = compact(&database, before.begins_at(), archive.as_deref(), clock.now()).await?;
+    let done = compact(&database, before.begins_at(), archive.as_deref(), clock.now(), tell_step).await?;
     let Some((plan, archive, compacted)) = done else { return nothing(*before) };
     tell_done(&plan, &archive, &compacted)
 }
@@ -65,6 +65,18 @@ fn tell(plan: &Plan, before: Day, archive: &Path) -> anyhow::Result<()> {
          lists of the history end there; the archive has them, and lists, totals and targets stay as they are",
     )?;
     Ok(())
+}
+
+/// Says what begins. Nobody may be listening any more, and that is no reason to stop in the middle.
+fn tell_step(step: Step) {
+    let _unheard = say(match step {
+        Step::Verify => "1/6     walking the history as it is",
+        Step::Archive => "2/6     writing the archive, and reading it back",
+        Step::Fold => "3/6     taking what is in the archive out of the database",
+        Step::Prove => "4/6     walking what is left; until this is done the database is as it was",
+        Step::Shrink => "5/6     it is folded; writing the database anew, without what is free in it",
+        Step::VerifyAgain => "6/6     walking what was written",
+    });
 }
 
 /// Says what was done.

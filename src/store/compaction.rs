@@ -123,6 +123,23 @@ pub struct Compacted {
     pub verdict: Verdict,
 }
 
+/// What is being done: with a history of years each of these takes minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The history is walked as it is.
+    Verify,
+    /// What is folded is written to the archive, and read back.
+    Archive,
+    /// It leaves the database, within a transaction.
+    Fold,
+    /// What is left is walked, and committed where it is whole.
+    Prove,
+    /// The database is written anew without what is free in it.
+    Shrink,
+    /// What was written is walked.
+    VerifyAgain,
+}
+
 impl Plan {
     /// Where the archive goes unless it is said: beside the database, named by its revisions.
     pub fn archive(&self, database: &Path) -> PathBuf {
@@ -191,7 +208,7 @@ async fn must_be_needed_by_none(
     Ok(())
 }
 
-/// Folds what was before a moment into an archive and a checkpoint; None where there is nothing. What was cut short by a crash leaves the
+/// Folds what was before a moment into an archive and a checkpoint, and says what begins; None where there is nothing. What was cut short by a crash leaves the
 /// database as it was or as it is to be, and nothing between.
 ///
 /// # Errors
@@ -201,6 +218,7 @@ pub async fn compact(
     before: Moment,
     archive: Option<&Path>,
     now: Moment,
+    begins: impl Fn(Step),
 ) -> Result<Option<(Plan, PathBuf, Compacted)>, CompactionError> {
     sqlite::create_or_migrate(path).await?;
     let Begun { mut connection, ledger, mut witness, lineage } = Begun::at(path, now).await?;
@@ -210,10 +228,12 @@ pub async fn compact(
         return Err(CompactionError::Own(archive));
     }
     must_have_room(path, &plan)?;
+    begins(Step::Verify);
     must_be_whole(&verify::verify_within(&mut connection).await?)?;
 
+    begins(Step::Archive);
     let (walked, archived) = write_archive(&mut connection, &plan, &archive).await?;
-    let head = match fold(&mut connection, &ledger, &walked, &archived, now).await {
+    let head = match fold(&mut connection, &ledger, &walked, &archived, now, &begins).await {
         Ok(head) => head,
         Err(error) => {
             batch::roll_back(&mut connection).await;
@@ -222,11 +242,13 @@ pub async fn compact(
     };
     witness.note(&Witnessed::new(lineage, &head));
 
+    begins(Step::Shrink);
     let folder = folder_of(path).to_str().ok_or_else(|| OpenError::Unusable(format!("{} is no text", path.display())));
     let unshrunk = checkpoint::shrink(&mut connection, folder?).await.err().map(|error| error.to_string());
     let (size, _) = checkpoint::sizes(&mut connection).await?;
     copies::close(connection).await?;
     let sizes = (plan.database, size);
+    begins(Step::VerifyAgain);
     let verdict = super::verify::verify(path).await?;
     Ok(Some((plan, archive, Compacted { archived, head, sizes, unshrunk, verdict })))
 }
@@ -276,7 +298,9 @@ async fn fold(
     walked: &Replay,
     archived: &Archived,
     now: Moment,
+    begins: impl Fn(Step),
 ) -> Result<Head, CompactionError> {
+    begins(Step::Fold);
     batch::begin(connection, &HashSet::new()).await?;
     let snapshot = checkpoint::fold(connection, walked).await?;
     let mut draft = ledger.draft(now, HashSet::new());
@@ -285,6 +309,7 @@ async fn fold(
     draft.settle(put).map_err(|rejected| OpenError::Unusable(rejected.to_string()))?;
     let (ledger, appended, _) = draft.finish();
     batch::write(connection, &appended).await?;
+    begins(Step::Prove);
     must_be_whole(&verify::verify_within(connection).await?)?;
     checkpoint::commit(connection).await?;
     Ok(ledger.head)

@@ -131,6 +131,7 @@ def test_a_history_is_folded_and_both_parts_are_verified(years, tmp_path):
         digest in told
         and f"unbroken since the checkpoint at revision {len(folded)}: {len(whole) + 1} revisions" in told
     )
+    assert [line[:3] for line in told.splitlines() if line[1:3] == "/6"] == [f"{step}/6" for step in range(1, 7)]
     assert f"had {size} bytes and has {database.stat().st_size}" in told and database.stat().st_size < size
 
     server.start()
