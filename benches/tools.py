@@ -33,11 +33,11 @@ PASSWORD = "correct-horse-battery"
 PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MAX_LENGTH)
 
 
-def build(kind, name, *options, folder=ROOT):
+def build(kind, name, *options, folder=ROOT, **environment):
     """Let cargo build a program, and give the file that it names: an older one may lie beside it."""
     done = subprocess.run(
         ["cargo", "build", "--quiet", "--message-format=json-render-diagnostics", kind, name, *map(str, options)],
-        cwd=folder, stdout=subprocess.PIPE, text=True, check=True,
+        cwd=folder, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **environment},
     )  # fmt: skip
     messages = [json.loads(line) for line in done.stdout.splitlines()]
     # A bench brings a server with it.
@@ -67,7 +67,9 @@ def build_before():
     shutil.rmtree(source, ignore_errors=True)
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(source, filter="data")
-    return build("--bin", "jq2qmt", "--release", "--locked", "--target-dir", target, folder=source)
+    # Built as it was: cargo finds this release's .cargo/config.toml there too, and does not overrule the environment.
+    options = ("--release", "--locked", "--target-dir", target)
+    return build("--bin", "jq2qmt", *options, folder=source, LIBSQLITE3_FLAGS="")
 
 
 @contextlib.contextmanager
