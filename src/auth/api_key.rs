@@ -21,7 +21,7 @@ pub(super) const MARK: &str = "jq2qmt_";
 /// How many characters of a key are kept to tell it from others.
 const PREFIX_CHARS: usize = MARK.len() + 6;
 
-/// For how long a key that was found is believed without looking again; a revoked key works that long at most.
+/// For how long a key that was found is believed without looking again; one that the command line revokes works that long at most.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 /// How exactly the last use is recorded.
@@ -135,6 +135,13 @@ struct Found {
     recorded: Option<Duration>,
 }
 
+/// The keys that were found, and how often all were forgotten: what was looked up before that is not believed after it.
+#[derive(Debug, Default)]
+struct Beliefs {
+    keys: HashMap<[u8; 32], Found>,
+    forgotten: u64,
+}
+
 /// How many look up keys at a time; of those who come together with the same key, one.
 const LOOKING: usize = 64;
 
@@ -143,7 +150,7 @@ const LOOKING: usize = 64;
 pub(super) struct ApiKeys {
     store: Store,
     clock: Clock,
-    found: Mutex<HashMap<[u8; 32], Found>>,
+    found: Mutex<Beliefs>,
     looking: [tokio::sync::Mutex<()>; LOOKING],
 }
 
@@ -153,8 +160,15 @@ impl ApiKeys {
         Self { store, clock, found: Mutex::default(), looking }
     }
 
-    fn found(&self) -> MutexGuard<'_, HashMap<[u8; 32], Found>> {
+    fn found(&self) -> MutexGuard<'_, Beliefs> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Believes no key any more without looking: one was revoked.
+    pub(super) fn forget(&self) {
+        let mut found = self.found();
+        found.keys.clear();
+        found.forgotten += 1;
     }
 
     /// The key that somebody presents, by its [`digest`].
@@ -172,7 +186,7 @@ impl ApiKeys {
     /// A key that was found a moment ago.
     fn believed(&self, digest: &[u8; 32]) -> Option<ApiKey> {
         let found = self.found();
-        let found = found.get(digest)?;
+        let found = found.keys.get(digest)?;
         (self.clock.running().saturating_sub(found.at) < BELIEVED_FOR).then(|| found.key.clone())
     }
 
@@ -182,22 +196,24 @@ impl ApiKeys {
         if let Some(key) = self.believed(&digest) {
             return Ok(key);
         }
-        let at = self.clock.running();
+        let (at, forgotten) = (self.clock.running(), self.found().forgotten);
         let key = self.store.api_key(&digest).await.map_err(|error| Denied::Unavailable(error.to_string()))?;
         let mut found = self.found();
         let Some(key) = key else {
-            found.remove(&digest);
+            found.keys.remove(&digest);
             return Err(Denied::UnknownApiKey);
         };
-        let recorded = found.get(&digest).and_then(|found| found.recorded);
-        found.insert(digest, Found { key: key.clone(), at, recorded });
+        if found.forgotten == forgotten {
+            let recorded = found.keys.get(&digest).and_then(|found| found.recorded);
+            found.keys.insert(digest, Found { key: key.clone(), at, recorded });
+        }
         Ok(key)
     }
 
     /// Whether the use of a key is to be recorded, which then counts as done.
     fn is_use_due(&self, digest: &[u8; 32]) -> bool {
         let (mut found, now) = (self.found(), self.clock.running());
-        let Some(found) = found.get_mut(digest) else { return false };
+        let Some(found) = found.keys.get_mut(digest) else { return false };
         let due = found.recorded.is_none_or(|recorded| now.saturating_sub(recorded) >= USE_RECORDED_EVERY);
         if due {
             found.recorded = Some(now);

@@ -304,6 +304,11 @@ impl Gate {
         Self { reach, ..self }
     }
 
+    /// Looks every key up again before it is believed: one was revoked.
+    pub fn forget_keys(&self) {
+        self.api_keys.forget();
+    }
+
     /// How the server is reached.
     pub const fn reach(&self) -> &Reach {
         &self.reach

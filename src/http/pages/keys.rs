@@ -228,6 +228,7 @@ pub(super) async fn resume(state: &AppState, v: View, fields: &Fields) -> Result
 /// `POST /keys/revoke`
 pub(super) async fn revoke(State(state): State<AppState>, form: CheckedForm) -> Result<Response, AppError> {
     state.desk.revoke_key(&form.operator, form.fields.get("name").to_owned()).await?;
+    state.gate.forget_keys();
     Ok(see_other("/keys"))
 }
 
