@@ -18,6 +18,7 @@ mod desk_pages;
 mod doctor;
 mod events;
 mod expiry;
+mod figures;
 mod fuzz;
 mod guards;
 mod history;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -15,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use strum::VariantArray as _;
+use tokio::time::timeout;
 
 use super::super::AppState;
 use super::super::document::Entry;
@@ -34,6 +36,12 @@ use crate::net::Line;
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// How long is waited for what only the history says; Prometheus itself waits for 10 seconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many strategies have a series of their own: whoever may push under any name could make as many as he likes.
+const MAX_STRATEGIES: usize = 1_000;
 
 /// What the document says of these.
 pub(super) fn entries() -> Vec<Entry> {
@@ -95,11 +103,15 @@ impl Sheet {
 
     fn of_book(&mut self, book: &Book, heard: &Terminals, now: Moment) {
         self.gauge("jq2qmt_revision", "The newest revision", number(book.revision().get().unsigned_abs()));
-        let strategies = book.strategies().filter_map(|strategy| {
-            let age = now.since(strategy.last_push_at?).as_secs_f64();
-            Some((vec![("strategy", strategy.name.to_string())], age))
-        });
-        self.gauges("jq2qmt_strategy_age_seconds", "Since a strategy's own program pushed last", strategies);
+        self.gauge("jq2qmt_strategies", "Strategies that have a list", count(book.len()));
+        let mut pushed: Vec<_> =
+            book.strategies().filter_map(|strategy| Some((strategy.last_push_at?, &strategy.name))).collect();
+        pushed.sort_unstable();
+        let ages = pushed
+            .into_iter()
+            .take(MAX_STRATEGIES)
+            .map(|(last_push_at, name)| (vec![("strategy", name.to_string())], now.since(last_push_at).as_secs_f64()));
+        self.gauges("jq2qmt_strategy_age_seconds", "Since a strategy's own program pushed last", ages);
         let terminals = book.settings().accounts().filter_map(|(account, _)| {
             let reported = book.reported(account).map(|reported| reported.heard_at);
             let age = now.since(reported.max(heard.heard_at(account))?).as_secs_f64();
@@ -208,7 +220,8 @@ pub(crate) async fn metrics(
 ) -> Result<Response, AppError> {
     let (book, now) = (state.store.book(), state.clock.now());
     let asked = state.clone();
-    let found = conflicts(&state.store, WINDOW, now).await?.conflicts;
+    // Figures are wanted most where the database is slow or gone: they wait for no look into the history, and go without it.
+    let found = timeout(PATIENCE, conflicts(&state.store, WINDOW, now)).await;
     // Drift is computed anew for each account.
     let text = state
         .workshop
@@ -219,7 +232,9 @@ pub(crate) async fn metrics(
             sheet.of_store(&asked, now);
             sheet.of_incidents(&asked);
             sheet.of_book(&book, &asked.terminals, now);
-            sheet.of_conflicts(&found);
+            if let Ok(Ok(found)) = found {
+                sheet.of_conflicts(&found.conflicts);
+            }
             let mut text = String::new();
             // Writing to memory cannot fail.
             let _ = encode(&mut text, &sheet.0);
