@@ -68,7 +68,9 @@ fn carry_out(line: &CommandLine) -> anyhow::Result<ExitCode> {
         Some(Command::Service(command)) => service::run(line, command)?,
         Some(Command::Head) => runtime.block_on(verify::head(&line.places()?))?,
         Some(Command::Compact(options)) => runtime.block_on(compact::run(&line.places()?, options, &clock))?,
-        Some(Command::Verify { head, archive: Some(file) }) => return verify::archive(file, *head),
+        Some(Command::Verify { head, archive: Some(file) }) => {
+            return runtime.block_on(verify::archive(&line.places()?, file, *head));
+        }
         Some(Command::Verify { head, archive: None }) => return runtime.block_on(verify::run(&line.places()?, *head)),
     }
     Ok(ExitCode::SUCCESS)

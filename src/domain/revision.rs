@@ -198,6 +198,21 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// What a strategy's kind is called.
+    const STRATEGY: &'static str = "strategy";
+
+    /// The subject of this kind that is called so.
+    ///
+    /// # Errors
+    /// When there is no such subject.
+    pub fn parse(kind: &str, name: &str) -> Result<Self, UnknownTopic> {
+        if kind != Self::STRATEGY {
+            return Topic::parse(kind, name).map(Self::Document);
+        }
+        let unknown = |_| UnknownTopic { kind: kind.to_owned(), name: name.to_owned() };
+        StrategyName::parse(name).map(Self::Strategy).map_err(unknown)
+    }
+
     /// What it is called.
     pub fn name(&self) -> &str {
         match self {
@@ -209,7 +224,7 @@ impl Subject {
     /// What kind of thing it is, as it is answered.
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Strategy(_) => "strategy",
+            Self::Strategy(_) => Self::STRATEGY,
             Self::Document(topic) => topic.kind(),
         }
     }

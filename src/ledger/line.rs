@@ -1,17 +1,20 @@
 //! A revision as a line of an export, and lines held against their hashes, by nothing else than what stands in them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::chain::{ChainHash, Entry, Head, read_hash};
+use super::chain::{ChainHash, Entry, Head, Record, read_hash};
 use super::fields::Fields;
-use super::hashed;
-use crate::domain::changes::Changes;
+use super::{hashed, read_hashed};
+use crate::domain::changes::{Changes, DocumentChange};
+use crate::domain::code::Instrument;
 use crate::domain::moment::Moment;
 use crate::domain::position::InstrumentChange;
-use crate::domain::revision::Revision;
+use crate::domain::revision::{Actor, Revision, Subject};
+use crate::domain::strategy::Kind;
 
 /// A revision, as it is hashed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -85,6 +88,45 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(text: &'a str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| format!("it is no revision: {error}"))
+    }
+
+    /// The revision that it is of.
+    ///
+    /// # Errors
+    /// What of it cannot be understood.
+    pub fn entry(&self) -> Result<Entry, String> {
+        let subject = Subject::parse(&self.subject_kind, &self.subject).map_err(|error| error.to_string())?;
+        let changes = match (&self.changes, &subject) {
+            (LineChanges::Changes(changes), Subject::Strategy(name)) => {
+                let change = |change: &LineChange| change.read(name.kind());
+                Changes::List(changes.iter().map(change).collect::<Result<_, _>>()?)
+            }
+            (LineChanges::Document { before, after }, Subject::Document(_)) => {
+                let [before, after] = [before, after].map(|side| side.as_deref().map(Arc::from));
+                Changes::Document(DocumentChange { before, after })
+            }
+            _ => return Err("it changes something else than what it is about".to_owned()),
+        };
+        let unknown = |what: &str| format!("{what} is unknown");
+        let record = Record {
+            subject,
+            subject_id: self.subject_id,
+            kind: self.kind.parse().map_err(|_| unknown("its kind"))?,
+            actor: Actor::new(self.actor_kind.parse().map_err(|_| unknown("its actor"))?, self.actor.to_string()),
+            address: self.address.as_deref().map(str::to_owned),
+            note: self.note.as_deref().map(str::to_owned),
+            changes,
+        };
+        let (parent, hash) = (read_hash(&self.parent_hash)?, read_hash(&self.hash)?);
+        Ok(Entry { revision: self.revision, at: Moment::from_micros(self.at), parent, record, hash })
+    }
+
     /// The hash that what it says has, at this place.
     fn digest(&self, parent: &ChainHash) -> ChainHash {
         let mut fields = Fields::default();
@@ -119,6 +161,14 @@ impl<'a> Line<'a> {
     }
 }
 
+impl LineChange {
+    fn read(&self, kind: Kind) -> Result<InstrumentChange, String> {
+        let side = |side: &Option<String>| side.as_deref().map_or(Ok(Vec::new()), |text| read_hashed(kind, text));
+        let instrument = Instrument::try_from(self.instrument.clone()).map_err(|error| error.to_string())?;
+        Ok(InstrumentChange { instrument, before: side(&self.before)?, after: side(&self.after)? })
+    }
+}
+
 /// Lines that follow from each other, as far as they were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lines {
@@ -135,8 +185,7 @@ impl Lines {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn follow(before: Option<Self>, text: &str) -> Result<Self, String> {
-        let line: Line = serde_json::from_str(text).map_err(|error| format!("it is no revision: {error}"))?;
+    pub fn follow(before: Option<Self>, line: &Line) -> Result<Self, String> {
         let (parent, hash) = (read_hash(&line.parent_hash)?, read_hash(&line.hash)?);
         let head = Head { revision: line.revision, at: Moment::from_micros(line.at), hash };
         let fault = |reason: &str| Err(format!("revision {}: {reason}", line.revision));

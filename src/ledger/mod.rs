@@ -23,7 +23,9 @@ mod unfold;
 mod written;
 
 pub use self::attributed::Attributed;
-pub use self::change::{Aside, Change, Deed, Document, Put, Receipt, Rejected, SetState, UsedToken, Waiting};
+pub use self::change::{
+    Aside, Change, Deed, Document, MAX_AHEAD, Put, Receipt, Rejected, SetState, UsedToken, Waiting,
+};
 pub use self::checkpoint::Snapshot;
 pub use self::document::DocumentState;
 pub use self::draft::{Appended, Draft, is_kept_at};
@@ -33,7 +35,7 @@ pub use self::report::{Filed, FiledStep, Filing, seal_reported};
 pub use self::settle::former;
 pub use self::state::{StrategyState, seal, seal_list, seal_past, written_met};
 pub use self::unfold::Unfolded;
-pub use self::written::{hashed, read_changes, read_list, write_changes, write_list};
+pub use self::written::{hashed, read_changes, read_hashed, read_list, write_changes, write_list};
 use std::sync::Arc;
 
 use crate::domain::account::AccountName;

@@ -131,7 +131,10 @@ fn walked(chain: &[Entry], at: usize) -> (Replay, Replay, Option<Lines>) {
         if number >= at {
             resumed.follow(entry.clone()).unwrap();
         }
-        lines = Some(Lines::follow(lines, &serde_json::to_string(&Line::new(entry)).unwrap()).unwrap());
+        let text = serde_json::to_string(&Line::new(entry)).unwrap();
+        let line = Line::read(&text).unwrap();
+        assert_eq!(line.entry().as_ref(), Ok(entry));
+        lines = Some(Lines::follow(lines, &line).unwrap());
     }
     (whole, resumed, lines)
 }

@@ -53,6 +53,31 @@ pub fn hashed(placed: &[Placed]) -> Option<String> {
     (!placed.is_empty()).then(|| json(&placed.iter().map(Hashed).collect::<Vec<_>>()))
 }
 
+/// Reads what [`hashed`] wrote.
+///
+/// # Errors
+/// What is wrong with a text that it did not write.
+pub fn read_hashed(kind: Kind, text: &str) -> Result<Vec<Placed>, String> {
+    #[derive(Deserialize)]
+    struct Written<'a>(
+        i64,
+        #[serde(borrow)] Field<'a>,
+        #[serde(borrow)] Field<'a>,
+        #[serde(borrow)] Field<'a>,
+        #[serde(borrow)] Field<'a>,
+        #[serde(borrow)] Field<'a>,
+        #[serde(borrow, default)] Field<'a>,
+        #[serde(borrow, default)] Field<'a>,
+    );
+    let rows: Vec<Written> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let placed = |Written(place, code, name, volume, cost, remark, price, until): Written| {
+        let [code, name, volume, cost, remark, price, until] =
+            [code, name, volume, cost, remark, price, until].map(Some);
+        Row { volume, cost, place: Some(place), name, code, remark, price, until }.placed(kind, Base::Nothing)
+    };
+    rows.into_iter().map(placed).collect()
+}
+
 /// What a row says that leaves a field out.
 #[derive(Clone, Copy)]
 enum Base<'a> {
@@ -119,7 +144,7 @@ impl Serialize for Stored<'_> {
 }
 
 /// A text in a row that was read, or null.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Field<'a>(#[serde(borrow)] Option<Cow<'a, str>>);
 
 /// A row as it was read; what was left out is None.

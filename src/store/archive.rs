@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::files::{folder_of, sync_folder};
-use crate::ledger::chain::{Entry, Head};
+use crate::ledger::chain::Entry;
 use crate::ledger::{Line, Lines};
 
 /// Why an archive is not written, or not believed.
@@ -77,19 +77,20 @@ impl Writing {
     }
 }
 
-/// Reads an archive, and holds each of its lines against its hash and against the line before it.
+/// Reads an archive, holds each of its lines against its hash and against the line before it, and shows it.
 ///
 /// # Errors
-/// What is wrong with it.
-pub fn read(path: &Path, mut look: impl FnMut(&Head)) -> Result<Archived, ArchiveError> {
+/// What is wrong with it, or what whoever looks finds wrong.
+pub fn read(path: &Path, mut look: impl FnMut(&Line) -> Result<(), String>) -> Result<Archived, ArchiveError> {
     let mut file = Hashed { file: File::open(path)?, digest: Sha256::new() };
     let (mut lines, mut number) = (None, 0);
     for line in BufReader::new(MultiGzDecoder::new(&mut file)).lines() {
         number += 1;
         let unsound = |reason| ArchiveError::Unsound { line: number, reason };
-        let read = Lines::follow(lines, &line?).map_err(unsound)?;
-        look(&read.head);
-        lines = Some(read);
+        let text = line?;
+        let line = Line::read(&text).map_err(unsound)?;
+        lines = Some(Lines::follow(lines, &line).map_err(unsound)?);
+        look(&line).map_err(unsound)?;
     }
     Ok(Archived { lines: lines.ok_or(ArchiveError::Empty)?, digest: file.digest.finalize().into() })
 }

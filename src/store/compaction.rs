@@ -155,6 +155,20 @@ impl Plan {
     }
 }
 
+/// What the history of the database at `path` says of the checkpoint from which it goes on; None where there is none, or no database.
+///
+/// # Errors
+/// When it is of another version, or cannot be read.
+pub async fn latest(path: &Path) -> Result<Option<Checkpoint>, OpenError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let pool = sqlite::open_read_only(path)?;
+    let book = sqlite::look(&pool).await;
+    pool.close().await;
+    Ok(book?.settings().checkpoint().cloned())
+}
+
 /// What would be folded of the database at `path`, of what was before a moment; None where there is nothing.
 ///
 /// # Errors
@@ -283,7 +297,7 @@ async fn write_archive(
         }
     }
     writing.name(path)?;
-    let archived = archive::read(path, |_| {})?;
+    let archived = archive::read(path, |_| Ok(()))?;
     let lines = archived.lines;
     if (lines.begin, lines.head, lines.length) != (begin, plan.last, plan.revisions) {
         return Err(CompactionError::Unsound(format!("{} does not hold what was written to it", path.display())));

@@ -19,7 +19,7 @@ pub enum Verdict {
         /// Where the chain ends.
         head: Head,
         /// The checkpoint from which it was walked; None from the first revision on.
-        since: Option<Head>,
+        since: Option<Since>,
     },
     /// A link does not hold.
     Broken {
@@ -35,13 +35,22 @@ pub enum Verdict {
     Misremembered(String),
 }
 
+/// From where a chain was walked of which an older part was folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// The last revision that was folded.
+    pub checkpoint: Head,
+    /// The revision that says what it led to: only whoever knows this one, or a later one, has witnessed that.
+    pub told_in: Revision,
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole { revisions, head, since } => {
                 f.write_str("unbroken")?;
                 if let Some(since) = since {
-                    write!(f, " since the checkpoint at revision {}", since.revision)?;
+                    write!(f, " since the checkpoint at revision {}", since.checkpoint.revision)?;
                 }
                 write!(f, ": {revisions} revisions, head {}", hex::encode(head.hash))
             }
@@ -64,8 +73,23 @@ impl fmt::Display for Verdict {
 /// # Errors
 /// When there is no database, or it cannot be read.
 pub async fn verify(path: &Path) -> Result<Verdict, OpenError> {
+    looked_at(path, |_| {}).await
+}
+
+/// The same; and the head with this hash, where the walk has come by it.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn witnessed(path: &Path, hash: &ChainHash) -> Result<(Verdict, Option<Head>), OpenError> {
+    // What `head` says of a history that has not begun.
+    let mut found = Some(Head::START).filter(|head| head.hash == *hash);
+    let verdict = looked_at(path, |head| found = found.or(Some(*head).filter(|head| head.hash == *hash))).await?;
+    Ok((verdict, found))
+}
+
+async fn looked_at(path: &Path, look: impl FnMut(&Head)) -> Result<Verdict, OpenError> {
     let pool = sqlite::open_read_only(path)?;
-    let verdict = sqlite::verify::verify(&pool).await;
+    let verdict = sqlite::verify::verify(&pool, look).await;
     pool.close().await;
     verdict
 }
@@ -79,20 +103,4 @@ pub async fn newest(path: &Path) -> Result<Head, OpenError> {
     let newest = sqlite::verify::newest(&pool).await;
     pool.close().await;
     newest
-}
-
-/// The head with this hash in the chain of the database at `path`, which [`verify`] says to be whole or not; None where it is
-/// not there.
-///
-/// # Errors
-/// When there is no database, or it cannot be read.
-pub async fn witnessed(path: &Path, hash: &ChainHash) -> Result<Option<Head>, OpenError> {
-    // What `head` says of a history that has not begun.
-    if *hash == Head::START.hash {
-        return Ok(Some(Head::START));
-    }
-    let pool = sqlite::open_read_only(path)?;
-    let found = sqlite::verify::head_of(&pool, hash).await;
-    pool.close().await;
-    Ok(found?)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jq2qmt::desk::expiry::Steadiness;
 use jq2qmt::desk::incidents::Surroundings;
 use jq2qmt::domain::moment::Moment;
-use jq2qmt::ledger::Lines;
+use jq2qmt::ledger::{Line, Lines};
 use jq2qmt::store::verify::{Verdict, verify};
 use serde_json::{Value, json};
 
@@ -87,7 +87,8 @@ async fn a_line_counts_through_its_last_day_and_is_then_zero() {
     assert!(empty["update_time"].is_string(), "an overlay whose last line is over is an empty list, and stands");
     assert!(matches!(verify(&app.database()).await.unwrap(), Verdict::Whole { revisions: 5, .. }));
     let export = text(&app.get("/api/v1/revisions.jsonl").await);
-    let lines = export.lines().fold(None, |before, line| Some(Lines::follow(before, line).unwrap()));
+    let lines =
+        export.lines().fold(None, |before, line| Some(Lines::follow(before, &Line::read(line).unwrap()).unwrap()));
     assert_eq!(lines.unwrap().length, 5);
 }
 

@@ -154,7 +154,12 @@ def test_a_history_is_folded_and_both_parts_are_verified(years, tmp_path):
     found = server.run("verify", "--archive", archive, "--head", witnessed).stdout
     assert f"{len(folded)} revisions" in found and f"the archive contains {witnessed}, revision 4 of" in found
     assert server.run("verify", "--archive", archive, "--head", head, check=False).returncode == 1
-    assert "contains" in server.run("verify", "--head", json.loads(kept[0])["hash"]).stdout
+    # One between the checkpoint and what tells of it is in the history, and does not say where that began.
+    older = server.run("verify", "--head", json.loads(kept[0])["hash"], check=False)
+    assert older.returncode == 1 and "the history contains" in older.stdout and "does not witness" in older.stdout
+    assert "the history contains" in server.run("verify", "--head", head).stdout
+    # The archive does.
+    assert "the checkpoint of the database is what these revisions lead to" in found
 
     # It goes on, also after a restart, a copy and that put back.
     years.push("alpha", [held("000001.XSHE", 70)])
@@ -285,7 +290,11 @@ def test_a_later_day_folds_the_checkpoint_as_well(years, tmp_path):
     assert lines == whole[: len(lines)] and len(lines) == len(whole) - 1
     both = tmp_path / "both.gz"
     both.write_bytes(first.read_bytes() + (tmp_path / "second.gz").read_bytes())
-    assert f"unbroken: {len(lines)} revisions after {'0' * 64}" in server.run("verify", "--archive", both).stdout
+    whole_archive = server.run("verify", "--archive", both).stdout
+    assert f"unbroken: {len(lines)} revisions after {'0' * 64}" in whole_archive
+    assert "the checkpoint of the database is what these revisions lead to" in whole_archive
+    assert "and not where this archive ends" in server.run("verify", "--archive", first).stdout
+    assert "put the archives from the first one on behind each other" in server.run("verify", "--archive", "second.gz").stdout
     server.start()
     assert server.run("verify").stdout.startswith(f"unbroken since the checkpoint at revision {len(lines)}: ")
     head = server.run("head").stdout.split(",")[0]

@@ -1,5 +1,6 @@
 """The proof: an export is verified by the program in docs/ledger.md, and a history that was rebuilt is found out."""
 
+import contextlib
 import csv
 import io
 import json
@@ -131,6 +132,15 @@ def test_a_rebuilt_history_does_not_contain_the_head_that_was_witnessed(tmp_path
         lost = server.run("verify", "--head", head, check=False)
         assert lost.returncode == 1
         assert lost.stdout.startswith("unbroken: 2 revisions") and f"does NOT contain {head}" in lost.stdout
+    # Nor where it stands in a row that the chain does not pass.
+    with contextlib.closing(sqlite3.connect(tmp_path / "data/jq2qmt.db")) as database:
+        own = {"id": -1, "at": 1, "hash": bytes.fromhex(head)}
+        (names,) = database.execute("SELECT group_concat(name) FROM pragma_table_info('revisions')").fetchone()
+        values = ", ".join(f":{name}" if name in own else name for name in names.split(","))
+        database.execute(f"INSERT INTO revisions ({names}) SELECT {values} FROM revisions WHERE id = 1", own)
+        database.commit()
+    hidden = server.run("verify", "--head", head, check=False)
+    assert hidden.returncode == 1 and f"does NOT contain {head}" in hidden.stdout
 
 
 LEGACY = """CREATE TABLE strategy_positions (

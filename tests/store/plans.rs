@@ -46,7 +46,7 @@ async fn only_a_start_and_the_proof_read_the_history_through() {
             "SELECT s.id, s.name,.. s",
             "SELECT strategy, item,.. past_instruments",
         ],
-        ["SELECT id, at.. revisions", "SELECT revision, strategy_id.. kept_lists"],
+        ["SELECT revision, strategy_id.. kept_lists"],
     );
     // While no server runs.
     let by_folding =

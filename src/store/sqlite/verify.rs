@@ -8,32 +8,37 @@ use sqlx::{SqliteConnection, SqlitePool};
 use super::revisions::{self, actor, chain_hash, changes, subject};
 use super::{attribution_events, checkpoint, item_eras, kept_lists, must_be_current, parsed, upkeep};
 use crate::domain::moment::Moment;
-use crate::domain::revision::Revision;
+use crate::domain::revision::{Revision, Topic};
 use crate::domain::strategy::StrategyId;
-use crate::ledger::chain::{ChainHash, Entry, Head, Record};
+use crate::ledger::chain::{Entry, Head, Record};
 use crate::ledger::replay::Replay;
 use crate::store::error::OpenError;
-use crate::store::verify::Verdict;
+use crate::store::verify::{Since, Verdict};
 
 /// How many revisions are held in memory at a time, and from which length of their changes on no more: bytes.
 const PAGE: i64 = 1000;
 const PAGE_LENGTH: usize = 1 << 20;
 
-/// Walks the whole chain, from the checkpoint on where there is one.
-pub(in crate::store) async fn verify(pool: &SqlitePool) -> Result<Verdict, OpenError> {
+/// Walks the whole chain, from the checkpoint on where there is one, and shows each head whose content was held against its hash.
+pub(in crate::store) async fn verify(pool: &SqlitePool, look: impl FnMut(&Head)) -> Result<Verdict, OpenError> {
     let mut connection = pool.acquire().await?;
     must_be_current(&mut connection).await?;
     // One read transaction, so that a server which goes on writing is seen at one moment.
     let mut snapshot = sqlx::Connection::begin_with(&mut *connection, "BEGIN DEFERRED").await?;
-    verify_within(&mut snapshot).await
+    walk(&mut snapshot, look).await
 }
 
 /// Walks the whole chain within a transaction.
 pub(in crate::store) async fn verify_within(snapshot: &mut SqliteConnection) -> Result<Verdict, OpenError> {
+    walk(snapshot, |_| {}).await
+}
+
+async fn walk(snapshot: &mut SqliteConnection, mut look: impl FnMut(&Head)) -> Result<Verdict, OpenError> {
     upkeep::must_be_there(snapshot).await?;
     let mut replay = checkpoint::begin(snapshot).await?;
     let begun = *replay.head();
-    if let Some((revision, reason)) = unlinked(snapshot, &replay).await? {
+    look(&begun);
+    if let Some((revision, reason)) = unlinked(snapshot, &replay, &mut look).await? {
         return Ok(Verdict::Broken { revision, reason });
     }
     let mut kept = kept_lists::all(snapshot).await?.into_iter().peekable();
@@ -47,6 +52,7 @@ pub(in crate::store) async fn verify_within(snapshot: &mut SqliteConnection) -> 
             if let Err(reason) = followed {
                 return Ok(Verdict::Broken { revision, reason });
             }
+            look(replay.head());
             misremembered = misremembered.or(astray_list(snapshot, &replay, &mut kept).await?);
         }
     }
@@ -68,7 +74,8 @@ pub(in crate::store) async fn verify_within(snapshot: &mut SqliteConnection) -> 
     if let Some(account) = attribution_events::astray(snapshot, &ledger).await? {
         return Ok(Verdict::Misremembered(format!("how account {account} is divided is not what its events lead to")));
     }
-    let since = Some(begun).filter(|begun| begun.revision > Revision::NONE);
+    let told = ledger.documents.get(&Topic::Checkpoint).map(|document| document.mark.revision);
+    let since = told.map(|told_in| Since { checkpoint: begun, told_in });
     Ok(match item_eras::missing(snapshot, begun.revision).await? {
         Some((at, item)) => Verdict::Misremembered(format!("nothing says that revision {at} changed {item}")),
         None => Verdict::Whole { revisions, head, since },
@@ -113,6 +120,7 @@ async fn unkept(
 async fn unlinked(
     connection: &mut SqliteConnection,
     replay: &Replay,
+    mut look: impl FnMut(&Head),
 ) -> Result<Option<(Revision, String)>, sqlx::Error> {
     let (mut links, until, mut after) = (replay.links().into_iter(), replay.head().revision, Revision::NONE);
     while after < until
@@ -130,7 +138,7 @@ async fn unlinked(
             // The one before it is not there to say its hash.
             let entry = row.entry().map(|entry| Entry { parent: link.parent, ..entry });
             match entry {
-                Ok(entry) if entry.link() == link && entry.is_intact() => {}
+                Ok(entry) if entry.link() == link && entry.is_intact() => look(&entry.head()),
                 Ok(_) => return Ok(Some((after, "its content does not match its hash".to_owned()))),
                 Err(error) => return Ok(Some((after, error.to_string()))),
             }
@@ -175,13 +183,6 @@ pub(in crate::store) async fn entries_after(
     revision: Revision,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     page_after(connection, revision).await?.into_iter().map(EntryRecord::entry).collect()
-}
-
-/// The head that has this hash.
-pub(in crate::store) async fn head_of(pool: &SqlitePool, hash: &ChainHash) -> Result<Option<Head>, sqlx::Error> {
-    let wanted = hash.as_slice();
-    let row = sqlx::query!("SELECT id, at FROM revisions WHERE hash = ?", wanted).fetch_optional(pool).await?;
-    Ok(row.map(|row| Head { revision: Revision::new(row.id), at: Moment::from_micros(row.at), hash: *hash }))
 }
 
 /// Where the chain ends, if its last link holds.
