@@ -20,13 +20,10 @@ use super::canonical_json::canonical;
 use super::reach::Reach;
 use super::signature::VerifyingKey;
 use crate::domain::moment::Moment;
-use crate::ledger::UsedToken;
+use crate::ledger::{MAX_AHEAD, UsedToken};
 
 /// The longest header, in bytes. A signature by the largest key takes 1.9 KiB of it.
 const MAX_TOKEN: usize = 16 << 10;
-
-/// How far a token's clock may run ahead of ours.
-pub const MAX_AHEAD: Duration = Duration::from_mins(1);
 
 /// Base64 as Python decodes it: the standard alphabet, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(

@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::say;
-use crate::auth::token::MAX_AHEAD;
 use crate::clock::{Clock, Zone};
 use crate::config::{BackupOptions, Places};
 use crate::startup;
@@ -22,7 +21,7 @@ pub(super) async fn make(places: &Places, options: &BackupOptions) -> anyhow::Re
 /// Puts a copy in the place of the database, where no server uses it.
 pub(super) async fn restore(places: &Places, file: &Path, clock: &Clock) -> anyhow::Result<()> {
     let _lock = startup::hold_data_dir(places)?;
-    let done = put_back(file, &places.database(), clock.now(), MAX_AHEAD).await;
+    let done = put_back(file, &places.database(), clock.now()).await;
     let done = done.with_context(|| format!("{} is not put back", file.display()))?;
     say(format_args!("put back {}: {}", file.display(), about(&done.backup)?))?;
     if let Some(aside) = done.aside {

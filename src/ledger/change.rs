@@ -1,5 +1,7 @@
 //! A change that somebody asks for, and what becomes of it.
 
+use std::time::Duration;
+
 use crate::domain::account::{Account, AccountName};
 use crate::domain::calendar::Calendar;
 use crate::domain::channel::{Channel, ChannelName, Secrets};
@@ -173,6 +175,9 @@ impl Document {
         }
     }
 }
+
+/// How far a token's clock may run ahead of ours.
+pub const MAX_AHEAD: Duration = Duration::from_mins(1);
 
 /// A signed token: when it says that it was signed, and the SHA-256 of its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

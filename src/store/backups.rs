@@ -163,13 +163,12 @@ pub async fn back_up(from: &Path, to: &Path, force: bool) -> Result<Backup, Back
     Ok(backup)
 }
 
-/// Puts a copy in the place of the database, which goes aside. Nothing else may have the database open. A token may be signed
-/// so far `ahead` of the clock and be accepted.
+/// Puts a copy in the place of the database, which goes aside. Nothing else may have the database open.
 ///
 /// # Errors
 /// When the copy is none, does not hold together, or comes from a newer version, and nothing is changed then; or when the
 /// disk fails, which says where the database is if it could not be left where it was.
-pub async fn put_back(copy: &Path, database: &Path, now: Moment, ahead: Duration) -> Result<Restored, BackupError> {
+pub async fn put_back(copy: &Path, database: &Path, now: Moment) -> Result<Restored, BackupError> {
     if !copy.exists() {
         return Err(BackupError::Missing(copy.to_owned()));
     }
@@ -185,9 +184,7 @@ pub async fn put_back(copy: &Path, database: &Path, now: Moment, ahead: Duration
     let known = [upkeep::lineage(&mut connection).await?, lineage::of(database).await];
     let next = lineage::next(known.into_iter().chain(seen.as_ref().map(|seen| seen.lineage)), now);
     let mut forgotten = upkeep::forgotten(&mut connection).await?;
-    // Where nothing says how far ahead the latest token was signed, it may be as far as it could.
-    let spent_until = seen.map_or(now.plus(ahead), |seen| seen.spent_until(now));
-    lineage::begin(&mut connection, next, &mut forgotten, spent_until).await?;
+    lineage::begin(&mut connection, next, &mut forgotten, seen.as_ref(), now).await?;
     copies::close(connection).await?;
     let backup = look_through(&draft.copy).await?;
 
@@ -293,6 +290,7 @@ struct Draft {
 /// A copy without its name yet, looked through on a thread of its own: the chain may be long.
 async fn looked_through(from: &Path, folder: &Path, prefix: &str) -> Result<(Draft, Backup), BackupError> {
     let draft = drawn(from, folder, prefix).await?;
+    copies::mark(&draft.copy).await?;
     let runtime = Handle::current();
     let looking = spawn_blocking(move || {
         let found = runtime.block_on(look_through(&draft.copy))?;

@@ -10,7 +10,7 @@ use super::sqlite::{self, revisions, upkeep};
 use super::witness::Witnessed;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
-use crate::ledger::{Forgotten, Ledger};
+use crate::ledger::{Forgotten, Ledger, MAX_AHEAD};
 
 /// The database's lineage; another one than before when it is not the database that was seen last.
 pub(super) async fn trace(
@@ -19,25 +19,30 @@ pub(super) async fn trace(
     seen: Option<Witnessed>,
     now: Moment,
 ) -> Result<i64, OpenError> {
-    let lineage = upkeep::lineage(connection).await?;
-    let Some(seen) = seen else { return Ok(lineage) };
-    let newest = ledger.head.revision;
-    if newest == Revision::NONE && seen.revision > Revision::NONE {
-        return Err(OpenError::Emptied(seen.revision));
-    }
-    let hash = revisions::hash(connection, seen.revision).await?;
-    if lineage == seen.lineage && hash.is_some_and(|hash| hex::encode(hash) == seen.hash) {
+    let (lineage, newest) = (upkeep::lineage(connection).await?, ledger.head.revision);
+    let is_known = match &seen {
+        Some(seen) if newest == Revision::NONE && seen.revision > Revision::NONE => {
+            return Err(OpenError::Emptied(seen.revision));
+        }
+        Some(seen) => {
+            let hash = revisions::hash(connection, seen.revision).await?;
+            lineage == seen.lineage && hash.is_some_and(|hash| hex::encode(hash) == seen.hash)
+        }
+        None => true,
+    };
+    if is_known && !upkeep::is_copy(connection).await? {
         return Ok(lineage);
     }
-    let next = next([lineage, seen.lineage], now);
+    let next = next([lineage].into_iter().chain(seen.as_ref().map(|seen| seen.lineage)), now);
+    let known_by = seen
+        .as_ref()
+        .map_or("says itself that it is one".to_owned(), |seen| format!("revision {} was seen here", seen.revision));
     tracing::warn!(
         lineage = next,
-        "another copy of the database was put back: it is at revision {newest}, and revision {} was seen here. Terminals \
-         and listeners are told by the lineage, and tokens signed before now are refused, because the copy does not know \
-         which of them were used",
-        seen.revision
+        "another copy of the database was put back: it is at revision {newest}, and {known_by}. Terminals and listeners are \
+         told by the lineage, and tokens signed before now are refused, because the copy does not know which of them were used",
     );
-    begin(connection, next, &mut ledger.forgotten, seen.spent_until(now)).await?;
+    begin(connection, next, &mut ledger.forgotten, seen.as_ref(), now).await?;
     Ok(next)
 }
 
@@ -63,8 +68,11 @@ pub(super) async fn begin(
     connection: &mut SqliteConnection,
     next: i64,
     forgotten: &mut Forgotten,
-    spent_until: Moment,
+    seen: Option<&Witnessed>,
+    now: Moment,
 ) -> Result<(), OpenError> {
+    // Where nothing says how far ahead the latest token was signed, it may be as far as it could.
+    let spent_until = seen.map_or(now.plus(MAX_AHEAD), |seen| seen.spent_until(now));
     forgotten.add(Moment::from_micros(0), spent_until);
     let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
     upkeep::keep_forgotten(&mut transaction, forgotten).await?;

@@ -196,6 +196,34 @@ def test_a_copy_on_a_new_machine_begins_another_lineage(tmp_path, lost):
         assert server.total()["lineage"] > 1 and server.total()["revision"] == 1
 
 
+def test_a_copy_put_in_its_place_by_hand_begins_another_lineage(tmp_path):
+    with running(tmp_path) as server:
+        server.push("alpha", [held("000001.XSHE", 100)])
+        server.run("backup", "copy.db")
+    # On another machine nothing remembers what was seen.
+    (tmp_path / "other/data").mkdir(parents=True)
+    shutil.copytree(tmp_path / "keys", tmp_path / "other/keys")
+    shutil.copy(tmp_path / "copy.db", tmp_path / "other/data/jq2qmt.db")
+    for start in range(2):
+        with running(tmp_path / "other") as server:
+            total = server.total()
+            assert total["lineage"] > 1 and total["revision"] == 1
+            assert ("another copy of the database was put back" in server.log()) == (start == 0)
+
+
+def test_a_folder_that_was_rolled_back_as_a_whole_is_put_back_as_a_copy(tmp_path):
+    with running(tmp_path) as server:
+        server.push("alpha", [held("000001.XSHE", 100)])
+    shutil.copytree(tmp_path / "data", tmp_path / "snapshot")
+    with running(tmp_path) as server:
+        server.push("alpha", [held("000001.XSHE", 200)])
+    shutil.rmtree(tmp_path / "data")
+    shutil.move(tmp_path / "snapshot", tmp_path / "data")
+    Server(tmp_path).run("restore", "data/jq2qmt.db")
+    with running(tmp_path) as server:
+        assert server.total()["lineage"] > 1 and server.total()["revision"] == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root gives files to others")
 def test_what_root_puts_back_belongs_to_whoever_owned_the_database(tmp_path):
     with running(tmp_path) as server:

@@ -839,14 +839,14 @@ async fn a_copy_is_put_back_under_a_number_that_nobody_else_gave() {
     two_strategies(&path).await;
     std::fs::copy(&path, &copy).unwrap();
     let (later, ahead) = (START.plus(Duration::from_mins(1)), Duration::from_mins(1));
-    let here = put_back(&copy, &path, START, ahead).await.unwrap().lineage;
-    let there = put_back(&copy, &elsewhere.path().join("db"), later, ahead).await.unwrap().lineage;
+    let here = put_back(&copy, &path, START).await.unwrap().lineage;
+    let there = put_back(&copy, &elsewhere.path().join("db"), later).await.unwrap().lineage;
     assert!(1 < here && here < there, "{here} {there}");
 
     // By a clock that ran ahead, and what remembered it beside the database is gone.
     raw(&path).await.execute("UPDATE upkeep SET lineage = 4000000000").await.unwrap();
     std::fs::remove_file(path.with_extension("head")).unwrap();
-    assert_eq!(put_back(&copy, &path, later, ahead).await.unwrap().lineage, 4_000_000_001);
+    assert_eq!(put_back(&copy, &path, later).await.unwrap().lineage, 4_000_000_001);
     // Nothing says until when tokens were signed that were used, so that it may be as far ahead as they are accepted.
     let store = open_at(&path, later).await;
     assert_eq!(store.lineage(), 4_000_000_001);

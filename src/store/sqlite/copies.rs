@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
-use super::{connect_writer, create_or_migrate};
+use super::{connect_writer, create_or_migrate, upkeep};
 use crate::store::error::OpenError;
 
 /// Writes all that stands in a database at one moment into a file that is empty, though a server writes on meanwhile.
@@ -39,6 +39,18 @@ pub(in crate::store) async fn is_ours(pool: &SqlitePool) -> Result<bool, sqlx::E
 /// Brings a copy up to date, and leaves it as one file without a log beside it, open to write.
 pub(in crate::store) async fn renew(path: &Path) -> Result<SqliteConnection, OpenError> {
     create_or_migrate(path).await?;
+    alone(path).await
+}
+
+/// Notes in a copy that it is one.
+pub(in crate::store) async fn mark(path: &Path) -> Result<(), OpenError> {
+    let mut connection = alone(path).await?;
+    upkeep::mark_copy(&mut connection).await?;
+    close(connection).await
+}
+
+/// A copy as one file without a log beside it, open to write.
+async fn alone(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut connection = connect_writer(path).await?;
     sqlx::query("PRAGMA journal_mode = DELETE").execute(&mut connection).await?;
     Ok(connection)

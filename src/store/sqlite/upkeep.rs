@@ -48,11 +48,22 @@ pub(in crate::store) async fn lineage(connection: &mut SqliteConnection) -> Resu
     sqlx::query_scalar!("SELECT lineage FROM upkeep").fetch_one(connection).await
 }
 
+/// Whether it is a copy that was never served from.
+pub(in crate::store) async fn is_copy(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(sqlx::query_scalar!("SELECT is_copy FROM upkeep").fetch_one(connection).await? != 0)
+}
+
+/// Notes that it is one.
+pub(in crate::store) async fn mark_copy(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE upkeep SET is_copy = 1").execute(connection).await?;
+    Ok(())
+}
+
 /// Begins another lineage.
 pub(in crate::store) async fn begin_lineage(
     connection: &mut SqliteConnection,
     lineage: i64,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE upkeep SET lineage = ?", lineage).execute(connection).await?;
+    sqlx::query!("UPDATE upkeep SET lineage = ?, is_copy = 0", lineage).execute(connection).await?;
     Ok(())
 }
