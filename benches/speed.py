@@ -33,6 +33,8 @@ SECONDS = 3
 PUSHES = {BURST: (3_000, 0.45, 1.4), FEW: (1_500, 0.3, 1.3)}
 # The pushes beside which the time of a poll is taken: four clients that push as fast as they are answered.
 PUSHERS, PUSHES_BESIDE = 4, 1_500
+# How many changes are weighed.
+BYTES = 1_000
 # Those who wait for one change; how often they are told of one, each time anew.
 CROWD, CROWDS = 10_000, 3
 # A desk's years, in days and in changes of a line: twenty strategies of fifty instruments that push four times a day;
@@ -252,6 +254,25 @@ class Bench:
             weight = (tools.resident(process) - before) / CROWD
         return report["last_ms"], weight
 
+    def bytes(self):
+        """What a change takes in the database, by how many of fifty lines it changes."""
+        for changes in (1, 3, 50):
+            here = self.grown(self.server, f"bytes-{changes}", changes)
+            there = self.grown(self.before, f"bytes-before-{changes}", changes) if self.before else None
+            work = f"what a push that changes {changes} of 50 lines takes"
+            self.rows.append(Row(work, here if there else None, "bytes", "<=", 1, "the release before", there))
+
+    def grown(self, server, name, changes):
+        folder, api_key = self.new(name, server)
+        lengths = []
+        for pushes in (range(1), range(1, BYTES + 1)):
+            with serve(server, folder) as (port, _, _):
+                connection = http.client.HTTPConnection("127.0.0.1", port)
+                for number in pushes:
+                    push(connection, api_key, tools.growing(number, changes))
+            lengths.append((folder / "data/jq2qmt.db").stat().st_size)
+        return (lengths[1] - lengths[0]) / BYTES
+
     def books(self):
         books = [self.new("small"), self.new("large")]
         sizes = (10, 10_000)
@@ -352,6 +373,7 @@ def main():
         bench.pushes()
         bench.accounts()
         bench.crowds()
+        bench.bytes()
         bench.books()
         bench.looks()
         bench.years(tools.build("--bench", "years", "--release"))

@@ -10,7 +10,6 @@ import os
 import pathlib
 import re
 import secrets
-import shutil
 import signal
 import sqlite3
 import statistics
@@ -56,17 +55,18 @@ def build_both(*options):
 
 
 def build_before():
-    """The server of the release before, built once; None where the clone does not reach back to it."""
-    target = ROOT / "target/bench/before"
-    binary, source = target / "release/jq2qmt", ROOT / f"target/bench/{BEFORE}"
-    if binary.exists():
-        return binary
-    archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True)
-    if archive.returncode != 0:
-        return None
-    shutil.rmtree(source, ignore_errors=True)
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(source, filter="data")
+    """The server of the release before; None where the clone does not reach it. Cargo knows whether it is built."""
+    target, source = ROOT / "target/bench/before", ROOT / f"target/bench/{BEFORE}"
+    if not source.exists():
+        archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True)
+        if archive.returncode != 0:
+            return None
+        target.mkdir(parents=True, exist_ok=True)
+        # What was cut short has another name.
+        unpacked = pathlib.Path(tempfile.mkdtemp(dir=target))
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(unpacked, filter="data")
+        unpacked.rename(source)
     # Built as it was: cargo finds this release's .cargo/config.toml there too, and does not overrule the environment.
     options = ("--release", "--locked", "--target-dir", target)
     return build("--bin", "jq2qmt", *options, folder=source, LIBSQLITE3_FLAGS="")
@@ -128,6 +128,18 @@ def positions(strategy, push, instruments):
         }
         for n in range(50)
     ]
+
+
+def growing(push, changes):
+    """A list of fifty of which so many volumes grow with each push."""
+    positions = [
+        {
+            "code": f"{600000 + n}.XSHG", "name": f"股票{n}", "volume": 1000 + 100 * ((push * changes + 49 - n) // 50),
+            "cost": 12.345678901234567 + n,
+        }
+        for n in range(50)
+    ]  # fmt: skip
+    return json.dumps({"strategy_name": "growing", "positions": positions}, ensure_ascii=False).encode()
 
 
 def body_of(strategy, push, instruments=4_000, name=None):

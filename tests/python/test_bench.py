@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import re
 import socket
@@ -279,6 +280,13 @@ def test_years_are_written_as_traffic_writes_them(tmp_path):
 
 def row(work, here, direction, goal, limit=None):
     return speed.Row(work, here, "ms", direction, goal, "the limit" if limit else "", limit)
+
+
+@pytest.mark.parametrize("changes", [1, 3, 50])
+def test_a_push_changes_as_many_lines_as_it_is_weighed_by(changes):
+    volumes = [[one["volume"] for one in json.loads(tools.growing(n, changes))["positions"]] for n in range(120)]
+    for before, after in itertools.pairwise(volumes):
+        assert sum(one != two for one, two in zip(before, after, strict=True)) == changes
 
 
 def test_a_missed_goal_fails_the_bench_and_is_named(capsys):

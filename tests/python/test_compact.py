@@ -294,7 +294,10 @@ def test_a_later_day_folds_the_checkpoint_as_well(years, tmp_path):
     assert f"unbroken: {len(lines)} revisions after {'0' * 64}" in whole_archive
     assert "the checkpoint of the database is what these revisions lead to" in whole_archive
     assert "and not where this archive ends" in server.run("verify", "--archive", first).stdout
-    assert "put the archives from the first one on behind each other" in server.run("verify", "--archive", "second.gz").stdout
+    assert (
+        "put the archives from the first one on behind each other"
+        in server.run("verify", "--archive", "second.gz").stdout
+    )
     server.start()
     assert server.run("verify").stdout.startswith(f"unbroken since the checkpoint at revision {len(lines)}: ")
     head = server.run("head").stdout.split(",")[0]
