@@ -40,6 +40,8 @@ CROWD, CROWDS = 10_000, 3
 # A desk's years, in days and in changes of a line: twenty strategies of fifty instruments that push four times a day;
 # and what they are held against.
 YEARS, CHANGES, DAYS = 2_500, 10_000_000, 10
+# Five years in which each of them changes a line every minute, in days and in changes.
+MINUTE_DAYS, MINUTE_CHANGES = 1_220, 5_800_000
 # What the pages are to be quick with: strategies, of how many instruments in all; and how often each is looked at.
 STRATEGIES, INSTRUMENTS, LOOKS = 500, 5_000, 20
 # What is asked of those years, and under which name each answer lists something.
@@ -328,11 +330,26 @@ class Bench:
         self.rows.append(Row(work, years, "ms", "<=", 50))
         self.rows.append(Row("the same", years, "ms", "<=", 2, "in ten days", days))
         self.rows.append(Row("start with ten years", started[0][2], "s", "<=", 1))
-        self.old_history(folders[0], made[0]["revisions"])
+        self.old_history(folders[0], made[0]["revisions"], "ten years")
 
-    def old_history(self, folder, revisions):
-        """What is asked of ten years, at another place each time; and a push that is added to them."""
-        fresh, fresh_key = self.new("fresh")
+    def minutes(self, writer):
+        """Five years of as many revisions as strategies make that change a line each trading minute."""
+        folder = self.folder / "minutes"
+        made = tools.make_years(writer, folder, MINUTE_DAYS, "--each-minute")
+        if made["changes"] < MINUTE_CHANGES:
+            sys.exit(f"five years hold {made['changes']:,} changes, fewer than {MINUTE_CHANGES:,}")
+        with serve(self.server, folder):
+            pass
+        with serve(self.server, folder) as (_, _, seconds):
+            pass
+        size = (folder / "data/jq2qmt.db").stat().st_size / 1e9
+        work = f"start with five years of minutes ({size:.1f} GB, {made['revisions'] / 1e6:.1f} M revisions)"
+        self.rows.append(Row(work, seconds, "s", "<=", 1))
+        self.old_history(folder, made["revisions"], "five years of minutes")
+
+    def old_history(self, folder, revisions, years):
+        """What is asked of years, at another place each time; and a push that is added to them."""
+        fresh, fresh_key = self.new(f"fresh-{folder.name}")
         with serve(self.server, folder) as (port, _, _), serve(self.server, fresh) as (other, _, _):
             names = [one["strategy_name"] for one in json.loads(get(port, "/api/v1/strategies")[0])["strategies"]]
 
@@ -341,10 +358,10 @@ class Bench:
                 return lambda n: path.format(urllib.parse.quote(names[n % len(names)]), (n + 1) * revisions // 22)
 
             for work, path, lines in OLD_HISTORY:
-                self.rows.append(Row(f"in ten years: {work}", tools.times(port, of(path), lines), "ms", "<=", 20))
+                self.rows.append(Row(f"in {years}: {work}", tools.times(port, of(path), lines), "ms", "<=", 20))
             keys = (tools.add_key(self.server, folder), fresh_key)
             old, new = tools.pushing([(port, keys[0]), (other, keys[1])], len(names), names)
-        self.rows.append(Row("push after ten years", old, "ms", "<=", 1.5, "into an empty server", new))
+        self.rows.append(Row(f"push after {years}", old, "ms", "<=", 1.5, "into an empty server", new))
 
 
 def finish(rows, report):
@@ -376,7 +393,9 @@ def main():
         bench.bytes()
         bench.books()
         bench.looks()
-        bench.years(tools.build("--bench", "years", "--release"))
+        writer = tools.build("--bench", "years", "--release")
+        bench.years(writer)
+        bench.minutes(writer)
     finish(bench.rows, report)
 
 

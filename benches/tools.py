@@ -182,11 +182,11 @@ def make_account(port, name, strategies, scale):
         sys.exit(f"an account was refused: {text.decode()}")
 
 
-def make_years(writer, folder, days):
+def make_years(writer, folder, days, *options):
     """A folder with a database of so many trading days; what its writer says of it, and how many changes it holds."""
     (folder / "data").mkdir(parents=True)
     database = folder / "data/jq2qmt.db"
-    made = json.loads(subprocess.check_output([writer, database, "--days", str(days)], text=True))
+    made = json.loads(subprocess.check_output([writer, database, "--days", str(days), *options], text=True))
     with contextlib.closing(sqlite3.connect(database)) as connection:
         counted = "SELECT sum(json_array_length(changes)) FROM revisions WHERE strategy_id IS NOT NULL"
         (made["changes"],) = connection.execute(counted).fetchone()

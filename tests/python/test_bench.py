@@ -278,6 +278,15 @@ def test_years_are_written_as_traffic_writes_them(tmp_path):
         assert pushed["revision"] > made["revisions"], "it is added to the years"
 
 
+def test_years_of_minutes_change_a_line_of_each_strategy_every_minute(tmp_path):
+    made = tools.make_years(tools.build("--bench", "years"), tmp_path, 1, "--each-minute")
+    assert made["revisions"] == 20 * 240, "the first changes fifty lines, the others one each"
+    assert made["changes"] == 20 * (50 + 239) and made["changes"] >= speed.MINUTE_CHANGES / speed.MINUTE_DAYS
+    with running(tmp_path) as server:
+        assert server.run("verify").stdout.startswith(f"unbroken: {made['revisions']} revisions")
+        assert len(server.get("/api/v1/strategies").json()["strategies"]) == 20
+
+
 def row(work, here, direction, goal, limit=None):
     return speed.Row(work, here, "ms", direction, goal, "the limit" if limit else "", limit)
 
