@@ -160,6 +160,12 @@ impl Schedule {
         self.days
     }
 
+    /// All that it says, for who tells of it: a member more is to be told as well.
+    pub fn parts(&self) -> (&[TimeOfDay], Days) {
+        let Self { by, days } = self;
+        (by, *days)
+    }
+
     /// What is met after a push: to be asked at each, with what was met before it.
     pub fn note(&self, met: Option<Met>, at: Moment) -> Met {
         let day = Day::of(at);

@@ -54,26 +54,33 @@ impl DocumentState {
     /// # Errors
     /// What is wrong with a body that nobody wrote.
     pub fn setting(&self) -> Result<Setting, String> {
-        let body = self.body.as_deref();
-        let understood = match &self.topic {
-            Topic::State(_) => read(body).map(|standing| Setting::State(standing.unwrap_or_default())),
-            Topic::Hold(strategy) => {
-                return match read(body) {
-                    Ok(Some(WrittenTaken { sequence })) => Ok(Setting::Taken(sequence)),
-                    _ => Ok(Setting::Hold(read_hold(strategy, body, self.mark)?)),
-                };
-            }
-            Topic::Schedule(_) => read(body).map(Setting::Schedule),
-            Topic::Account(name) => return read_account(name, body, self.mark),
-            Topic::Pause(_) => read(body).and_then(|pause| present(pause).map(Setting::Pause)),
-            Topic::Guards => read(body).and_then(|guards| present(guards).map(Setting::Guards)),
-            Topic::Locks(_) => read(body).map(|locks| Setting::Locks(locks.unwrap_or_default())),
-            Topic::Calendar => read(body).and_then(|calendar| present(calendar).map(Setting::Calendar)),
-            Topic::Channel(_) => read(body).map(Setting::Channel),
-            Topic::Checkpoint => read(body).and_then(|checkpoint| present(checkpoint).map(Setting::Checkpoint)),
-        };
-        understood.map_err(|error| error.to_string())
+        read_setting(&self.topic, self.body.as_deref(), self.mark)
     }
+}
+
+/// What a document's body says; the mark is that of the revision that wrote it.
+///
+/// # Errors
+/// What is wrong with a body that nobody wrote.
+pub fn read_setting(topic: &Topic, body: Option<&str>, mark: Mark) -> Result<Setting, String> {
+    let understood = match topic {
+        Topic::State(_) => read(body).map(|standing| Setting::State(standing.unwrap_or_default())),
+        Topic::Hold(strategy) => {
+            return match read(body) {
+                Ok(Some(WrittenTaken { sequence })) => Ok(Setting::Taken(sequence)),
+                _ => Ok(Setting::Hold(read_hold(strategy, body, mark)?)),
+            };
+        }
+        Topic::Schedule(_) => read(body).map(Setting::Schedule),
+        Topic::Account(name) => return read_account(name, body, mark),
+        Topic::Pause(_) => read(body).and_then(|pause| present(pause).map(Setting::Pause)),
+        Topic::Guards => read(body).and_then(|guards| present(guards).map(Setting::Guards)),
+        Topic::Locks(_) => read(body).map(|locks| Setting::Locks(locks.unwrap_or_default())),
+        Topic::Calendar => read(body).and_then(|calendar| present(calendar).map(Setting::Calendar)),
+        Topic::Channel(_) => read(body).map(Setting::Channel),
+        Topic::Checkpoint => read(body).and_then(|checkpoint| present(checkpoint).map(Setting::Checkpoint)),
+    };
+    understood.map_err(|error| error.to_string())
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: Option<&str>) -> Result<Option<T>, serde_json::Error> {

@@ -27,7 +27,7 @@ pub use self::change::{
     Aside, Change, Deed, Document, MAX_AHEAD, Put, Receipt, Rejected, SetState, UsedToken, Waiting,
 };
 pub use self::checkpoint::Snapshot;
-pub use self::document::DocumentState;
+pub use self::document::{DocumentState, read_setting};
 pub use self::draft::{Appended, Draft, is_kept_at};
 pub use self::forgotten::Forgotten;
 pub use self::line::{Line, Lines};

@@ -1,7 +1,6 @@
 //! What was: revisions, their changes, and the book as of an earlier one. Reads only, beside the writer.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::error::{Unavailable, Untold};
 use super::sqlite::{documents, history, upkeep, verify};
@@ -16,8 +15,8 @@ use crate::domain::position::PositionList;
 use crate::domain::revision::{Actor, Revision, RevisionKind, Subject, Topic};
 use crate::domain::settings::{Setting, Settled};
 use crate::domain::strategy::StrategyName;
-use crate::ledger::DocumentState;
 use crate::ledger::chain::{ChainHash, Entry, Head};
+use crate::ledger::read_setting;
 
 /// A revision, without its changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,9 +254,7 @@ impl Store {
     pub async fn setting_as_of(&self, topic: Topic, revision: Revision) -> Result<Option<Setting>, Untold> {
         let Some(then) = self.document_as_of(&topic, revision).await? else { return Ok(None) };
         let mark = Mark { revision: then.revision, updated_at: then.at, ..Mark::START };
-        let body = then.body.map(Arc::from);
-        let state = DocumentState { id: 0, topic, mark, revisions: 0, body };
-        Ok(state.setting().map(Some).map_err(Unavailable)?)
+        Ok(read_setting(&topic, then.body.as_deref(), mark).map(Some).map_err(Unavailable)?)
     }
 
     /// What guarded the store before anything was settled.

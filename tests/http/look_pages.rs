@@ -32,7 +32,7 @@ async fn desk() -> App {
     app
 }
 
-async fn english(app: &App) -> Browser<'_> {
+pub(crate) async fn english(app: &App) -> Browser<'_> {
     let mut browser = Browser::operator(app).await;
     browser.get("/language?to=en").await;
     browser

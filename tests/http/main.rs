@@ -36,6 +36,7 @@ mod requests;
 mod rights;
 mod robot;
 mod serving;
+mod settled_pages;
 mod today_pages;
 mod tokens;
 mod waits;

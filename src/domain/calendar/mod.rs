@@ -167,6 +167,12 @@ impl Calendar {
         self.known_through
     }
 
+    /// All that the operator says, for who tells of it: a member more is to be told as well.
+    pub const fn parts(&self) -> (&BTreeSet<Day>, &BTreeSet<Day>, Option<Day>) {
+        let Self { open, closed, known_through } = self;
+        (open, closed, *known_through)
+    }
+
     /// Up to when every day is known, from [`Self::known_from`] on.
     pub fn known_through(&self) -> Day {
         self.known_through.map_or(KNOWN.1, |day| day.max(KNOWN.1))

@@ -67,13 +67,9 @@ fn known(book: &Book) -> Vec<String> {
     ordinary.map(|strategy| strategy.name.to_string()).collect()
 }
 
-fn written(account: &Account) -> String {
-    serde_json::to_string(account).unwrap_or_default()
-}
-
 /// Stands for an account that was previewed.
 fn digest(account: &Account) -> String {
-    hex::encode(Sha256::digest(written(account)))
+    hex::encode(Sha256::digest(serde_json::to_string(account).unwrap_or_default()))
 }
 
 /// `GET /accounts/{name}/settings`
@@ -170,21 +166,20 @@ impl SettingsPage {
     async fn preview(mut self, state: &AppState, account: Account, saving: bool) -> Result<Response, AppError> {
         let book = state.store.book();
         let settled = book.settings().account(&self.name).cloned();
-        let current = settled.as_ref().map(|settled| written(&settled.account));
+        let current = settled.as_ref().map(|settled| &settled.account);
         let now = settled.as_ref().map_or(Revision::NONE, |settled| settled.mark.revision);
         let mut status = StatusCode::OK;
         if now != self.revision {
-            let then =
-                state.store.for_operators().document_as_of(&Topic::Account(self.name.clone()), self.revision).await?;
-            let before = then.and_then(|then| then.body);
-            self.their_changes = SettledLine::between(before.as_deref(), current.as_deref());
+            let before = state.store.for_operators().account_as_of(&self.name, self.revision).await?;
+            let before = before.as_ref().map(|settled| &settled.account);
+            self.their_changes = SettledLine::of_account(before, current, &self.v);
             self.notice = Some(Notice::Bad(self.v.t.account_moved));
             self.revision = now;
             status = StatusCode::CONFLICT;
         } else if saving {
             self.notice = Some(Notice::Bad(self.v.t.previewed_other));
         }
-        let changes = SettledLine::between(current.as_deref(), Some(&written(&account)));
+        let changes = SettledLine::of_account(current, Some(&account), &self.v);
         self.digest = digest(&account);
         let new = || Settled {
             name: self.name.clone(),

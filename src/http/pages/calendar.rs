@@ -164,8 +164,7 @@ pub(super) async fn page(
     let mut page = CalendarPage::new(&book, v, &query.year);
     if let Some(then) = query.as_of.parse().ok().filter(|_| page.v.logged_in()) {
         let (earlier, now) = (as_of(&state, then).await?, book.settings().calendar());
-        let body = |calendar: &Calendar| serde_json::to_string(calendar).ok();
-        page.back = Some((then, SettledLine::between(body(now).as_deref(), body(&earlier).as_deref())));
+        page.back = Some((then, SettledLine::of_calendar(now, &earlier, &page.v)));
     }
     Ok(page.draw(StatusCode::OK))
 }

@@ -392,18 +392,26 @@ impl Entry {
 pub(super) async fn entries(
     store: &crate::store::Store,
     revisions: Vec<RevisionInfo>,
+    v: &View,
 ) -> Result<Vec<Entry>, crate::store::Unavailable> {
     let mut changes = store.changes(&revisions, SHOWN).await?;
     let entry = |revision: RevisionInfo| {
         let changes = changes.remove(&revision.id);
-        whole_entry(revision, changes.as_ref())
+        whole_entry(revision, changes.as_ref(), v)
     };
     Ok(revisions.into_iter().map(entry).collect())
 }
 
 /// A revision with all of what it changed that is known.
-pub(super) fn whole_entry(revision: RevisionInfo, changes: Option<&Changes>) -> Entry {
-    let lines = ChangeLine::all(changes.map(Changes::in_list).unwrap_or_default());
-    let settled = changes.map(SettledLine::all).unwrap_or_default();
-    Entry { revision, lines, settled }
+pub(super) fn whole_entry(revision: RevisionInfo, changes: Option<&Changes>, v: &View) -> Entry {
+    let settled = match (&revision.subject, changes) {
+        (Subject::Document(topic), Some(Changes::Document(change))) => SettledLine::all(topic, change, v),
+        _ => Vec::new(),
+    };
+    Entry { settled, ..list_entry(revision, changes.map(Changes::in_list).unwrap_or_default()) }
+}
+
+/// A revision of a list.
+pub(super) fn list_entry(revision: RevisionInfo, changes: &[InstrumentChange]) -> Entry {
+    Entry { revision, lines: ChangeLine::all(changes), settled: Vec::new() }
 }

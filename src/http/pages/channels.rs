@@ -334,20 +334,3 @@ pub(super) async fn delete(State(state): State<AppState>, form: CheckedForm) -> 
         Err(not_done) => Err(not_done.into()),
     }
 }
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates call methods, by reference")]
-impl Texts {
-    /// By whom a channel is carried.
-    const fn of_channel_kind(&self, kind: &ChannelKind) -> &'static str {
-        match kind {
-            ChannelKind::Wecom => self.channel_wecom,
-            ChannelKind::Dingtalk => self.channel_dingtalk,
-            ChannelKind::Feishu => self.channel_feishu,
-            ChannelKind::Bark => "Bark",
-            ChannelKind::Pushplus => "PushPlus",
-            ChannelKind::Serverchan => self.channel_serverchan,
-            ChannelKind::Mail => self.channel_mail,
-            ChannelKind::Webhook => "Webhook",
-        }
-    }
-}

@@ -90,7 +90,7 @@ struct Line {
 
 impl Line {
     fn of(revision: RevisionInfo, changes: Option<&Changes>, wanted: Option<&Instrument>, v: &View) -> Self {
-        let mut entry = whole_entry(revision, changes);
+        let mut entry = whole_entry(revision, changes, v);
         let (flow, counts) = (Flow::of(&entry.lines), ChangeLine::counts(&entry.lines, v.t));
         let is_wanted = |line: &ChangeLine| wanted.is_some_and(|wanted| *wanted == line.code.instrument());
         entry.lines.sort_by_key(|line| !is_wanted(line));

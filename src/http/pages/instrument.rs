@@ -12,7 +12,7 @@ use axum::response::Response;
 use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::PathText;
-use super::changes::{ChangeLine, Entry, days_text, last_days, whole_entry};
+use super::changes::{ChangeLine, Entry, days_text, last_days, list_entry};
 use super::chart::{Point, StepChart};
 use super::html;
 use super::links::query;
@@ -252,7 +252,7 @@ async fn moves_in(store: &Store, revisions: Vec<RevisionInfo>, instrument: &Inst
     let read = |revision: RevisionInfo| {
         let Some(Changes::List(mut all)) = changes.remove(&revision.id) else { return None };
         all.retain(|change| change.instrument == *instrument);
-        let mut entry = whole_entry(revision, Some(&Changes::List(all)));
+        let mut entry = list_entry(revision, &all);
         Some(Move { strategy: entry.strategy()?.clone(), line: entry.lines.pop()?, entry })
     };
     Ok(revisions.into_iter().filter_map(read).collect())
@@ -272,7 +272,7 @@ async fn wanters(
     for wanter in &mut wanters {
         let set = |one: &&Move| one.strategy == wanter.strategy && !one.line.delta.is_zero();
         if let Some(found) = moves.iter().find(set) {
-            wanter.since = Some(whole_entry(found.entry.revision.clone(), None));
+            wanter.since = Some(list_entry(found.entry.revision.clone(), &[]));
         } else if is_whole {
             wanter.is_folded = store.folded() > Revision::NONE;
         } else if asked < ASKED {

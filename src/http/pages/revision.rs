@@ -107,7 +107,7 @@ pub(super) async fn page(
         .is_some_and(|strategy| strategy.mark.revision > id);
     let undo = Undo::of(&info, &lists, changes.as_ref(), v.t);
     let decided_at = info.decided_at();
-    let mut entry = whole_entry(info, changes.as_ref());
+    let mut entry = whole_entry(info, changes.as_ref(), &v);
     let sort = Sort::of_changes(&query.sort, &revision_path(id));
     sort.apply(&mut entry.lines);
     let (flow, counts) = (Flow::of(&entry.lines), ChangeLine::counts(&entry.lines, v.t));

@@ -209,7 +209,7 @@ pub(super) async fn page(
     });
     let pushes = PushCalendar::read(&state.store, &book, &name, &asked.month, &v).await?;
     let performance = Performance::read(&state, &book, &name, (&asked.from, &asked.to), &v).await?;
-    let entries = entries(&state.store, revisions).await?;
+    let entries = entries(&state.store, revisions, &v).await?;
     let at_newest = before.is_none();
     Ok(html(
         StatusCode::OK,

@@ -752,6 +752,10 @@ texts! {
     rounded: "取整带来的差异", "What lots change";
     goes_back_to: "恢复到版本", "goes back to revision";
     former: "曾经跟随的证券", "wanted before";
+    said_at: "该目标推送于", "that target was pushed";
+    waits_since: "自此版本起等待", "waits since revision";
+    no_rule: "不检查", "no rule";
+    as_written: "原文", "as written";
     yes: "是", "yes";
     no: "否", "no";
     everything_there_is: "全部", "everything";

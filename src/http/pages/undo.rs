@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::super::AppState;
 use super::super::error::AppError;
@@ -13,9 +12,12 @@ use super::revision::Lists;
 use super::see_other;
 use super::texts::Texts;
 use super::view::Member;
+use crate::domain::book::Mark;
 use crate::domain::changes::Changes;
 use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
-use crate::domain::state::{Standing, State as StrategyState};
+use crate::domain::settings::Setting;
+use crate::domain::state::State as StrategyState;
+use crate::ledger::read_setting;
 use crate::store::history::{ListAsOf, RevisionInfo};
 
 /// Where a revision is undone.
@@ -74,13 +76,12 @@ impl Undo {
     /// To the page that settles it, filled in as it was.
     fn of_document(topic: &Topic, then: Revision, before: Option<&str>, t: &Texts) -> Option<Self> {
         let settled = |link| Some(Self { link, lead: t.undo_settled.to_owned(), is_removal: false });
-        let was_account =
-            |body: &str| serde_json::from_str::<Value>(body).is_ok_and(|body| body["account"].is_object());
+        let was = before.and_then(|body| read_setting(topic, Some(body), Mark::START).ok());
         match topic {
             Topic::State(name) => {
                 let path = strategy_path(name.as_str());
-                let standing: Option<Standing> = before.and_then(|body| serde_json::from_str(body).ok());
-                match standing.unwrap_or_default().state {
+                let state = if let Some(Setting::State(standing)) = was { standing.state } else { StrategyState::Live };
+                match state {
                     StrategyState::Closed => Some(Self::removal(format!("{path}/delete"), t.undo_settled)),
                     state => settled(format!("{path}/state?to={}", state.as_str())),
                 }
@@ -88,7 +89,7 @@ impl Undo {
             Topic::Schedule(name) => settled(format!("{}/settings?as_of={then}", strategy_path(name.as_str()))),
             Topic::Account(name) => {
                 let path = account_path(name.as_str());
-                if before.is_some_and(was_account) {
+                if matches!(was, Some(Setting::Account(_))) {
                     settled(format!("{path}/settings?as_of={then}"))
                 } else {
                     Some(Self::removal(format!("{path}/delete"), t.undo_created))

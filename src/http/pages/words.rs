@@ -6,6 +6,7 @@ use crate::alert::drift_texts;
 use crate::domain::account::Fresh;
 use crate::domain::board::{Board, Rounding};
 use crate::domain::calendar::Weekday;
+use crate::domain::channel::ChannelKind;
 use crate::domain::code::Code;
 use crate::domain::drift::DriftPart;
 use crate::domain::guard::{Finding, RuleName, Then};
@@ -154,6 +155,20 @@ impl Texts {
         match fresh {
             Fresh::Today => self.fresh_today,
             Fresh::Any => self.fresh_any,
+        }
+    }
+
+    /// By whom a channel is carried.
+    pub(super) const fn of_channel_kind(&self, kind: &ChannelKind) -> &'static str {
+        match kind {
+            ChannelKind::Wecom => self.channel_wecom,
+            ChannelKind::Dingtalk => self.channel_dingtalk,
+            ChannelKind::Feishu => self.channel_feishu,
+            ChannelKind::Bark => "Bark",
+            ChannelKind::Pushplus => "PushPlus",
+            ChannelKind::Serverchan => self.channel_serverchan,
+            ChannelKind::Mail => self.channel_mail,
+            ChannelKind::Webhook => "Webhook",
         }
     }
 
