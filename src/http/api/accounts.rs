@@ -6,7 +6,6 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::path::HttpMethod;
 
@@ -32,7 +31,7 @@ use crate::domain::book::{Book, Mark};
 use crate::domain::calendar::Day;
 use crate::domain::code::Notation;
 use crate::domain::decimal::{Amount, Decimal, Volume};
-use crate::domain::revision::{Revision, Topic};
+use crate::domain::revision::Revision;
 use crate::domain::settings::Settled;
 use crate::domain::target::{Incomplete, LineHold, Target, TargetLine};
 
@@ -110,9 +109,8 @@ struct AccountsAnswer<'a> {
 #[derive(Serialize, ToSchema)]
 struct AccountThen<'a> {
     account: &'a str,
-    revision: Option<Revision>,
-    #[schema(value_type = Account)]
-    settings: &'a RawValue,
+    revision: Revision,
+    settings: &'a Account,
 }
 
 /// What somebody asks about an account: how it is, or how it was.
@@ -217,19 +215,10 @@ pub(crate) async fn one(
 }
 
 async fn as_of_then(state: &AppState, name: AccountName, as_of: AsOf) -> Result<Response, AppError> {
-    #[derive(Deserialize)]
-    struct Written<'a> {
-        #[serde(borrow)]
-        account: Option<&'a RawValue>,
-    }
     let revision = as_of.revision(&state.store).await?;
-    let then = state.store.document_as_of(&Topic::Account(name.clone()), revision).await?;
-    let body = then.as_ref().and_then(|then| then.body.as_deref());
-    let written: Option<Written> = body.map(serde_json::from_str).transpose().map_err(|_| AppError::Internal)?;
-    let settings = written.and_then(|written| written.account);
-    let settings = settings.ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
-    let revision = then.as_ref().map(|then| then.revision);
-    Ok(json(&AccountThen { account: name.as_str(), revision, settings }))
+    let then = state.store.account_as_of(&name, revision).await?;
+    let then = then.ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
+    Ok(json(&AccountThen { account: name.as_str(), revision: then.mark.revision, settings: &then.account }))
 }
 
 /// `PUT /api/v1/accounts/{name}`
