@@ -87,7 +87,7 @@ impl Desk {
         self.put(by, Document::Account(name, Some(account)), expected).await
     }
 
-    /// Takes an account away: its terminal is answered nothing any more. With `expected`, only if it is at that revision.
+    /// Takes an account away: its terminal is answered nothing any more, and holds nothing. With `expected`, only if it is at that revision.
     ///
     /// # Errors
     /// When there is none, the condition does not hold, or the store cannot write.
@@ -97,7 +97,18 @@ impl Desk {
         name: AccountName,
         expected: Option<Revision>,
     ) -> Result<Receipt, NotDone> {
-        self.put(by, Document::Account(name, None), expected).await
+        let receipt = self.put(by, Document::Account(name.clone(), None), expected).await?;
+        self.terminals.release(&name);
+        Ok(receipt)
+    }
+
+    /// Frees an account from whichever terminal holds it; false when none did.
+    pub fn release_terminal(&self, by: &Operator, account: &AccountName) -> bool {
+        let released = self.terminals.release(account);
+        if released {
+            tracing::info!(address = %by.address(), %account, "an account's terminal was released");
+        }
+        released
     }
 
     /// What an account is to hold at `now`: added up once for each state of it.

@@ -33,6 +33,7 @@ use self::moved::Moved;
 use self::reports::Drifts;
 pub use self::reports::{Drift, DriftLines, drift_of};
 pub use self::states::StateWish;
+use self::terminals::Terminals;
 use crate::domain::channel::ChannelError;
 use crate::domain::revision::Revision;
 use crate::domain::strategy::StrategyName;
@@ -48,6 +49,8 @@ pub struct Desk {
     targets: Targets,
     conflicts: Standing,
     moved: Moved,
+    /// Which terminal holds which account.
+    terminals: Terminals,
 }
 
 /// Why something was not done; nothing has changed then.
@@ -117,8 +120,8 @@ impl NotDone {
 }
 
 impl Desk {
-    /// The desk over a store.
-    pub fn new(store: &Store) -> Self {
+    /// The desk over a store, for these terminals.
+    pub fn new(store: &Store, terminals: Terminals) -> Self {
         Self {
             store: store.for_operators(),
             closes: Closes::default(),
@@ -126,6 +129,7 @@ impl Desk {
             targets: Targets::default(),
             conflicts: Standing::default(),
             moved: Moved::default(),
+            terminals,
         }
     }
 }

@@ -207,12 +207,13 @@ async fn prepare(
     waited: bool,
 ) -> Result<Arc<Prepared>, AppError> {
     let (making, newest, maker) = (question.making(), book.newest(), state.clone());
-    let make = move || question.make(&book, &maker);
+    let its = Arc::clone(&book);
+    let make = move || question.make(&its, &maker);
     let workshop = if waited { &state.crowd_workshop } else { &state.workshop };
     match making {
         Making::Once(common) => state.answers.common(common, newest, make).await,
         Making::Target(account, shape) => {
-            let kept = state.targets.of(&account, shape, mark.unwrap_or(Mark::START));
+            let kept = state.targets.of(&book, &account, shape, mark.unwrap_or(Mark::START));
             kept.get(move || make().map(|answer| Arc::new(answer.for_all()))).await
         }
         Making::OnTheSpot if !waited => make().map(Arc::new),

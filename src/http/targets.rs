@@ -38,8 +38,8 @@ struct Kept {
 pub(super) struct Targets(Mutex<HashMap<(AccountName, Shape), Kept>>);
 
 impl Targets {
-    /// The answer about a state of an account's target, made or to be made.
-    pub(super) fn of(&self, account: &AccountName, shape: Shape, mark: Mark) -> Arc<Once<Arc<Prepared>>> {
+    /// The answer about a state of an account's target in a book, made or to be made.
+    pub(super) fn of(&self, book: &Book, account: &AccountName, shape: Shape, mark: Mark) -> Arc<Once<Arc<Prepared>>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (account.clone(), shape);
         match kept.get(&key) {
@@ -48,16 +48,12 @@ impl Targets {
             Some(kept) if kept.mark.revision > mark.revision => Arc::default(),
             _ => {
                 let answer = Arc::new(Once::default());
+                // Those about accounts that are no more go.
+                kept.retain(|(name, _), _| book.settings().account(name).is_some());
                 kept.insert(key, Kept { mark, answer: Arc::clone(&answer) });
                 answer
             }
         }
-    }
-
-    /// Forgets the answers about accounts that are no more.
-    pub(super) fn forget(&self, account: &AccountName) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|(name, _), _| name != account);
     }
 }
 
@@ -119,5 +115,44 @@ impl Question for OfTarget {
             }
             Shape::Total(notation) => state.answers.prepare(&AccountTotalAnswer::new(&target, notation, &state.zone)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::revision::{Revision, Topic};
+    use crate::domain::settings::Setting;
+
+    fn name(text: &str) -> AccountName {
+        AccountName::parse(text).unwrap()
+    }
+
+    fn mark(revision: i64) -> Mark {
+        Mark { revision: Revision::new(revision), ..Mark::START }
+    }
+
+    /// A book with these accounts.
+    fn book(accounts: &[&str]) -> Book {
+        let mut book = Book::default();
+        for account in accounts.iter().copied().map(name) {
+            let settings = serde_json::from_str(r#"{"strategies": [{"name": "alpha"}]}"#).unwrap();
+            let settled = Settled { name: account.clone(), account: settings, former: Vec::new(), mark: mark(1) };
+            book.settings_mut().settle(Topic::Account(account), Setting::Account(settled), mark(1));
+        }
+        book
+    }
+
+    #[test]
+    fn answers_are_kept_as_long_as_their_account_and_no_older_book_takes_them() {
+        let (targets, shape) = (Targets::default(), Shape::Lines(Notation::Qmt));
+        let (both, one) = (book(&["main", "other"]), book(&["other"]));
+        let kept = targets.of(&both, &name("main"), shape, mark(3));
+        assert!(Arc::ptr_eq(&kept, &targets.of(&both, &name("main"), shape, mark(3))));
+        assert!(!Arc::ptr_eq(&kept, &targets.of(&both, &name("main"), shape, mark(2))));
+        assert!(Arc::ptr_eq(&kept, &targets.of(&both, &name("main"), shape, mark(3))), "an older book took it");
+        // Once main is deleted, the next answer about another account lets go of those about it.
+        targets.of(&one, &name("other"), shape, mark(4));
+        assert_eq!(Arc::strong_count(&kept), 1);
     }
 }

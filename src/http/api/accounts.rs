@@ -241,8 +241,6 @@ pub(crate) async fn remove(
 ) -> Result<Response, AppError> {
     let name = account_name(&name)?;
     let receipt = state.desk.remove_account(&request.operator, name.clone(), request.if_match).await?;
-    state.terminals.release(&name);
-    state.targets.forget(&name);
     Ok(json(&AccountSaved { account: name.as_str(), saved: SavedAnswer::new("账户已删除", &receipt) }))
 }
 
@@ -254,10 +252,7 @@ pub(crate) async fn release(
 ) -> Result<Response, AppError> {
     let name = account_name(&name)?;
     settled(&state.store.book(), &name)?;
-    let released = state.terminals.release(&name);
-    if released {
-        tracing::info!(address = %request.operator.address(), account = %name, "an account's terminal was released");
-    }
+    let released = state.desk.release_terminal(&request.operator, &name);
     Ok(json(&ReleaseAnswer { message: "账户已释放", account: name.as_str(), released }))
 }
 

@@ -227,9 +227,7 @@ pub(super) async fn release(
     form: CheckedForm,
 ) -> Result<Response, AppError> {
     let name = account_name(&name)?;
-    if state.terminals.release(&name) {
-        tracing::info!(address = %form.operator.address(), account = %name, "an account's terminal was released");
-    }
+    state.desk.release_terminal(&form.operator, &name);
     Ok(see_other(&account_path(name.as_str())))
 }
 
@@ -292,10 +290,7 @@ pub(super) async fn delete(
     let name = account_name(&name)?;
     let expected = form.fields.get("expected").parse().map_err(|_| Invalid::Query("expected".into()))?;
     match state.desk.remove_account(&form.operator, name.clone(), Some(expected)).await {
-        Ok(receipt) => {
-            state.terminals.release(&name);
-            Ok(see_other(&done("/accounts", &[], &receipt)))
-        }
+        Ok(receipt) => Ok(see_other(&done("/accounts", &[], &receipt))),
         Err(not_done) if not_done.is_conflict() => draw_delete(&state, form.v, name, true),
         Err(not_done) => Err(not_done.into()),
     }
