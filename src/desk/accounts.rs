@@ -125,7 +125,10 @@ impl Desk {
         let target = Arc::new(book.target(settled, now)?);
         let mut kept = kept();
         kept.retain(|name, _| book.settings().account(name).is_some());
-        kept.insert(settled.name.clone(), (mark, Arc::clone(&target)));
+        // Whoever holds an older book must not take its target away from the others.
+        if kept.get(&settled.name).is_none_or(|(of, _)| of.mark.revision <= mark.mark.revision) {
+            kept.insert(settled.name.clone(), (mark, Arc::clone(&target)));
+        }
         Ok(target)
     }
 

@@ -10,8 +10,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::task::JoinError;
 
-use super::drift_of;
-use super::terminals::Terminals;
+use super::Desk;
 use crate::auth::refused::Refused;
 use crate::auth::rights::{Gate, Operator};
 use crate::auth::timing::Timing;
@@ -110,7 +109,7 @@ impl Default for Surroundings {
 pub struct Incidents {
     store: Store,
     clock: Clock,
-    terminals: Terminals,
+    desk: Desk,
     refused: Refused,
     timing: Timing,
     /// What the clock had run when the server began.
@@ -141,12 +140,12 @@ fn micros(running: Duration) -> u64 {
 
 impl Incidents {
     /// Those of a store; nothing stands before the first look.
-    pub fn new(store: Store, clock: Clock, terminals: Terminals, gate: &Gate) -> Self {
+    pub fn new(store: Store, clock: Clock, desk: Desk, gate: &Gate) -> Self {
         let began = clock.running();
         let (refused, timing) = (gate.refused().clone(), gate.timing().clone());
         let looks = Looks { ended: micros(began).into(), kept: micros(began).into() };
         let (looks, kept, shown) = (Arc::new(looks), Arc::default(), Arc::default());
-        Self { store, clock, terminals, refused, timing, began, looks, kept, shown }
+        Self { store, clock, desk, refused, timing, began, looks, kept, shown }
     }
 
     /// Whether somebody looks still, whatever becomes of it.
@@ -256,24 +255,14 @@ impl Incidents {
         standing: Standing,
         now: Moment,
     ) -> Result<Found, Unavailable> {
-        let (terminals, refused) = (self.terminals.clone(), self.refused.clone());
+        let (desk, refused) = (self.desk.clone(), self.refused.clone());
         let (running, began) = (self.clock.running(), self.began);
         let pushed_ahead = self.timing.ahead(running);
         busy(move || {
             let calendar = book.settings().calendar();
             let found = Found::default();
-            let look = Look {
-                book: &book,
-                calendar,
-                surroundings,
-                standing,
-                terminals,
-                pushed_ahead,
-                running,
-                began,
-                now,
-                found,
-            };
+            let look =
+                Look { book: &book, calendar, surroundings, standing, desk, pushed_ahead, running, began, now, found };
             look.everything(&refused)
         })
         .await
@@ -295,7 +284,7 @@ struct Look<'a> {
     calendar: &'a Calendar,
     surroundings: Surroundings,
     standing: Standing,
-    terminals: Terminals,
+    desk: Desk,
     /// By how much the clock is ahead as far as signed pushes say that it is off: microseconds.
     pushed_ahead: Option<i64>,
     running: Duration,
@@ -408,18 +397,18 @@ impl Look<'_> {
 
     /// Whether an account's terminal is there, and whether another is as well.
     fn terminal(&mut self, account: &AccountName) {
-        if let Some(address) = self.terminals.contested(account, self.running) {
+        if let Some(address) = self.desk.terminals.contested(account, self.running) {
             self.found.add(Concern::OtherTerminal { account: account.clone(), address: address.to_string() });
         }
         let reported = self.book.reported(account).map(|reported| reported.heard_at);
-        let heard = reported.max(self.terminals.heard_at(account));
+        let heard = reported.max(self.desk.terminals.heard_at(account));
         let key = Key::new(Kind::TerminalSilent, account);
         // One that was never there is not missed; one that was missed before a restart may be gone still.
         let Some(since) = heard else {
             self.found.unseen.insert(key);
             return;
         };
-        let holds = self.terminals.holder(account, self.running).is_some();
+        let holds = self.desk.terminals.holder(account, self.running).is_some();
         // What lies far ahead was heard before the clock was set back.
         let is_near = self.now.since(since) <= SILENT_AFTER && since.since(self.now) <= SILENT_AFTER;
         if holds || is_near {
@@ -453,7 +442,7 @@ impl Look<'_> {
             return;
         }
         let counts = Kind::Drift.begins().count(self.calendar, self.now);
-        let drift = (counts && !reported.is_silent(self.now)).then(|| drift_of(self.book, settled, self.now));
+        let drift = (counts && !reported.is_silent(self.now)).then(|| self.desk.drift(self.book, settled, self.now));
         let Some(Ok(drift)) = drift else {
             // What differed when it was last heard of may do so still.
             self.found.unseen.insert(key);

@@ -31,7 +31,7 @@ pub use self::guards::{Trial, TrialLine, try_guards};
 pub use self::lists::{Preview, Proposal};
 use self::moved::Moved;
 use self::reports::Drifts;
-pub use self::reports::{Drift, DriftLines, drift_of};
+pub use self::reports::{Drift, DriftLines};
 pub use self::states::StateWish;
 use self::terminals::Terminals;
 use crate::domain::channel::ChannelError;

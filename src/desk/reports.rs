@@ -77,7 +77,7 @@ impl Desk {
     /// of day as well: after a while they are looked for anew.
     ///
     /// # Errors
-    /// As [`drift_of`].
+    /// When nothing is known of what one of its strategies wants.
     pub fn drift_lines(&self, book: &Book, settled: &Settled, now: Moment) -> Result<Option<DriftLines>, Incomplete> {
         let Some(reported) = book.reported(&settled.name) else { return Ok(None) };
         let of = (book.target_mark(settled, now)?, reported.heard_at);
@@ -86,24 +86,25 @@ impl Desk {
         if let Some(known) = known.filter(|known| known.of == of && now.since(known.at) < COUNTED_FOR) {
             return Ok(Some(known.lines));
         }
-        let lines = drift_of(book, settled, now)?.lines;
+        let lines = self.drift(book, settled, now)?.lines;
         let is_unexplained = |line: &&DriftLine| line.parts.iter().any(|part| part.reason == Reason::Unexplained);
         let lines = DriftLines { all: lines.len(), unexplained: lines.iter().filter(is_unexplained).count() };
         counts().insert(settled.name.clone(), Counted { of, at: now, lines });
         Ok(Some(lines))
     }
-}
 
-/// Where what is held of an account differs from what is wanted.
-///
-/// # Errors
-/// When nothing is known of what one of its strategies wants.
-pub fn drift_of(book: &Book, settled: &Settled, now: Moment) -> Result<Drift, Incomplete> {
-    let target = book.target(settled, now)?;
-    let reported = book.reported(&settled.name);
-    Ok(Drift {
-        revision: target.mark.revision,
-        reported_at: reported.map(|reported| reported.at),
-        lines: reported.map(|reported| drift(&target, reported, book.settings().calendar(), now)).unwrap_or_default(),
-    })
+    /// Where what is held of an account differs from what is wanted.
+    ///
+    /// # Errors
+    /// When nothing is known of what one of its strategies wants.
+    pub fn drift(&self, book: &Book, settled: &Settled, now: Moment) -> Result<Drift, Incomplete> {
+        let target = self.target(book, settled, now)?;
+        let reported = book.reported(&settled.name);
+        let lines = reported.map(|reported| drift(&target, reported, book.settings().calendar(), now));
+        Ok(Drift {
+            revision: target.mark.revision,
+            reported_at: reported.map(|reported| reported.at),
+            lines: lines.unwrap_or_default(),
+        })
+    }
 }

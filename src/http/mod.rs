@@ -108,7 +108,7 @@ impl AppState {
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
         let terminals = Terminals::default();
         let desk = Desk::new(&store, terminals.clone());
-        let incidents = Incidents::new(store.clone(), clock.clone(), terminals.clone(), &gate);
+        let incidents = Incidents::new(store.clone(), clock.clone(), desk.clone(), &gate);
         Self(Arc::new(Shared {
             messenger: Messenger::new(store.clone(), desk.clone(), clock.clone(), zone.clone()),
             desk,

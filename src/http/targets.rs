@@ -108,7 +108,7 @@ impl Question for OfTarget {
     }
 
     fn make(&self, book: &Book, state: &AppState) -> Result<Prepared, AppError> {
-        let target = book.target(self.settled(book)?, self.clock.now())?;
+        let target = state.desk.target(book, self.settled(book)?, self.clock.now())?;
         match self.shape {
             Shape::Lines(notation) => {
                 state.answers.prepare(&TargetAnswer::new(&self.account, &target, notation, &state.zone))

@@ -21,7 +21,7 @@ use super::reports::spelled;
 use crate::alert::drift_texts;
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::desk::{Drift, drift_of};
+use crate::desk::Drift;
 use crate::domain::account::AccountName;
 use crate::domain::code::Code;
 use crate::domain::decimal::Volume;
@@ -118,8 +118,8 @@ pub(super) fn entries() -> Vec<Entry> {
 
 async fn drift_now(state: &AppState, name: &AccountName) -> Result<Drift, AppError> {
     let (book, now) = (state.store.book(), state.clock.now());
-    let settled = Arc::clone(settled(&book, name)?);
-    state.workshop.make(move || Ok(drift_of(&book, &settled, now)?)).await
+    let (settled, desk) = (Arc::clone(settled(&book, name)?), state.desk.clone());
+    state.workshop.make(move || Ok(desk.drift(&book, &settled, now)?)).await
 }
 
 /// `GET /api/v1/accounts/{name}/drift`

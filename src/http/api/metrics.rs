@@ -23,14 +23,11 @@ use super::super::document::Entry;
 use super::super::error::AppError;
 use crate::alert::OUTCOMES;
 use crate::auth::rights::Reader;
-use crate::desk::terminals::Terminals;
-use crate::desk::{WINDOW, conflicts, drift_of};
+use crate::desk::{DriftLines, WINDOW, conflicts};
 use crate::domain::book::Book;
 use crate::domain::conflict::{Conflict, Matter};
-use crate::domain::drift::DriftLine;
 use crate::domain::incident::Kind;
 use crate::domain::moment::Moment;
-use crate::domain::report::Reason;
 use crate::log;
 use crate::net::Line;
 
@@ -101,7 +98,7 @@ impl Sheet {
         self.counters("jq2qmt_pushes", "Pushes by client and what became of them", pushes);
     }
 
-    fn of_book(&mut self, book: &Book, heard: &Terminals, now: Moment) {
+    fn of_book(&mut self, state: &AppState, book: &Book, now: Moment) {
         self.gauge("jq2qmt_revision", "The newest revision", number(book.revision().get().unsigned_abs()));
         self.gauge("jq2qmt_strategies", "Strategies that have a list", count(book.len()));
         let mut pushed: Vec<_> =
@@ -114,16 +111,14 @@ impl Sheet {
         self.gauges("jq2qmt_strategy_age_seconds", "Since a strategy's own program pushed last", ages);
         let terminals = book.settings().accounts().filter_map(|(account, _)| {
             let reported = book.reported(account).map(|reported| reported.heard_at);
-            let age = now.since(reported.max(heard.heard_at(account))?).as_secs_f64();
+            let age = now.since(reported.max(state.terminals.heard_at(account))?).as_secs_f64();
             Some((vec![("account", account.to_string())], age))
         });
         self.gauges("jq2qmt_terminal_age_seconds", "Since an account's terminal was heard of last", terminals);
         self.gauge("jq2qmt_holds", "Pushes that wait for the operator", count(book.settings().holds().len()));
         let drift = book.settings().accounts().filter_map(|(name, settled)| {
             // Of an account whose target is not known there is no number to tell.
-            let lines = drift_of(book, settled, now).ok().filter(|drift| drift.reported_at.is_some())?.lines;
-            let is_unexplained = |line: &&DriftLine| line.parts.iter().any(|part| part.reason == Reason::Unexplained);
-            let (all, unexplained) = (lines.len(), lines.iter().filter(is_unexplained).count());
+            let DriftLines { all, unexplained } = state.desk.drift_lines(book, settled, now).ok()??;
             let labels = |explained: &str| vec![("account", name.to_string()), ("explained", explained.to_owned())];
             Some([(labels("no"), count(unexplained)), (labels("yes"), count(all - unexplained))])
         });
@@ -222,7 +217,6 @@ pub(crate) async fn metrics(
     let asked = state.clone();
     // Figures are wanted most where the database is slow or gone: they wait for no look into the history, and go without it.
     let found = timeout(PATIENCE, conflicts(&state.store, WINDOW, now)).await;
-    // Drift is computed anew for each account.
     let text = state
         .workshop
         .make(move || {
@@ -231,7 +225,7 @@ pub(crate) async fn metrics(
             sheet.of_requests(&asked);
             sheet.of_store(&asked, now);
             sheet.of_incidents(&asked);
-            sheet.of_book(&book, &asked.terminals, now);
+            sheet.of_book(&asked, &book, now);
             if let Ok(Ok(found)) = found {
                 sheet.of_conflicts(&found.conflicts);
             }

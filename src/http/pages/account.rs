@@ -19,7 +19,7 @@ use super::target_rows::{self, TargetRow};
 use super::view::{Member, Paused, Reading, View};
 use super::{html, see_other};
 use crate::desk::terminals::Holder;
-use crate::desk::{NotDone, Order};
+use crate::desk::{Desk, NotDone, Order};
 use crate::domain::account::{Account, AccountName, Adjustments};
 use crate::domain::book::{Book, Mark};
 use crate::domain::code::Code;
@@ -69,14 +69,14 @@ struct Standing {
 }
 
 impl Standing {
-    fn new(book: &Book, settled: &Settled, before: Option<&Target>, now: Moment) -> Self {
+    fn new(desk: &Desk, book: &Book, settled: &Settled, before: Option<&Target>, now: Moment) -> Self {
         let account = &settled.name;
-        match book.target(settled, now) {
+        match desk.target(book, settled, now) {
             Ok(target) => {
                 let report = AccountReport::of(book, account, Some(&target), now);
                 let orders = orders_now(book, account, &target, now);
                 let is_demo = target.is_demo;
-                let mut rows = target_rows::of_account(book, settled, target, before, now);
+                let mut rows = target_rows::of_account(book, settled, &target, before, now);
                 rows.retain(|row| !row.is_gone);
                 Self { because: because(&rows), rows, is_demo, incomplete: Vec::new(), report, orders }
             }
@@ -181,7 +181,7 @@ pub(super) async fn page(
         move || {
             let then = then.as_deref().zip(settled_then.as_ref());
             let before = then.and_then(|(then, settled)| desk.target_at_close(then, settled, now));
-            let mut standing = Standing::new(&book, &settled, before.as_deref(), now);
+            let mut standing = Standing::new(&desk, &book, &settled, before.as_deref(), now);
             target_rows::sort(&sort, &mut standing.rows, &book);
             let pages = Pages::new(&asked.page, standing.rows.len(), &in_order, "page", "target");
             standing.rows = pages.of(standing.rows);

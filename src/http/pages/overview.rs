@@ -408,8 +408,8 @@ impl Look {
         let settled = book.settings().account(name).ok_or_else(|| AppError::UnknownAccount(name.clone()))?;
         let then = self.then.as_deref().zip(self.settled_then.as_ref());
         let before = then.and_then(|(then, settled)| self.state.desk.target_at_close(then, settled, now));
-        Ok(match book.target(settled, now) {
-            Ok(target) => (target_rows::of_account(book, settled, target, before.as_deref(), now), Vec::new()),
+        Ok(match self.state.desk.target(book, settled, now) {
+            Ok(target) => (target_rows::of_account(book, settled, &target, before.as_deref(), now), Vec::new()),
             Err(incomplete) => (Vec::new(), incomplete.0),
         })
     }

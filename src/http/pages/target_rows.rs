@@ -178,18 +178,18 @@ fn total_row(line: TotalLine, since: Option<&Since>) -> TargetRow {
 pub(super) fn of_account(
     book: &Book,
     settled: &Settled,
-    target: Target,
+    target: &Target,
     before: Option<&Target>,
     now: Moment,
 ) -> Vec<TargetRow> {
     let reported = book.reported(&settled.name);
-    let drifts = reported.map(|reported| drift(&target, reported, book.settings().calendar(), now));
+    let drifts = reported.map(|reported| drift(target, reported, book.settings().calendar(), now));
     let mut drifts: HashMap<Instrument, DriftLine> =
         drifts.into_iter().flatten().map(|line| (line.code.instrument(), line)).collect();
     let is_known = before.is_some();
     let lines = before.into_iter().flat_map(|before| &before.lines);
     let mut was: BTreeMap<Instrument, &TargetLine> = lines.map(|line| (line.code.instrument(), line)).collect();
-    let mut row = |line: TargetLine| {
+    let mut row = |line: &TargetLine| {
         let instrument = line.code.instrument();
         let was = was.remove(&instrument).map(|line| line.volume).unwrap_or_default();
         let mut row = account_row(line, is_known.then_some(was));
@@ -199,38 +199,38 @@ pub(super) fn of_account(
         row.price = holding.and_then(|holding| holding.price).map(Decimal::approximate);
         row
     };
-    let mut rows: Vec<TargetRow> = target.lines.into_iter().map(&mut row).collect();
+    let mut rows: Vec<TargetRow> = target.lines.iter().map(&mut row).collect();
     // What has left the target since then.
     let gone = was.into_values().filter(|line| !line.volume.is_zero());
     rows.extend(gone.map(|line| {
         let was = line.volume;
         let line =
             TargetLine { volume: Volume::default(), average: None, parts: Vec::new(), hold: None, ..line.clone() };
-        TargetRow { is_gone: true, ..account_row(line, Some(was)) }
+        TargetRow { is_gone: true, ..account_row(&line, Some(was)) }
     }));
     shared(rows)
 }
 
-fn account_row(line: TargetLine, was: Option<Volume>) -> TargetRow {
+fn account_row(line: &TargetLine, was: Option<Volume>) -> TargetRow {
     // The owner's own are no strategy's cost.
     let wanted = line.volume - line.protected.into();
     TargetRow {
         was,
         cost: line.average.map_or(0.0, |average| average * wanted.approximate()),
-        name: line.name.map(String::from).unwrap_or_default(),
+        name: line.name.as_deref().unwrap_or_default().to_owned(),
         volume: line.volume,
         exact: Some(line.exact),
         holding: None,
         drift: None,
         price: None,
-        hold: line.hold.map(|hold| hold.reason),
+        hold: line.hold.as_ref().map(|hold| hold.reason.clone()),
         is_gone: false,
         average: line.average,
         share: 0.0,
         holders: line.parts.len(),
         parts: Vec::new(),
-        wanted: line.parts,
-        code: line.code,
+        wanted: line.parts.clone(),
+        code: line.code.clone(),
     }
 }
 
