@@ -245,12 +245,6 @@ impl Schedule {
         self.by.iter().copied().zip(due.iter().enumerate().map(kept)).collect()
     }
 
-    /// The first due time after `now`, also on a day of which nothing is known; None when there is none for a month.
-    pub fn next_due(&self, calendar: &Calendar, now: Moment) -> Option<Moment> {
-        let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.next())).take(FARTHEST);
-        days.flat_map(|day| self.due_times(day, calendar)).find(|due| *due > now)
-    }
-
     /// The last due time up to `now`, also on a day of which nothing is known; None when there was none for a month.
     pub fn last_due(&self, calendar: &Calendar, now: Moment) -> Option<Moment> {
         let days = std::iter::successors(Some(Day::of(now)), |day| Some(day.before())).take(FARTHEST);
@@ -395,27 +389,25 @@ mod tests {
             assert_eq!(status.as_str(), told, "{pushed:?} {now}");
         }
         assert_eq!(all.status(None, None, &calendar, at("09:35")), Punctuality::Silent);
-        assert_eq!(trading.next_due(&calendar, at("00:00")), Some(at("09:35")));
+        assert_eq!(trading.last_due(&calendar, at("14:54")), Some(at("09:35")));
     }
 
     #[test]
     fn due_times_are_found_over_days_without_any() {
         let (trading, all) = (schedule(DAY), schedule(r#"{"by": ["09:35", "14:55"], "days": "all"}"#));
         let calendar = Calendar::default();
-        for (now, next, last) in [
-            ((5, "09:35"), (5, "14:55"), (5, "09:35")),
-            ((6, "00:00"), (6, "09:35"), (5, "14:55")),
-            ((6, "09:34"), (6, "09:35"), (5, "14:55")),
-            ((5, "14:55"), (6, "09:35"), (5, "14:55")),
-            ((9, "23:59"), (12, "09:35"), (9, "14:55")),
-            ((11, "12:00"), (12, "09:35"), (9, "14:55")),
+        for (now, last) in [
+            ((5, "09:35"), (5, "09:35")),
+            ((6, "00:00"), (5, "14:55")),
+            ((6, "09:34"), (5, "14:55")),
+            ((5, "14:55"), (5, "14:55")),
+            ((9, "23:59"), (9, "14:55")),
+            ((11, "12:00"), (9, "14:55")),
         ] {
             let at = moment(now.0, now.1);
-            assert_eq!(trading.next_due(&calendar, at), Some(moment(next.0, next.1)), "{now:?}");
             assert_eq!(trading.last_due(&calendar, at), Some(moment(last.0, last.1)), "{now:?}");
         }
         assert_eq!(trading.last_due(&calendar, moment(5, "00:00")), trading.last_due(&calendar, moment(1, "00:00")));
-        assert_eq!(all.next_due(&calendar, moment(9, "23:59")), Some(moment(10, "09:35")));
         assert_eq!(all.last_due(&calendar, moment(5, "00:00")), Some(moment(4, "14:55")));
     }
 
@@ -496,16 +488,15 @@ mod tests {
         }
 
         #[test]
-        fn due_times_lie_around_now(by in prop::collection::btree_set(0..1440_u16, 1..5), minutes in 0..14 * 1440_i64) {
+        fn the_last_due_time_is_the_last_of_all_up_to_now(by in prop::collection::btree_set(0..1440_u16, 1..5), minutes in 0..14 * 1440_i64) {
             let by = by.into_iter().map(|minutes| TimeOfDay::of(0, minutes)).collect();
             let schedule = Schedule::new(by, Days::Trading).unwrap();
             let now = Moment::from_micros(moment(5, "00:00").as_micros() + minutes * 60_000_000);
             let calendar = Calendar::default();
-            let (last, next) = (schedule.last_due(&calendar, now).unwrap(), schedule.next_due(&calendar, now).unwrap());
-            prop_assert!(last <= now && now < next);
-            // Nothing is due between the two.
-            prop_assert_eq!(schedule.next_due(&calendar, last), Some(next));
-            prop_assert!([last, next].iter().all(|due| calendar.openness(Day::of(*due)) == Openness::Open));
+            let days = Day::of(moment(1, "00:00")).before().before().through(Day::of(now));
+            let open = days.filter(|day| calendar.openness(*day) == Openness::Open);
+            let due = open.flat_map(|day| schedule.by().iter().map(move |time| day.at(*time)));
+            prop_assert_eq!(schedule.last_due(&calendar, now), due.filter(|due| *due <= now).max());
         }
     }
 }
