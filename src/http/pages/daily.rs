@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::PathText;
-use super::incidents::Shown;
+use super::shown::Shown;
 use super::view::{Reading, View};
 use super::{html, see_other};
 use crate::desk::daily::{Daily, DailyAccount, Traded};
@@ -87,7 +87,7 @@ pub(super) async fn page(
     let mut later = day.next().through(Day::of(v.now));
     let after = later.find(|later| calendar.may_trade(*later));
     let accounts = accounts.into_iter().map(|one| AccountRows::new(one, &v)).collect();
-    let incidents = incidents.iter().map(|one| Shown::new(one, &v)).collect();
+    let incidents = incidents.iter().map(|one| v.shown(one)).collect();
     let before = calendar.trading_day_before(day);
     Ok(html(StatusCode::OK, &DailyPage { v, day, before, after, accounts, incidents, head }))
 }

@@ -13,6 +13,7 @@ use super::changes::{ChangeLine, Entry, Flow, whole_entry};
 use super::effect::{Effect, follows, parted};
 use super::html;
 use super::links::revision_path;
+use super::lists::Lists;
 use super::paging::Pages;
 use super::sheet::Sheet;
 use super::sort::Sort;
@@ -26,8 +27,7 @@ use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, PositionList};
 use crate::domain::revision::{Revision, RevisionKind, Subject, Topic};
 use crate::domain::settings::Settled;
-use crate::store::Store;
-use crate::store::history::{ListAsOf, RevisionInfo};
+use crate::store::history::RevisionInfo;
 
 #[derive(Template)]
 #[template(path = "revision.html")]
@@ -132,25 +132,6 @@ pub(super) async fn page(
         after_here,
     };
     Ok(html(StatusCode::OK, &page))
-}
-
-/// A strategy's list before a revision and after it.
-#[derive(Default)]
-pub(super) struct Lists {
-    pub(super) before: Option<ListAsOf>,
-    after: Option<ListAsOf>,
-}
-
-impl Lists {
-    pub(super) async fn of(store: &Store, info: &RevisionInfo) -> Result<Self, AppError> {
-        let Subject::Strategy(name) = &info.subject else { return Ok(Self::default()) };
-        let before = store.list_as_of(name, info.id.before()).await?;
-        Ok(Self { before, after: store.list_as_of(name, info.id).await? })
-    }
-
-    pub(super) fn list_after(&self) -> Option<&PositionList> {
-        self.after.as_ref()?.list.as_ref()
-    }
 }
 
 fn cost_change(after: Option<&PositionList>, changes: &[InstrumentChange]) -> CostChange {

@@ -8,7 +8,7 @@ use super::super::AppState;
 use super::super::error::AppError;
 use super::super::extract::{PathText, Typed};
 use super::links::{self, account_path, revision_path, strategy_path};
-use super::revision::Lists;
+use super::lists::Lists;
 use super::see_other;
 use super::texts::Texts;
 use super::view::Member;

@@ -18,8 +18,8 @@ use super::super::cookies::{self, SessionCookie};
 use super::super::error::AppError;
 use super::super::extract::{Query, Typed};
 use super::assets::{HANDS, ICON, SCRIPT, STYLE, TELLER};
-use super::incidents::Shown;
 use super::links::own_path;
+use super::shown::Shown;
 use super::texts::{CHINESE, ENGLISH, Texts};
 use super::{format, links, see_other};
 use crate::auth::Denied;
@@ -31,7 +31,7 @@ use crate::domain::book::Book;
 use crate::domain::calendar::Calendar;
 use crate::domain::code::{Code, Notation};
 use crate::domain::decimal::{Amount, Volume};
-use crate::domain::incident::{Key, Kind, Standing};
+use crate::domain::incident::{Incident, Key, Kind, Standing};
 use crate::domain::moment::Moment;
 use crate::domain::money::Money;
 use crate::domain::revision::Revision;
@@ -151,7 +151,12 @@ impl View {
     pub(super) fn incidents(&self) -> Vec<Shown> {
         let mut standing: Vec<_> = self.standing.incidents().filter(|_| self.may_read).collect();
         standing.sort_by_key(|one| (one.acknowledged.is_some(), Reverse(one.concern.kind().severity()), one.id));
-        standing.into_iter().map(|one| Shown::new(one, self)).collect()
+        standing.into_iter().map(|one| self.shown(one)).collect()
+    }
+
+    /// An incident as it is shown.
+    pub(super) fn shown(&self, incident: &Incident) -> Shown {
+        Shown::new(incident, &self.book, &self.zone, self.t)
     }
 
     /// Whether an incident of that kind and subject is among them.
@@ -171,7 +176,7 @@ impl View {
             self.standing.incidents().filter(|one| self.may_read && one.acknowledged.is_none()).collect();
         unseen.sort_by_key(|one| Reverse(one.id));
         let news = unseen.into_iter().take(TOLD).map(|one| {
-            let (id, shown) = (one.id.get(), Shown::new(one, self));
+            let (id, shown) = (one.id.get(), self.shown(one));
             (format!("{id}@{}", one.began_at.as_micros()), shown.what, format!("/incidents#i{id}"))
         });
         serde_json::to_string(&news.collect::<Vec<_>>()).unwrap_or_default()
@@ -349,10 +354,6 @@ impl View {
 
     pub(super) fn qmt(&self, code: &Code) -> Code {
         code.to(Notation::Qmt)
-    }
-
-    pub(super) fn book(&self) -> &Book {
-        &self.book
     }
 
     pub(super) fn calendar(&self) -> &Calendar {
