@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::FutureExt as _;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::robots::{GIVEN_UP, Outcome};
@@ -85,18 +87,17 @@ impl Messenger {
     /// # Errors
     /// Never.
     pub async fn run(self) -> Result<(), Infallible> {
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        let (mut ticks, mut journeys) = (tokio::time::interval(LOOK_EVERY), JoinSet::new());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match self.due().await {
-                Ok(due) => {
-                    for channel in due.into_keys() {
-                        let messenger = self.clone();
-                        tokio::spawn(async move { messenger.carry(channel).await });
-                    }
+            if let Err(error) = self.carry_due(&mut journeys).await {
+                tracing::warn!(%error, "what is to be told cannot be looked at");
+            }
+            while let Some(journey) = journeys.try_join_next() {
+                if let Err(error) = journey {
+                    tracing::error!(%error, "a channel's messages were left behind; the next look takes them up");
                 }
-                Err(error) => tracing::warn!(%error, "what is to be told cannot be looked at"),
             }
         }
     }
@@ -110,13 +111,15 @@ impl Messenger {
         *self.routes().entry(name.clone()).or_default().counts.entry(outcome).or_default() += messages;
     }
 
-    /// Carries what is due now, once.
+    /// Sets out with what is due now, a journey for each channel: a slow one keeps no other.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn carry_due(&self) -> Result<(), Unavailable> {
-        let due = self.due().await?;
-        join_all(due.into_keys().map(|channel| self.carry(channel))).await;
+    pub async fn carry_due(&self, journeys: &mut JoinSet<()>) -> Result<(), Unavailable> {
+        for channel in self.due().await?.into_keys() {
+            let messenger = self.clone();
+            journeys.spawn(async move { messenger.carry(channel).await });
+        }
         Ok(())
     }
 
@@ -174,13 +177,10 @@ impl Messenger {
         let taken = |parcel: Vec<usize>| parcel.into_iter().map(|place| &waiting[place]).collect::<Vec<_>>();
         for parcel in parcels.by_ref().map(taken) {
             let letters: Vec<Letter> = parcel.iter().filter_map(|one| one.letter.clone()).collect();
-            let outcome = match self.reports(&letters).await {
-                Ok(reports) => {
-                    let message = self.voice(channel.terms.language).tell(letters, &reports);
-                    self.send(name, channel, &secrets, message).await
-                }
-                Err(error) => Outcome::Refused(error.to_string()),
-            };
+            // What panics would else be tried each second, for ever, and keep the rest.
+            let outcome = AssertUnwindSafe(self.tell(name, channel, &secrets, letters)).catch_unwind().await;
+            let outcome = outcome.unwrap_or_else(|_| Outcome::Refused("making the message failed".to_owned()));
+            self.see(name, &outcome);
             let is_limit = matches!(outcome, Outcome::Limited(_));
             self.note(name, &parcel, outcome).await?;
             if is_limit {
@@ -193,6 +193,16 @@ impl Messenger {
             return Ok(());
         }
         self.note(name, &rest, Outcome::Limited("the message before it was too much".to_owned())).await
+    }
+
+    async fn tell(&self, name: &ChannelName, channel: &Channel, secrets: &Secrets, letters: Vec<Letter>) -> Outcome {
+        match self.reports(&letters).await {
+            Ok(reports) => {
+                let message = self.voice(channel.terms.language).tell(letters, &reports);
+                self.send(name, channel, secrets, message).await
+            }
+            Err(error) => Outcome::Refused(error.to_string()),
+        }
     }
 
     /// What the days were like that are told of, as it is known now.
@@ -219,18 +229,22 @@ impl Messenger {
         }
         let message = self.voice(channel.terms.language).test(name.as_str());
         let outcome = self.send(name, channel, &secrets, message).await;
+        self.see(name, &outcome);
         self.0.store.note_test(name.clone(), outcome.error().map(str::to_owned)).await?;
         Ok(outcome)
     }
 
     async fn send(&self, name: &ChannelName, channel: &Channel, secrets: &Secrets, message: Message) -> Outcome {
         self.routes().entry(name.clone()).or_default().bucket.take(self.0.clock.running());
-        let outcome = sent(channel.kind, secrets.clone(), message, self.0.clock.now()).await;
+        sent(channel.kind, secrets.clone(), message, self.0.clock.now()).await
+    }
+
+    /// Counts what became of a message, and logs why it was not taken.
+    fn see(&self, name: &ChannelName, outcome: &Outcome) {
         if let Some(error) = outcome.error() {
-            tracing::warn!(channel = name.as_str(), error, "a channel did not take a message");
+            tracing::warn!(channel = name.as_str(), error, "a message was not delivered");
         }
         self.count(name, outcome.as_str(), 1);
-        outcome
     }
 
     /// Notes what became of an attempt: when it comes again, unless it is delivered or too old.

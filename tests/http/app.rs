@@ -33,6 +33,7 @@ use rsa::pss::SigningKey;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::task::JoinSet;
 
 pub(crate) const UPDATE: &str = "/api/v1/positions/update";
 pub(crate) const INTERNAL: &str = "/api/v1/positions/update/internal";
@@ -205,6 +206,13 @@ impl App {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.dir.path().join("jq2qmt.db")
+    }
+
+    /// Lets the messenger carry what is due now, and waits until it is there.
+    pub(crate) async fn carry(&self) {
+        let mut journeys = JoinSet::new();
+        self.state.messenger().carry_due(&mut journeys).await.unwrap();
+        journeys.join_all().await;
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

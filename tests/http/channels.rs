@@ -55,7 +55,7 @@ async fn post(app: &App, step: &Step) {
 /// Lets time pass, and the messenger look.
 async fn pass(app: &App, span: Duration) {
     app.clock.advance(span);
-    app.state.messenger().carry_due().await.unwrap();
+    app.carry().await;
 }
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(30);
@@ -231,6 +231,29 @@ async fn what_is_refused_is_tried_again_for_a_day() {
     robot.heard();
     pass(&app, HALF_A_MINUTE).await;
     assert_eq!(robot.heard().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_made_is_one_that_is_refused() {
+    let (app, robot) = with_robot(&json!({"daily": true})).await;
+    // A day that no calendar reaches: whoever adds to it panics.
+    app.store.queue_report(serde_json::from_str(&i64::MAX.to_string()).unwrap()).await.unwrap();
+    pass(&app, HALF_A_MINUTE).await;
+    let channel = all(&app).await[0].clone();
+    assert_eq!(
+        (&channel["waiting"], &channel["last_failure"]["error"]),
+        (&json!(1), &json!("making the message failed"))
+    );
+    post(&app, &step(&app, 1, Change::Begun, DISK)).await;
+    pass(&app, HALF_A_MINUTE).await;
+    assert_eq!(robot.heard().len(), 1, "what comes after it is told");
+    for _ in 0..60 {
+        pass(&app, Duration::from_mins(30)).await;
+    }
+    assert_eq!(all(&app).await[0]["waiting"], 0, "after a day it is given up");
+    let figures = String::from_utf8(app.get("/metrics").await.bytes.to_vec()).unwrap();
+    assert!(figures.contains(r#"jq2qmt_alerts_total{channel="desk",outcome="given_up"} 1"#), "{figures}");
+    assert!(!figures.contains(r#"jq2qmt_alerts_total{channel="desk",outcome="refused"} 0"#), "{figures}");
 }
 
 #[tokio::test]

@@ -577,7 +577,7 @@ async fn a_channel_that_wants_it_tells_once_what_the_day_was_like() {
     };
     let mut queued = Queued::default();
     queue(&mut queued).await;
-    desk.app.state.messenger().carry_due().await.unwrap();
+    desk.app.carry().await;
     assert!(robots.iter().all(|(_, robot)| robot.heard().is_empty()), "it is not yet half past three");
     // What is pushed after the close changes nothing of how it was.
     desk.pass(minutes(5));
@@ -587,7 +587,7 @@ async fn a_channel_that_wants_it_tells_once_what_the_day_was_like() {
     for _ in 0..2 {
         queue(&mut queued).await;
         desk.pass(minutes(1));
-        desk.app.state.messenger().carry_due().await.unwrap();
+        desk.app.carry().await;
         queued = Queued::default();
     }
     let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alerts.md")).unwrap();
@@ -606,7 +606,7 @@ async fn a_channel_that_wants_it_tells_once_what_the_day_was_like() {
     desk.pass(Duration::from_hours(5 * 24));
     queue(&mut queued).await;
     desk.pass(minutes(1));
-    desk.app.state.messenger().carry_due().await.unwrap();
+    desk.app.carry().await;
     assert!(robots.iter().all(|(_, robot)| robot.heard().is_empty()));
 }
 
