@@ -4,10 +4,13 @@ use std::convert::Infallible;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use futures::FutureExt as _;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -267,27 +270,36 @@ async fn first_password(store: &Store, given: Option<&str>) -> anyhow::Result<Op
 }
 
 /// Tells what a first start has to tell, and sets the password that is among it once it was shown: one that nobody has
-/// seen would lock the operator out. Nobody waits long for a terminal that takes nothing.
+/// seen would lock the operator out. Nobody waits long for a terminal that takes nothing; what fails later is in the log.
 async fn tell(store: &Store, words: String, password: Option<NewPassword>) -> anyhow::Result<()> {
     if words.is_empty() {
         return Ok(());
     }
     let (store, hash) = (store.clone(), password.map(|password| password.hash()).transpose()?);
-    let telling = tokio::spawn(async move {
-        if let Err(error) = log::tell(words).await {
-            tracing::warn!(%error, "standard error takes nothing; the next start tells anew what this one should have told");
-            return Ok(());
-        }
-        match hash {
-            // While nobody looked, it may have been set by other means.
-            Some(hash) if store.operator().await?.is_none() => Ok(store.set_password_hash(hash).await?),
-            _ => Ok(()),
+    let (done, telling) = oneshot::channel();
+    tokio::spawn(async move {
+        let told = AssertUnwindSafe(show_and_set(&store, words, hash)).catch_unwind().await;
+        let told = told.unwrap_or_else(|_| Err(anyhow!("it panicked")));
+        if let Err(Err(error)) = done.send(told) {
+            tracing::error!("the password that was shown is not set; the next start makes another: {error:#}");
         }
     });
     timeout(TELLING, telling).await.unwrap_or_else(|_| {
         tracing::warn!("nobody reads standard error; the operator's password is set once it was shown there");
         Ok(Ok(()))
     })?
+}
+
+async fn show_and_set(store: &Store, words: String, hash: Option<String>) -> anyhow::Result<()> {
+    if let Err(error) = log::tell(words).await {
+        tracing::warn!(%error, "standard error takes nothing; the next start tells anew what this one should have told");
+        return Ok(());
+    }
+    match hash {
+        // While nobody looked, it may have been set by other means.
+        Some(hash) if store.operator().await?.is_none() => Ok(store.set_password_hash(hash).await?),
+        _ => Ok(()),
+    }
 }
 
 /// Says when the clock is behind what it said before, and when it has caught up, for ever.

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import time
@@ -137,48 +138,72 @@ def test_a_first_start_that_is_killed_at_any_moment(tmp_path):
         assert server.stop() == 0
 
 
+@contextlib.contextmanager
+def mute(server, full):
+    """Start a server whose standard error is a pipe that is full, or one that nobody holds the other end of."""
+    reading, writing = os.pipe()
+    if full:
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 4096)
+        os.set_blocking(writing, True)
+    else:
+        os.close(reading)
+    process = subprocess.Popen(
+        [BINARY, "--listen", "127.0.0.1:0"],
+        cwd=server.folder, env=server.environment, stdout=subprocess.PIPE, stderr=writing, text=True,
+    )  # fmt: skip
+    os.close(writing)
+    with process.stdout:
+        yield process, process.stdout.readline().removeprefix("listening on ").strip(), reading
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a pipe of POSIX's")
 def test_a_password_that_nobody_saw_is_not_the_operators(tmp_path):
     """Killed after the password was stored and before it was shown, it would never be shown again."""
     server = newcomer(tmp_path)
     for full in (False, True):
-        reading, writing = os.pipe()
-        if full:
-            os.set_blocking(writing, False)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    os.write(writing, b"x" * 4096)
-            os.set_blocking(writing, True)
-        else:
-            os.close(reading)
-        process = subprocess.Popen(
-            [BINARY, "--listen", "127.0.0.1:0"],
-            cwd=tmp_path, env=server.environment, stdout=subprocess.PIPE, stderr=writing, text=True,
-        )  # fmt: skip
-        os.close(writing)
-        url = process.stdout.readline().removeprefix("listening on ").strip()
-        info = requests.get(url + "/api/v1/internal/password/info", timeout=10).json()
-        assert info == {"has_password": False}
-        if full:
-            # Somebody reads at last: now it is shown, and now it is set.
-            with os.fdopen(reading, encoding="utf-8", errors="replace") as pipe:
-                for line in pipe:
-                    if "operator's password" in line:
-                        password = next(pipe).strip()
-                        break
-                deadline = time.monotonic() + 30
-                while not requests.get(url + "/api/v1/internal/password/info", timeout=10).json()["has_password"]:
-                    assert time.monotonic() < deadline
-                server.url = url
-                assert knows(server, password)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(40) == 0
-        process.stdout.close()
+        with mute(server, full) as (process, url, reading):
+            info = requests.get(url + "/api/v1/internal/password/info", timeout=10).json()
+            assert info == {"has_password": False}
+            if full:
+                # Somebody reads at last: now it is shown, and now it is set.
+                with os.fdopen(reading, encoding="utf-8", errors="replace") as pipe:
+                    for line in pipe:
+                        if "operator's password" in line:
+                            password = next(pipe).strip()
+                            break
+                    deadline = time.monotonic() + 30
+                    while not requests.get(url + "/api/v1/internal/password/info", timeout=10).json()["has_password"]:
+                        assert time.monotonic() < deadline
+                    server.url = url
+                    assert knows(server, password)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(40) == 0
     # What was shown is the operator's now, and no other is shown.
     server.start()
     assert "operator's password" not in server.log()
     assert knows(server, password)
     assert server.stop() == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe of POSIX's")
+def test_a_password_that_was_shown_late_and_cannot_be_set_is_in_the_log(tmp_path):
+    """Whoever has seen it would try it in vain, and nothing would say why."""
+    server = newcomer(tmp_path)
+    with mute(server, full=True) as (process, _, reading):
+        with contextlib.closing(sqlite3.connect(tmp_path / "data/jq2qmt.db")) as database, database:
+            database.execute(
+                "CREATE TRIGGER broken BEFORE INSERT ON operator BEGIN SELECT raise(ABORT, 'as it must'); END"
+            )
+        with os.fdopen(reading, encoding="utf-8", errors="replace") as pipe:
+            assert any("operator's password" in line for line in pipe)
+            deadline = time.monotonic() + 30
+            while "the password that was shown is not set" not in (tmp_path / "data/jq2qmt.log").read_text():
+                assert time.monotonic() < deadline
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
