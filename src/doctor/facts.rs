@@ -22,7 +22,7 @@ use crate::net::{self, client, tls};
 use crate::store::OpenError;
 use crate::store::backups::{self, Plan, Told};
 use crate::store::channels::ChannelStanding;
-use crate::store::inspect::{self, Seen};
+use crate::store::inspect::{self, Engine, Seen};
 
 /// How long a page waits for the pages of the database to be looked through.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,8 +63,8 @@ pub struct Facts {
     pub disks: Vec<Volume>,
     /// How many files a server started from here may have open; None without a limit.
     pub files: Option<u64>,
-    /// The version of SQLite.
-    pub sqlite: Result<String, OpenError>,
+    /// What keeps the database.
+    pub engine: Result<Engine, OpenError>,
     /// The copies, where any are made.
     pub copies: Option<Copies>,
     /// The channels.
@@ -163,7 +163,7 @@ pub(super) async fn gather(setup: &Setup, clock: &Clock, asker: Asker) -> Facts 
         certificate: certificate.map(|loaded| loaded.map_err(|error| format!("{error:#}"))),
         disks: disks(setup).await,
         files: net::most_files(),
-        sqlite: inspect::sqlite_version().await,
+        engine: inspect::engine().await,
         copies: match setup.backups.clone() {
             Some(plan) => Some(copies(plan, &asker, &setup.places.data_dir).await),
             None => None,

@@ -16,7 +16,7 @@ use crate::domain::revision::Revision;
 use crate::domain::watch::clock_behind;
 use crate::net::Bounds;
 use crate::store::OpenError;
-use crate::store::inspect::Seen;
+use crate::store::inspect::{Engine, Seen};
 
 /// Below which a disk takes no more for long: bytes.
 const DISK_FULL: u64 = 128 << 20;
@@ -27,11 +27,6 @@ const FEW_FILES: u64 = 512;
 /// How far ahead of the clock a token may be signed without a word, and how far the server's clock may be off ours: what the
 /// network takes, and the whole second that its answer is rounded to.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(10);
-
-/// From which versions on SQLite loses no commit when two connections fold the log at once (sqlite.org/wal.html, "WAL-reset
-/// bug"): the branch in which it was mended, and those that got it afterwards.
-const MENDED: (u32, u32, u32) = (3, 51, 3);
-const MENDED_LATER: [(u32, u32, u32); 2] = [(3, 44, 6), (3, 50, 7)];
 
 /// What was found, in the order of the checks.
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
@@ -45,7 +40,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     findings.push(copies(facts.copies.as_ref(), facts.database.as_ref().ok(), setup, *now));
     findings.extend(facts.disks.iter().map(disk));
     findings.extend(facts.files.map(files));
-    findings.push(sqlite(facts.sqlite.as_ref()));
+    findings.push(engine(facts.engine.as_ref()));
     findings.extend(facts.database.as_ref().ok().map(|seen| calendar(seen.book.settings().calendar(), Day::of(*now))));
     match &facts.channels[..] {
         [] if facts.database.is_ok() => findings.push(no_channels()),
@@ -531,34 +526,28 @@ fn files(most: u64) -> Finding {
     }
 }
 
-fn sqlite(version: Result<&String, &OpenError>) -> Finding {
+fn engine(engine: Result<&Engine, &OpenError>) -> Finding {
     let check = Check::Sqlite;
-    let rebuild = || {
-        say("换用以 SQLite 3.51.3 或更新版本编译的 jq2qmt", "use a jq2qmt that was built with SQLite 3.51.3 or newer")
-    };
-    match version {
-        Ok(version) if loses_no_commit(version) => {
-            let zh = format!("SQLite {version}：WAL 模式下两个连接同时归并日志也不会丢失提交");
-            ok(check, say(zh, format!("{version}: two connections that fold the log at once lose no commit")))
+    let Engine { name, version, is_mended, mended } = match engine {
+        Ok(engine) => engine,
+        Err(error) => {
+            let meaning = say(format!("不能使用：{error}"), format!("it cannot be used: {error}"));
+            return fault(check, meaning, say("换用另一个 jq2qmt", "use another jq2qmt"));
         }
-        Ok(version) => fault(
-            check,
-            say(
-                format!("SQLite {version}：WAL 模式下两个连接同时归并日志时可能丢失提交"),
-                format!("{version}: where two connections fold the log at once, commits may be lost"),
-            ),
-            rebuild(),
-        ),
-        Err(error) => fault(check, say(format!("不能使用：{error}"), format!("it cannot be used: {error}")), rebuild()),
+    };
+    if *is_mended {
+        let zh = format!("{name} {version}：两个连接同时归并日志也不会丢失提交");
+        return ok(check, say(zh, format!("{version}: two connections that fold the log at once lose no commit")));
     }
-}
-
-/// Whether a version of SQLite is one of those that were mended.
-fn loses_no_commit(version: &str) -> bool {
-    let parts: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
-    let [major, minor, patch] = parts[..] else { return false };
-    let is_branch = |mended: &(u32, u32, u32)| (mended.0, mended.1) == (major, minor) && patch >= mended.2;
-    (major, minor, patch) >= MENDED || MENDED_LATER.iter().any(is_branch)
+    let meaning = say(
+        format!("{name} {version}：两个连接同时归并日志时可能丢失提交"),
+        format!("{version}: where two connections fold the log at once, commits may be lost"),
+    );
+    let todo = say(
+        format!("换用以 {name} {mended} 或更新版本编译的 jq2qmt"),
+        format!("use a jq2qmt that was built with {name} {mended} or newer"),
+    );
+    fault(check, meaning, todo)
 }
 
 fn calendar(calendar: &Calendar, today: Day) -> Finding {

@@ -4,13 +4,23 @@ use std::collections::BTreeMap;
 
 use super::Store;
 use super::error::Unavailable;
-pub use super::sqlite::attributed::DayKept;
 use super::sqlite::{attributed, revisions};
 use crate::domain::account::AccountName;
 use crate::domain::attribution::{Close, Owner, Share};
 use crate::domain::calendar::Day;
 use crate::domain::moment::Moment;
 use crate::domain::revision::Revision;
+
+/// An account's day: what each owner has at its end, and what else is known.
+#[derive(Debug, Clone)]
+pub struct DayKept {
+    /// Which day.
+    pub day: Day,
+    /// What else is known.
+    pub close: Close,
+    /// What each owner has, with the day on which that changed last.
+    pub shares: Vec<(Day, Share)>,
+}
 
 /// An owner's days in an account.
 #[derive(Debug, Clone)]

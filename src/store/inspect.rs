@@ -78,10 +78,23 @@ pub async fn channel_secrets(path: &Path, channel: &ChannelName) -> Result<Optio
     Ok(found?)
 }
 
-/// The version of SQLite that is in this program.
+/// What keeps the database.
+#[derive(Debug)]
+pub struct Engine {
+    /// What it is called.
+    pub name: &'static str,
+    /// Which one is in this program.
+    pub version: String,
+    /// Whether it loses no commit when two connections fold the log at once.
+    pub is_mended: bool,
+    /// From which version on it loses none.
+    pub mended: String,
+}
+
+/// What keeps databases in this program.
 ///
 /// # Errors
 /// When it cannot be asked.
-pub async fn sqlite_version() -> Result<String, OpenError> {
-    sqlite::version().await
+pub async fn engine() -> Result<Engine, OpenError> {
+    sqlite::engine().await
 }

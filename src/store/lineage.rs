@@ -74,8 +74,5 @@ pub(super) async fn begin(
     // Where nothing says how far ahead the latest token was signed, it may be as far as it could.
     let spent_until = seen.map_or(now.plus(MAX_AHEAD), |seen| seen.spent_until(now));
     forgotten.add(Moment::from_micros(0), spent_until);
-    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
-    upkeep::keep_forgotten(&mut transaction, forgotten).await?;
-    upkeep::begin_lineage(&mut transaction, next).await?;
-    Ok(transaction.commit().await?)
+    Ok(upkeep::begin_lineage(connection, next, forgotten).await?)
 }

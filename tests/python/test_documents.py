@@ -118,6 +118,18 @@ def test_no_arrow_runs_upward():
     assert sorted(arrow for arrow in arrows if ROOMS.index(arrow[0]) > ROOMS.index(arrow[1])) == []
 
 
+def test_only_the_store_knows_what_the_database_is():
+    """SQL stands in one folder, and no type of the database leaves its room."""
+    store = ROOT / "src/store"
+    spoken = re.compile(r'"(SELECT|INSERT|UPDATE|DELETE|BEGIN|PRAGMA|VACUUM|ATTACH) |sqlite_version|pub use .*sqlite')
+    for path in (ROOT / "src").rglob("*.rs"):
+        text = path.read_text(encoding="utf-8").split("#[cfg(test)]")[0]
+        if store not in path.parents:
+            assert not re.search(r"\bsqlx\b", text), path
+        if path not in (store / "mysql.rs", ROOT / "src/cli/push.rs") and store / "sqlite" not in path.parents:
+            assert not spoken.search(text), path
+
+
 def test_what_shows_a_claim_is_there():
     """Files and tests that stand behind the claims about security and reliability."""
     folders = ["src", "tests"]

@@ -15,18 +15,8 @@ use crate::domain::moment::Moment;
 use crate::domain::strategy::StrategyName;
 use crate::ledger::replay::Astray;
 use crate::ledger::{Attributed, FiledStep, Ledger};
+use crate::store::attributed::DayKept;
 use crate::store::error::OpenError;
-
-/// An account's day: what each owner has at its end, and what else is known.
-#[derive(Debug, Clone)]
-pub struct DayKept {
-    /// Which day.
-    pub day: Day,
-    /// What else is known.
-    pub close: Close,
-    /// What each owner has, with the day on which that changed last.
-    pub shares: Vec<(Day, Share)>,
-}
 
 /// Writes how holdings are divided, where that is not as it was.
 pub(super) async fn write(connection: &mut SqliteConnection, filed: &[FiledStep]) -> Result<(), sqlx::Error> {

@@ -59,11 +59,14 @@ pub(in crate::store) async fn mark_copy(connection: &mut SqliteConnection) -> Re
     Ok(())
 }
 
-/// Begins another lineage.
+/// Begins another lineage, with what is forgotten from then on.
 pub(in crate::store) async fn begin_lineage(
     connection: &mut SqliteConnection,
     lineage: i64,
+    forgotten: &Forgotten,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE upkeep SET lineage = ?, is_copy = 0", lineage).execute(connection).await?;
-    Ok(())
+    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
+    keep_forgotten(&mut transaction, forgotten).await?;
+    sqlx::query!("UPDATE upkeep SET lineage = ?, is_copy = 0", lineage).execute(&mut *transaction).await?;
+    transaction.commit().await
 }
