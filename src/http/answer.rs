@@ -10,7 +10,7 @@ use axum::response::Response;
 use tracing::{Instrument as _, Span};
 
 use super::App;
-use super::door::{admit, is_https, note_client};
+use super::door::{admit, caught, is_https, note_client};
 use super::error::AppError;
 use super::pages;
 
@@ -58,7 +58,7 @@ pub(super) async fn around(app: &App, mut request: Request) -> Response {
     let name = || name.unwrap_or_else(|| app.state.figures.name_request());
     let mut response = if for_programs {
         let response = admit(app, request).instrument(span).await;
-        for_program(response, name)
+        for_program(response, name).await
     } else {
         // Boxed, so that who waits for an answer for programs does not hold the room that pages need.
         Box::pin(for_people(app, request, name).instrument(span)).await
@@ -79,14 +79,17 @@ fn is_for_programs(path: &str) -> bool {
 }
 
 /// An answer to a program; an error says the request's name.
-fn for_program(mut response: Response, name: impl FnOnce() -> String) -> Response {
+async fn for_program(mut response: Response, name: impl FnOnce() -> String) -> Response {
     let Some(error) = response.extensions_mut().remove::<AppError>() else { return response };
     let name = name();
-    tell(&error, &name, response.status());
-    *response.body_mut() = error.body(Some(&name));
-    // The router has measured the body that was there before.
-    response.headers_mut().remove(CONTENT_LENGTH);
-    named(response, &name)
+    let drawing = async {
+        tell(&error, &name, response.status());
+        *response.body_mut() = error.body(Some(&name));
+        // The router has measured the body that was there before.
+        response.headers_mut().remove(CONTENT_LENGTH);
+        response
+    };
+    named(caught(drawing).await, &name)
 }
 
 async fn for_people(app: &App, request: Request, name: impl FnOnce() -> String) -> Response {
@@ -95,8 +98,11 @@ async fn for_people(app: &App, request: Request, name: impl FnOnce() -> String) 
     let mut response = admit(app, Request::from_parts(parts, body)).await;
     let Some(error) = response.extensions_mut().remove::<AppError>() else { return response };
     let name = name();
-    tell(&error, &name, response.status());
-    named(pages::draw_error(&app.state, &asked, &error, &name, response).await, &name)
+    let drawing = async {
+        tell(&error, &name, response.status());
+        pages::draw_error(&app.state, &asked, &error, &name, response).await
+    };
+    named(caught(drawing).await, &name)
 }
 
 fn named(mut response: Response, name: &str) -> Response {
@@ -135,17 +141,20 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use std::time::Duration;
 
+    use axum::Extension;
     use axum::body::Body;
     use axum::extract::ConnectInfo;
     use axum::routing::get;
     use http_body_util::BodyExt as _;
 
     use super::super::AppState;
+    use super::super::error::{Fault, Invalid};
     use super::super::rooms::{Room, Routes};
     use super::*;
     use crate::auth::rights::{Gate, Reads};
     use crate::clock::{Clock, Zone};
     use crate::domain::moment::Moment;
+    use crate::domain::position::Field;
     use crate::lifecycle::Health;
     use crate::net::Application as _;
     use crate::store::Store;
@@ -171,7 +180,19 @@ mod tests {
             panicking.into_iter().fold(Routes::of(Room::Polls), |routes, path| routes.route(path, get(panics)));
         let sleeping = ["/page/sleep", "/api/v1/x/sleep"];
         let sleep = || get(std::future::pending::<()>);
-        App::over(sleeping.into_iter().fold(routes, |routes, path| routes.route(path, sleep())), state)
+        let routes = sleeping.into_iter().fold(routes, |routes, path| routes.route(path, sleep()));
+        let unspeakable = ["/page/unspeakable", "/api/v1/x/unspeakable"];
+        App::over(
+            unspeakable.into_iter().fold(routes, |routes, path| routes.route(path, get(self::unspeakable))),
+            state,
+        )
+    }
+
+    /// An error that names a day which no calendar reaches: saying it panics.
+    async fn unspeakable() -> (StatusCode, Extension<AppError>) {
+        let fault = Fault::Past(serde_json::from_str(&i64::MAX.to_string()).unwrap());
+        let error = Invalid::Position { index: 0, field: Field::Until, fault };
+        (StatusCode::BAD_REQUEST, Extension(error.into()))
     }
 
     async fn ask(app: &App, path: &str, cookie: &str) -> (u16, HeaderMap, String) {
@@ -223,6 +244,18 @@ mod tests {
             let _places: Vec<_> = std::iter::from_fn(|| state.capacity.place(Room::Polls, PEER)).collect();
             check(&app, "panic", 503, "overloaded", is_tls).await;
             tokio::time::resume();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_that_cannot_be_drawn_is_answered_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = failing(state(&dir, false).await);
+        for path in ["/page/unspeakable", "/api/v1/x/unspeakable"] {
+            let (status, headers, text) = ask(&app, path, "").await;
+            assert_eq!((status, headers["content-type"].to_str().unwrap()), (500, "application/json"), "{path}");
+            assert!(text.contains("\"code\":\"internal_error\"") && headers.contains_key("x-request-id"), "{text}");
+            assert_eq!(headers["cache-control"], "no-store");
         }
     }
 

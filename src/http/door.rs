@@ -36,11 +36,15 @@ pub(super) fn note_client(state: &AppState, request: &mut Request) {
     }
 }
 
-/// Lets in what is meant for this server, and answers for a handler that panics; the panic itself is in the log already.
+/// Lets in what is meant for this server, and answers for a handler that panics.
 pub(super) async fn admit(app: &App, request: Request) -> Response {
     if let Err(refused) = app.state.gate.reach().admit(request.uri(), request.headers()) {
         return AppError::from(refused).into_response();
     }
-    let answer = AssertUnwindSafe(app.work(request)).catch_unwind().await;
-    answer.unwrap_or_else(|_| AppError::Internal.into_response())
+    caught(app.work(request)).await
+}
+
+/// Answers for work that panics; the panic itself is in the log already.
+pub(super) async fn caught(work: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| AppError::Internal.into_response())
 }
