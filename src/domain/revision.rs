@@ -251,6 +251,7 @@ impl Subject {
 /// What a document is about. Whatever else comes to be settled joins here as a variant, and does not compile until every
 /// place that shows a revision knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(test, derive(strum::EnumCount))]
 pub enum Topic {
     /// What the operator lets a strategy do.
     State(StrategyName),

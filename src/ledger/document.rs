@@ -202,3 +202,6 @@ fn read_account(name: &AccountName, body: Option<&str>, mark: Mark) -> Result<Se
         None => Setting::NoAccount(former),
     })
 }
+
+#[cfg(test)]
+mod tests;
