@@ -130,6 +130,30 @@ def test_only_the_store_knows_what_the_database_is():
             assert not spoken.search(text), path
 
 
+#: Folders whose modules the map does not name one by one: a file for each of something.
+FOR_EACH = {"cli", "http/api", "http/pages", "store/sqlite", "alert/robots"}
+
+
+def test_every_module_is_on_the_map():
+    source = ROOT / "src"
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    plan = re.search(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    entries = dict(re.findall(r"^src/([\w/]+)(?:\.rs)? +(.*(?:\n +.*)*)", plan, re.MULTILINE))
+    entries = {name.rstrip("/"): said for name, said in entries.items()}
+    missing = sorted({path.stem for path in source.iterdir()} - set(entries))
+    for room in (path for path in source.rglob("*") if path.is_dir()):
+        name = room.relative_to(source).as_posix()
+        # A noun's folder is named as a whole.
+        if name in entries and name not in FOR_EACH:
+            modules = {path.stem for path in room.iterdir() if path.suffix in (".rs", "")} - {"mod", "tests"}
+            missing += [
+                f"{name}/{module}"
+                for module in sorted(modules)
+                if f"{name}/{module}" not in entries and not re.search(rf"\b{module}\b", entries[name])
+            ]
+    assert missing == []
+
+
 def test_what_shows_a_claim_is_there():
     """Files and tests that stand behind the claims about security and reliability."""
     folders = ["src", "tests"]
