@@ -20,14 +20,14 @@ const LARGEST_SCALE: u32 = 1_000;
 
 /// A row of two fields: a strategy with its scale, or a code with its volume.
 #[derive(Default)]
-pub(super) struct Row {
+pub(super) struct TypedRow {
     pub(super) key: String,
     pub(super) value: String,
     pub(super) key_fault: Option<&'static str>,
     pub(super) value_fault: Option<&'static str>,
 }
 
-impl Row {
+impl TypedRow {
     fn new(key: &impl ToString, value: &impl ToString) -> Self {
         Self { key: key.to_string(), value: value.to_string(), ..Self::default() }
     }
@@ -62,12 +62,12 @@ impl CostField {
 
 /// The form as it was filled in.
 pub(super) struct AccountForm {
-    pub(super) strategies: Vec<Row>,
+    pub(super) strategies: Vec<TypedRow>,
     /// `none`, `all` or `named`.
     pub(super) adjustments: String,
     pub(super) overlays: String,
     pub(super) overlays_fault: Option<&'static str>,
-    pub(super) protected: Vec<Row>,
+    pub(super) protected: Vec<TypedRow>,
     pub(super) rounding: String,
     pub(super) fresh: String,
     pub(super) costs: Vec<CostField>,
@@ -94,10 +94,10 @@ impl Default for AccountForm {
 }
 
 /// The rows of two columns that say something and are not to go.
-fn rows(fields: &Fields, columns: (&'static str, &'static str), remove: &'static str) -> Vec<Row> {
+fn rows(fields: &Fields, columns: (&'static str, &'static str), remove: &'static str) -> Vec<TypedRow> {
     let removed: HashSet<usize> = fields.all(remove).filter_map(|n| n.parse().ok()).collect();
     let rows = fields.all(columns.0).zip(fields.all(columns.1)).enumerate();
-    let kept = rows.filter(|(n, _)| !removed.contains(n)).map(|(_, (key, value))| Row::new(&key, &value));
+    let kept = rows.filter(|(n, _)| !removed.contains(n)).map(|(_, (key, value))| TypedRow::new(&key, &value));
     kept.filter(|row| !row.is_blank()).collect()
 }
 
@@ -117,9 +117,9 @@ impl AccountForm {
                 ("named", names.iter().map(StrategyName::as_str).collect::<Vec<_>>().join("\n"))
             }
         };
-        let share = |share: &Share| Row::new(&share.name, &share.scale);
+        let share = |share: &Share| TypedRow::new(&share.name, &share.scale);
         let protected = |one: &Protected| {
-            Row::new(&one.code.to(Notation::Qmt), &one.volume.map(|volume| volume.to_string()).unwrap_or_default())
+            TypedRow::new(&one.code.to(Notation::Qmt), &one.volume.map(|volume| volume.to_string()).unwrap_or_default())
         };
         let cost = |name: &'static str| {
             let costs = account.costs.as_ref();
@@ -182,7 +182,7 @@ impl AccountForm {
             "broker": Some(self.broker.trim()).filter(|broker| !broker.is_empty()),
         });
         let rows = || self.strategies.iter().chain(&self.protected);
-        let is_faulty = rows().any(Row::is_faulty) || self.costs.iter().any(|cost| cost.is_faulty);
+        let is_faulty = rows().any(TypedRow::is_faulty) || self.costs.iter().any(|cost| cost.is_faulty);
         if self.fault.is_some() || self.overlays_fault.is_some() || is_faulty {
             return None;
         }
@@ -195,7 +195,7 @@ impl AccountForm {
         if self.strategies.is_empty() {
             self.fault = Some(t.no_strategy_named.to_owned());
         }
-        let read = |row: &mut Row| {
+        let read = |row: &mut TypedRow| {
             let name = StrategyName::parse(row.key.trim()).ok();
             row.key_fault = match &name {
                 None => Some(t.name_bad),
@@ -236,7 +236,7 @@ impl AccountForm {
 
     fn read_protected(&mut self, t: &'static Texts) -> Vec<Value> {
         let mut seen: HashSet<Instrument> = HashSet::new();
-        let read = |row: &mut Row| {
+        let read = |row: &mut TypedRow| {
             // A code without an exchange, and of no known board, would protect nothing.
             let spelled = Some(row.key.trim()).filter(|text| text.contains('.'));
             let code = Code::infer(&row.key).or_else(|| Code::parse(spelled?).ok());

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::super::AppState;
 use super::super::error::{AppError, Invalid};
 use super::super::extract::{PathText, Query, account_name};
-use super::account_form::{AccountForm, Row};
+use super::account_form::{AccountForm, TypedRow};
 use super::form::{CheckedForm, Fields};
 use super::links::account_path;
 use super::settled::SettledLine;
@@ -201,8 +201,8 @@ impl SettingsPage {
 
     /// The page, with so many empty rows.
     fn draw(mut self, status: StatusCode, spare: usize) -> Response {
-        self.form.strategies.extend(std::iter::repeat_with(Row::default).take(spare));
-        self.form.protected.extend(std::iter::repeat_with(Row::default).take(spare));
+        self.form.strategies.extend(std::iter::repeat_with(TypedRow::default).take(spare));
+        self.form.protected.extend(std::iter::repeat_with(TypedRow::default).take(spare));
         html(status, &self)
     }
 }

@@ -31,7 +31,7 @@ use crate::store::channels::ChannelStanding;
 #[template(path = "channels.html")]
 struct ChannelsPage {
     v: View,
-    channels: Vec<Row>,
+    channels: Vec<ChannelRow>,
     typed: TypedChannel,
     fault: Option<String>,
     notice: Option<Notice>,
@@ -42,7 +42,7 @@ enum Notice {
     Bad(String),
 }
 
-struct Row {
+struct ChannelRow {
     name: ChannelName,
     channel: Channel,
     standing: ChannelStanding,
@@ -178,7 +178,7 @@ impl ChannelsPage {
         let book = state.store.book();
         let mut standings: HashMap<String, ChannelStanding> =
             state.store.channel_standings().await?.into_iter().collect();
-        let channels = book.settings().channels().map(|(name, channel)| Row {
+        let channels = book.settings().channels().map(|(name, channel)| ChannelRow {
             name: name.clone(),
             channel: (**channel).clone(),
             standing: standings.remove(name.as_str()).unwrap_or_default(),
@@ -289,7 +289,7 @@ pub(super) async fn test(State(state): State<AppState>, form: CheckedForm) -> Re
 #[template(path = "channel_delete.html")]
 struct DeletePage {
     v: View,
-    row: Row,
+    row: ChannelRow,
     /// What the channel is at; it is not removed when it has moved on.
     expected: Revision,
     moved: bool,

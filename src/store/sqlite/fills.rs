@@ -37,9 +37,9 @@ pub(super) async fn append(connection: &mut SqliteConnection, filed: &[FiledStep
     Ok(())
 }
 
-type Row<'a> = (&'a str, Day, &'a str, Option<&'a str>, String, &'a str, i64, String, Option<String>, i64, i64);
+type FillRow<'a> = (&'a str, Day, &'a str, Option<&'a str>, String, &'a str, i64, String, Option<String>, i64, i64);
 
-fn rows(FiledStep { account, step, .. }: &FiledStep) -> impl Iterator<Item = Row<'_>> {
+fn rows(FiledStep { account, step, .. }: &FiledStep) -> impl Iterator<Item = FillRow<'_>> {
     let heard_at = step.reported.heard_at.as_micros();
     step.fills.iter().map(move |fill| {
         let Fill { id, order, code, side, volume, price, at, fee } = fill;

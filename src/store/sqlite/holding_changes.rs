@@ -28,9 +28,9 @@ pub(super) async fn append(connection: &mut SqliteConnection, filed: &[FiledStep
     Ok(())
 }
 
-type Row<'a> = (&'a str, i64, String, String, i64, i64, i64, Option<String>);
+type HoldingRow<'a> = (&'a str, i64, String, String, i64, i64, i64, Option<String>);
 
-fn rows(FiledStep { account, step, .. }: &FiledStep) -> impl Iterator<Item = Row<'_>> {
+fn rows(FiledStep { account, step, .. }: &FiledStep) -> impl Iterator<Item = HoldingRow<'_>> {
     let at = step.reported.heard_at.as_micros();
     step.changes.iter().map(move |HoldingChange { code, before, after, filled, price }| {
         let price = price.map(|price| price.to_string());

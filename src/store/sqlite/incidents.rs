@@ -88,7 +88,7 @@ pub(in crate::store) async fn acknowledge(
 }
 
 /// An incident as its row has it.
-struct Row {
+struct IncidentRow {
     id: i64,
     finding: String,
     began_at: i64,
@@ -99,7 +99,7 @@ struct Row {
     acknowledged_by: Option<String>,
 }
 
-impl Row {
+impl IncidentRow {
     /// None where another version wrote it.
     fn understood(self) -> Option<Incident> {
         let concern: Result<Concern, _> = serde_json::from_str(&self.finding);
@@ -126,14 +126,14 @@ pub(in crate::store) async fn standing(pool: &SqlitePool) -> Result<Standing, sq
     let newest: i64 =
         sqlx::query_scalar!("SELECT COALESCE(max(id), 0) FROM incidents").fetch_one(&mut *connection).await?;
     let rows = sqlx::query_as!(
-        Row,
+        IncidentRow,
         "SELECT id, finding, began_at, changed_at, told_at, ended_at, acknowledged_at, acknowledged_by
          FROM incidents WHERE ended_at IS NULL AND id <= ?",
         newest
     )
     .fetch_all(&mut *connection)
     .await?;
-    Ok(Standing::new(rows.into_iter().filter_map(Row::understood), IncidentId::new(newest)))
+    Ok(Standing::new(rows.into_iter().filter_map(IncidentRow::understood), IncidentId::new(newest)))
 }
 
 /// Incidents, the newest first, at most so many.
@@ -141,7 +141,7 @@ pub(in crate::store) async fn find(pool: &SqlitePool, which: Which, limit: u32) 
     let Which { is_open, kind, before } = which;
     let (kind, before) = (kind.map(Kind::as_str), before.map_or(i64::MAX, IncidentId::get));
     let rows = sqlx::query_as!(
-        Row,
+        IncidentRow,
         "SELECT id, finding, began_at, changed_at, told_at, ended_at, acknowledged_at, acknowledged_by FROM incidents
          WHERE id < ?1 AND (?2 IS NULL OR (ended_at IS NULL) = ?2) AND (?3 IS NULL OR kind = ?3)
          ORDER BY id DESC LIMIT ?4",
@@ -152,7 +152,7 @@ pub(in crate::store) async fn find(pool: &SqlitePool, which: Which, limit: u32) 
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().filter_map(Row::understood).collect())
+    Ok(rows.into_iter().filter_map(IncidentRow::understood).collect())
 }
 
 /// The incidents that stood at any time from one moment to before another, the oldest first, at most so many.
@@ -164,7 +164,7 @@ pub(in crate::store) async fn within(
 ) -> Result<Vec<Incident>, sqlx::Error> {
     let (from, to) = (from.as_micros(), to.as_micros());
     let rows = sqlx::query_as!(
-        Row,
+        IncidentRow,
         "SELECT id, finding, began_at, changed_at, told_at, ended_at, acknowledged_at, acknowledged_by FROM incidents
          WHERE began_at < ?2 AND id IN (
              SELECT id FROM incidents WHERE ended_at IS NULL UNION ALL SELECT id FROM incidents WHERE ended_at >= ?1
@@ -176,5 +176,5 @@ pub(in crate::store) async fn within(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().filter_map(Row::understood).collect())
+    Ok(rows.into_iter().filter_map(IncidentRow::understood).collect())
 }

@@ -37,9 +37,9 @@ pub(super) fn rows(entries: &[Entry]) -> String {
     json(&entries.iter().flat_map(left).collect::<Vec<_>>())
 }
 
-type Row = (String, String, String, Option<String>, Revision, i64, String);
+type PastRow = (String, String, String, Option<String>, Revision, i64, String);
 
-fn row(strategy: &StrategyName, instrument: &Instrument, past: &Past) -> Row {
+fn row(strategy: &StrategyName, instrument: &Instrument, past: &Past) -> PastRow {
     let seal = hex::encode_upper(seal_past(strategy, instrument, past));
     let (code, at) = (past.code.to_string(), past.at.as_micros());
     let name = past.name.as_deref().map(str::to_owned);
