@@ -7,7 +7,7 @@ use super::{Desk, NotDone};
 use crate::auth::rights::Operator;
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
-use crate::domain::fingerprint::Fingerprint;
+use crate::domain::gist::Gist;
 use crate::domain::guard::{Finding, Guards, Intended, Previous, Then};
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
@@ -178,10 +178,10 @@ impl Past {
         if revision.kind == RevisionKind::Push {
             self.try_push(revision, name, &list, tried);
         }
-        let fingerprint = Fingerprint::of(list.iter());
+        let gist = Gist::of(list.iter());
         let replaced_at = revision.at;
-        let previous = current.as_ref().map(|current| Previous { fingerprint: current.told.fingerprint, replaced_at });
-        let told = Told { fingerprint, previous, ..Told::default() };
+        let previous = current.as_ref().map(|current| Previous { gist: current.told.gist, replaced_at });
+        let told = Told { gist, previous, ..Told::default() };
         if let Some(current) = current {
             self.book.replace(&Arc::new(Strategy { list, mark, told, ..(*current).clone() }), changes);
         } else {

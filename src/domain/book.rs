@@ -13,7 +13,7 @@ use super::account::AccountName;
 use super::calendar::Day;
 use super::code::{Code, Instrument};
 use super::decimal::{Amount, Decimal, Volume};
-use super::fingerprint::Fingerprint;
+use super::gist::Gist;
 use super::guard::Previous;
 use super::moment::Moment;
 use super::position::{InstrumentChange, Placed, Position, PositionList};
@@ -84,7 +84,7 @@ pub struct Told {
     /// The strategy's own equity, as its last push told it: CNY.
     pub total_value: Option<Decimal>,
     /// What the list holds, to tell it from others. Not stored: it follows from the list.
-    pub fingerprint: Fingerprint,
+    pub gist: Gist,
     /// What the list before it held, and until when. Not stored: it serves for minutes.
     pub previous: Option<Previous>,
 }
@@ -192,7 +192,7 @@ pub struct Book {
     /// What strategies wanted once, also those that are gone.
     past: HashMap<StrategyName, OrdMap<Instrument, Arc<Past>>>,
     /// Which lists hold the same.
-    alike: HashMap<Fingerprint, OrdSet<StrategyId>>,
+    alike: HashMap<Gist, OrdSet<StrategyId>>,
     newest: Option<Mark>,
     newest_ordinary: Option<Mark>,
     newest_adjustment: Option<Mark>,
@@ -274,8 +274,8 @@ impl Book {
     }
 
     /// Stands for what of an account's newest report decides about its target.
-    pub(super) fn reported_fingerprint(&self, account: &AccountName) -> u64 {
-        self.reported.get(account).map_or(0, |(_, fingerprint)| *fingerprint)
+    pub(super) fn reported_digest(&self, account: &AccountName) -> u64 {
+        self.reported.get(account).map_or(0, |(_, digest)| *digest)
     }
 
     /// Every account as its terminal has reported it last, by name; also of accounts that are gone.
@@ -285,8 +285,8 @@ impl Book {
 
     /// Puts an account's newest report in the place of the one before.
     pub fn report(&mut self, account: AccountName, reported: Arc<Reported>) {
-        let fingerprint = reported.fingerprint();
-        self.reported.insert(account, (reported, fingerprint));
+        let digest = reported.digest();
+        self.reported.insert(account, (reported, digest));
     }
 
     /// The newest change of any strategy that is no adjustment, removals included.
@@ -321,8 +321,8 @@ impl Book {
     }
 
     /// Another live strategy whose list holds the same; the oldest of them.
-    pub fn twin(&self, name: &StrategyName, fingerprint: Fingerprint) -> Option<&StrategyName> {
-        let alike = self.alike.get(&fingerprint)?.iter().filter_map(|id| self.by_id(*id));
+    pub fn twin(&self, name: &StrategyName, gist: Gist) -> Option<&StrategyName> {
+        let alike = self.alike.get(&gist)?.iter().filter_map(|id| self.by_id(*id));
         let is_other = |other: &&StrategyName| *other != name && self.settings.state(other) == State::Live;
         alike.map(|strategy| &strategy.name).find(is_other)
     }
@@ -367,7 +367,7 @@ impl Book {
             (Some(current), Some(positions)) => {
                 let list = current.list.followed_by(positions);
                 let changes = current.list.changes_to(&list);
-                let told = Told { fingerprint: Fingerprint::of(list.iter()), ..current.told };
+                let told = Told { gist: Gist::of(list.iter()), ..current.told };
                 book.replace(&Arc::new(Strategy { list, told, ..(**current).clone() }), &changes);
                 (book, changes)
             }
@@ -376,7 +376,7 @@ impl Book {
                 let list = PositionList::default().followed_by(positions);
                 let changes = PositionList::default().changes_to(&list);
                 let name = name.clone();
-                let told = Told { fingerprint: Fingerprint::of(list.iter()), ..Told::default() };
+                let told = Told { gist: Gist::of(list.iter()), ..Told::default() };
                 let (revisions, last_push_at, sequence) = (0, None, None);
                 book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told }));
                 (book, changes)
@@ -428,7 +428,7 @@ impl Book {
         self.advance(kind, strategy.mark);
         self.note_alike(strategy);
         if let Some(before) = self.strategies.insert(strategy.id, Arc::clone(strategy))
-            && before.told.fingerprint != strategy.told.fingerprint
+            && before.told.gist != strategy.told.gist
         {
             self.forget_alike(&before);
         }
@@ -466,16 +466,16 @@ impl Book {
     fn note_alike(&mut self, strategy: &Strategy) {
         // Empty lists are all alike, and overlays are nobody's twin.
         if !strategy.list.is_empty() && strategy.name.kind() == Kind::Ordinary {
-            self.alike.entry(strategy.told.fingerprint).or_default().insert(strategy.id);
+            self.alike.entry(strategy.told.gist).or_default().insert(strategy.id);
         }
     }
 
     fn forget_alike(&mut self, strategy: &Strategy) {
-        let fingerprint = strategy.told.fingerprint;
-        if let Some(alike) = self.alike.get_mut(&fingerprint) {
+        let gist = strategy.told.gist;
+        if let Some(alike) = self.alike.get_mut(&gist) {
             alike.remove(&strategy.id);
             if alike.is_empty() {
-                self.alike.remove(&fingerprint);
+                self.alike.remove(&gist);
             }
         }
     }

@@ -13,7 +13,7 @@ pub mod conflict;
 pub mod decimal;
 pub mod drift;
 pub mod excerpt;
-pub mod fingerprint;
+pub mod gist;
 pub mod guard;
 pub mod hold;
 pub mod incident;

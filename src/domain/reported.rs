@@ -230,7 +230,7 @@ impl Reported {
     }
 
     /// Stands for what of it decides about the target: which lines are left out, and which must not be traded.
-    pub fn fingerprint(&self) -> u64 {
+    pub fn digest(&self) -> u64 {
         let mut sum = 0;
         let mut add = |what: &dyn Fn(&mut DefaultHasher)| {
             let mut hasher = DefaultHasher::new();
@@ -336,7 +336,7 @@ fn new_fills(known: &mut OrdMap<(Day, SmolStr), u64>, fills: Vec<Fill>, now: Mom
         if key.0 < oldest {
             continue;
         }
-        let content = fingerprint(&fill);
+        let content = digest(&fill);
         match known.get(&key) {
             None => {
                 known.insert(key, content);
@@ -350,7 +350,7 @@ fn new_fills(known: &mut OrdMap<(Day, SmolStr), u64>, fills: Vec<Fill>, now: Mom
 }
 
 /// Stands for what a fill says: what would change a holding or money.
-pub fn fingerprint(fill: &Fill) -> u64 {
+pub fn digest(fill: &Fill) -> u64 {
     let mut hasher = DefaultHasher::new();
     (fill.code.instrument(), fill.side as u8, fill.volume, fill.price).hash(&mut hasher);
     hasher.finish()

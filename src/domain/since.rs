@@ -44,7 +44,7 @@ impl Since {
         for strategy in now.strategies().chain(gone) {
             let name = &strategy.name;
             let (before, after) = (then.strategy(name), now.strategy(name));
-            let stands = |one: Option<&Arc<Strategy>>| one.map(|one| (one.mark.revision, one.told.fingerprint));
+            let stands = |one: Option<&Arc<Strategy>>| one.map(|one| (one.mark.revision, one.told.gist));
             if stands(before) == stands(after) {
                 continue;
             }

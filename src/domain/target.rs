@@ -168,7 +168,7 @@ impl<'a> Today<'a> {
     }
 
     /// Stands for all of it that decides about a target.
-    const fn fingerprint(&self) -> u64 {
+    const fn digest(&self) -> u64 {
         self.began.as_micros().unsigned_abs() ^ self.recently.as_micros().unsigned_abs().wrapping_mul(GOLDEN)
     }
 
@@ -234,7 +234,7 @@ impl Book {
         let today = Today::new(self.settings().calendar(), now);
         let (locks, locked) = self.settings().locks(&settled.name).unzip();
         let mut mark = locked.map_or(settled.mark, |locked| settled.mark.newest(locked));
-        let mut spoken = today.fingerprint() ^ self.reported_fingerprint(&settled.name);
+        let mut spoken = today.digest() ^ self.reported_digest(&settled.name);
         for (strategy, _) in followed.values() {
             mark = mark.newest(strategy.mark);
             let number = strategy.id.get().unsigned_abs().wrapping_mul(GOLDEN);

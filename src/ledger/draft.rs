@@ -9,7 +9,7 @@ use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::calendar::Day;
 use crate::domain::changes::Changes;
 use crate::domain::channel::{ChannelName, Secrets};
-use crate::domain::fingerprint::Fingerprint;
+use crate::domain::gist::Gist;
 use crate::domain::guard::Previous;
 use crate::domain::moment::Moment;
 use crate::domain::position::{InstrumentChange, Position, PositionList};
@@ -234,11 +234,10 @@ impl Draft {
     /// What is known of a strategy's pushes once a list is in force.
     fn told(&self, list: &PositionList, current: Option<&Strategy>, differs: bool, aside: Aside) -> Told {
         let before = current.map(|current| current.told).unwrap_or_default();
-        let replaced =
-            current.filter(|_| differs).map(|_| Previous { fingerprint: before.fingerprint, replaced_at: self.now });
+        let replaced = current.filter(|_| differs).map(|_| Previous { gist: before.gist, replaced_at: self.now });
         Told {
             total_value: aside.total_value.or(before.total_value),
-            fingerprint: if differs { Fingerprint::of(list.iter()) } else { before.fingerprint },
+            gist: if differs { Gist::of(list.iter()) } else { before.gist },
             previous: replaced.or(before.previous),
             ..before
         }

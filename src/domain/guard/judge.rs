@@ -13,7 +13,7 @@ use crate::domain::book::Book;
 use crate::domain::calendar::{Calendar, Day, time_of_day};
 use crate::domain::code::Instrument;
 use crate::domain::decimal::{Amount, Decimal, Volume};
-use crate::domain::fingerprint::Fingerprint;
+use crate::domain::gist::Gist;
 use crate::domain::moment::Moment;
 use crate::domain::position::{Position, PositionList};
 use crate::domain::strategy::StrategyName;
@@ -25,7 +25,7 @@ const FARTHEST_LEAP: i64 = 24 * 60 * 60 * 1_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Previous {
     /// What it wanted.
-    pub fingerprint: Fingerprint,
+    pub gist: Gist,
     /// When the current list came in its place.
     pub replaced_at: Moment,
 }
@@ -53,7 +53,7 @@ pub struct Pushed<'a> {
     pub last_push_at: Option<Moment>,
     /// The list before the current one, while it is remembered.
     pub previous: Option<Previous>,
-    /// Another live strategy that wants the same, by the lists' fingerprints.
+    /// Another live strategy that wants the same, by the lists' gists.
     pub twin: Option<&'a StrategyName>,
 }
 
@@ -113,7 +113,7 @@ impl Book {
             last_sequence,
             last_push_at: self.last_push_at(strategy),
             previous: current.and_then(|current| current.told.previous),
-            twin: self.twin(strategy, Fingerprint::of(positions.iter())),
+            twin: self.twin(strategy, Gist::of(positions.iter())),
         })
     }
 }
@@ -287,9 +287,8 @@ fn flips(rule: Flips, pushed: &Pushed) -> Option<Finding> {
     let passed = pushed.at.since(previous.replaced_at);
     let is_soon = passed < Duration::from_mins(u64::from(rule.minutes));
     // A list stays for a while, mostly: what it wants is looked at last.
-    let came_back = is_soon
-        && Fingerprint::of(pushed.after.iter()) == previous.fingerprint
-        && Fingerprint::of(current.iter()) != previous.fingerprint;
+    let came_back =
+        is_soon && Gist::of(pushed.after.iter()) == previous.gist && Gist::of(current.iter()) != previous.gist;
     let minutes = passed.as_secs() / 60;
     came_back.then(|| found(RuleName::Flips, rule.then, minutes.to_string(), Some(rule.minutes.to_string())))
 }
@@ -297,7 +296,7 @@ fn flips(rule: Flips, pushed: &Pushed) -> Option<Finding> {
 /// Strategies that want nothing are no twins.
 fn twin(rule: Plain, pushed: &Pushed) -> Option<Finding> {
     let other = pushed.twin.filter(|other| *other != pushed.strategy)?;
-    let wants_something = Fingerprint::of(pushed.after.iter()) != Fingerprint::NOTHING;
+    let wants_something = Gist::of(pushed.after.iter()) != Gist::NOTHING;
     wants_something.then(|| found(RuleName::Twin, rule.then, other.to_string(), None))
 }
 
@@ -548,8 +547,8 @@ mod tests {
             |previous: &[(&str, &str, &str)], current: &[(&str, &str, &str)], after: &[(&str, &str, &str)], micros| {
                 let (before, after) = (list(current), positions(after));
                 let at = moment("2026-01-05", "09:35");
-                let fingerprint = Fingerprint::of(positions(previous).iter());
-                let previous = Some(Previous { fingerprint, replaced_at: at.minus(Duration::from_micros(micros)) });
+                let gist = Gist::of(positions(previous).iter());
+                let previous = Some(Previous { gist, replaced_at: at.minus(Duration::from_micros(micros)) });
                 told(&rule.judge(&Pushed { at, previous, ..push(&alpha, Some(&before), &after) }))
             };
         assert_eq!(flips(&one, &two, &one, 0), ["flips: 0 > 10"]);
@@ -625,7 +624,7 @@ mod tests {
         let before = list(&[(A, "100", "10")]);
         let after = positions(&[("CASH", "1000", "300"), (A, "1", "1"), (B, "1", "1"), (B, "1", "1")]);
         let at = moment("2026-01-04", "09:35");
-        let previous = Some(Previous { fingerprint: Fingerprint::of(after.iter()), replaced_at: at });
+        let previous = Some(Previous { gist: Gist::of(after.iter()), replaced_at: at });
         let (sequence, last_sequence, twin) = (Some(i64::MAX), Some(0), Some(&beta));
         let pushed = Pushed { at, sequence, last_sequence, previous, twin, ..push(&alpha, Some(&before), &after) };
         let findings = every_rule().judge(&pushed);

@@ -13,7 +13,7 @@ use crate::domain::calendar::Day;
 use crate::domain::code::Code;
 use crate::domain::moment::Moment;
 use crate::domain::report::{Fill, Side};
-use crate::domain::reported::fingerprint;
+use crate::domain::reported::digest;
 use crate::ledger::FiledStep;
 use crate::store::error::OpenError;
 use crate::store::reports::Span;
@@ -130,7 +130,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, book: &mut Book) -> 
         .fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             let fill = row.fill()?;
-            reported.fills.insert((Day::of(fill.at), fill.id.clone()), fingerprint(&fill));
+            reported.fills.insert((Day::of(fill.at), fill.id.clone()), digest(&fill));
         }
         drop(rows);
         book.report(account, Arc::new(reported));

@@ -13,7 +13,7 @@ use super::{item_eras, kept_lists};
 use super::{json, parsed};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::Changes;
-use crate::domain::fingerprint::Fingerprint;
+use crate::domain::gist::Gist;
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
 use crate::domain::revision::{Revision, RevisionKind, Subject};
@@ -339,7 +339,7 @@ pub(in crate::store) async fn book_as_of(
             Some(list) => {
                 let (last_push_at, sequence) = (None, None);
                 // By it a list that stands as it did is known without being walked.
-                let told = Told { fingerprint: Fingerprint::of(list.iter()), ..Told::default() };
+                let told = Told { gist: Gist::of(list.iter()), ..Told::default() };
                 book.add(Arc::new(Strategy { id, name, list, mark, revisions, last_push_at, sequence, told }));
             }
         }

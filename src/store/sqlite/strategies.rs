@@ -10,7 +10,7 @@ use super::batch::Bytes;
 use super::json;
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::decimal::Decimal;
-use crate::domain::fingerprint::Fingerprint;
+use crate::domain::gist::Gist;
 use crate::domain::moment::Moment;
 use crate::domain::position::PositionList;
 use crate::domain::revision::Revision;
@@ -144,7 +144,7 @@ impl StrategyRecord {
             spoken_at: self.spoken_at.map(Moment::from_micros),
             met,
             total_value,
-            fingerprint: Fingerprint::of(list.iter()),
+            gist: Gist::of(list.iter()),
             previous: None,
         })
     }

@@ -1,4 +1,4 @@
-//! Fingerprints: whether two lists want the same, without comparing them.
+//! Gists: whether two lists want the same, without comparing them.
 
 use std::hash::BuildHasher;
 
@@ -20,13 +20,13 @@ const SEED: u64 = 0x6a71_3271_6d74;
 /// in any order and add up, and two lists that differ are taken for one once in 2^61 times. Whoever sets out to find two
 /// such lists will; nothing more than a warning or a question to the operator hangs on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Fingerprint(u64);
+pub struct Gist(u64);
 
-impl Fingerprint {
+impl Gist {
     /// That of a list which wants nothing.
     pub const NOTHING: Self = Self(0);
 
-    /// The fingerprint of these positions.
+    /// The gist of these positions.
     pub fn of<'a>(positions: impl Iterator<Item = &'a Position>) -> Self {
         let hasher = FixedState::with_seed(SEED);
         positions.fold(Self::NOTHING, |Self(sum), position| {
@@ -61,16 +61,16 @@ mod tests {
         Decimal::parse(text).unwrap()
     }
 
-    fn fingerprint(list: &[(&str, &str)]) -> Fingerprint {
+    fn gist(list: &[(&str, &str)]) -> Gist {
         let position = |(code, volume): &(&str, &str)| {
             Position::new(Kind::Adjustment, code, None, number(volume), number("1"), None).unwrap()
         };
-        Fingerprint::of(list.iter().map(position).collect::<Vec<_>>().iter())
+        Gist::of(list.iter().map(position).collect::<Vec<_>>().iter())
     }
 
     #[test]
     fn what_is_wanted_counts_and_nothing_else() {
-        let list = fingerprint(&[("600000.SH", "300"), ("000001.SZ", "0.5")]);
+        let list = gist(&[("600000.SH", "300"), ("000001.SZ", "0.5")]);
         for same in [
             &[("000001.SZ", "0.5"), ("600000.SH", "300")][..],
             &[("600000.XSHG", "3e2"), ("000001.XSHE", "0.50")],
@@ -78,7 +78,7 @@ mod tests {
             &[("600000.SH", "300"), ("000001.SZ", "0.5"), ("300750.SZ", "0")],
             &[("600000.SH", "500"), ("000001.SZ", "0.5"), ("600000.SH", "-200")],
         ] {
-            assert_eq!(fingerprint(same), list, "{same:?}");
+            assert_eq!(gist(same), list, "{same:?}");
         }
         for other in [
             &[("600000.SH", "300")][..],
@@ -88,11 +88,11 @@ mod tests {
             &[("600000.SH", "300"), ("000001.SZ", "0.500000000000000000000001")],
             &[],
         ] {
-            assert_ne!(fingerprint(other), list, "{other:?}");
+            assert_ne!(gist(other), list, "{other:?}");
         }
-        assert_eq!(fingerprint(&[]), Fingerprint::NOTHING);
-        assert_eq!(fingerprint(&[("600000.SH", "0")]), Fingerprint::NOTHING);
-        assert_ne!(fingerprint(&[("600000.SH", "1e-24")]), Fingerprint::NOTHING);
+        assert_eq!(gist(&[]), Gist::NOTHING);
+        assert_eq!(gist(&[("600000.SH", "0")]), Gist::NOTHING);
+        assert_ne!(gist(&[("600000.SH", "1e-24")]), Gist::NOTHING);
     }
 
     proptest! {
@@ -111,7 +111,7 @@ mod tests {
             };
             let print = |list: &[(String, i32)]| {
                 let texts = texts(list);
-                fingerprint(&texts.iter().map(|(code, volume)| (code.as_str(), volume.as_str())).collect::<Vec<_>>())
+                gist(&texts.iter().map(|(code, volume)| (code.as_str(), volume.as_str())).collect::<Vec<_>>())
             };
             let sums = |list: &[(String, i32)]| {
                 let mut sums: BTreeMap<String, Volume> = BTreeMap::new();
