@@ -22,7 +22,7 @@ use crate::domain::channel::{
     Bucket, Channel, ChannelKind, ChannelName, GROUPING, Language, Letter, Secrets, TOLD_WITHIN, parcels, pause,
 };
 use crate::domain::moment::Moment;
-use crate::store::channels::{Settled, Waiting};
+use crate::store::channels::{OutboxEntry, Settled};
 use crate::store::{NotStored, Store, Unavailable};
 
 /// How often the outbox is looked at.
@@ -124,16 +124,16 @@ impl Messenger {
     }
 
     /// What each channel is to tell now.
-    async fn due(&self) -> Result<HashMap<ChannelName, Vec<Waiting>>, Unavailable> {
+    async fn due(&self) -> Result<HashMap<ChannelName, Vec<OutboxEntry>>, Unavailable> {
         let now = self.0.clock.now();
-        let mut by_channel: HashMap<ChannelName, Vec<Waiting>> = HashMap::new();
+        let mut by_channel: HashMap<ChannelName, Vec<OutboxEntry>> = HashMap::new();
         for waiting in self.0.store.outbox(now.plus(GROUPING)).await? {
             by_channel.entry(waiting.channel.clone()).or_default().push(waiting);
         }
         // What would be due a moment later goes along; nobody is called before his time.
         by_channel.retain(|_, all| all.iter().any(|one| one.due_at <= now));
         let goes =
-            |one: &Waiting| one.due_at <= now || one.letter.as_ref().is_some_and(|letter| !letter.is_escalation());
+            |one: &OutboxEntry| one.due_at <= now || one.letter.as_ref().is_some_and(|letter| !letter.is_escalation());
         for all in by_channel.values_mut() {
             all.retain(goes);
         }
@@ -157,12 +157,12 @@ impl Messenger {
         let Some(mut waiting) = self.due().await?.remove(name) else { return Ok(()) };
         waiting.retain(|one| !told.contains(&one.id));
         let book = self.0.store.book();
-        let (needless, waiting): (Vec<Waiting>, Vec<Waiting>) = waiting.into_iter().partition(is_needless);
+        let (needless, waiting): (Vec<OutboxEntry>, Vec<OutboxEntry>) = waiting.into_iter().partition(is_needless);
         if !needless.is_empty() {
             let ids = needless.iter().map(|one| one.id).collect();
             self.0.store.settle_outbox(Settled { ids, error: None, again_at: None, is_needless: true }).await?;
         }
-        let (waiting, strange): (Vec<Waiting>, Vec<Waiting>) =
+        let (waiting, strange): (Vec<OutboxEntry>, Vec<OutboxEntry>) =
             waiting.into_iter().partition(|one| one.letter.is_some());
         self.give_up(&strange, "another version wrote it").await?;
         let Some(channel) = book.settings().channel(name) else {
@@ -248,7 +248,7 @@ impl Messenger {
     }
 
     /// Notes what became of an attempt: when it comes again, unless it is delivered or too old.
-    async fn note(&self, name: &ChannelName, parcel: &[&Waiting], outcome: Outcome) -> Result<(), NotStored> {
+    async fn note(&self, name: &ChannelName, parcel: &[&OutboxEntry], outcome: Outcome) -> Result<(), NotStored> {
         let now = self.0.clock.now();
         let (error, least) = match outcome {
             Outcome::Delivered => (None, Duration::ZERO),
@@ -276,7 +276,7 @@ impl Messenger {
         Ok(())
     }
 
-    async fn give_up(&self, all: &[Waiting], why: &str) -> Result<(), NotStored> {
+    async fn give_up(&self, all: &[OutboxEntry], why: &str) -> Result<(), NotStored> {
         if all.is_empty() {
             return Ok(());
         }
@@ -326,7 +326,7 @@ pub async fn try_out(name: &ChannelName, channel: &Channel, secrets: &Secrets, z
 }
 
 /// Whether something needs telling no more: nobody need be called for what was acknowledged, or is over.
-fn is_needless(waiting: &Waiting) -> bool {
+fn is_needless(waiting: &OutboxEntry) -> bool {
     waiting.is_seen && waiting.letter.as_ref().is_some_and(Letter::is_escalation)
 }
 

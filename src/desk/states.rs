@@ -9,7 +9,7 @@ use crate::domain::revision::Revision;
 use crate::domain::schedule::Schedule;
 use crate::domain::state::{Pause, State};
 use crate::domain::strategy::StrategyName;
-use crate::ledger::{Deed, Document, Put, Receipt, SetState, Waiting};
+use crate::ledger::{Deed, Document, HoldAction, Put, Receipt, SetState};
 
 /// What a strategy is to be let do.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct StateWish {
     /// Why.
     pub note: Option<String>,
     /// What becomes of a push that waits.
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<HoldAction>,
     /// The push that was seen to wait: with it, nothing is done when another one does.
     pub seen: Option<Revision>,
 }

@@ -77,7 +77,7 @@ pub struct Terminals(Arc<Mutex<HashMap<AccountName, Seat>>>);
 
 /// A poll that waits: its terminal keeps the account meanwhile.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct WaitingPoll {
     terminals: Terminals,
     account: AccountName,
     terminal: Terminal,
@@ -117,11 +117,11 @@ impl Terminals {
     }
 
     /// Keeps the account for a terminal whose poll waits.
-    pub fn waiting(&self, account: &AccountName, terminal: &Terminal) -> Waiting {
+    pub fn waiting(&self, account: &AccountName, terminal: &Terminal) -> WaitingPoll {
         if let Some(seat) = self.locked().get_mut(account).filter(|seat| seat.holder.terminal.is(terminal)) {
             seat.waiting += 1;
         }
-        Waiting { terminals: self.clone(), account: account.clone(), terminal: terminal.clone() }
+        WaitingPoll { terminals: self.clone(), account: account.clone(), terminal: terminal.clone() }
     }
 
     /// Who holds an account; None when nobody has been heard of for a while.
@@ -160,7 +160,7 @@ impl Terminals {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitingPoll {
     fn drop(&mut self) {
         let mut seats = self.terminals.locked();
         if let Some(seat) = seats.get_mut(&self.account).filter(|seat| seat.holder.terminal.is(&self.terminal)) {

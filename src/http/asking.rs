@@ -109,7 +109,7 @@ impl Asker {
             }
             None => Ok(tag.unchanged()),
             Some((patience, published)) => {
-                patience.wait(state, Waiting { published, question, has: mark, gzip: conditions.gzip })
+                patience.wait(state, WaitingQuestion { published, question, has: mark, gzip: conditions.gzip })
             }
         }
     }
@@ -137,7 +137,7 @@ impl Patience {
     }
 
     /// Waits in a place for that, and on a connection that takes no seat meanwhile.
-    fn wait(mut self, state: AppState, mut waiting: Waiting<impl Question>) -> Result<Response, AppError> {
+    fn wait(mut self, state: AppState, mut waiting: WaitingQuestion<impl Question>) -> Result<Response, AppError> {
         let place = state.capacity.waiting.weighing(self.weight, self.address).ok_or(AppError::Overloaded)?;
         let held = (place, self.line.as_ref().and_then(Line::linger));
         Ok(Later::response(self.span, async move {
@@ -151,7 +151,7 @@ impl Patience {
 }
 
 /// A question that waits.
-struct Waiting<Q> {
+struct WaitingQuestion<Q> {
     published: watch::Receiver<()>,
     question: Q,
     /// The state that the asker has.
@@ -159,7 +159,7 @@ struct Waiting<Q> {
     gzip: bool,
 }
 
-impl<Q: Question> Waiting<Q> {
+impl<Q: Question> WaitingQuestion<Q> {
     /// Waits for a state that the asker does not have, until the time is over or the server is to stop, and gives the book
     /// as it is then. What is held meanwhile is let go.
     async fn hear(

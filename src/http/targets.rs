@@ -11,7 +11,7 @@ use super::cache::Prepared;
 use super::error::AppError;
 use super::making::Once;
 use crate::clock::Clock;
-use crate::desk::terminals::Waiting;
+use crate::desk::terminals::WaitingPoll;
 use crate::domain::account::AccountName;
 use crate::domain::book::{Book, Mark};
 use crate::domain::code::Notation;
@@ -69,11 +69,11 @@ pub(super) struct OfTarget {
     shape: Shape,
     clock: Clock,
     /// Keeps the account for the terminal that asks, also while it waits.
-    _seat: Option<Waiting>,
+    _seat: Option<WaitingPoll>,
 }
 
 impl OfTarget {
-    pub(super) fn new(state: &AppState, account: AccountName, shape: Shape, seat: Option<Waiting>) -> Self {
+    pub(super) fn new(state: &AppState, account: AccountName, shape: Shape, seat: Option<WaitingPoll>) -> Self {
         Self { account, shape, clock: state.clock.clone(), _seat: seat }
     }
 

@@ -56,7 +56,7 @@ pub struct SetState {
     /// Why, in the operator's words.
     pub note: Option<String>,
     /// What becomes of the push that waits; it must be said where the strategy is to live and one waits.
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<HoldAction>,
     /// The push that was seen to wait: with it, nothing is done when another one does.
     pub seen: Option<Revision>,
     /// For a strategy that was flat: the revision that it goes back to, and the list as it was then.
@@ -65,7 +65,7 @@ pub struct SetState {
 
 /// What becomes of a push that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waiting {
+pub enum HoldAction {
     /// It is in force.
     Apply,
     /// It is dropped.

@@ -24,7 +24,7 @@ mod written;
 
 pub use self::attributed::Attributed;
 pub use self::change::{
-    Aside, Change, Deed, Document, MAX_AHEAD, Put, Receipt, Rejected, SetState, UsedToken, Waiting,
+    Aside, Change, Deed, Document, HoldAction, MAX_AHEAD, Put, Receipt, Rejected, SetState, UsedToken,
 };
 pub use self::checkpoint::Snapshot;
 pub use self::document::{DocumentState, read_setting};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::document::{DocumentState, write, write_account, write_hold, write_taken};
 use super::draft::{Draft, Incoming, Origin, as_expected};
-use super::{Aside, Document, Put, Receipt, Rejected, SetState, Waiting};
+use super::{Aside, Document, HoldAction, Put, Receipt, Rejected, SetState};
 use crate::domain::account::{Account, Adjustments};
 use crate::domain::book::{Book, Mark, Strategy, Told};
 use crate::domain::changes::{Changes, DocumentChange};
@@ -173,7 +173,7 @@ impl Draft {
             return Err(Rejected::HoldGone { hold, waiting });
         }
         match wish.state {
-            State::Flat | State::Closed if wish.waiting == Some(Waiting::Apply) => {
+            State::Flat | State::Closed if wish.waiting == Some(HoldAction::Apply) => {
                 Err(Rejected::WrongState(wish.state))
             }
             State::Closed => self.close(name, current, wish.note, State::Closed, origin),
@@ -190,7 +190,7 @@ impl Draft {
             State::Live | State::Frozen => {
                 let standing = Standing { state: wish.state, note: wish.note, ..Standing::default() };
                 let deed = match (waiting, wish.waiting) {
-                    (None, Some(Waiting::Apply)) => return Err(Rejected::NothingWaits),
+                    (None, Some(HoldAction::Apply)) => return Err(Rejected::NothingWaits),
                     (Some(hold), None) if wish.state == State::Live => return Err(Rejected::WaitingUnsaid(hold)),
                     (_, deed) => deed,
                 };
@@ -198,7 +198,7 @@ impl Draft {
                 // Frozen, its target stays as it is: zero.
                 let back_to = wish.back_to.filter(|(to, _)| wish.state == State::Live && Some(*to) == flat.target);
                 let is_woken = before == State::Flat && wish.state == State::Live;
-                if is_woken && back_to.is_none() && deed != Some(Waiting::Apply) {
+                if is_woken && back_to.is_none() && deed != Some(HoldAction::Apply) {
                     // Somebody else was faster: which list it goes back to is another one than was looked up.
                     return Err(Rejected::RevisionMoved {
                         current: current.map_or(Revision::NONE, |one| one.mark.revision),
@@ -217,14 +217,14 @@ impl Draft {
         &mut self,
         name: &StrategyName,
         back_to: Option<(Revision, Vec<Position>, Option<Moment>)>,
-        waiting: Option<Waiting>,
+        waiting: Option<HoldAction>,
         origin: &Origin,
     ) -> Result<Receipt, Rejected> {
-        if waiting == Some(Waiting::Apply) {
+        if waiting == Some(HoldAction::Apply) {
             let hold = self.ledger.book.settings().hold(name).cloned().ok_or(Rejected::NothingWaits)?;
             return Ok(self.apply(name, &hold, origin));
         }
-        if waiting == Some(Waiting::Discard) {
+        if waiting == Some(HoldAction::Discard) {
             self.drop_hold(name, RevisionKind::Discard, origin);
         }
         let current = self.ledger.book.strategy(name).cloned();

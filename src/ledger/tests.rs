@@ -194,7 +194,7 @@ impl World {
 #[derive(Debug, Clone)]
 enum Act {
     Push(Wish),
-    Stand(&'static str, State, Option<Waiting>),
+    Stand(&'static str, State, Option<HoldAction>),
     /// About the push that waits, or one that never did.
     Approve(&'static str, bool),
     Discard(&'static str),
@@ -206,7 +206,7 @@ fn act() -> impl Strategy<Value = Act> {
     let name = || prop::sample::select(vec!["alpha", "beta", "gamma"]);
     let push = wish().prop_map(|wish| Act::Push(Wish { expected: None, token: None, ..wish }));
     let state = prop::sample::select(vec![State::Live, State::Frozen, State::Flat, State::Closed]);
-    let waiting = prop::sample::select(vec![None, Some(Waiting::Apply), Some(Waiting::Discard)]);
+    let waiting = prop::sample::select(vec![None, Some(HoldAction::Apply), Some(HoldAction::Discard)]);
     let guard = |then: &str| {
         let rules = serde_json::json!({"unknown_code": {"then": then}, "grows": {"over": 2, "then": "hold"}});
         Document::Guards(serde_json::from_value(serde_json::json!([{"strategies": "*", "rules": rules}])).unwrap())

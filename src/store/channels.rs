@@ -8,7 +8,7 @@ use crate::domain::moment::Moment;
 
 /// Something that is to be told.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct OutboxEntry {
     /// Its number.
     pub id: i64,
     /// Over which channel.
@@ -62,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn outbox(&self, until: Moment) -> Result<Vec<Waiting>, Unavailable> {
+    pub async fn outbox(&self, until: Moment) -> Result<Vec<OutboxEntry>, Unavailable> {
         Ok(outbox::waiting(&self.readers, until).await?)
     }
 

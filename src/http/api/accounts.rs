@@ -24,7 +24,7 @@ use super::push_body::{PushBody, RawPush};
 use super::{SavedAnswer, json, json_with_tag, read_body};
 use crate::auth::rights::Reader;
 use crate::clock::Zone;
-use crate::desk::terminals::{MAX_NAME_CHARS, Terminal, Waiting};
+use crate::desk::terminals::{MAX_NAME_CHARS, Terminal, WaitingPoll};
 use crate::desk::{AccountPreview, Supposed};
 use crate::domain::account::{Account, AccountName};
 use crate::domain::book::{Book, Mark};
@@ -293,7 +293,7 @@ pub(super) fn take_account(
     state: &AppState,
     name: &AccountName,
     terminal: Option<Terminal>,
-) -> Result<Option<Waiting>, AppError> {
+) -> Result<Option<WaitingPoll>, AppError> {
     let Some(terminal) = terminal else { return Ok(None) };
     let taken = state.terminals.take(name, &terminal, state.clock.now(), state.clock.running());
     taken.map(|()| Some(state.terminals.waiting(name, &terminal))).map_err(|holder| AppError::OtherTerminal {

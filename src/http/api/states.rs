@@ -20,7 +20,7 @@ use crate::domain::schedule::{Punctuality, Schedule};
 use crate::domain::settings::Settings;
 use crate::domain::state::{Pause, State};
 use crate::domain::total::UnknownStrategy;
-use crate::ledger::Waiting;
+use crate::ledger::HoldAction;
 
 /// What the document says of these.
 pub(super) fn entries() -> Vec<Entry> {
@@ -86,7 +86,7 @@ enum WaitingWord {
     Discard,
 }
 
-impl From<WaitingWord> for Waiting {
+impl From<WaitingWord> for HoldAction {
     fn from(word: WaitingWord) -> Self {
         match word {
             WaitingWord::Apply => Self::Apply,
@@ -103,7 +103,7 @@ pub(crate) async fn set_state(
 ) -> Result<Response, AppError> {
     let strategy = strategy_name(&name)?;
     let StateBody { state: wanted, note, waiting, hold, .. } = read_body(&request.body)?;
-    let waiting = waiting.map(Waiting::from);
+    let waiting = waiting.map(HoldAction::from);
     let wish = StateWish { state: wanted, note: checked_note(note)?, waiting, seen: hold };
     let receipt = state.desk.set_state(&request.operator, strategy.clone(), wish, request.if_match).await?;
     let message = match wanted {

@@ -40,7 +40,7 @@ const RECENT: i64 = 20;
 #[template(path = "holds.html")]
 struct HoldsPage {
     v: View,
-    waiting: Vec<Waiting>,
+    waiting: Vec<WaitingPush>,
     /// How many wait beyond those.
     more: usize,
     /// Why nothing was decided.
@@ -48,7 +48,7 @@ struct HoldsPage {
 }
 
 /// A push that waits.
-struct Waiting {
+struct WaitingPush {
     id: Revision,
     name: StrategyName,
     path: String,
@@ -74,7 +74,7 @@ struct Waiting {
     accounts: OnAccounts,
 }
 
-impl Waiting {
+impl WaitingPush {
     fn new(book: &Book, name: &StrategyName, hold: &Hold, now: Moment, t: &Texts) -> Self {
         let counting = hold.counting(Day::of(now));
         let over = hold.list.len() - counting.len();
@@ -131,7 +131,7 @@ async fn draw(state: &AppState, v: View, status: StatusCode, notice: Option<Stri
         let mut holds: Vec<(StrategyName, Arc<Hold>)> =
             book.settings().holds().map(|(name, hold)| (name.clone(), Arc::clone(hold))).collect();
         holds.sort_by_key(|(_, hold)| hold.id);
-        Ok(holds.iter().take(SHOWN).map(|(name, hold)| Waiting::new(&book, name, hold, now, t)).collect())
+        Ok(holds.iter().take(SHOWN).map(|(name, hold)| WaitingPush::new(&book, name, hold, now, t)).collect())
     };
     let waiting = state.workshop.make(make).await?;
     Ok(html(status, &HoldsPage { v, waiting, more, notice }))

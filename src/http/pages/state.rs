@@ -24,7 +24,7 @@ use crate::domain::revision::{Revision, Topic};
 use crate::domain::state::State;
 use crate::domain::strategy::StrategyName;
 use crate::domain::total::UnknownStrategy;
-use crate::ledger::{Receipt, Rejected, Waiting};
+use crate::ledger::{HoldAction, Receipt, Rejected};
 
 #[derive(Template)]
 #[template(path = "state.html")]
@@ -37,7 +37,7 @@ struct StatePage {
     /// What was seen: the change is refused when any of it has moved on.
     seen: Seen,
     note: String,
-    chosen: Option<Waiting>,
+    chosen: Option<HoldAction>,
     outcomes: Vec<Outcome>,
     occasion: Occasion,
 }
@@ -77,7 +77,7 @@ impl Seen {
 /// What would come of it.
 struct Outcome {
     /// What becomes of the push that waits, where that is to be chosen.
-    waiting: Option<Waiting>,
+    waiting: Option<HoldAction>,
     flow: Flow,
     lines: Vec<ChangeLine>,
     total: Vec<TotalChange>,
@@ -86,7 +86,7 @@ struct Outcome {
 
 impl Outcome {
     fn is_apply(&self) -> bool {
-        self.waiting == Some(Waiting::Apply)
+        self.waiting == Some(HoldAction::Apply)
     }
 
     /// The id of what it does to accounts.
@@ -137,14 +137,14 @@ impl Occasion {
 struct Asked {
     wanted: State,
     note: String,
-    chosen: Option<Waiting>,
+    chosen: Option<HoldAction>,
 }
 
 impl Asked {
     fn sent(fields: &Fields) -> Result<Self, Invalid> {
         let chosen = match fields.get("waiting") {
-            "apply" => Some(Waiting::Apply),
-            "discard" => Some(Waiting::Discard),
+            "apply" => Some(HoldAction::Apply),
+            "discard" => Some(HoldAction::Discard),
             _ => None,
         };
         Ok(Self { wanted: state(fields.get("to"))?, note: fields.get("note").to_owned(), chosen })
@@ -173,8 +173,8 @@ async fn draw(
         return Err(AppError::Rejected(Rejected::WrongState(now)));
     }
     let is_to_be_chosen = asked.wanted == State::Live && book.settings().hold(&name).is_some();
-    let choices: &[Option<Waiting>] =
-        if is_to_be_chosen { &[Some(Waiting::Apply), Some(Waiting::Discard)] } else { &[None] };
+    let choices: &[Option<HoldAction>] =
+        if is_to_be_chosen { &[Some(HoldAction::Apply), Some(HoldAction::Discard)] } else { &[None] };
     let mut outcomes = Vec::new();
     for waiting in choices {
         outcomes.push(outcome(state, &book, &name, asked.wanted, *waiting).await?);
@@ -191,10 +191,10 @@ async fn outcome(
     book: &Book,
     name: &StrategyName,
     wanted: State,
-    waiting: Option<Waiting>,
+    waiting: Option<HoldAction>,
 ) -> Result<Outcome, AppError> {
     let settings = book.settings();
-    let applied = settings.hold(name).filter(|_| waiting == Some(Waiting::Apply));
+    let applied = settings.hold(name).filter(|_| waiting == Some(HoldAction::Apply));
     let before_flat = settings.standing(name).and_then(|(standing, _)| standing.target);
     // Frozen, what is flat stays so.
     let before_flat = before_flat.filter(|_| wanted == State::Live);

@@ -7,7 +7,7 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 use super::json;
 use crate::domain::channel::{ChannelName, Due, Letter};
 use crate::domain::moment::Moment;
-use crate::store::channels::{ChannelStanding, Settled, Waiting};
+use crate::store::channels::{ChannelStanding, OutboxEntry, Settled};
 
 /// How many are looked at together.
 const MOST: i64 = 1_000;
@@ -50,7 +50,7 @@ pub(in crate::store) async fn add(
 pub(in crate::store) async fn waiting(
     executor: impl SqliteExecutor<'_>,
     until: Moment,
-) -> Result<Vec<Waiting>, sqlx::Error> {
+) -> Result<Vec<OutboxEntry>, sqlx::Error> {
     let until = until.as_micros();
     let rows = sqlx::query!(
         r#"SELECT o.id, o.channel, o.body, o.created_at, o.due_at, o.attempts,
@@ -63,7 +63,7 @@ pub(in crate::store) async fn waiting(
     .fetch_all(executor)
     .await?;
     let waiting = rows.into_iter().filter_map(|row| {
-        Some(Waiting {
+        Some(OutboxEntry {
             id: row.id,
             channel: ChannelName::parse(&row.channel).ok()?,
             letter: serde_json::from_str(&row.body).ok(),
