@@ -22,7 +22,7 @@ use crate::domain::channel::{
     Bucket, Channel, ChannelKind, ChannelName, GROUPING, Language, Letter, Secrets, TOLD_WITHIN, parcels, pause,
 };
 use crate::domain::moment::Moment;
-use crate::store::channels::{OutboxEntry, Settled};
+use crate::store::channels::{OutboxEntry, OutboxNote};
 use crate::store::{NotStored, Store, Unavailable};
 
 /// How often the outbox is looked at.
@@ -160,7 +160,7 @@ impl Messenger {
         let (needless, waiting): (Vec<OutboxEntry>, Vec<OutboxEntry>) = waiting.into_iter().partition(is_needless);
         if !needless.is_empty() {
             let ids = needless.iter().map(|one| one.id).collect();
-            self.0.store.settle_outbox(Settled { ids, error: None, again_at: None, is_needless: true }).await?;
+            self.0.store.note_outbox(OutboxNote { ids, error: None, again_at: None, is_needless: true }).await?;
         }
         let (waiting, strange): (Vec<OutboxEntry>, Vec<OutboxEntry>) =
             waiting.into_iter().partition(|one| one.letter.is_some());
@@ -271,7 +271,7 @@ impl Messenger {
             settled.entry(again).or_default().push(one.id);
         }
         for (again_at, ids) in settled {
-            self.0.store.settle_outbox(Settled { ids, error: error.clone(), again_at, is_needless: false }).await?;
+            self.0.store.note_outbox(OutboxNote { ids, error: error.clone(), again_at, is_needless: false }).await?;
         }
         Ok(())
     }
@@ -282,7 +282,7 @@ impl Messenger {
         }
         let ids = all.iter().map(|one| one.id).collect();
         let error = Some(why.to_owned());
-        self.0.store.settle_outbox(Settled { ids, error, again_at: None, is_needless: false }).await
+        self.0.store.note_outbox(OutboxNote { ids, error, again_at: None, is_needless: false }).await
     }
 
     /// Notes what was delivered over a channel and is not noted yet.
@@ -291,8 +291,8 @@ impl Messenger {
         if ids.is_empty() {
             return Ok(());
         }
-        let settled = Settled { ids: ids.clone(), error: None, again_at: None, is_needless: false };
-        self.0.store.settle_outbox(settled).await?;
+        let note = OutboxNote { ids: ids.clone(), error: None, again_at: None, is_needless: false };
+        self.0.store.note_outbox(note).await?;
         self.routes().entry(name.clone()).or_default().told.retain(|id| !ids.contains(id));
         Ok(())
     }

@@ -27,7 +27,7 @@ pub struct OutboxEntry {
 
 /// What became of an attempt to tell something.
 #[derive(Debug, Clone)]
-pub struct Settled {
+pub struct OutboxNote {
     /// What was to be told.
     pub ids: Vec<i64>,
     /// Why it failed; None where it is delivered.
@@ -86,8 +86,8 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn settle_outbox(&self, settled: Settled) -> Result<(), NotStored> {
-        self.run(Errand::Settle(settled)).await.map(|_| ())
+    pub async fn note_outbox(&self, note: OutboxNote) -> Result<(), NotStored> {
+        self.run(Errand::NoteOutbox(note)).await.map(|_| ())
     }
 
     /// Notes a test of a channel, and why it failed, if it did.

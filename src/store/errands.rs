@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::SqliteConnection;
 
 use super::api_keys::NewApiKey;
-use super::channels::Settled;
+use super::channels::OutboxNote;
 use super::sqlite::{api_keys, incidents, operator, outbox, sessions, upkeep};
 use crate::domain::calendar::Day;
 use crate::domain::channel::{ChannelName, Due, due, reports_due};
@@ -27,7 +27,7 @@ pub(crate) enum Errand {
     /// Revokes the API key of that name.
     RevokeKey(String),
     /// Notes what became of attempts to tell something.
-    Settle(Settled),
+    NoteOutbox(OutboxNote),
     /// Notes a test of a channel, and why it failed, if it did.
     NoteTest(ChannelName, Option<String>),
     /// Keeps what becomes of incidents, and what is to be told of it over which channel.
@@ -87,7 +87,7 @@ impl Errand {
             Self::CloseSession(digest) => sessions::close(connection, &digest).await,
             Self::AddKey(key) => api_keys::add(connection, &key, now).await,
             Self::RevokeKey(name) => api_keys::revoke(connection, &name, now).await,
-            Self::Settle(settled) => outbox::settle(connection, &settled, now).await.map(|()| true),
+            Self::NoteOutbox(note) => outbox::note(connection, &note, now).await.map(|()| true),
             Self::NoteTest(channel, error) => {
                 outbox::note_test(connection, &channel, error.as_deref(), now).await.map(|()| true)
             }

@@ -152,21 +152,21 @@ impl From<sqlx::Error> for Failure {
 
 /// What became of a batch whose COMMIT failed on its way to the disk.
 #[derive(Debug, PartialEq, Eq)]
-enum Settled {
+enum CommitOutcome {
     Stored,
     NotStored,
     Unknown,
 }
 
 /// What the chain says that is found on the disk.
-fn settled(appended: &Appended, drafted: &Head, found: &Head) -> Settled {
+fn commit_outcome(appended: &Appended, drafted: &Head, found: &Head) -> CommitOutcome {
     if appended.entries.is_empty() {
         // A batch without a revision leaves no trace to tell by.
-        Settled::Unknown
+        CommitOutcome::Unknown
     } else if found == drafted {
-        Settled::Stored
+        CommitOutcome::Stored
     } else {
-        Settled::NotStored
+        CommitOutcome::NotStored
     }
 }
 
@@ -402,12 +402,12 @@ impl Writer {
     async fn settle(&mut self, error: Unavailable, drafted: &Ledger, appended: &Appended) -> Result<(), Failure> {
         tracing::error!(%error, "the disk failed while a batch was written; looking what is on it");
         let found = self.look_again().await.map_err(|error| Failure::Fatal(error.into()))?;
-        let outcome = settled(appended, &drafted.head, &found.head);
-        if outcome == Settled::Stored {
+        let outcome = commit_outcome(appended, &drafted.head, &found.head);
+        if outcome == CommitOutcome::Stored {
             return Ok(());
         }
         self.publish(found, &Appended::default());
-        Err(if outcome == Settled::Unknown { Failure::Unknown(error) } else { Failure::Refused(error) })
+        Err(if outcome == CommitOutcome::Unknown { Failure::Unknown(error) } else { Failure::Refused(error) })
     }
 
     /// What is on the disk, seen over a new connection that goes on to write: what the old one holds in memory the disk may
@@ -469,11 +469,15 @@ mod tests {
         draft.take(change()).unwrap();
         let (drafted, appended, _) = draft.finish();
         let before = writer.ledger.head;
-        assert_eq!(settled(&appended, &drafted.head, &drafted.head), Settled::Stored);
-        assert_eq!(settled(&appended, &drafted.head, &before), Settled::NotStored);
+        assert_eq!(commit_outcome(&appended, &drafted.head, &drafted.head), CommitOutcome::Stored);
+        assert_eq!(commit_outcome(&appended, &drafted.head, &before), CommitOutcome::NotStored);
         let others = Head { hash: [9; 32], ..drafted.head };
-        assert_eq!(settled(&appended, &drafted.head, &others), Settled::NotStored, "as far, but another chain");
-        assert_eq!(settled(&Appended::default(), &before, &before), Settled::Unknown);
+        assert_eq!(
+            commit_outcome(&appended, &drafted.head, &others),
+            CommitOutcome::NotStored,
+            "as far, but another chain"
+        );
+        assert_eq!(commit_outcome(&Appended::default(), &before, &before), CommitOutcome::Unknown);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 use super::json;
 use crate::domain::channel::{ChannelName, Due, Letter};
 use crate::domain::moment::Moment;
-use crate::store::channels::{ChannelStanding, OutboxEntry, Settled};
+use crate::store::channels::{ChannelStanding, OutboxEntry, OutboxNote};
 
 /// How many are looked at together.
 const MOST: i64 = 1_000;
@@ -77,13 +77,13 @@ pub(in crate::store) async fn waiting(
 }
 
 /// Notes what became of attempts.
-pub(in crate::store) async fn settle(
+pub(in crate::store) async fn note(
     connection: &mut SqliteConnection,
-    settled: &Settled,
+    note: &OutboxNote,
     now: Moment,
 ) -> Result<(), sqlx::Error> {
-    let (ids, now) = (json(&settled.ids), now.as_micros());
-    let (error, due_at) = (settled.error.as_deref(), settled.again_at.map(Moment::as_micros));
+    let (ids, now) = (json(&note.ids), now.as_micros());
+    let (error, due_at) = (note.error.as_deref(), note.again_at.map(Moment::as_micros));
     sqlx::query!(
         "UPDATE outbox SET
              attempts = iif($5, attempts, attempts + 1),
@@ -97,7 +97,7 @@ pub(in crate::store) async fn settle(
         error,
         now,
         due_at,
-        settled.is_needless
+        note.is_needless
     )
     .execute(connection)
     .await?;
