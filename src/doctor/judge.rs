@@ -16,6 +16,7 @@ use crate::domain::revision::Revision;
 use crate::domain::watch::clock_behind;
 use crate::net::Bounds;
 use crate::store::OpenError;
+use crate::store::backups::Plan;
 use crate::store::inspect::{Engine, Seen};
 
 /// Below which a disk takes no more for long: bytes.
@@ -209,54 +210,21 @@ fn mend_keys(error: &KeyringError) -> Sentence {
     }
 }
 
+fn put_back() -> Sentence {
+    say(
+        "保留现有文件，停止服务器，用 jq2qmt restore 恢复最新的备份，再用 jq2qmt verify 核对历史",
+        "keep the files, stop the server, put the newest copy back (jq2qmt restore), and walk its history (jq2qmt verify)",
+    )
+}
+
 fn database(seen: &Result<Seen, OpenError>, pages: &Pages) -> Finding {
     let check = Check::Database;
-    let put_back = || {
-        say(
-            "保留现有文件，停止服务器，用 jq2qmt restore 恢复最新的备份，再用 jq2qmt verify 核对历史",
-            "keep the files, stop the server, put the newest copy back (jq2qmt restore), and walk its history (jq2qmt verify)",
-        )
-    };
     match (seen, pages) {
         (_, Pages::Damaged(damage)) => {
             let zh = format!("数据库的页面已损坏：{damage}");
             fault(check, say(zh, format!("its pages are damaged: {damage}")), put_back())
         }
-        (Err(error), _) => {
-            let meaning = say(format!("数据库不能使用：{error}"), error.to_string());
-            match error {
-                OpenError::Older => notice(
-                    check,
-                    meaning,
-                    say("先做一份备份，再启动新版本", "make a copy first, then start the new version"),
-                ),
-                OpenError::Newer(_) => fault(
-                    check,
-                    meaning,
-                    say(
-                        "使用写入它的版本，或恢复升级前的备份",
-                        "use the version that wrote it, or put back the copy from before the upgrade",
-                    ),
-                ),
-                OpenError::Missing(_) => fault(
-                    check,
-                    meaning,
-                    say(
-                        "启动一次服务器，或用 --data-dir 指定正确的目录",
-                        "start the server once, or name the right folder with --data-dir",
-                    ),
-                ),
-                OpenError::Unusable(_) => fault(
-                    check,
-                    meaning,
-                    say(
-                        "以服务器的用户运行本命令；若仍不能读取，恢复最新的备份",
-                        "run this as the server's user; where it still cannot be read, put the newest copy back",
-                    ),
-                ),
-                _ => fault(check, meaning, put_back()),
-            }
-        }
+        (Err(error), _) => unusable_database(error),
         (Ok(seen), Pages::Sound) => {
             let revision = seen.book.revision();
             let zh = format!("页面完好，结构是本版本的，最新版本号 {revision}");
@@ -274,6 +242,29 @@ fn database(seen: &Result<Seen, OpenError>, pages: &Pages) -> Finding {
             ),
         ),
     }
+}
+
+/// What to do with a database that cannot be opened.
+fn unusable_database(error: &OpenError) -> Finding {
+    let todo = match error {
+        OpenError::Older => say("先做一份备份，再启动新版本", "make a copy first, then start the new version"),
+        OpenError::Newer(_) => say(
+            "使用写入它的版本，或恢复升级前的备份",
+            "use the version that wrote it, or put back the copy from before the upgrade",
+        ),
+        OpenError::Missing(_) => say(
+            "启动一次服务器，或用 --data-dir 指定正确的目录",
+            "start the server once, or name the right folder with --data-dir",
+        ),
+        OpenError::Unusable(_) => say(
+            "以服务器的用户运行本命令；若仍不能读取，恢复最新的备份",
+            "run this as the server's user; where it still cannot be read, put the newest copy back",
+        ),
+        _ => put_back(),
+    };
+    let meaning = say(format!("数据库不能使用：{error}"), error.to_string());
+    let found = if matches!(error, OpenError::Older) { notice } else { fault };
+    found(Check::Database, meaning, todo)
 }
 
 fn password(seen: &Seen, setup: &Setup) -> Finding {
@@ -339,67 +330,62 @@ fn server(running: &Running, setup: &Setup) -> Finding {
 }
 
 fn clock(seen: &Seen, server: &Running, now: Moment) -> Finding {
-    let check = Check::Clock;
-    let keep = || say("用 NTP 校时，并核对时区", "let NTP keep the time, and look at the zone");
-    if let Some(behind) = clock_behind(&seen.book, now) {
-        let span = span(behind);
-        return fault(
-            check,
-            say(
-                format!("时钟比最近一次变更晚 {}：它现在慢了，或曾经走快；在赶上之前，变更的时间不准", span.zh),
-                format!(
-                    "it is {} behind the newest change: it is slow now, or ran ahead once; until it has caught up, times of changes are not when they were made",
-                    span.en
-                ),
-            ),
-            keep(),
-        );
-    }
-    if let Some(ahead) = seen.clock_ahead {
-        let (zh, en) = if ahead < 0 { ("慢", "behind") } else { ("快", "ahead of") };
-        let off = span(Duration::from_micros(ahead.unsigned_abs()));
-        return fault(
-            check,
-            say(
-                format!("服务器的时钟比终端的报告或有效签名的推送{zh} {}：相差大时推送会因时间被拒绝", off.zh),
-                format!(
-                    "the server's is {} {en} what terminals report or clients sign: far off, it refuses pushes for their time",
-                    off.en
-                ),
-            ),
-            keep(),
-        );
-    }
-    let ahead = seen.newest_token.map_or(Duration::ZERO, |signed_at| signed_at.since(now));
-    if ahead > CLOCK_TOLERANCE {
-        let span = span(ahead);
-        return notice(
-            check,
-            say(
-                format!("最新的令牌签于 {} 之后：本机慢了，或客户端快了", span.zh),
-                format!(
-                    "the newest token was signed {} from now: this clock is slow, or that client's is fast",
-                    span.en
-                ),
-            ),
-            keep(),
-        );
-    }
-    if let Running::Answers(_, Some(at)) = server {
-        let off = at.since(now).max(now.since(*at));
-        if off > CLOCK_TOLERANCE {
-            let span = span(off);
-            return fault(
-                check,
-                say(
-                    format!("服务器的时钟与本机相差 {}", span.zh),
-                    format!("the server's clock is {} off this one", span.en),
-                ),
-                keep(),
-            );
-        }
-    }
-    ok(check, compared(seen, server))
+    behind_changes(seen, now)
+        .or_else(|| off_others(seen))
+        .or_else(|| behind_tokens(seen, now))
+        .or_else(|| off_server(server, now))
+        .unwrap_or_else(|| ok(Check::Clock, compared(seen, server)))
+}
+
+fn keep_time() -> Sentence {
+    say("用 NTP 校时，并核对时区", "let NTP keep the time, and look at the zone")
+}
+
+fn behind_changes(seen: &Seen, now: Moment) -> Option<Finding> {
+    let behind = span(clock_behind(&seen.book, now)?);
+    let meaning = say(
+        format!("时钟比最近一次变更晚 {}：它现在慢了，或曾经走快；在赶上之前，变更的时间不准", behind.zh),
+        format!(
+            "it is {} behind the newest change: it is slow now, or ran ahead once; until it has caught up, times of changes are not when they were made",
+            behind.en
+        ),
+    );
+    Some(fault(Check::Clock, meaning, keep_time()))
+}
+
+/// What terminals report and clients sign contradicts the server's clock.
+fn off_others(seen: &Seen) -> Option<Finding> {
+    let ahead = seen.clock_ahead?;
+    let (zh, en) = if ahead < 0 { ("慢", "behind") } else { ("快", "ahead of") };
+    let off = span(Duration::from_micros(ahead.unsigned_abs()));
+    let meaning = say(
+        format!("服务器的时钟比终端的报告或有效签名的推送{zh} {}：相差大时推送会因时间被拒绝", off.zh),
+        format!(
+            "the server's is {} {en} what terminals report or clients sign: far off, it refuses pushes for their time",
+            off.en
+        ),
+    );
+    Some(fault(Check::Clock, meaning, keep_time()))
+}
+
+fn behind_tokens(seen: &Seen, now: Moment) -> Option<Finding> {
+    let ahead = seen.newest_token.map(|signed_at| signed_at.since(now)).filter(|ahead| *ahead > CLOCK_TOLERANCE)?;
+    let ahead = span(ahead);
+    let meaning = say(
+        format!("最新的令牌签于 {} 之后：本机慢了，或客户端快了", ahead.zh),
+        format!("the newest token was signed {} from now: this clock is slow, or that client's is fast", ahead.en),
+    );
+    Some(notice(Check::Clock, meaning, keep_time()))
+}
+
+fn off_server(server: &Running, now: Moment) -> Option<Finding> {
+    let Running::Answers(_, Some(at)) = server else { return None };
+    let off = at.since(now).max(now.since(*at));
+    let is_off = off > CLOCK_TOLERANCE;
+    let off = span(off);
+    let meaning =
+        say(format!("服务器的时钟与本机相差 {}", off.zh), format!("the server's clock is {} off this one", off.en));
+    is_off.then(|| fault(Check::Clock, meaning, keep_time()))
 }
 
 /// What the clock was held against and agrees with.
@@ -431,14 +417,9 @@ fn copies(copies: Option<&Copies>, seen: Option<&Seen>, setup: &Setup, now: Mome
             ),
         );
     };
-    let folder = plan.folder.display();
-    let look = || say("查看日志和该目录的权限与空间", "look at the log, and at that folder's rights and room");
     if let Some(error) = failure {
-        return fault(
-            check,
-            say(format!("最近一次备份失败：{error}"), format!("the last try failed: {error}")),
-            look(),
-        );
+        let meaning = say(format!("最近一次备份失败：{error}"), format!("the last try failed: {error}"));
+        return fault(check, meaning, look_at_copies());
     }
     if let Some(damage) = damage {
         return fault(
@@ -453,18 +434,9 @@ fn copies(copies: Option<&Copies>, seen: Option<&Seen>, setup: &Setup, now: Mome
     // Without any, it counts from when the server was first set up.
     let since = newest.or_else(|| Some(seen?.operator.as_ref()?.created_at));
     let is_late = since.is_none_or(|since| now.since(since) > 2 * plan.every + COPY_TAKES);
-    let meaning = newest.map_or_else(
-        || say(format!("{folder} 中还没有备份"), format!("there is none in {folder} yet")),
-        |at| {
-            let (at, every) = (setup.zone.seconds(at), span(plan.every));
-            say(
-                format!("最新的备份：{at}，每 {} 一份", every.zh),
-                format!("the newest is of {at}, one every {}", every.en),
-            )
-        },
-    );
+    let meaning = newest_copy(*newest, plan, setup);
     match newest {
-        _ if is_late => fault(check, meaning, look()),
+        _ if is_late => fault(check, meaning, look_at_copies()),
         None => notice(
             check,
             meaning,
@@ -483,6 +455,20 @@ fn copies(copies: Option<&Copies>, seen: Option<&Seen>, setup: &Setup, now: Mome
         ),
         Some(_) => ok(check, meaning),
     }
+}
+
+fn look_at_copies() -> Sentence {
+    say("查看日志和该目录的权限与空间", "look at the log, and at that folder's rights and room")
+}
+
+/// Of when the newest copy is.
+fn newest_copy(newest: Option<Moment>, plan: &Plan, setup: &Setup) -> Sentence {
+    let folder = plan.folder.display();
+    let Some(at) = newest else {
+        return say(format!("{folder} 中还没有备份"), format!("there is none in {folder} yet"));
+    };
+    let (at, every) = (setup.zone.seconds(at), span(plan.every));
+    say(format!("最新的备份：{at}，每 {} 一份", every.zh), format!("the newest is of {at}, one every {}", every.en))
 }
 
 fn disk(volume: &Volume) -> Finding {

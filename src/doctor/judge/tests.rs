@@ -8,7 +8,6 @@ use crate::config::Places;
 use crate::desk::incidents::Disk;
 use crate::domain::book::Book;
 use crate::domain::channel::ChannelName;
-use crate::store::backups::Plan;
 use crate::store::channels::ChannelStanding;
 use crate::store::operator::Operator;
 
