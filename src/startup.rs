@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use futures::FutureExt as _;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -106,17 +107,30 @@ pub async fn serve(
     tell(&store, words, new_password).await?;
     announce(&config, &state, &store, &url(scheme, address), &lifecycle).await;
 
-    let failed = tokio::select! {
-        () = shutdown => None,
-        ended = lifecycle.failure() => Some(ended),
-    };
-    if let Some(ended) = failed {
-        state.close();
-        stop.cancel();
-        // Who waits for what has ended is told so. Not for longer: the disk may never answer.
-        let _ = timeout(LAST_WORDS, serving).await;
-        return Err(ended.into());
+    tokio::select! {
+        () = shutdown => {}
+        ended = lifecycle.failure() => {
+            state.close();
+            stop.cancel();
+            // Who waits for what has ended is told so. Not for longer: the disk may never answer.
+            let _ = timeout(LAST_WORDS, serving).await;
+            return Err(ended.into());
+        }
     }
+    wind_down(&config, &lifecycle, &state, &stop, serving).await;
+    store.close().await;
+    lifecycle.end();
+    Ok(())
+}
+
+/// Takes no more requests, and waits until those in flight are answered.
+async fn wind_down(
+    config: &Config,
+    lifecycle: &Lifecycle,
+    state: &AppState,
+    stop: &CancellationToken,
+    serving: JoinHandle<()>,
+) {
     tracing::info!("stopping: requests in flight are finished first");
     if let Some(manager) = &config.manager {
         manager.tell("STOPPING=1");
@@ -125,9 +139,6 @@ pub async fn serve(
     state.close();
     stop.cancel();
     let _ = serving.await;
-    store.close().await;
-    lifecycle.end();
-    Ok(())
 }
 
 /// Begins what works beside the requests.
