@@ -127,6 +127,40 @@ struct Movement {
     is_foreign: bool,
 }
 
+/// What moved of everything that was held, is held, or was traded since the report before.
+fn movements(
+    before: Option<&Reported>,
+    holdings: &BTreeMap<Instrument, Holding>,
+    fills: &[Fill],
+    is_ours: impl Fn(&Fill) -> Option<bool>,
+) -> BTreeMap<Instrument, Movement> {
+    let mut movements: BTreeMap<Instrument, Movement> = BTreeMap::new();
+    for (instrument, holding) in holdings {
+        let movement = movements.entry(instrument.clone()).or_default();
+        movement.after = holding.volume;
+        movement.code = Some(holding.code.clone());
+    }
+    for (instrument, holding) in before.iter().flat_map(|before| &before.holdings) {
+        let movement = movements.entry(instrument.clone()).or_default();
+        movement.before = holding.volume;
+        movement.code.get_or_insert_with(|| holding.code.clone());
+    }
+    for fill in fills {
+        let (ours, movement) = (is_ours(fill), movements.entry(fill.code.instrument()).or_default());
+        if ours == Some(false) {
+            movement.is_foreign = true;
+            continue;
+        }
+        movement.filled += fill.side.signed(fill.volume);
+        movement.is_bought |= fill.side == Side::Buy && ours == Some(true);
+        movement.code.get_or_insert_with(|| fill.code.clone());
+    }
+    for instrument in before.iter().flat_map(|before| before.astray.keys()) {
+        movements.entry(instrument.clone()).or_default();
+    }
+    movements
+}
+
 impl Reported {
     /// What a report leads to. `target` is what the account is to hold; None while that is not known.
     pub fn follow(before: Option<&Self>, report: Report, now: Moment, target: Option<&Target>) -> Step {
@@ -142,30 +176,7 @@ impl Reported {
         let is_ours = |fill: &Fill| fill.order.as_ref().and_then(|order| ours.get(order)).copied();
         let (foreign, own): (Vec<&Fill>, Vec<&Fill>) = fills.iter().partition(|fill| is_ours(fill) == Some(false));
 
-        let mut movements: BTreeMap<Instrument, Movement> = BTreeMap::new();
-        for (instrument, holding) in &holdings {
-            let movement = movements.entry(instrument.clone()).or_default();
-            movement.after = holding.volume;
-            movement.code = Some(holding.code.clone());
-        }
-        for (instrument, holding) in before.iter().flat_map(|before| &before.holdings) {
-            let movement = movements.entry(instrument.clone()).or_default();
-            movement.before = holding.volume;
-            movement.code.get_or_insert_with(|| holding.code.clone());
-        }
-        for fill in &own {
-            let movement = movements.entry(fill.code.instrument()).or_default();
-            movement.filled += fill.side.signed(fill.volume);
-            movement.is_bought |= fill.side == Side::Buy && is_ours(fill) == Some(true);
-            movement.code.get_or_insert_with(|| fill.code.clone());
-        }
-        for fill in &foreign {
-            movements.entry(fill.code.instrument()).or_default().is_foreign = true;
-        }
-        for instrument in before.iter().flat_map(|before| before.astray.keys()) {
-            movements.entry(instrument.clone()).or_default();
-        }
-
+        let movements = movements(before, &holdings, &fills, is_ours);
         let traded = traded(before, &orders, &own, now);
         let by_hand = foreign.iter().map(|fill| (Day::of(fill.at), fill.id.clone())).collect();
         let mut step = Step {

@@ -105,7 +105,20 @@ impl Settings {
             setting,
             Setting::Hold(None) | Setting::Schedule(None) | Setting::NoAccount(_) | Setting::Channel(None)
         );
-        match (&topic, setting) {
+        if !self.take(&topic, setting, mark) {
+            return;
+        }
+        self.newest = Some(self.newest.map_or(mark, |newest| newest.newest(mark)));
+        if is_there {
+            self.marks.insert(topic, mark);
+        } else {
+            self.marks.remove(&topic);
+        }
+    }
+
+    /// Puts a setting in its place; false where it is none of that topic's.
+    fn take(&mut self, topic: &Topic, setting: Setting, mark: Mark) -> bool {
+        match (topic, setting) {
             (Topic::State(name), Setting::State(standing)) => {
                 self.standings.insert(name.clone(), Arc::new((standing, mark)));
             }
@@ -152,14 +165,9 @@ impl Settings {
                 | Topic::Calendar
                 | Topic::Checkpoint,
                 _,
-            ) => return,
+            ) => return false,
         }
-        self.newest = Some(self.newest.map_or(mark, |newest| newest.newest(mark)));
-        if is_there {
-            self.marks.insert(topic, mark);
-        } else {
-            self.marks.remove(&topic);
-        }
+        true
     }
 
     /// The newest revision about anything settled.

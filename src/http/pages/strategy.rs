@@ -175,14 +175,8 @@ pub(super) async fn page(
     let filter = Filter { strategy: Some(name.clone()), ..Filter::default() };
     let mut revisions = state.store.revisions(&filter, before, TIMELINE + 1).await?;
     let current = book.strategy(&name);
-    let settings = book.settings();
-    let is_settled = settings.standing(&name).is_some() || settings.hold(&name).is_some();
-    if current.is_none()
-        && !is_settled
-        && revisions.is_empty()
-        && state.store.list_as_of(&name, Revision::END).await?.is_none()
-    {
-        return Err(UnknownStrategy(name).into());
+    if current.is_none() && revisions.is_empty() {
+        must_be_known(&state, &book, &name).await?;
     }
     let more = i64::try_from(revisions.len()).unwrap_or(0) > TIMELINE;
     if more {
@@ -231,6 +225,16 @@ pub(super) async fn page(
             at_newest,
         },
     ))
+}
+
+/// Refuses a name under which there is no list and no revision of one, unless something else is known of it.
+async fn must_be_known(state: &AppState, book: &Book, name: &StrategyName) -> Result<(), AppError> {
+    let settings = book.settings();
+    let is_settled = settings.standing(name).is_some() || settings.hold(name).is_some();
+    if is_settled || state.store.list_as_of(name, Revision::END).await?.is_some() {
+        return Ok(());
+    }
+    Err(UnknownStrategy(name.clone()).into())
 }
 
 fn rows(strategy: &Strategy) -> Vec<PositionRow> {
