@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use axum::http::Uri;
+
 use crate::domain::revision::Revision;
 use crate::ledger::Receipt;
 
@@ -43,6 +45,15 @@ pub(super) fn own_path(path: &str) -> &str {
     // Browsers take tabs and line ends out before they read an address: what looks like one slash may become two.
     let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\');
     if ours && path.bytes().all(|byte| byte.is_ascii_graphic()) { path } else { "/" }
+}
+
+/// Path and query of an address, for links that lead back to it. An API key is left out: no page asks for one, and it would
+/// go on from link to link, and onto paper.
+pub(super) fn without_key(uri: &Uri) -> String {
+    let is_key = |pair: &str| form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "api_key");
+    let query: Vec<&str> =
+        uri.query().into_iter().flat_map(|query| query.split('&')).filter(|pair| !is_key(pair)).collect();
+    if query.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), query.join("&")) }
 }
 
 /// Where a change leads back to, which then says what was done.

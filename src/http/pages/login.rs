@@ -56,8 +56,7 @@ pub(super) async fn page(v: View, Query(asked): Query<LoginQuery>) -> Response {
 
 /// Sends a browser to the login, and from there back.
 pub(super) fn redirect_to_login(uri: &Uri) -> Response {
-    let here = uri.path_and_query().map_or("/", |here| here.as_str());
-    see_other(&format!("/login?{}", links::query([("next", here)])))
+    see_other(&format!("/login?{}", links::query([("next", &*links::without_key(uri))])))
 }
 
 /// The login page for a form whose session has ended; it keeps the form, if a page of ours sent one that can be shown again,

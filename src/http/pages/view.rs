@@ -427,8 +427,7 @@ fn prefers_english(headers: &HeaderMap) -> bool {
 fn here(parts: &Parts) -> String {
     let form = parts.headers.get(REFERER).filter(|_| parts.method == Method::POST);
     let form = form.and_then(|referer| referer.to_str().ok()?.parse::<Uri>().ok());
-    let uri = form.as_ref().unwrap_or(&parts.uri);
-    uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
+    links::without_key(form.as_ref().unwrap_or(&parts.uri))
 }
 
 /// Which language, and where to go back to.
