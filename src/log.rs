@@ -15,9 +15,12 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::writer::{MakeWriter, MakeWriterExt as _};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
@@ -70,8 +73,8 @@ pub enum Format {
 /// Begins to log what a filter lets through: to standard error at once, and to a file once it is [known](keep_in) where.
 /// Panics are lines of the log as well.
 pub fn start(filter: &str, format: Format) {
-    let ((terminal, lines), (file, unkept)) = (Outlet::new(), Outlet::new());
-    write_from("log to standard error", lines, terminal.lost.clone(), Terminal);
+    let ((terminal, lines), (file, unkept)) = (Outlet::new(format), Outlet::new(format));
+    write_from("log to standard error", lines, &terminal, Terminal);
     let shown = terminal.clone().with_filter(|about| about.target() != END);
     // Neither the filter nor a layer may say themselves what is wrong: they would print it.
     let (parsed, mistake) = match EnvFilter::builder().parse(filter) {
@@ -122,7 +125,7 @@ where
 pub fn keep_in(folder: &Path) {
     let Some(log) = LOG.get() else { return };
     if let Some(lines) = log.unkept.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        write_from("log to the file", lines, log.file.lost.clone(), Rotated::new(folder.join(FILE), FILE_SIZE));
+        write_from("log to the file", lines, &log.file, Rotated::new(folder.join(FILE), FILE_SIZE));
     }
 }
 
@@ -189,12 +192,13 @@ enum Message {
 struct Outlet {
     queue: SyncSender<Message>,
     lost: Arc<AtomicU64>,
+    format: Format,
 }
 
 impl Outlet {
-    fn new() -> (Self, Receiver<Message>) {
+    fn new(format: Format) -> (Self, Receiver<Message>) {
         let (queue, messages) = mpsc::sync_channel(QUEUE);
-        (Self { queue, lost: Arc::default() }, messages)
+        (Self { queue, lost: Arc::default(), format }, messages)
     }
 
     fn send(&self, message: Message) {
@@ -207,7 +211,7 @@ impl Outlet {
 /// Takes a line, whatever becomes of it.
 impl Write for Outlet {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.send(Message::Line(cut(line)));
+        self.send(Message::Line(self.format.cut(line)));
         Ok(line.len())
     }
 
@@ -224,14 +228,46 @@ impl MakeWriter<'_> for Outlet {
     }
 }
 
-/// As much of a line as is taken, between two characters.
-fn cut(line: &[u8]) -> Vec<u8> {
-    if line.len() <= LINE {
-        return line.to_vec();
+impl Format {
+    /// As much of a line as is taken. An object stays one, with all that it says but for its fields: these are its beginning.
+    fn cut(self, line: &[u8]) -> Vec<u8> {
+        if line.len() <= LINE {
+            return line.to_vec();
+        }
+        match self {
+            Self::Text => [beginning(line, LINE), b"...\n"].concat(),
+            Self::Json => {
+                let mut object: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
+                // In a text of its own each byte may become two.
+                let begins = String::from_utf8_lossy(beginning(line, LINE / 2));
+                object.insert("fields".to_owned(), json!({"message": format!("{begins}...")}));
+                format!("{}\n", Value::Object(object)).into_bytes()
+            }
+        }
     }
+
+    /// What stands where lines are missing.
+    fn missing(self, count: u64) -> String {
+        let message = format!("{count} lines of the log were lost here");
+        match self {
+            Self::Text => format!("{message}\n"),
+            Self::Json => {
+                let mut timestamp = String::new();
+                // As the other lines say it; writing to memory cannot fail.
+                let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+                let fields = json!({"message": message});
+                let object =
+                    json!({"timestamp": timestamp, "level": "WARN", "fields": fields, "target": module_path!()});
+                format!("{object}\n")
+            }
+        }
+    }
+}
+
+/// As much of a line, between two characters.
+fn beginning(line: &[u8], most: usize) -> &[u8] {
     let is_inside = |at: &usize| line.get(*at).is_some_and(|byte| byte & 0xC0 == 0x80);
-    let end = (0..=LINE).rev().find(|at| !is_inside(at)).unwrap_or(0);
-    [&line[..end], b"...\n"].concat()
+    &line[..(0..=most).rev().find(|at| !is_inside(at)).unwrap_or(0)]
 }
 
 /// Where lines end up.
@@ -250,12 +286,13 @@ impl Place for Terminal {
 }
 
 /// Lets a thread of its own write what comes through a queue.
-fn write_from(name: &str, messages: Receiver<Message>, lost: Arc<AtomicU64>, mut place: impl Place) {
+fn write_from(name: &str, messages: Receiver<Message>, outlet: &Outlet, mut place: impl Place) {
+    let (lost, format) = (outlet.lost.clone(), outlet.format);
     let write = move || {
         let mut said = 0;
         for message in messages {
             let missing = lost.load(Ordering::Relaxed) - said;
-            if missing > 0 && place.take(format!("{missing} lines of the log were lost here\n").as_bytes()).is_ok() {
+            if missing > 0 && place.take(format.missing(missing).as_bytes()).is_ok() {
                 said += missing;
             }
             match message {
@@ -354,13 +391,13 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_dropped_and_counted_and_said() {
-        let (mut outlet, lines) = Outlet::new();
+        let (mut outlet, lines) = Outlet::new(Format::Text);
         let ((go, wait), (write, written)) = (mpsc::channel(), mpsc::channel());
         for number in 0..QUEUE + 7 {
             outlet.write_all(format!("{number}\n").as_bytes()).unwrap();
         }
         assert_eq!(outlet.lost.load(Ordering::Relaxed), 7);
-        write_from("slow", lines, outlet.lost.clone(), Slow(wait, write));
+        write_from("slow", lines, &outlet, Slow(wait, write));
         for _ in 0..=QUEUE {
             go.send(()).unwrap();
         }
@@ -371,11 +408,11 @@ mod tests {
 
     #[test]
     fn what_a_place_refuses_is_counted_too() {
-        let (mut outlet, lines) = Outlet::new();
+        let (mut outlet, lines) = Outlet::new(Format::Text);
         let (go, wait) = mpsc::channel();
         let (write, _) = mpsc::channel();
         drop(go);
-        write_from("broken", lines, outlet.lost.clone(), Slow(wait, write));
+        write_from("broken", lines, &outlet, Slow(wait, write));
         outlet.write_all(b"one\n").unwrap();
         let (done, waiting) = mpsc::sync_channel(1);
         outlet.send(Message::Flush(done));
@@ -385,10 +422,24 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut_between_two_characters() {
-        assert_eq!(cut(b"short\n"), b"short\n");
+        assert_eq!(Format::Text.cut(b"short\n"), b"short\n");
         let long = format!("x{}\n", "长".repeat(LINE));
-        let text = String::from_utf8(cut(long.as_bytes())).unwrap();
+        let text = String::from_utf8(Format::Text.cut(long.as_bytes())).unwrap();
         assert!(text.len() <= LINE + 4 && text.ends_with("长...\n"), "{}", text.len());
+    }
+
+    #[test]
+    fn a_long_object_stays_an_object() {
+        assert_eq!(Format::Json.cut(b"{\"a\":1}\n"), b"{\"a\":1}\n");
+        for text in ["长".repeat(LINE), "\"\\\n".repeat(LINE)] {
+            let line = json!({"level": "WARN", "fields": {"message": text, "n": 1}, "span": {"id": "1-1"}});
+            let line = Format::Json.cut(format!("{line}\n").as_bytes());
+            assert!(line.len() <= LINE + 100 && line.ends_with(b"\n"), "{}", line.len());
+            let object: Value = serde_json::from_slice(&line).unwrap();
+            assert_eq!((&object["level"], &object["span"]["id"]), (&json!("WARN"), &json!("1-1")));
+            let message = object["fields"]["message"].as_str().unwrap();
+            assert!(message.starts_with("{\"") && message.ends_with("..."), "{message}");
+        }
     }
 
     #[test]

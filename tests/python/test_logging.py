@@ -1,5 +1,6 @@
 """What becomes of the log when nobody takes it: the server goes on, and says afterwards what was lost."""
 
+import json
 import os
 import re
 import resource
@@ -110,6 +111,16 @@ def test_a_reader_that_was_never_there(tmp_path, level):
     assert "answered" in server.kept()
 
 
+def test_each_line_of_json_is_an_object(tmp_path):
+    """Also one that is longer than a line may be: this filter is repeated where it is said that it is none."""
+    with running(tmp_path, "--log-format", "json", JQ2QMT_LOG='no="filter"=' * 2000) as server:
+        works(server, 100)
+    lines = [json.loads(line) for line in (tmp_path / KEPT).read_text(encoding="utf-8").splitlines()]
+    (long,) = [line for line in lines if "JQ2QMT_LOG" in line["fields"]["message"]]
+    assert (long["level"], long["target"]) == ("WARN", "jq2qmt::log") and long["timestamp"] < lines[-1]["timestamp"]
+    assert long["fields"]["message"].endswith("...") and 4000 < len(json.dumps(long)) < 9000
+
+
 def fill(pipe):
     """Leave no room for another byte."""
     os.set_blocking(pipe, False)
@@ -122,10 +133,10 @@ def fill(pipe):
     os.set_blocking(pipe, True)
 
 
-@pytest.mark.parametrize("full", [False, True])
-def test_a_pipe_that_nobody_reads(tmp_path, full):
+@pytest.mark.parametrize(("full", "form"), [(True, "text"), (False, "json")])
+def test_a_pipe_that_nobody_reads(tmp_path, full, form):
     """As a console on Windows in which text is marked."""
-    server = Piped(tmp_path)
+    server = Piped(tmp_path, "--log-format", form)
     reading, writing = os.pipe()
     if full:
         # Who served before left it so.
@@ -148,6 +159,12 @@ def test_a_pipe_that_nobody_reads(tmp_path, full):
     assert server.stop() == 0
     os.close(reading)
     assert server.kept().count("answered") > MANY and "lost" not in server.kept()
+    (lost,) = [line for line in told.decode().splitlines() if "lines of the log were lost" in line]
+    if form == "json":
+        lost = json.loads(lost)
+        assert (lost["level"], lost["target"]) == ("WARN", "jq2qmt::log") and re.match(r"\d{4}-.*Z$", lost["timestamp"])
+        lost = lost["fields"]["message"]
+    assert re.fullmatch(r"\d+ lines of the log were lost here", lost)
 
 
 def test_the_stop_does_not_wait_for_a_pipe_that_nobody_reads(tmp_path):
