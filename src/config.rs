@@ -1,5 +1,6 @@
 //! The only reader of flags, environment and configuration file. Flags win over the environment, it over the file.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,6 +111,50 @@ pub struct ServeOptions {
     /// Fill an empty database with ten days of example strategies and accounts, marked by their names; only for this machine
     #[arg(long, env = "JQ2QMT_DEMO", value_parser = FalseyValueParser::new())]
     demo: bool,
+}
+
+impl ServeOptions {
+    /// What is said at all.
+    fn said(&self) -> Vec<&'static str> {
+        // All of them, so that another one does not compile until it stands here.
+        let Self {
+            listen,
+            reads,
+            tls_cert,
+            tls_key,
+            public_host,
+            trusted_proxy,
+            zone,
+            token_max_age,
+            log_format,
+            backup_every,
+            backup_keep,
+            backup_dir,
+            heartbeat,
+            drift_after,
+            new,
+            demo,
+        } = self;
+        let options = [
+            ("--listen", listen.is_some()),
+            ("--reads", reads.is_some()),
+            ("--tls-cert", tls_cert.is_some()),
+            ("--tls-key", tls_key.is_some()),
+            ("--public-host", public_host.is_some()),
+            ("--trusted-proxy", !trusted_proxy.is_empty()),
+            ("--zone", zone.is_some()),
+            ("--token-max-age", token_max_age.is_some()),
+            ("--log-format", log_format.is_some()),
+            ("--backup-every", backup_every.is_some()),
+            ("--backup-keep", backup_keep.is_some()),
+            ("--backup-dir", backup_dir.is_some()),
+            ("--heartbeat", heartbeat.is_some()),
+            ("--drift-after", drift_after.is_some()),
+            ("--new", *new),
+            ("--demo", *demo),
+        ];
+        options.into_iter().filter_map(|(option, is_said)| is_said.then_some(option)).collect()
+    }
 }
 
 /// What the program can do.
@@ -492,20 +537,44 @@ impl CommandLine {
         })
     }
 
-    /// With which arguments Windows starts the service: it starts it in a folder of its own.
+    /// What Windows is to know of this server as its service. It starts it in a folder of its own, and not with this
+    /// environment: only what stands in the configuration file is there again, and names the same files only where it is whole.
     ///
     /// # Errors
-    /// When the configuration file cannot be used.
-    #[cfg(windows)]
-    pub fn service_arguments(&self) -> anyhow::Result<Vec<std::ffi::OsString>> {
-        let places = self.places()?;
-        let said = [("--data-dir", Some(&places.data_dir)), ("--keys-dir", Some(&places.keys_dir))];
-        let mut arguments = vec!["service".into(), "run".into()];
-        for (option, path) in said.into_iter().chain([("--config", self.paths.config.as_ref())]) {
-            let Some(path) = path else { continue };
-            arguments.extend([option.into(), std::path::absolute(path)?.into_os_string()]);
+    /// When the server would not start as it does here.
+    pub fn as_service(&self) -> anyhow::Result<AsService> {
+        let said = self.serve.said();
+        if !said.is_empty() {
+            bail!(
+                "the service would not be told {}: let the file that --config names say it, and neither a flag nor the \
+                 environment",
+                said.join(", ")
+            );
         }
-        Ok(arguments)
+        let Places { data_dir, keys_dir } = self.config().context("the server would not start with this")?.places;
+        let File { tls_cert, tls_key, backup_dir, .. } = self.file()?;
+        for (option, path) in [("tls-cert", &tls_cert), ("tls-key", &tls_key), ("backup-dir", &backup_dir)] {
+            if let Some(path) = path.as_ref().filter(|path| !path.is_absolute()) {
+                let (path, whole) = (path.display(), std::path::absolute(path)?);
+                let whole = whole.display();
+                bail!(
+                    "{option} = {path} would be looked for in a folder of Windows: let it be a whole path, such as {whole}"
+                );
+            }
+        }
+        let absolute = |path: &PathBuf| std::path::absolute(path);
+        let (data_dir, keys_dir) = (absolute(&data_dir)?, absolute(&keys_dir)?);
+        let config = self.paths.config.as_ref().map(absolute).transpose()?;
+        let mut arguments: Vec<OsString> = vec!["service".into(), "run".into()];
+        let kept = [("--data-dir", Some(&data_dir)), ("--keys-dir", Some(&keys_dir)), ("--config", config.as_ref())];
+        for (option, path) in kept.into_iter().filter_map(|(option, path)| Some((option, path?))) {
+            arguments.extend([option.into(), path.into()]);
+        }
+        Ok(AsService {
+            arguments,
+            folders: [data_dir, keys_dir].into_iter().chain(backup_dir).collect(),
+            files: config.into_iter().chain(tls_cert).chain(tls_key).collect(),
+        })
     }
 
     /// `jq2qmt --listen X serve` and `jq2qmt serve --listen X` say the same, and to the doctor too.
@@ -516,6 +585,17 @@ impl CommandLine {
             _ => Said { here: &self.serve, above: None },
         }
     }
+}
+
+/// A server as a service of Windows.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AsService {
+    /// With which arguments it is started.
+    pub arguments: Vec<OsString>,
+    /// The folders that it writes into.
+    pub folders: Vec<PathBuf>,
+    /// The files that it reads besides.
+    pub files: Vec<PathBuf>,
 }
 
 /// What flags and the environment say about the server: behind the command, and before it.
@@ -689,6 +769,51 @@ mod tests {
         std::fs::write(&path, "lisen = \"127.0.0.1:7000\"").unwrap();
         let error = format!("{:#}", config(&["--config", file]).unwrap_err());
         assert!(error.contains("jq2qmt.toml") && error.contains("unknown field `lisen`"), "{error}");
+    }
+
+    #[test]
+    fn a_service_is_told_what_stands_in_the_file_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, here) = (dir.path().join("jq2qmt.toml"), std::env::current_dir().unwrap());
+        let service = |arguments: &[&str]| {
+            let file = ["jq2qmt", "--config", path.to_str().unwrap()];
+            CommandLine::try_parse_from(file.iter().chain(arguments))
+                .unwrap()
+                .as_service()
+                .map_err(|e| format!("{e:#}"))
+        };
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let (cert, key, copies) = (at("cert.pem"), at("key.pem"), at("copies"));
+        let write = |cert: &str, key: &str, copies: &str| {
+            let tls = format!("tls-cert = {cert:?}\ntls-key = {key:?}\n");
+            std::fs::write(&path, format!("{tls}backup-every = \"1h\"\nbackup-dir = {copies:?}\n")).unwrap();
+        };
+        write(&cert, &key, &copies);
+        let installed = service(&["--data-dir", "here"]).unwrap();
+        let (data, keys) = (here.join("here"), here.join("keys"));
+        let arguments = ["service", "run", "--data-dir"].map(OsString::from).into_iter().chain([(&data).into()]);
+        let arguments = arguments.chain(["--keys-dir".into(), (&keys).into(), "--config".into(), (&path).into()]);
+        assert_eq!(installed.arguments, arguments.collect::<Vec<OsString>>());
+        assert_eq!(installed.folders, [data, keys, copies.clone().into()]);
+        assert_eq!(installed.files, [path.clone(), cert.clone().into(), key.clone().into()]);
+
+        for (option, value) in [("--listen", "127.0.0.1:1"), ("--reads", "key"), ("--tls-key", &key), ("--zone", "UTC")]
+        {
+            let error = service(&[option, value]).unwrap_err();
+            assert!(error.contains(&format!("would not be told {option}: let the file")), "{error}");
+        }
+        assert!(service(&["--demo", "--new"]).unwrap_err().contains("--new, --demo"));
+        for (option, cert, key, copies) in [
+            ("tls-cert", "cert.pem", &*key, &*copies),
+            ("tls-key", &cert, "tls/key.pem", &copies),
+            ("backup-dir", &cert, &key, "../copies"),
+        ] {
+            write(cert, key, copies);
+            let error = service(&[]).unwrap_err();
+            assert!(error.starts_with(option) && error.contains("a whole path"), "{error}");
+        }
+        std::fs::write(&path, "listen = \"0.0.0.0:1\"").unwrap();
+        assert!(service(&[]).unwrap_err().starts_with("the server would not start with this"));
     }
 
     #[test]

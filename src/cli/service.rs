@@ -17,7 +17,8 @@ use windows_service::{define_windows_service, service_dispatcher};
 
 use super::{say, serve, unpanicked};
 use crate::clock::Clock;
-use crate::config::{CommandLine, ServiceCommand, log_filter};
+use crate::config::{AsService, CommandLine, ServiceCommand, log_filter};
+use crate::files::create_private_dir;
 use crate::log;
 
 const NAME: &str = "jq2qmt";
@@ -43,11 +44,10 @@ pub(super) fn run(line: &CommandLine, command: &ServiceCommand) -> anyhow::Resul
 
 /// Makes the service, with the folders and the configuration file of this command line.
 fn install(line: &CommandLine) -> anyhow::Result<()> {
-    line.config().context("the server would not start with this")?;
-    let places = line.places()?;
+    let AsService { arguments, folders, files } = line.as_service()?;
     // A service has no window: what the first start shows once would be shown to nobody.
     ensure!(
-        places.database().exists(),
+        line.places()?.database().exists(),
         "start the server once in this window first (jq2qmt, then Ctrl-C): it shows the operator's password, once"
     );
     let manager = ServiceManager::local_computer(
@@ -62,7 +62,7 @@ fn install(line: &CommandLine) -> anyhow::Result<()> {
         start_type: ServiceStartType::AutoStart,
         error_control: ServiceErrorControl::Normal,
         executable_path: std::env::current_exe()?,
-        launch_arguments: line.service_arguments()?,
+        launch_arguments: arguments,
         dependencies: Vec::new(),
         account_name: Some(ACCOUNT.into()),
         account_password: None,
@@ -76,12 +76,14 @@ fn install(line: &CommandLine) -> anyhow::Result<()> {
         actions: Some(vec![ServiceAction { action_type: ServiceActionType::Restart, delay: AGAIN_AFTER }; 3]),
     })?;
     service.set_failure_actions_on_non_crash_failures(true)?;
-    say(format_args!("the service {NAME} is installed. Give it its folders, then start it:"))?;
-    for folder in [&places.data_dir, &places.keys_dir] {
-        say(format_args!(
-            "    icacls \"{}\" /grant \"{ACCOUNT}:(OI)(CI)M\" /T",
-            std::path::absolute(folder)?.display()
-        ))?;
+    say(format_args!("the service {NAME} is installed. Give it its folders and files, then start it:"))?;
+    for folder in folders {
+        // That of the copies may be still to come, and rights are given to what is there.
+        create_private_dir(&folder)?;
+        say(format_args!("    icacls \"{}\" /grant \"{ACCOUNT}:(OI)(CI)M\" /T", folder.display()))?;
+    }
+    for file in files {
+        say(format_args!("    icacls \"{}\" /grant \"{ACCOUNT}:R\"", file.display()))?;
     }
     say(format_args!("    sc start {NAME}"))?;
     Ok(())
