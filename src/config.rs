@@ -402,6 +402,15 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+/// The configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Whether something stands in it that is as good as a password.
+    pub holds_secret: bool,
+}
+
 /// Where things lie.
 #[derive(Debug, Clone)]
 pub struct Places {
@@ -431,6 +440,8 @@ pub struct Config {
     pub reach: Reach,
     /// HTTPS, when wanted.
     pub tls: Option<Tls>,
+    /// The configuration file, where there is one.
+    pub file: Option<ConfigFile>,
     /// The zone in which times are shown.
     pub zone: Zone,
     /// For how long a signed token is good.
@@ -524,6 +535,7 @@ impl CommandLine {
             reads,
             reach,
             tls,
+            file: self.paths.config.clone().map(|path| ConfigFile { path, holds_secret: file.heartbeat.is_some() }),
             zone,
             token_max_age,
             heartbeat: said.heartbeat(&file)?,

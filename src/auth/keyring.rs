@@ -264,8 +264,14 @@ pub struct Inspection {
     pub keys: usize,
     /// The size of the weakest of them.
     pub weakest: Option<u32>,
+    /// Whether a default key may push to every strategy.
+    pub is_default_wide: bool,
+    /// The clients that `clients.toml` narrows and that have no key.
+    pub keyless: Vec<String>,
     /// What is wrong.
     pub problems: Vec<KeyringError>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
 }
 
 /// Looks at everything in a folder, and uses nothing.
@@ -277,7 +283,15 @@ pub fn inspect(dir: &Path) -> Result<Inspection, KeyringError> {
     let (clients, mut problems) = read(&listing, ClientRules::new());
     problems.extend(refuse_open_to_others(dir).err());
     let bits = clients.by_id.values().flat_map(|client| &client.keys).map(VerifyingKey::bits);
-    Ok(Inspection { keys: bits.clone().count(), weakest: bits.min(), problems })
+    let default = clients.by_id.get(DEFAULT_CLIENT);
+    Ok(Inspection {
+        keys: bits.clone().count(),
+        weakest: bits.min(),
+        is_default_wide: default.is_some_and(|default| !default.keys.is_empty() && default.strategies.is_none()),
+        keyless: clients.rules.keys().filter(|id| !clients.by_id.contains_key(*id)).cloned().collect(),
+        problems,
+        files: listing.into_keys().collect(),
+    })
 }
 
 fn list(dir: &Path) -> Result<Listing, KeyringError> {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use ureq::tls::TlsConfig;
 
 use super::Setup;
+use super::rights::{self, Held};
 use crate::alert::{self, Outcome};
 use crate::auth::keyring::{self, Inspection, KeyringError};
 use crate::clock::{Clock, Zone, http_date};
@@ -51,6 +52,8 @@ pub struct Facts {
     pub setup: Setup,
     /// What is in the keys folder.
     pub keys: Result<Inspection, KeyringError>,
+    /// Who may do what with files and folders, where that can be seen.
+    pub rights: Option<Vec<Held>>,
     /// What is in the database.
     pub database: Result<Seen, OpenError>,
     /// Whether its pages are sound.
@@ -155,9 +158,11 @@ pub(super) async fn gather(setup: &Setup, clock: &Clock, asker: Asker) -> Facts 
         Err(_) => Vec::new(),
     };
     let (server, keys_dir) = (running(setup, &asker).await, setup.places.keys_dir.clone());
+    let keys = blocking(move || keyring::inspect(&keys_dir)).await;
     Facts {
         now: clock.now(),
-        keys: blocking(move || keyring::inspect(&keys_dir)).await,
+        rights: rights::look(setup, keys.as_ref().ok()),
+        keys,
         pages,
         server,
         certificate: certificate.map(|loaded| loaded.map_err(|error| format!("{error:#}"))),

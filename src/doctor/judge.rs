@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::facts::{ChannelFacts, Copies, Facts, Pages, Running, Volume};
+use super::rights::{Held, Thing};
 use super::{Check, Finding, Level, Sentence, Setup};
 use crate::alert::Outcome;
 use crate::auth::keyring::{Inspection, KeyringError};
@@ -34,6 +35,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     let Facts { now, setup, .. } = facts;
     let mut findings = vec![listen(setup), certificate(setup, facts.certificate.as_ref(), *now)];
     findings.extend(keys(facts.keys.as_ref()));
+    findings.extend(facts.keys.as_ref().ok().into_iter().flat_map(narrowing));
+    findings.extend(rights(facts.rights.as_deref()));
     findings.push(database(&facts.database, &facts.pages));
     findings.extend(facts.database.as_ref().ok().map(|seen| password(seen, setup)));
     findings.push(server(&facts.server, setup));
@@ -161,7 +164,7 @@ fn keys(inspection: Result<&Inspection, &KeyringError>) -> Vec<Finding> {
         let meaning = say(format!("公钥目录有问题：{text}"), text);
         fault(check, meaning, mend_keys(error))
     };
-    let Inspection { keys, weakest, problems } = match inspection {
+    let Inspection { keys, weakest, problems, .. } = match inspection {
         Ok(inspection) => inspection,
         Err(error) => return vec![wrong(error)],
     };
@@ -180,13 +183,105 @@ fn keys(inspection: Result<&Inspection, &KeyringError>) -> Vec<Finding> {
             )
         },
         |bits| {
-            let zh = format!("{keys} 把公钥都可以使用，最短的 {bits} 位；只有所有者可以写入目录");
-            ok(
-                check,
-                say(zh, format!("{keys} can be used, the weakest of {bits} bits; only the owner writes the folder")),
-            )
+            let zh = format!("{keys} 把公钥都可以使用，最短的 {bits} 位");
+            ok(check, say(zh, format!("{keys} can be used, the weakest of {bits} bits")))
         },
     )]
+}
+
+/// What narrows less than whoever wrote it may think.
+fn narrowing(inspection: &Inspection) -> Vec<Finding> {
+    let wide = inspection.is_default_wide.then(|| {
+        notice(
+            Check::Keys,
+            say(
+                "default.pem 没有限定策略：持有它的私钥，就能以任何没有自己公钥的客户端名推送任何普通策略",
+                "default.pem is not narrowed: who has its private key pushes any ordinary strategy, under the name of any client that has no key of its own",
+            ),
+            say(
+                "给每个客户端一对自己的密钥（jq2qmt keygen CLIENT_ID），再删除 default.pem 和 data/default_private.pem；或在 clients.toml 中用 [default] 限定它",
+                "give each client a pair of its own (jq2qmt keygen CLIENT_ID), then delete default.pem and data/default_private.pem; or narrow it by [default] in clients.toml",
+            ),
+        )
+    });
+    let keyless = inspection.keyless.iter().map(|client| {
+        let client = Excerpt(client);
+        notice(
+            Check::Keys,
+            say(
+                format!("clients.toml 限定了 {client}，但目录中没有它的公钥：这一条对谁都不起作用"),
+                format!("clients.toml narrows {client}, of which no key is there: that entry narrows nobody"),
+            ),
+            say(
+                "放入它的公钥（CLIENT_ID.pem），改正名字，或删除这一条",
+                "put its public key there (CLIENT_ID.pem), put the name right, or delete the entry",
+            ),
+        )
+    });
+    wide.into_iter().chain(keyless).collect()
+}
+
+/// Who else may write or read what. Whoever writes a public key's file pushes with a key of their own, at once.
+fn rights(held: Option<&[Held]>) -> Vec<Finding> {
+    let check = Check::Rights;
+    let Some(held) = held else {
+        let meaning = say(
+            "没有检查：在 Windows 上，这里看不到谁可以读写数据目录、公钥和配置文件",
+            "not looked at: on Windows it is not seen here who may read and write data folder, keys and configuration file",
+        );
+        let todo = say(
+            "用 icacls 自行查看：只有服务器的帐户和管理员可以写入",
+            "look yourself (icacls): only the server's account and administrators are to write there",
+        );
+        return vec![notice(check, meaning, todo)];
+    };
+    let wrong: Vec<Finding> = held.iter().filter_map(open_to_others).collect();
+    if !wrong.is_empty() || held.is_empty() {
+        return wrong;
+    }
+    let zh = "他人不能写入数据目录、公钥文件和配置文件，也读不到其中的秘密";
+    let en =
+        "others can write neither data folder, nor keys' files, nor configuration file, and read nothing secret there";
+    vec![ok(check, say(zh, en))]
+}
+
+/// What others than its owner may do with a file or folder, and should not.
+fn open_to_others(Held { path, thing, mode }: &Held) -> Option<Finding> {
+    let path = path.display();
+    let (zh, en, is_dangerous, change) = match thing {
+        _ if mode & 0o022 != 0 => {
+            let (zh, en) = match thing {
+                Thing::DataFolder => ("他人可以换掉数据库", "they could put another database there"),
+                Thing::Key => {
+                    ("他人可以换成自己的公钥，并用它推送", "they could put a key of their own there, and push with it")
+                }
+                Thing::Settings | Thing::SecretSettings => {
+                    ("他人可以改变服务器的参数", "they could tell the server something else")
+                }
+            };
+            let zh = format!("{path} 可以被所有者以外的人写入（{mode:03o}）：{zh}");
+            (zh, format!("{path} can be written by others than its owner ({mode:03o}): {en}"), true, "go-w")
+        }
+        Thing::DataFolder if mode & 0o055 != 0 => (
+            format!("{path} 可以被所有者以外的人进入（{mode:03o}）"),
+            format!("{path} can be entered by others than its owner ({mode:03o})"),
+            false,
+            "go-rwx",
+        ),
+        Thing::SecretSettings if mode & 0o004 != 0 => (
+            format!("{path} 中有心跳地址，它等同于密码，而任何用户都能读取该文件（{mode:03o}）"),
+            format!(
+                "every user can read {path} ({mode:03o}), and with it the heartbeat's address, which is as good as a password"
+            ),
+            false,
+            "o-r",
+        ),
+        _ => return None,
+    };
+    let todo = format!("chmod {change} {path}");
+    let todo = say(format!("运行 {todo}"), format!("run {todo}"));
+    let level = if is_dangerous { Level::Fault } else { Level::Notice };
+    Some(Finding { check: Check::Rights, level, meaning: say(zh, en), todo: Some(todo) })
 }
 
 fn mend_keys(error: &KeyringError) -> Sentence {

@@ -3,6 +3,7 @@
 
 pub mod facts;
 pub mod judge;
+pub mod rights;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::sync::Mutex;
 pub use self::facts::Asker;
 use crate::auth::rights::Reads;
 use crate::clock::{Clock, Zone};
-use crate::config::{Config, Places, Tls};
+use crate::config::{Config, ConfigFile, Places, Tls};
 use crate::store::backups::Plan;
 
 /// How much there is to a finding.
@@ -43,6 +44,7 @@ pub enum Check {
     Listen,
     Certificate,
     Keys,
+    Rights,
     Database,
     Password,
     Server,
@@ -68,6 +70,7 @@ impl Check {
             Self::Listen => ("监听与读取", "Address and reading"),
             Self::Certificate => ("证书", "Certificate"),
             Self::Keys => ("公钥目录", "Keys folder"),
+            Self::Rights => ("文件权限", "Rights"),
             Self::Database => ("数据库", "Database"),
             Self::Password => ("操作员密码", "Operator's password"),
             Self::Server => ("服务器进程", "Server"),
@@ -117,6 +120,8 @@ pub struct Setup {
     pub is_proxied: bool,
     /// HTTPS, when wanted.
     pub tls: Option<Tls>,
+    /// The configuration file, where there is one.
+    pub file: Option<ConfigFile>,
     /// How copies are made, where they are.
     pub backups: Option<Plan>,
     /// The zone in which times are told.
@@ -132,6 +137,7 @@ impl Setup {
             reads: config.reads,
             is_proxied: !config.reach.proxies.is_empty(),
             tls: config.tls.clone(),
+            file: config.file.clone(),
             backups: config.backups.clone(),
             zone: config.zone.clone(),
         }

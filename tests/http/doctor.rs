@@ -18,6 +18,7 @@ async fn app() -> App {
         reads: Reads::Open,
         is_proxied: false,
         tls: None,
+        file: None,
         backups: None,
         zone: Zone::named("Asia/Shanghai").unwrap(),
     }));
@@ -38,7 +39,7 @@ async fn the_page_tells_the_operator_alone_what_the_command_line_tells() {
     let mut browser = Browser::operator(&app).await;
     assert!(browser.page("/").await.contains("<a href=\"/doctor\">体检</a>"));
     let page = browser.page("/doctor").await;
-    for check in ["公钥目录", "数据库", "操作员密码", "时钟", "备份", "磁盘", "交易日历", "通知渠道"]
+    for check in ["公钥目录", "文件权限", "数据库", "操作员密码", "时钟", "备份", "磁盘", "交易日历", "通知渠道"]
     {
         assert!(page.contains(&format!("<th scope=\"row\">{check}</th>")), "{check}: {page}");
     }

@@ -27,6 +27,7 @@ async fn a_task_that_ends_takes_the_server_with_it() {
         reads: Reads::Open,
         reach: Reach::default(),
         tls: None,
+        file: None,
         zone: Zone::named("Asia/Shanghai").unwrap(),
         token_max_age: Duration::from_mins(5),
         drift_after: Duration::from_mins(10),

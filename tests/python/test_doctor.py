@@ -59,13 +59,14 @@ def test_a_set_up_that_is_well_has_nothing_to_do(tmp_path):
         until(lambda: list((tmp_path / "data").glob("backups/jq2qmt-*.db")))
         assert server.push("alpha", [held("000001.XSHE", 100)]).status_code == 200
         settle(server, "desk", kind="wecom", url=robot.url)
+        (tmp_path / "keys/clients.toml").write_text('[default]\nstrategies = ["alpha"]\n')
         code, checks = look(server, "--send")
         # What the year brings is the calendar's to say, and what this machine has free and allows is its own.
         # Copies on another disk than the database's are for a test of their own.
         ours = [name for name in checks if name not in ("calendar", "disk", "files", "backup")]
         assert [checks[name][0][0] for name in ours] == ["ok"] * len(ours), checks
         assert ours == [
-            "listen", "certificate", "keys", "database", "password", "server", "clock", "sqlite", "channel"
+            "listen", "certificate", "keys", "rights", "database", "password", "server", "clock", "sqlite", "channel"
         ]  # fmt: skip
         assert len(checks["disk"]) == 2 and "calendar" in checks and only(checks, "backup")[0] != "fault"
         assert only(checks, "clock")[1] == "it agrees with the newest change, the newest token and the server's answers"
@@ -110,14 +111,52 @@ def test_keys_are_looked_at_one_by_one(server, quick_key):
     (keys / "private.pem").write_bytes(private_pem(quick_key))
     keys.chmod(0o777)
     code, checks = look(server)
-    assert code == 1 and {level for level, _ in checks["keys"]} == {"fault"}
-    told = " ".join(message for _, message in checks["keys"])
+    *wrong, (notice, _) = checks["keys"]
+    assert code == 1 and {level for level, _ in wrong} == {"fault"} and notice == "notice"
+    told = " ".join(message for _, message in wrong)
     assert "it is not an RSA public key" in told and "holds a private key" in told
     assert sys.platform == "win32" or "can be written by others" in told
     keys.chmod(0o755)
     for name in ("broken.pem", "private.pem", "default.pem"):
         (keys / name).unlink()
     assert only(look(server)[1], "keys")[0] == "notice", "nobody can sign"
+
+
+def test_who_is_narrowed_less_than_it_seems_is_told(server):
+    (_, wide) = look(server)[1]["keys"]
+    assert wide[0] == "notice" and "default.pem is not narrowed" in wide[1], wide
+    rules = server.folder / "keys/clients.toml"
+    rules.write_text('[default]\nstrategies = ["alpha"]\n[alice]\nstrategies = ["beta"]\n')
+    ((level, _), keyless) = look(server)[1]["keys"]
+    assert level == "ok" and keyless[0] == "notice" and "narrows alice, of which no key is there" in keyless[1], keyless
+    server.run("keygen", "alice", "--bits", "2048")
+    assert only(look(server)[1], "keys")[0] == "ok"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it says that it did not look")
+def test_what_others_can_write_or_read(server):
+    (server.folder / "jq2qmt.toml").write_text('heartbeat = "http://127.0.0.1:9/"\n')
+    apart = Server(server.folder, "--config", "jq2qmt.toml", "--listen", server.listen)
+    data, key, settings = (server.folder / name for name in ("data", "keys/default.pem", "jq2qmt.toml"))
+    settings.chmod(0o640)
+    assert only(look(apart)[1], "rights")[0] == "ok"
+    for path, mode, level, words in (
+        (data, 0o755, "notice", "data can be entered by others"),
+        (data, 0o777, "fault", "they could put another database there"),
+        (key, 0o666, "fault", "they could put a key of their own there, and push with it"),
+        (settings, 0o644, "notice", "the heartbeat's address"),
+        (settings, 0o666, "fault", "they could tell the server something else"),
+    ):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        code, checks = look(apart)
+        found = only(checks, "rights")
+        assert found[0] == level and words in found[1] and str(path.name) in found[1], found
+        assert level == "notice" or code == 1
+        path.chmod(before)
+    settings.write_text("")
+    settings.chmod(0o644)
+    assert only(look(apart)[1], "rights")[0] == "ok", "nothing in it is secret"
 
 
 def test_a_password_that_is_gone_is_missed(server):

@@ -23,6 +23,7 @@ fn setup() -> Setup {
         reads: Reads::Open,
         is_proxied: false,
         tls: None,
+        file: None,
         backups: None,
         zone: Zone::named("Asia/Shanghai").unwrap(),
     }
@@ -49,7 +50,8 @@ fn healthy() -> Facts {
     Facts {
         now: NOW,
         setup: setup(),
-        keys: Ok(Inspection { keys: 2, weakest: Some(2048), problems: Vec::new() }),
+        keys: Ok(keyed()),
+        rights: Some(held(Thing::Key, 0o644)),
         database: Ok(seen()),
         pages: Pages::Sound,
         server: Running::Answers(200, Some(NOW)),
@@ -64,6 +66,15 @@ fn healthy() -> Facts {
 
 fn sqlite(is_mended: bool) -> Engine {
     Engine { name: "SQLite", version: "3.51.2".to_owned(), is_mended, mended: "3.51.3".to_owned() }
+}
+
+fn keyed() -> Inspection {
+    let (problems, keyless, files) = (Vec::new(), Vec::new(), Vec::new());
+    Inspection { keys: 2, weakest: Some(2048), is_default_wide: false, keyless, problems, files }
+}
+
+fn held(thing: Thing, mode: u32) -> Vec<Held> {
+    vec![Held { path: "there".into(), thing, mode }]
 }
 
 fn volume(free: u64, needs: u64) -> Volume {
@@ -107,6 +118,7 @@ fn where_all_is_well_nothing_is_to_be_done() {
             "listen",
             "certificate",
             "keys",
+            "rights",
             "database",
             "password",
             "server",
@@ -165,15 +177,53 @@ fn what_is_wrong_with_a_key_is_told_of_each() {
     let private = || KeyringError::PrivateKey("keys/a.pem".into());
     let open = || KeyringError::OpenToOthers("keys".into());
     let problems = found(Check::Keys, |facts| {
-        facts.keys = Ok(Inspection { keys: 1, weakest: Some(3072), problems: vec![private(), open()] });
+        facts.keys = Ok(Inspection { problems: vec![private(), open()], ..keyed() });
     });
     assert_eq!(problems.len(), 2);
     assert!(problems.iter().all(|(level, _)| *level == Level::Fault), "{problems:?}");
     assert!(problems[0].1.contains("private key") && problems[1].1.contains("written by others"), "{problems:?}");
-    let none = Inspection { keys: 0, weakest: None, problems: Vec::new() };
+    let none = Inspection { keys: 0, weakest: None, ..keyed() };
     assert_eq!(level(Check::Keys, |facts| facts.keys = Ok(none)), Level::Notice);
     let gone = KeyringError::Io { path: "keys".into(), source: std::io::ErrorKind::NotFound.into() };
     assert_eq!(level(Check::Keys, |facts| facts.keys = Err(gone)), Level::Fault);
+}
+
+#[test]
+fn who_is_narrowed_less_than_it_seems_is_told() {
+    let wide = Inspection { is_default_wide: true, ..keyed() };
+    let [(Level::Ok, _), (Level::Notice, words)] = &found(Check::Keys, |facts| facts.keys = Ok(wide))[..] else {
+        panic!("one that is well and a notice");
+    };
+    assert!(words.starts_with("default.pem is not narrowed"), "{words}");
+    let keyless = vec!["ann".to_owned(), "bob\u{1b}".to_owned()];
+    let told = found(Check::Keys, |facts| facts.keys = Ok(Inspection { keyless, ..keyed() }));
+    assert_eq!(told.iter().map(|(level, _)| *level).collect::<Vec<_>>(), [Level::Ok, Level::Notice, Level::Notice]);
+    assert!(told[1].1.contains("narrows ann") && !told[2].1.contains('\u{1b}'), "{told:?}");
+}
+
+#[test]
+fn what_others_can_write_is_a_fault_and_what_they_can_look_into_a_notice() {
+    use Thing::{DataFolder, Key, SecretSettings, Settings};
+    for (thing, mode, expected) in [
+        (DataFolder, 0o700, Level::Ok),
+        (DataFolder, 0o750, Level::Notice),
+        (DataFolder, 0o711, Level::Notice),
+        (DataFolder, 0o770, Level::Fault),
+        (Key, 0o444, Level::Ok),
+        (Key, 0o664, Level::Fault),
+        (Key, 0o646, Level::Fault),
+        (Settings, 0o644, Level::Ok),
+        (Settings, 0o664, Level::Fault),
+        (SecretSettings, 0o640, Level::Ok),
+        (SecretSettings, 0o644, Level::Notice),
+        (SecretSettings, 0o666, Level::Fault),
+    ] {
+        let change = |facts: &mut Facts| facts.rights = Some(held(thing, mode));
+        assert_eq!(level(Check::Rights, change), expected, "{thing:?} {mode:o}");
+    }
+    let unseen = found(Check::Rights, |facts| facts.rights = None);
+    assert!(matches!(&unseen[..], [(Level::Notice, words)] if words.starts_with("not looked at")), "{unseen:?}");
+    assert_eq!(found(Check::Rights, |facts| facts.rights = Some(Vec::new())), [], "nothing is there yet");
 }
 
 #[test]
