@@ -5,7 +5,10 @@
 //! `make fuzz` runs many more. An input that was found stands in the corpus from then on.
 
 use std::path::Path;
+use std::time::Duration;
 
+use jq2qmt::auth::keyring;
+use jq2qmt::domain::code::Code;
 use jq2qmt::store::verify::{Verdict, verify};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -283,6 +286,68 @@ fn tokens() {
         assert!(!answer.status.is_success(), "nobody has signed it");
         answer
     });
+    fuzzed.check();
+}
+
+#[test]
+fn canonical_json() {
+    let fuzzed = Fuzzed::start();
+    // Each stands in what is signed, as it is: only one that is spelled as Python spells it can be what the server verifies.
+    let send = async |fuzzed: &Fuzzed, text: &[u8]| {
+        let (now, text) = (fuzzed.app.clock.now().as_micros() / 1_000_000, String::from_utf8_lossy(text));
+        let auth_data = format!(r#"{{"client_id": "alice", "timestamp": {now}, "x": {text}}}"#);
+        let token = ALICE.token_over(&auth_data, 32);
+        let body = r#"{"strategy_name":"alpha","positions":[]}"#;
+        let answer = fuzzed.app.post(UPDATE, &[("x-auth-token", &token)], body).await;
+        let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        assert!(is_plain || !answer.status.is_success(), "{text}");
+        answer
+    };
+    fuzzed.takes("canonical_json", &send);
+    fuzzed.run("canonical_json", &send);
+    fuzzed.check();
+}
+
+#[test]
+fn codes() {
+    let fuzzed = Fuzzed::start();
+    let send = async |fuzzed: &Fuzzed, code: &[u8]| {
+        let code = String::from_utf8_lossy(code).into_owned();
+        let answer = fuzzed.app.push(&ALICE, "alpha", json!([held(&code, 100, 10.0)])).await;
+        if answer.status.is_success() {
+            let sent = Code::parse(&code).unwrap().instrument();
+            for notation in ["", "code_format=jq", "code_format=qmt"] {
+                let total = fuzzed.app.get(&format!("/api/v1/positions/total?strategies=alpha&{notation}")).await.ok();
+                let told = total["positions"][0]["code"].as_str().unwrap();
+                assert_eq!(Code::parse(told).unwrap().instrument(), sent, "{code:?} is told as {told:?} {notation}");
+            }
+        }
+        answer
+    };
+    fuzzed.takes("code", &send);
+    fuzzed.run("code", &send);
+    fuzzed.check();
+}
+
+#[test]
+fn clients() {
+    let fuzzed = Fuzzed::start();
+    let push = async |fuzzed: &Fuzzed, strategy: &str| {
+        fuzzed.app.push(&ALICE, strategy, json!([held("000001.SZ", 1000, 10.0)])).await
+    };
+    let send = async |fuzzed: &Fuzzed, rules: &[u8]| {
+        let before = [push(fuzzed, "alpha").await.status, push(fuzzed, "beta").await.status];
+        std::fs::write(fuzzed.app.keys().join("clients.toml"), rules).unwrap();
+        fuzzed.app.clock.advance(Duration::from_secs(1));
+        let (alpha, beta) = (push(fuzzed, "alpha").await, push(fuzzed, "beta").await);
+        assert!([&alpha, &beta].into_iter().all(|answer| [200, 403].contains(&answer.status.as_u16())), "{beta:?}");
+        if !keyring::inspect(&fuzzed.app.keys()).unwrap().problems.is_empty() {
+            assert_eq!([alpha.status, beta.status], before, "a mistake leaves the narrowing as it was");
+        }
+        alpha
+    };
+    fuzzed.takes("clients", &send);
+    fuzzed.run("clients", &send);
     fuzzed.check();
 }
 
