@@ -3,6 +3,8 @@
 import hashlib
 import importlib.machinery
 import importlib.util
+import posixpath
+import re
 import subprocess
 import sys
 import tarfile
@@ -54,6 +56,13 @@ def test_an_archive_holds_what_somebody_needs_who_has_nothing_else(tmp_path, tar
     for name in ("joinquant/jq_qmt_api.py", "qmt/qmt_jq_trade.py", "service/jq2qmt.service", "service/jq2qmt.toml"):
         assert f"examples/{name}" in files, name
     assert not [name for name in files if "__pycache__" in name or name.startswith(("src/", "tests/python", "data/"))]
+    for name in files:
+        # What is read leads to nothing that only the sources have.
+        links = re.findall(r"\]\(([^)#:]+)[^):]*\)", files[name][0].decode()) if name.endswith(".md") else []
+        there = [posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) for link in links]
+        assert not [link for link in there if not any(file == link or file.startswith(link + "/") for file in files)], (
+            name
+        )
     # What holds another terminal to its rules is named in what is to be read.
     assert "tests/executor/run.py" in files
     parts = files["LICENSES-OF-PARTS.txt"][0].decode()
