@@ -204,11 +204,12 @@ def test_a_copy_put_in_its_place_by_hand_begins_another_lineage(tmp_path):
     (tmp_path / "other/data").mkdir(parents=True)
     shutil.copytree(tmp_path / "keys", tmp_path / "other/keys")
     shutil.copy(tmp_path / "copy.db", tmp_path / "other/data/jq2qmt.db")
-    for start in range(2):
+    for _ in range(2):
         with running(tmp_path / "other") as server:
             total = server.total()
             assert total["lineage"] > 1 and total["revision"] == 1
-            assert ("another copy of the database was put back" in server.log()) == (start == 0)
+            # The log goes on over both starts: the second adds no such line.
+            assert server.log().count("another copy of the database was put back") == 1
 
 
 def test_a_folder_that_was_rolled_back_as_a_whole_is_put_back_as_a_copy(tmp_path):
