@@ -146,21 +146,6 @@ async fn a_strategy_that_is_silent_is_told_in_the_morning() {
     desk.push_alpha_and_see_it_end().await;
 }
 
-#[tokio::test]
-async fn who_has_a_schedule_is_late_by_it_and_silent_nowhere() {
-    let desk = Desk::open().await;
-    desk.pass(Duration::from_hours(43));
-    let mut browser = Browser::new(&desk.app);
-    let said = |page: &str| {
-        let warned = ["alpha", "beta"].map(|name| page.contains(&format!("策略 {name} 自上个交易日以来没有推送")));
-        (warned, page.matches("class=\"late\"><span aria-hidden=\"true\">⚠ </span>").count())
-    };
-    assert_eq!(said(&browser.page("/").await), ([true, true], 2));
-    desk.app.operate("PUT", "/api/v1/strategies/beta/schedule", &[], r#"{"by": ["14:55"]}"#).await.ok();
-    assert_eq!(said(&browser.page("/").await), ([true, false], 1));
-    assert_eq!(desk.look().await, ["begun strategy_silent"]);
-}
-
 impl Desk {
     async fn push_alpha_and_see_it_end(&self) {
         self.app.push(&ALICE, "alpha", json!([])).await.ok();
