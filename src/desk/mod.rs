@@ -49,7 +49,6 @@ pub struct Desk {
     targets: Targets,
     conflicts: Standing,
     moved: Moved,
-    /// Which terminal holds which account.
     terminals: Terminals,
 }
 
@@ -120,8 +119,8 @@ impl NotDone {
 }
 
 impl Desk {
-    /// The desk over a store, for these terminals.
-    pub fn new(store: &Store, terminals: Terminals) -> Self {
+    /// The desk over a store.
+    pub fn new(store: &Store) -> Self {
         Self {
             store: store.for_operators(),
             closes: Closes::default(),
@@ -129,7 +128,12 @@ impl Desk {
             targets: Targets::default(),
             conflicts: Standing::default(),
             moved: Moved::default(),
-            terminals,
+            terminals: Terminals::default(),
         }
+    }
+
+    /// Which terminal holds which account.
+    pub const fn terminals(&self) -> &Terminals {
+        &self.terminals
     }
 }

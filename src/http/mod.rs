@@ -50,7 +50,6 @@ use crate::auth::rights::Gate;
 use crate::clock::{Clock, Zone};
 use crate::desk::Desk;
 use crate::desk::incidents::Incidents;
-use crate::desk::terminals::Terminals;
 use crate::doctor::Doctor;
 use crate::lifecycle::Health;
 use crate::net::Application;
@@ -80,8 +79,6 @@ pub struct Shared {
     zone: Zone,
     answers: Answers,
     workshop: Workshop,
-    /// Which terminal holds which account.
-    terminals: Terminals,
     incidents: Incidents,
     targets: Targets,
     /// Apart: a crowd that waited must not hold up who asks just now.
@@ -106,8 +103,7 @@ impl AppState {
     pub fn new(store: Store, gate: Gate, clock: Clock, zone: Zone, is_tls: bool, health: Health) -> Self {
         let answers = Answers::new(&zone, store.lineage());
         let (capacity, closing) = (Capacity::default(), watch::Sender::new(false));
-        let terminals = Terminals::default();
-        let desk = Desk::new(&store, terminals.clone());
+        let desk = Desk::new(&store);
         let incidents = Incidents::new(store.clone(), clock.clone(), desk.clone(), &gate);
         Self(Arc::new(Shared {
             messenger: Messenger::new(store.clone(), desk.clone(), clock.clone(), zone.clone()),
@@ -119,7 +115,6 @@ impl AppState {
             answers,
             workshop: Workshop::for_askers(),
             crowd_workshop: Workshop::for_crowds(),
-            terminals,
             incidents,
             targets: Targets::default(),
             capacity,

@@ -81,7 +81,7 @@ impl<'a> AccountAnswer<'a> {
             let capital = Number(total_value.times(share.scale));
             Some(Followed { name: share.name.as_str(), scale: share.scale, total_value, capital })
         });
-        let terminal = state.terminals.holder(name, state.clock.running()).map(|holder| TerminalDto {
+        let terminal = state.desk.terminals().holder(name, state.clock.running()).map(|holder| TerminalDto {
             name: holder.terminal.name,
             address: holder.terminal.address.to_string(),
             since: state.zone.rfc3339(holder.since),
@@ -295,8 +295,8 @@ pub(super) fn take_account(
     terminal: Option<Terminal>,
 ) -> Result<Option<WaitingPoll>, AppError> {
     let Some(terminal) = terminal else { return Ok(None) };
-    let taken = state.terminals.take(name, &terminal, state.clock.now(), state.clock.running());
-    taken.map(|()| Some(state.terminals.waiting(name, &terminal))).map_err(|holder| AppError::OtherTerminal {
+    let taken = state.desk.terminals().take(name, &terminal, state.clock.now(), state.clock.running());
+    taken.map(|()| Some(state.desk.terminals().waiting(name, &terminal))).map_err(|holder| AppError::OtherTerminal {
         name: holder.terminal.name,
         address: holder.terminal.address,
         since: state.zone.rfc3339(holder.since),

@@ -63,7 +63,7 @@ pub(crate) async fn heartbeat(
     }
     let book = state.store.book();
     let push = book.strategies().filter_map(|strategy| strategy.last_push_at).max();
-    let poll = state.terminals.last_heard_at();
+    let poll = state.desk.terminals().last_heard_at();
     let report = book.reports().map(|(_, reported)| reported.heard_at).max();
     let newest: Option<Moment> = match query.of.0.as_deref() {
         None => [push, poll, report].into_iter().flatten().max(),

@@ -111,7 +111,7 @@ impl Sheet {
         self.gauges("jq2qmt_strategy_age_seconds", "Since a strategy's own program pushed last", ages);
         let terminals = book.settings().accounts().filter_map(|(account, _)| {
             let reported = book.reported(account).map(|reported| reported.heard_at);
-            let age = now.since(reported.max(state.terminals.heard_at(account))?).as_secs_f64();
+            let age = now.since(reported.max(state.desk.terminals().heard_at(account))?).as_secs_f64();
             Some((vec![("account", account.to_string())], age))
         });
         self.gauges("jq2qmt_terminal_age_seconds", "Since an account's terminal was heard of last", terminals);

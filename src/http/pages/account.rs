@@ -199,7 +199,7 @@ pub(super) async fn page(
         sort,
         pages,
         fills: fills_of_today(&state.store, &name, now).await?,
-        holder: state.terminals.holder(&name, state.clock.running()),
+        holder: state.desk.terminals().holder(&name, state.clock.running()),
         wanted,
         capital,
         v,

@@ -45,7 +45,7 @@ pub(super) async fn page(State(state): State<AppState>, Reading { v, book }: Rea
         account: settled.account.clone(),
         pause: Paused::of(settings, Some(name)),
         incomplete: book.target_mark(settled, v.now).err().map(|incomplete| incomplete.0).unwrap_or_default(),
-        holder: state.terminals.holder(name, state.clock.running()),
+        holder: state.desk.terminals().holder(name, state.clock.running()),
         name: name.clone(),
     };
     let page = AccountsPage { accounts: settings.accounts().map(row).collect(), pause: Paused::of(settings, None), v };

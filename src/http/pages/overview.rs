@@ -491,7 +491,7 @@ fn strategy_row(book: &Book, strategy: &Strategy, beside: &Beside<'_>, v: &View)
 fn strip(state: &AppState, v: &View, book: &Book) -> Strip {
     let terminal = |(name, settled): (&AccountName, &Arc<Settled>)| {
         let target = book.target_mark(settled, v.now);
-        let holder = state.terminals.holder(name, state.clock.running());
+        let holder = state.desk.terminals().holder(name, state.clock.running());
         let reported = book.reported(name);
         let called = |holder: Holder| {
             (holder.terminal.name.unwrap_or_else(|| holder.terminal.address.to_string()), holder.heard_at)
