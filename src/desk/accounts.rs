@@ -87,7 +87,8 @@ impl Desk {
         self.put(by, Document::Account(name, Some(account)), expected).await
     }
 
-    /// Takes an account away: its terminal is answered nothing any more, and holds nothing. With `expected`, only if it is at that revision.
+    /// Takes an account away: its terminal is answered nothing any more, and holds nothing. With `expected`, only if it is at
+    /// that revision.
     ///
     /// # Errors
     /// When there is none, the condition does not hold, or the store cannot write.
@@ -124,7 +125,10 @@ impl Desk {
         }
         let target = Arc::new(book.target(settled, now)?);
         let mut kept = kept();
-        kept.retain(|name, _| book.settings().account(name).is_some());
+        if !kept.contains_key(&settled.name) {
+            // Those of accounts that are no more go where one comes.
+            kept.retain(|name, _| book.settings().account(name).is_some());
+        }
         // Whoever holds an older book must not take its target away from the others.
         if kept.get(&settled.name).is_none_or(|(of, _)| of.mark.revision <= mark.mark.revision) {
             kept.insert(settled.name.clone(), (mark, Arc::clone(&target)));

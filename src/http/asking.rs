@@ -207,17 +207,18 @@ async fn prepare(
     waited: bool,
 ) -> Result<Arc<Prepared>, AppError> {
     let (making, newest, maker) = (question.making(), book.newest(), state.clone());
-    let its = Arc::clone(&book);
-    let make = move || question.make(&its, &maker);
+    let make_of = |book: Arc<Book>| move || question.make(&book, &maker);
     let workshop = if waited { &state.crowd_workshop } else { &state.workshop };
     match making {
-        Making::Once(common) => state.answers.common(common, newest, make).await,
+        Making::Once(common) => state.answers.common(common, newest, make_of(book)).await,
         Making::Target(account, shape) => {
             let kept = state.targets.of(&book, &account, shape, mark.unwrap_or(Mark::START));
+            let make = make_of(book);
             kept.get(move || make().map(|answer| Arc::new(answer.for_all()))).await
         }
-        Making::OnTheSpot if !waited => make().map(Arc::new),
+        Making::OnTheSpot if !waited => make_of(book)().map(Arc::new),
         _ => {
+            let make = make_of(book);
             workshop.make(move || make().map(|answer| if gzip { answer.zipped() } else { answer })).await.map(Arc::new)
         }
     }

@@ -48,8 +48,10 @@ impl Targets {
             Some(kept) if kept.mark.revision > mark.revision => Arc::default(),
             _ => {
                 let answer = Arc::new(Once::default());
-                // Those about accounts that are no more go.
-                kept.retain(|(name, _), _| book.settings().account(name).is_some());
+                if !kept.contains_key(&key) {
+                    // Those about accounts that are no more go where one comes.
+                    kept.retain(|(name, _), _| book.settings().account(name).is_some());
+                }
                 kept.insert(key, Kept { mark, answer: Arc::clone(&answer) });
                 answer
             }
