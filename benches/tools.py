@@ -116,35 +116,33 @@ def add_key(binary, folder):
     return made.split()[-1]
 
 
+def line(instrument, volume, n):
+    """The nth line of a list."""
+    cost = 12.345678901234567 + n
+    return {"code": f"{600000 + instrument}.XSHG", "name": f"股票{instrument}", "volume": volume, "cost": cost}
+
+
 def positions(strategy, push, instruments):
     """Fifty positions of so many instruments; from one push to the next five volumes change."""
     changed = {(push * 5 + n) % 50 for n in range(5)}
     return [
-        {
-            "code": f"{600000 + (strategy * 37 + n) % instruments}.XSHG",
-            "name": f"股票{(strategy * 37 + n) % instruments}",
-            "volume": 1000 + (100 * (push % 7 + 1) if n in changed else 0),
-            "cost": 12.345678901234567 + n,
-        }
+        line((strategy * 37 + n) % instruments, 1000 + (100 * (push % 7 + 1) if n in changed else 0), n)
         for n in range(50)
     ]
 
 
 def growing(push, changes):
     """A list of fifty of which so many volumes grow with each push."""
-    positions = [
-        {
-            "code": f"{600000 + n}.XSHG", "name": f"股票{n}", "volume": 1000 + 100 * ((push * changes + 49 - n) // 50),
-            "cost": 12.345678901234567 + n,
-        }
-        for n in range(50)
-    ]  # fmt: skip
-    return json.dumps({"strategy_name": "growing", "positions": positions}, ensure_ascii=False).encode()
+    return list_of("growing", [line(n, 1000 + 100 * ((push * changes + 49 - n) // 50), n) for n in range(50)])
 
 
 def body_of(strategy, push, instruments=4_000, name=None):
-    body = {"strategy_name": name or f"strategy-{strategy}", "positions": positions(strategy, push, instruments)}
-    return json.dumps(body, ensure_ascii=False).encode()
+    return list_of(name or f"strategy-{strategy}", positions(strategy, push, instruments))
+
+
+def list_of(name, positions):
+    """The body of a push."""
+    return json.dumps({"strategy_name": name, "positions": positions}, ensure_ascii=False).encode()
 
 
 def push(connection, api_key, body):

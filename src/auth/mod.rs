@@ -67,7 +67,8 @@ pub enum Denied {
     },
     /// Too many wrong passwords from addresses that were never right.
     #[error(
-        "too many wrong passwords from everywhere: an address from which the right one came within a week, or this machine itself, need not wait"
+        "too many wrong passwords from everywhere: an address from which the right one came within a week, or this machine \
+         itself, need not wait"
     )]
     Crowded {
         /// Until the next try is answered.

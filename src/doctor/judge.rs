@@ -475,12 +475,10 @@ fn behind_tokens(seen: &Seen, now: Moment) -> Option<Finding> {
 
 fn off_server(server: &Running, now: Moment) -> Option<Finding> {
     let Running::Answers(_, Some(at)) = server else { return None };
-    let off = at.since(now).max(now.since(*at));
-    let is_off = off > CLOCK_TOLERANCE;
-    let off = span(off);
+    let off = span(Some(at.since(now).max(now.since(*at))).filter(|off| *off > CLOCK_TOLERANCE)?);
     let meaning =
         say(format!("服务器的时钟与本机相差 {}", off.zh), format!("the server's clock is {} off this one", off.en));
-    is_off.then(|| fault(Check::Clock, meaning, keep_time()))
+    Some(fault(Check::Clock, meaning, keep_time()))
 }
 
 /// What the clock was held against and agrees with.

@@ -222,8 +222,8 @@ async fn must_be_needed_by_none(
     Ok(())
 }
 
-/// Folds what was before a moment into an archive and a checkpoint, and says what begins; None where there is nothing. What was cut short by a crash leaves the
-/// database as it was or as it is to be, and nothing between.
+/// Folds what was before a moment into an archive and a checkpoint, and says what begins; None where there is nothing. What was cut
+/// short by a crash leaves the database as it was or as it is to be, and nothing between.
 ///
 /// # Errors
 /// When the history does not hold together, there is too little room, or something cannot be written.

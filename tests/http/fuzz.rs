@@ -158,6 +158,13 @@ impl Fuzzed {
         Self { app, key, runtime }
     }
 
+    /// Sends a corpus as it is and what comes of it, and looks at the history then.
+    fn hold(self, of: &str, send: &impl AsyncFn(&Self, &[u8]) -> Answer) {
+        self.takes(of, send);
+        self.run(of, send);
+        self.check();
+    }
+
     /// What the corpus begins with is taken: what follows is about texts that are nearly right.
     fn takes(&self, of: &str, send: &impl AsyncFn(&Self, &[u8]) -> Answer) {
         for body in corpus(of) {
@@ -215,9 +222,7 @@ fn bodies(of: &str, method: &'static str, path: &'static str) {
         };
         fuzzed.app.send(request.body(body.to_vec().into()).unwrap()).await
     };
-    fuzzed.takes(of, &send);
-    fuzzed.run(of, &send);
-    fuzzed.check();
+    fuzzed.hold(of, &send);
 }
 
 #[test]
@@ -225,9 +230,7 @@ fn pushes() {
     let fuzzed = Fuzzed::start();
     // Each is signed as it is: what the client's own code would never send is signed as well.
     let send = async |fuzzed: &Fuzzed, body: &[u8]| fuzzed.app.push_bytes(&ALICE, body).await;
-    fuzzed.takes("push", &send);
-    fuzzed.run("push", &send);
-    fuzzed.check();
+    fuzzed.hold("push", &send);
 }
 
 #[test]
@@ -303,9 +306,7 @@ fn canonical_json() {
         assert!(is_plain || !answer.status.is_success(), "{text}");
         answer
     };
-    fuzzed.takes("canonical_json", &send);
-    fuzzed.run("canonical_json", &send);
-    fuzzed.check();
+    fuzzed.hold("canonical_json", &send);
 }
 
 #[test]
@@ -324,9 +325,7 @@ fn codes() {
         }
         answer
     };
-    fuzzed.takes("code", &send);
-    fuzzed.run("code", &send);
-    fuzzed.check();
+    fuzzed.hold("code", &send);
 }
 
 #[test]
@@ -346,9 +345,7 @@ fn clients() {
         }
         alpha
     };
-    fuzzed.takes("clients", &send);
-    fuzzed.run("clients", &send);
-    fuzzed.check();
+    fuzzed.hold("clients", &send);
 }
 
 #[test]
