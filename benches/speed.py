@@ -96,6 +96,24 @@ class Row:
 HEAD = f"{'work':<46}{'here':>10}{'there':>10}  {'unit':<9}{'there is':<30}{'ratio':>7}  goal"
 
 
+class Table:
+    """What was measured, printed as it comes: a run takes an hour, and one that is cut short is not for nothing."""
+
+    def __init__(self):
+        self.missed = []
+        print(HEAD)
+
+    def add(self, row):
+        print(row, flush=True)
+        if not row.met:
+            self.missed.append(f"{row.work} ({row.against})" if row.against else row.work)
+
+    def finish(self, report):
+        """Fail when a goal was missed."""
+        if self.missed and not report:
+            sys.exit("goals missed: " + ", ".join(self.missed))
+
+
 def side_by_side(*measures):
     """Measurements taken in turns, so that all see the same machine. For each but the first: the pair of it and the
     first whose ratio is the median."""
@@ -107,7 +125,7 @@ def side_by_side(*measures):
 class Bench:
     def __init__(self, server, before, load, folder):
         self.server, self.before, self.load, self.folder = server, before, load, folder
-        self.rows = []
+        self.table = Table()
         # One key for all: making one takes as long as signing a thousand times.
         self.key = rsa.generate_private_key(65537, 4096)
         self.signed = 0
@@ -153,7 +171,7 @@ class Bench:
             return lambda: self.load.poll(port, path, BURST, SECONDS, *options)["rate"]
 
         ((here, limit),) = side_by_side(rate(*ours), rate(*bare))
-        self.rows.append(Row(work, here, "polls/s", ">=", goal, "bare axum", limit, aim))
+        self.table.add(Row(work, here, "polls/s", ">=", goal, "bare axum", limit, aim))
 
     def polls_beside_pushes(self, port):
         batches = iter(self.sign(ROUNDS, PUSHES_BESIDE))
@@ -168,7 +186,7 @@ class Bench:
 
         ((here, limit),) = side_by_side(beside, alone)
         work = f"p99 of {FEW} pollers, {PUSHERS} pushing all the time"
-        self.rows.append(Row(work, here, "ms", "<=", 6, "nobody pushing", limit, aim=3))
+        self.table.add(Row(work, here, "ms", "<=", 6, "nobody pushing", limit, aim=3))
 
     def pushes(self):
         """The same requests to each, in turns: a token is good once at each of them."""
@@ -192,11 +210,9 @@ class Bench:
 
         limit, *before = side_by_side(*map(rate, ports))
         work = f"signed durable push, {connections} connections"
-        self.rows.append(Row(work, limit[0], "pushes/s", ">=", goals[0], "bare axum + RSA + commit", limit[1], aim=0.6))
+        self.table.add(Row(work, limit[0], "pushes/s", ">=", goals[0], "bare axum + RSA + commit", limit[1], aim=0.6))
         for here, there in before or [(None, None)]:
-            self.rows.append(
-                Row(work, here, "pushes/s", ">=", goals[1], f"the release before ({BEFORE})", there, aim=2)
-            )
+            self.table.add(Row(work, here, "pushes/s", ">=", goals[1], f"the release before ({BEFORE})", there, aim=2))
 
     def accounts(self):
         """What accounts cost: the answer to a terminal, and a push into a book that many of them follow."""
@@ -218,9 +234,7 @@ class Bench:
                     f"poll of an account's target ({size})", (ports[1], path), (bare, "/bytes"), 0.7, 0.9
                 )
             without, followed = tools.pushing(list(zip(ports, (api_key for _, api_key in books), strict=True)), 10)
-        self.rows.append(
-            Row("push with 100 accounts x 20 strategies", followed, "ms", "<=", 1.5, "no account", without)
-        )
+        self.table.add(Row("push with 100 accounts x 20 strategies", followed, "ms", "<=", 1.5, "no account", without))
 
     def crowds(self):
         self.crowd("waits", (TOTAL, "/total"))
@@ -243,10 +257,10 @@ class Bench:
                 rounds.append((ours, self.gather((bare, paths[1]), other, tell_bare, options)))
         size = f" for a total of {len(total) / 1000:.0f} kB" if not options else ""
         (here, _), (there, _) = sorted(rounds, key=lambda two: two[0][0] / two[1][0])[CROWDS // 2]
-        self.rows.append(Row(f"{CROWD:,} {work}{size}: push to last", here, "ms", "<=", 2, "bare axum", there))
+        self.table.add(Row(f"{CROWD:,} {work}{size}: push to last", here, "ms", "<=", 2, "bare axum", there))
         # The first crowd's: what it leaves behind is used again by the next.
         (_, weight), (_, least) = rounds[0]
-        self.rows.append(Row("the same, memory of each", weight, "kB", "<=", 2, "bare axum", least))
+        self.table.add(Row("the same, memory of each", weight, "kB", "<=", 2, "bare axum", least))
 
     def gather(self, where, process, change, options):
         """Milliseconds until the last of a crowd has heard of a change, and what each of it weighs: kB."""
@@ -262,7 +276,7 @@ class Bench:
             here = self.grown(self.server, f"bytes-{changes}", changes)
             there = self.grown(self.before, f"bytes-before-{changes}", changes) if self.before else None
             work = f"what a push that changes {changes} of 50 lines takes"
-            self.rows.append(Row(work, here if there else None, "bytes", "<=", 1, "the release before", there))
+            self.table.add(Row(work, here if there else None, "bytes", "<=", 1, "the release before", there))
 
     def grown(self, server, name, changes):
         folder, api_key = self.new(name, server)
@@ -283,15 +297,15 @@ class Bench:
             for port, (_, api_key), strategies in zip(ports, books, sizes, strict=True):
                 tools.seed(port, api_key, strategies)
             small, large = tools.pushing(list(zip(ports, (api_key for _, api_key in books), strict=True)), 10)
-        self.rows.append(Row("push into 10,000 strategies x 50", large, "ms", "<=", 1.3, "into 10", small))
+        self.table.add(Row("push into 10,000 strategies x 50", large, "ms", "<=", 1.3, "into 10", small))
         with serve(self.server, books[1][0]) as (port, process, seconds):
             get(port, "/healthz")
             status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
             megabytes = int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1000
             if len(json.loads(get(port, "/api/v1/strategies")[0])["strategies"]) != sizes[1]:
                 sys.exit("the server started without its strategies")
-        self.rows.append(Row("start with 10,000 strategies x 50", seconds, "s", "<=", 1))
-        self.rows.append(Row("the same, most memory used", megabytes, "MB", "<=", 300))
+        self.table.add(Row("start with 10,000 strategies x 50", seconds, "s", "<=", 1))
+        self.table.add(Row("the same, most memory used", megabytes, "MB", "<=", 300))
 
     def looks(self):
         """How soon a page is there in a book of many strategies, when one of them has pushed just before each look."""
@@ -307,8 +321,8 @@ class Bench:
                     push(connection, api_key, body_of(number, number, INSTRUMENTS))
                     times.append(tools.look(connection, path))
                 first, whole = map(statistics.median, zip(*times, strict=True))
-                self.rows.append(Row(work, first, "ms", "<=", 100))
-                self.rows.append(Row("the same, all of it", whole, "ms", "<=", 300))
+                self.table.add(Row(work, first, "ms", "<=", 100))
+                self.table.add(Row("the same, all of it", whole, "ms", "<=", 300))
 
     def years(self, writer):
         """A day's attribution where there are ten years of it, against the same where there are ten days."""
@@ -327,9 +341,9 @@ class Bench:
             )
         size = (folders[0] / "data/jq2qmt.db").stat().st_size / 1e9
         work = f"a day's attribution in ten years ({size:.1f} GB, {made[0]['changes'] / 1e6:.1f} M changes)"
-        self.rows.append(Row(work, years, "ms", "<=", 50))
-        self.rows.append(Row("the same", years, "ms", "<=", 2, "in ten days", days))
-        self.rows.append(Row("start with ten years", started[0][2], "s", "<=", 1))
+        self.table.add(Row(work, years, "ms", "<=", 50))
+        self.table.add(Row("the same", years, "ms", "<=", 2, "in ten days", days))
+        self.table.add(Row("start with ten years", started[0][2], "s", "<=", 1))
         self.old_history(folders[0], made[0]["revisions"], "ten years")
 
     def minutes(self, writer):
@@ -344,7 +358,7 @@ class Bench:
             pass
         size = (folder / "data/jq2qmt.db").stat().st_size / 1e9
         work = f"start with five years of minutes ({size:.1f} GB, {made['revisions'] / 1e6:.1f} M revisions)"
-        self.rows.append(Row(work, seconds, "s", "<=", 1))
+        self.table.add(Row(work, seconds, "s", "<=", 1))
         self.old_history(folder, made["revisions"], "five years of minutes")
 
     def old_history(self, folder, revisions, years):
@@ -358,19 +372,10 @@ class Bench:
                 return lambda n: path.format(urllib.parse.quote(names[n % len(names)]), (n + 1) * revisions // 22)
 
             for work, path, lines in OLD_HISTORY:
-                self.rows.append(Row(f"in {years}: {work}", tools.times(port, of(path), lines), "ms", "<=", 20))
+                self.table.add(Row(f"in {years}: {work}", tools.times(port, of(path), lines), "ms", "<=", 20))
             keys = (tools.add_key(self.server, folder), fresh_key)
             old, new = tools.pushing([(port, keys[0]), (other, keys[1])], len(names), names)
-        self.rows.append(Row(f"push after {years}", old, "ms", "<=", 1.5, "into an empty server", new))
-
-
-def finish(rows, report):
-    """Print the table, and fail when a goal is missed."""
-    print(HEAD)
-    print("\n".join(map(str, rows)))
-    missed = [f"{row.work} ({row.against})" if row.against else row.work for row in rows if not row.met]
-    if missed and not report:
-        sys.exit("goals missed: " + ", ".join(missed))
+        self.table.add(Row(f"push after {years}", old, "ms", "<=", 1.5, "into an empty server", new))
 
 
 def main():
@@ -396,7 +401,7 @@ def main():
         writer = tools.build("--bench", "years", "--release")
         bench.years(writer)
         bench.minutes(writer)
-    finish(bench.rows, report)
+    bench.table.finish(report)
 
 
 if __name__ == "__main__":

@@ -291,6 +291,13 @@ def row(work, here, direction, goal, limit=None):
     return speed.Row(work, here, "ms", direction, goal, "the limit" if limit else "", limit)
 
 
+def finish(rows, report):
+    table = speed.Table()
+    for one in rows:
+        table.add(one)
+    table.finish(report)
+
+
 @pytest.mark.parametrize("changes", [1, 3, 50])
 def test_a_push_changes_as_many_lines_as_it_is_weighed_by(changes):
     volumes = [[one["volume"] for one in json.loads(tools.growing(n, changes))["positions"]] for n in range(120)]
@@ -300,16 +307,16 @@ def test_a_push_changes_as_many_lines_as_it_is_weighed_by(changes):
 
 def test_a_missed_goal_fails_the_bench_and_is_named(capsys):
     met = [row("a", 90, ">=", 0.9, 100), row("b", 1.3, "<=", 1.3, 1), row("c", 299, "<=", 300)]
-    speed.finish(met, report=False)
+    finish(met, report=False)
     assert "MISSED" not in capsys.readouterr().out
     missed = [row("slow", 89, ">=", 0.9, 100), row("late", 1.4, "<=", 1.3, 1), row("large", 301, "<=", 300)]
     for one in missed:
         with pytest.raises(SystemExit, match=f"^goals missed: {one.work}") as ended:
-            speed.finish([*met, one], report=False)
+            finish([*met, one], report=False)
         # What is no number ends the program with 1.
         assert isinstance(ended.value.code, str)
         assert capsys.readouterr().out.count("MISSED") == 1
-    speed.finish(missed, report=True)
+    finish(missed, report=True)
     assert capsys.readouterr().out.count("MISSED") == 3
 
 
@@ -317,7 +324,7 @@ def test_an_aim_that_is_not_reached_is_said_and_fails_nothing(capsys):
     aims = [(">=", 0.5, 0.5, 0.6, "the aim is 0.6"), (">=", 0.6, 0.5, 0.6, ""), ("<=", 4, 6, 3, "the aim is 3")]
     for direction, here, goal, aim, said in aims:
         one = speed.Row("a", here, "ms", direction, goal, aim=aim)
-        speed.finish([one], report=False)
+        finish([one], report=False)
         assert str(one).endswith(said or f"{goal:g}"), one
         assert "MISSED" not in capsys.readouterr().out
     assert str(speed.Row("a", 0.4, "ms", ">=", 0.5, aim=0.6)).endswith("MISSED")
@@ -325,7 +332,7 @@ def test_an_aim_that_is_not_reached_is_said_and_fails_nothing(capsys):
 
 def test_what_could_not_be_measured_is_a_missed_goal(capsys):
     with pytest.raises(SystemExit, match="goals missed: a push"):
-        speed.finish([row("a", 90, ">=", 0.9, 100), row("a push", None, ">=", 2)], report=False)
+        finish([row("a", 90, ">=", 0.9, 100), row("a push", None, ">=", 2)], report=False)
     assert re.search("a push +not measured .*MISSED", capsys.readouterr().out)
 
 
