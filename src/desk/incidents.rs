@@ -19,7 +19,6 @@ use crate::domain::account::AccountName;
 use crate::domain::book::Book;
 use crate::domain::calendar::{Calendar, Day, Openness};
 use crate::domain::code::{Code, Instrument, Notation};
-use crate::domain::decimal::Volume;
 use crate::domain::drift::DriftLine;
 use crate::domain::incident::{
     Acknowledged, Concern, DRIFT_AFTER, Found, Incident, IncidentId, Key, Kind, NAMED, Standing, Step,
@@ -30,7 +29,7 @@ use crate::domain::reported::{Reported, SILENT_AFTER};
 use crate::domain::revision::Topic;
 use crate::domain::settings::Settled;
 use crate::domain::total::Selection;
-use crate::domain::watch::{Expected, Hearing, clock_behind};
+use crate::domain::watch::{Expected, Hearing, below_zero, clock_behind};
 use crate::store::incidents::Which;
 use crate::store::{NotStored, Store, Unavailable};
 
@@ -371,8 +370,7 @@ impl Look<'_> {
     fn silence(&mut self) {
         let (settings, expected) = (self.book.settings(), Expected::at(self.calendar, self.now));
         let unscheduled = self.book.strategies().filter(|one| settings.schedule(&one.name).is_none());
-        let expected_to = unscheduled.filter(|one| settings.expects(&one.name));
-        for strategy in expected_to.filter(|one| expected.of(one) == Hearing::Silent) {
+        for strategy in unscheduled.filter(|one| expected.of(one, settings) == Hearing::Silent) {
             if let Some(since) = strategy.last_push_at {
                 self.found.add(Concern::StrategySilent { strategy: strategy.name.clone(), since });
             }
@@ -388,8 +386,7 @@ impl Look<'_> {
 
     fn below_zero(&mut self) {
         let Ok(total) = self.book.total(&Selection::All) else { return };
-        let below = total.lines.iter().filter(|line| line.volume < Volume::default());
-        let (instruments, count) = named(below.map(|line| &line.code));
+        let (instruments, count) = named(below_zero(&total.lines).map(|line| &line.code));
         if count > 0 {
             self.found.add(Concern::BelowZero { instruments, count });
         }

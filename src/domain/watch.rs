@@ -8,6 +8,7 @@ use super::calendar::{Calendar, Day};
 use super::decimal::Volume;
 use super::hold::Hold;
 use super::moment::Moment;
+use super::settings::Settings;
 use super::strategy::{Kind, StrategyName};
 use super::total::{Selection, TotalLine};
 
@@ -45,12 +46,11 @@ pub enum Attention<'a> {
 /// What deserves attention in a book on a day, whose whole total is given.
 pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected, today: Day) -> Vec<Attention<'a>> {
     let examples = book.takes_demo(&Selection::All).then_some(Attention::Examples);
-    let below_zero = total.iter().filter(|line| line.volume < Volume::default()).map(Attention::BelowZero);
+    let below_zero = below_zero(total).map(Attention::BelowZero);
     let odd: Vec<&TotalLine> =
         total.iter().filter(|line| Board::is_odd(&line.code.instrument(), line.volume)).collect();
     let odd_lots = (!odd.is_empty()).then_some(Attention::OddLots(odd));
-    let expected_to = book.strategies().filter(|strategy| book.settings().expects(&strategy.name));
-    let silent = expected_to.filter_map(|strategy| match expected.of(strategy) {
+    let silent = book.strategies().filter_map(|strategy| match expected.of(strategy, book.settings()) {
         Hearing::InTime => None,
         Hearing::Silent => Some(Attention::Silent(strategy)),
         Hearing::Unknown => Some(Attention::PerhapsSilent(strategy)),
@@ -67,10 +67,15 @@ pub fn attention<'a>(book: &'a Book, total: &'a [TotalLine], expected: &Expected
         .collect()
 }
 
+/// Lines of a total of which more is taken away than there is.
+pub fn below_zero(total: &[TotalLine]) -> impl Iterator<Item = &TotalLine> {
+    total.iter().filter(|line| line.volume < Volume::default())
+}
+
 /// Whether a strategy was heard when it should have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hearing {
-    /// It was.
+    /// It was, or need not be.
     InTime,
     /// It was not.
     Silent,
@@ -100,11 +105,11 @@ impl Expected {
         }
     }
 
-    /// Whether a strategy was heard. What people write is never late: overlays, and strategies of which no program was ever
-    /// heard.
-    pub fn of(&self, strategy: &Strategy) -> Hearing {
+    /// Whether a strategy was heard. Never late are those that are not expected to push, and what people write: overlays, and
+    /// strategies of which no program was ever heard.
+    pub fn of(&self, strategy: &Strategy, settings: &Settings) -> Hearing {
         match strategy.last_push_at {
-            Some(at) if strategy.name.kind() == Kind::Ordinary => {
+            Some(at) if strategy.name.kind() == Kind::Ordinary && settings.expects(&strategy.name) => {
                 if at < self.surely_since || at >= self.until {
                     Hearing::Silent
                 } else if at < self.perhaps_since {
@@ -215,7 +220,7 @@ mod tests {
             ("2027-02-01", "2027-03-01", Hearing::Silent),
         ] {
             let heard = strategy(1, "alpha", at(pushed).as_micros(), &[]);
-            assert_eq!(Expected::at(&calendar, at(now)).of(&heard), hearing, "{pushed} {now}");
+            assert_eq!(Expected::at(&calendar, at(now)).of(&heard, &Settings::default()), hearing, "{pushed} {now}");
         }
     }
 

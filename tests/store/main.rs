@@ -4,6 +4,7 @@
 
 mod incidents;
 mod plans;
+mod targets;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -476,7 +476,7 @@ fn strategy_row(book: &Book, strategy: &Strategy, beside: &Beside<'_>, v: &View)
         positions: strategy.list.len(),
         last_push_at: strategy.last_push_at,
         updated_at: strategy.mark.updated_at,
-        is_silent: settings.expects(name) && expected.of(strategy) == Hearing::Silent,
+        is_silent: expected.of(strategy, settings) == Hearing::Silent,
         state: settings.state(name),
         waits: settings.hold(name).is_some(),
         punctuality: punctuality(book, strategy, v.now),

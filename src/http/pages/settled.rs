@@ -50,27 +50,31 @@ impl SettledLine {
             // By another version, perhaps: it is shown as it was written.
             Some(Err(body)) => told([(v.t.as_written, Some((*body).to_owned()))]),
         });
-        Self::between(&before, &after)
+        Self::between(&before, &after, v.t)
     }
 
     /// What differs between two ways to settle an account; None for none.
     pub(super) fn of_account(before: Option<&Account>, after: Option<&Account>, v: &View) -> Vec<Self> {
         let [before, after] = [before, after].map(|account| account.map(|it| of_account(it, v.t)).unwrap_or_default());
-        Self::between(&before, &after)
+        Self::between(&before, &after, v.t)
     }
 
     /// What differs between two calendars.
     pub(super) fn of_calendar(before: &Calendar, after: &Calendar, v: &View) -> Vec<Self> {
-        Self::between(&of_calendar(before, v.t), &of_calendar(after, v.t))
+        Self::between(&of_calendar(before, v.t), &of_calendar(after, v.t), v.t)
     }
 
-    fn between(before: &[Member], after: &[Member]) -> Vec<Self> {
+    fn between(before: &[Member], after: &[Member], t: &Texts) -> Vec<Self> {
         let mut later: HashMap<&str, &Member> = after.iter().map(|member| (&*member.word, member)).collect();
         let mut both: Vec<_> = before.iter().map(|member| (Some(member), later.remove(&*member.word))).collect();
         both.extend(after.iter().filter(|one| later.contains_key(&*one.word)).map(|one| (None, Some(one))));
         let line = |(before, after): (Option<&Member>, Option<&Member>)| {
             let word = before.or(after).filter(|_| before != after)?.word.to_string();
-            Some(Self { word, before: shown(before), after: shown(after) })
+            let (before, mut after) = (shown(before), shown(after));
+            if before == after {
+                after = t.differs(&after);
+            }
+            Some(Self { word, before, after })
         };
         both.into_iter().filter_map(line).collect()
     }

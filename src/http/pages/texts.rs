@@ -77,6 +77,7 @@ sentences! {
     minutes_ago(n: u64): "{n} 分钟前", "{n} min ago";
     hours_ago(n: u64): "{n} 小时前", "{n} h ago";
     days_ago(n: u64): "{n} 天前", "{n} d ago";
+    differs(text: &str): "{text}（内容不同）", "{text} (other content)";
 
     total_below_zero(code: &Code, volume: &str): "{code} 的目标总持仓为负（{volume} 股），终端按零处理。", "The total of {code} is below zero ({volume} shares); terminals take it as zero.";
     odd_lots(count: usize, some: &str): "{count} 个目标数量不是整手：{some}。终端按整手交易，无法正好达到。", "Targets that are no whole lots ({count}): {some}. Terminals trade whole lots and cannot reach them exactly.";
