@@ -112,6 +112,13 @@ impl Batch {
         Self { wishes, reports, rest: Rest::default(), tokens: HashSet::new(), draft, outcomes }
     }
 
+    /// Whether all that is asked is whether writes are taken.
+    pub(super) fn only_asks(&self) -> bool {
+        let Rest { key_uses, session_uses, errands, probe } = &self.rest;
+        let no_rest = key_uses.is_empty() && session_uses.is_empty() && errands.is_empty();
+        *probe && no_rest && self.wishes.is_empty() && self.reports.is_empty()
+    }
+
     /// Drafts a wish, as though its token were not used in an earlier batch.
     fn draft(&mut self, wish: Wish, now: Moment) {
         // Of those that were forgotten there is no record.
@@ -163,6 +170,7 @@ impl Wish {
 }
 
 /// What became of a batch that was stored: of each change, and whether each errand found anything to do.
+#[derive(Default)]
 pub(super) struct Done {
     pub(super) outcomes: Vec<Result<Receipt, Rejected>>,
     pub(super) filed: Vec<Result<Filed, Rejected>>,

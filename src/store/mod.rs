@@ -246,7 +246,7 @@ impl Store {
         self.ask(Command::Put(Box::new(put), answer), receipt).await
     }
 
-    /// Writes to the disk for no other reason than to see that it can be done.
+    /// Sees that writes are taken: something was written within the last second, or is for this alone.
     ///
     /// # Errors
     /// When it cannot.

@@ -39,6 +39,10 @@ pub(super) const FOLD_AT: u64 = 32 << 20;
 /// At which length of the log the historians pause, because it could not begin anew while they read: bytes.
 const LOG_AT_MOST: u64 = 64 << 20;
 
+/// How long a batch that was stored shows that the next one would be: whoever asks that, and anybody may, makes no work for the disk
+/// meanwhile.
+const SHOWN_FOR: Duration = Duration::from_secs(1);
+
 /// The one who writes.
 #[derive(Debug)]
 pub struct Writer {
@@ -59,6 +63,8 @@ pub struct Writer {
     last_sweep: Moment,
     folding: Folding,
     figures: StoreFigures,
+    /// When the batch before was begun, if it was stored.
+    stored_at: Option<Duration>,
     /// Whether the next COMMIT is said to have failed, though it did not.
     #[cfg(test)]
     is_doubted: bool,
@@ -197,6 +203,7 @@ impl Writer {
             last_sweep,
             folding,
             figures,
+            stored_at: None,
             #[cfg(test)]
             is_doubted: false,
         };
@@ -267,7 +274,11 @@ impl Writer {
     /// When it is not known what is on the disk.
     async fn serve(&mut self, batch: Batch, answers: Answers) -> Result<Option<oneshot::Sender<()>>, Unavailable> {
         let begun = self.clock.running();
+        if batch.only_asks() && self.is_shown(begun) {
+            return Ok(answers.send(Done::default()));
+        }
         let outcome = self.commit(batch, answers.closing.is_some()).await;
+        self.stored_at = outcome.is_ok().then_some(begun);
         observe(&self.figures.batches, self.clock.running().saturating_sub(begun));
         let (not_stored, cause) = match outcome {
             Ok(done) => return Ok(answers.send(done)),
@@ -284,6 +295,11 @@ impl Writer {
         };
         self.ahead.batch.follow(&self.ledger, self.clock.now());
         Ok(answers.refuse(&not_stored, &cause))
+    }
+
+    /// Whether it was shown just now that writes are taken.
+    fn is_shown(&self, now: Duration) -> bool {
+        self.stored_at.is_some_and(|at| now.saturating_sub(at) < SHOWN_FOR) && self.presence.check().is_ok()
     }
 
     /// One transaction. On an error nothing is published and nobody is told that anything was kept.

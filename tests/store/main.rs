@@ -905,6 +905,30 @@ async fn what_is_written_to_a_deleted_file_is_not_said_to_be_kept() {
 }
 
 #[tokio::test]
+async fn whoever_asks_whether_writes_are_taken_has_something_written_once_a_second_at_most() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, clock) = (dir.path().join("db"), Clock::manual(START));
+    let (store, writer) = Store::open(&path, clock.clone(), Duration::from_mins(6)).await.unwrap();
+    std::thread::spawn(|| writer.run());
+    let probed_at = async || {
+        store.probe().await.unwrap();
+        let row = raw(&path).await.fetch_one("SELECT probed_at FROM upkeep").await.unwrap();
+        (row.get::<i64, _>("probed_at") - START.as_micros()) / 1_000
+    };
+    assert_eq!(probed_at().await, 0);
+    let seen = [(999, 0), (1, 1_000), (1, 1_000), (998, 1_000), (1, 2_000), (1_000, 3_000)];
+    for (passes, at) in seen {
+        clock.advance(Duration::from_millis(passes));
+        assert_eq!(probed_at().await, at);
+    }
+    // What is written for another reason shows it as well.
+    clock.advance(Duration::from_secs(2));
+    store.submit(change("alpha", &[("X", "1")])).await.unwrap();
+    assert_eq!(probed_at().await, 3_000);
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_copy_made_beside_the_server_is_verified_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let (path, copy) = (dir.path().join("db"), dir.path().join("copy"));

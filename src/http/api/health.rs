@@ -63,7 +63,7 @@ fn warnings(state: &AppState) -> Vec<Warning> {
     behind.into_iter().chain(lost).collect()
 }
 
-/// `GET /readyz`: a write reached the disk just now; 503 otherwise.
+/// `GET /readyz`: a write reached the disk within the last second; 503 otherwise.
 pub(crate) async fn readyz(State(state): State<AppState>) -> Result<Response, AppError> {
     all_at_work(&state)?;
     state.store.probe().await?;
