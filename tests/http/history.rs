@@ -288,14 +288,16 @@ async fn the_past_says_the_update_time_that_pollers_saw() {
     ] {
         app.clock.advance(std::time::Duration::from_mins(1));
         let revision = app.push(&ALICE, "alpha", list).await.ok()["revision"].clone();
-        known.push((revision, seen(&strategy("")).await, seen("/api/v1/positions/total").await));
+        let all = app.get("/api/v1/positions/all").await.ok();
+        known.push((revision, seen(&strategy("")).await, seen("/api/v1/positions/total").await, all));
     }
     app.edit("ADJUSTMENT_A", json!([])).await.ok();
-    for (revision, alone, total) in &known {
+    for (revision, alone, total, all) in &known {
         assert_eq!(seen(&strategy(&format!("?as_of={revision}"))).await, *alone, "revision {revision}");
         assert_eq!(seen(&format!("/api/v1/positions/total?as_of={revision}")).await, *total, "revision {revision}");
+        assert_eq!(app.get(&format!("/api/v1/positions/all?as_of={revision}")).await.ok(), *all, "revision {revision}");
     }
-    let times: std::collections::BTreeSet<_> = known.iter().map(|(_, alone, _)| alone.to_string()).collect();
+    let times: std::collections::BTreeSet<_> = known.iter().map(|(_, alone, ..)| alone.to_string()).collect();
     assert_eq!(times.len(), 4);
 }
 

@@ -56,7 +56,7 @@ pub(super) fn entries() -> Vec<Entry> {
             .answers::<ChangeAnswer>()
             .fails(&[409]),
         Entry::read("/api/v1/positions/strategy/{*name}", "One strategy's list")
-            .query::<ReadQuery>()
+            .query::<PointQuery>()
             .answers_polls::<ListAnswer>()
             .fails(&[404, 410]),
         Entry::read("/api/v1/positions/total", "The merged total")
@@ -65,14 +65,15 @@ pub(super) fn entries() -> Vec<Entry> {
                  of a total, whose update_time is never null. A terminal does nothing unless it gets a 200 with a non-null \
                  update_time.",
             )
-            .query::<ReadQuery>()
+            .query::<SelectionQuery>()
+            .query::<PointQuery>()
             .terminal_named()
             .answers_polls::<TotalAnswer>()
             .fails(&[404, 409, 410]),
         Entry::read("/api/v1/positions/all", "Every strategy's list")
-            .query::<ReadQuery>()
+            .query::<PointQuery>()
             .answers_polls::<AllAnswer>()
-            .fails(&[404]),
+            .fails(&[404, 410]),
     ]
 }
 
@@ -136,11 +137,10 @@ pub(crate) async fn strategy(
     State(state): State<AppState>,
     _: Reader,
     PathText(name): PathText,
-    Query(query): Query<ReadQuery>,
+    Query(query): Query<PointQuery>,
     asker: Asker,
 ) -> Result<Response, AppError> {
     let name = strategy_name(&name)?;
-    query.selection()?;
     let notation = query.notation();
     let Some(as_of) = query.as_of(&state.zone)? else { return asker.ask(state, OfList { name, notation }).await };
     let then = state.store.list_as_of(&name, as_of.revision(&state.store).await?).await?;
@@ -155,12 +155,29 @@ pub(crate) async fn strategy(
 pub(crate) async fn all(
     State(state): State<AppState>,
     _: Reader,
-    Query(query): Query<ReadQuery>,
+    Query(query): Query<PointQuery>,
     asker: Asker,
 ) -> Result<Response, AppError> {
-    query.selection()?;
-    query.as_of(&state.zone)?;
-    asker.ask(state, OfAllLists { notation: query.notation() }).await
+    let as_of = query.as_of(&state.zone)?;
+    answered(state, OfAllLists { notation: query.notation() }, as_of, asker).await
+}
+
+/// What a question is answered now, or was then.
+async fn answered<Q: Question>(
+    state: AppState,
+    question: Q,
+    as_of: Option<AsOf>,
+    asker: Asker,
+) -> Result<Response, AppError> {
+    let Some(as_of) = as_of else { return asker.ask(state, question).await };
+    // Boxed, so that each of the thousands who wait does not hold the room that a look into the past needs.
+    Box::pin(async move {
+        let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
+        let (mark, maker) = (question.mark(&book)?, state.clone());
+        let answer = async { state.workshop.make(move || question.make(&book, &maker)).await.map(Arc::new) };
+        state.answers.respond(&asker.conditions, mark, answer).await
+    })
+    .await
 }
 
 /// Whose total is asked for, by somebody who may read it. Whoever shows a key that is bound to an account is its terminal,
@@ -185,7 +202,8 @@ impl FromRequestParts<AppState> for OfWhom {
 pub(crate) async fn total(
     State(state): State<AppState>,
     of: OfWhom,
-    Query(query): Query<ReadQuery>,
+    Query(selected): Query<SelectionQuery>,
+    Query(query): Query<PointQuery>,
     asker: Asker,
 ) -> Result<Response, AppError> {
     if let OfWhom::Account(account, terminal) = of {
@@ -193,16 +211,9 @@ pub(crate) async fn total(
         let question = OfTarget::new(&state, account, Shape::Total(query.notation()), seat);
         return asker.ask(state, question).await;
     }
-    let question = OfTotal { selection: query.selection()?, notation: query.notation() };
-    let Some(as_of) = query.as_of(&state.zone)? else { return asker.ask(state, question).await };
-    // Boxed, so that each of the thousands who wait does not hold the room that a look into the past needs.
-    Box::pin(async move {
-        let book = state.store.book_as_of(as_of.revision(&state.store).await?).await?;
-        let (mark, maker) = (question.mark(&book)?, state.clone());
-        let answer = async { state.workshop.make(move || question.make(&book, &maker)).await.map(Arc::new) };
-        state.answers.respond(&asker.conditions, mark, answer).await
-    })
-    .await
+    let as_of = query.as_of(&state.zone)?;
+    let question = OfTotal { selection: selected.selection()?, notation: query.notation() };
+    answered(state, question, as_of, asker).await
 }
 
 /// Refuses a poll while the operator lets nobody poll.
@@ -213,11 +224,11 @@ fn unless_paused(book: &Book) -> Result<(), AppError> {
     }
 }
 
-/// The parameters of a read.
+/// Of whom.
 #[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
-pub(crate) struct ReadQuery {
+pub(crate) struct SelectionQuery {
     /// Lists of names, with commas: only these strategies.
     #[param(value_type = Option<Vec<String>>)]
     strategies: Vec<String>,
@@ -227,6 +238,13 @@ pub(crate) struct ReadQuery {
     /// Anything but `false`: with the overlays, where no strategy is named.
     #[param(value_type = Option<String>)]
     include_adjustments: Last<String>,
+}
+
+/// As of when, and in which notation.
+#[derive(Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct PointQuery {
     /// In which notation codes are answered; left out: as they were pushed.
     #[param(value_type = Option<CodeFormat>, inline)]
     code_format: Last<CodeFormat>,
@@ -242,7 +260,7 @@ enum CodeFormat {
     Qmt,
 }
 
-impl ReadQuery {
+impl SelectionQuery {
     fn selection(&self) -> Result<Selection, Invalid> {
         // Existing pollers send an empty list when they want everything.
         let lists = self.strategies.iter().filter(|list| !list.is_empty()).flat_map(|list| list.split(','));
@@ -255,7 +273,9 @@ impl ReadQuery {
             (true, false) => Selection::Ordinary,
         })
     }
+}
 
+impl PointQuery {
     fn as_of(&self, zone: &Zone) -> Result<Option<AsOf>, Invalid> {
         AsOf::parameter("as_of", &self.as_of, zone)
     }
