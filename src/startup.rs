@@ -362,7 +362,7 @@ impl Look {
 async fn watch_incidents(state: AppState, store: Store, clock: Clock, look: Look) -> Result<(), Infallible> {
     let (desk, incidents) = (state.desk(), state.incidents());
     let mut queued = Queued::default();
-    let mut steadiness = Steadiness::at_start(&store.book(), clock.running());
+    let mut steadiness = Steadiness::at_start(clock.running());
     let (mut published, mut ticks) = (store.published(), tokio::time::interval(INCIDENTS_EVERY));
     loop {
         tokio::select! {
@@ -372,7 +372,7 @@ async fn watch_incidents(state: AppState, store: Store, clock: Clock, look: Look
         match incidents.look(look.surroundings().await).await {
             // Only a look says whether the clock is right.
             Ok(_) => {
-                if let Err(error) = desk.expire(&mut steadiness, &clock, incidents.doubt_clock()).await {
+                if let Err(error) = desk.expire(&mut steadiness, &clock, incidents).await {
                     tracing::error!(%error, "lines that are over could not be taken out; the next look does it");
                 }
             }

@@ -71,6 +71,15 @@ impl Drop for Journey<'_> {
     }
 }
 
+/// A message could not be made.
+struct Unworded;
+
+impl From<Unworded> for Outcome {
+    fn from(_: Unworded) -> Self {
+        Self::Refused("making the message failed".to_owned())
+    }
+}
+
 impl Messenger {
     /// A messenger for what stands in the outbox of a store.
     pub fn new(store: Store, desk: Desk, clock: Clock, zone: Zone) -> Self {
@@ -176,13 +185,17 @@ impl Messenger {
         let mut parcels = parcels(&topics, left).into_iter();
         let taken = |parcel: Vec<usize>| parcel.into_iter().map(|place| &waiting[place]).collect::<Vec<_>>();
         for parcel in parcels.by_ref().map(taken) {
-            let letters: Vec<Letter> = parcel.iter().filter_map(|one| one.letter.clone()).collect();
-            // What panics would else be tried each second, for ever, and keep the rest.
-            let outcome = AssertUnwindSafe(self.tell(name, channel, &secrets, letters)).catch_unwind().await;
-            let outcome = outcome.unwrap_or_else(|_| Outcome::Refused("making the message failed".to_owned()));
-            self.see(name, &outcome);
-            let is_limit = matches!(outcome, Outcome::Limited(_));
-            self.note(name, &parcel, outcome).await?;
+            // Told one by one, a letter that cannot be worded keeps no other.
+            let alone = match self.tell(name, channel, &secrets, &parcel).await {
+                Ok(outcome) => vec![(parcel, outcome)],
+                Err(Unworded) if parcel.len() == 1 => vec![(parcel, Unworded.into())],
+                Err(Unworded) => self.tell_apart(name, channel, &secrets, parcel).await,
+            };
+            let is_limit = alone.iter().any(|(_, outcome)| matches!(outcome, Outcome::Limited(_)));
+            for (parcel, outcome) in alone {
+                self.see(name, &outcome);
+                self.note(name, &parcel, outcome).await?;
+            }
             if is_limit {
                 break;
             }
@@ -195,14 +208,44 @@ impl Messenger {
         self.note(name, &rest, Outcome::Limited("the message before it was too much".to_owned())).await
     }
 
-    async fn tell(&self, name: &ChannelName, channel: &Channel, secrets: &Secrets, letters: Vec<Letter>) -> Outcome {
-        match self.reports(&letters).await {
-            Ok(reports) => {
-                let message = self.voice(channel.terms.language).tell(letters, &reports);
-                self.send(name, channel, secrets, message).await
+    /// Tells letters in one message. What panics there would else be tried each second, for ever, and keep the rest.
+    async fn tell(
+        &self,
+        name: &ChannelName,
+        channel: &Channel,
+        secrets: &Secrets,
+        parcel: &[&OutboxEntry],
+    ) -> Result<Outcome, Unworded> {
+        let letters: Vec<Letter> = parcel.iter().filter_map(|one| one.letter.clone()).collect();
+        let telling = async {
+            match self.reports(&letters).await {
+                Ok(reports) => {
+                    let message = self.voice(channel.terms.language).tell(letters, &reports);
+                    self.send(name, channel, secrets, message).await
+                }
+                Err(error) => Outcome::Refused(error.to_string()),
             }
-            Err(error) => Outcome::Refused(error.to_string()),
+        };
+        AssertUnwindSafe(telling).catch_unwind().await.map_err(|_| Unworded)
+    }
+
+    /// Tells each letter by itself, until the channel has had enough.
+    async fn tell_apart<'a>(
+        &self,
+        name: &ChannelName,
+        channel: &Channel,
+        secrets: &Secrets,
+        parcel: Vec<&'a OutboxEntry>,
+    ) -> Vec<(Vec<&'a OutboxEntry>, Outcome)> {
+        let mut told: Vec<(Vec<&OutboxEntry>, Outcome)> = Vec::new();
+        for one in parcel {
+            let outcome = match told.last() {
+                Some((_, Outcome::Limited(error))) => Outcome::Limited(error.clone()),
+                _ => self.tell(name, channel, secrets, &[one]).await.unwrap_or_else(Outcome::from),
+            };
+            told.push((vec![one], outcome));
         }
+        told
     }
 
     /// What the days were like that are told of, as it is known now.

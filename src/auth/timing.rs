@@ -52,6 +52,11 @@ impl Timing {
         heard.untimely = Some(Untimely { latest: running, ahead: least, ..before });
     }
 
+    /// Whether a token was accepted since then.
+    pub fn is_accepted_since(&self, since: Duration) -> bool {
+        self.locked().accepted.is_some_and(|accepted| accepted > since)
+    }
+
     /// By how many microseconds our clock is ahead as far as tokens say; None where nobody says that it is off.
     pub fn ahead(&self, running: Duration) -> Option<i64> {
         let Untimely { since, latest, ahead } = self.locked().untimely?;

@@ -60,12 +60,14 @@ const fn exit(holds: bool) -> ExitCode {
 /// the database's checkpoint begins with.
 pub(super) async fn archive(places: &Places, file: &Path, head: Option<ChainHash>) -> anyhow::Result<ExitCode> {
     let (mut found, mut led) = (None, Some(Replay::default()));
-    let archived = read(file, |line| {
-        let entry = line.entry()?;
-        found = found.or(Some(entry.head()).filter(|one| Some(one.hash) == head));
+    let archived = read(file, |line, lines| {
+        found = found.or(Some(lines.head).filter(|one| Some(one.hash) == head));
         // One that goes on where another ends does not say what led there.
-        led = led.take().filter(|led| led.head().hash == entry.parent);
-        Ok(led.as_mut().map_or(Ok(()), |led| led.follow(entry))?)
+        led = led.take().filter(|_| lines.begin == Head::START.hash);
+        match &mut led {
+            Some(led) => Ok(led.follow(line.entry()?)?),
+            None => Ok(()),
+        }
     });
     let Archived { lines, digest } = archived.with_context(|| format!("{} does not hold", file.display()))?;
     say(format_args!(

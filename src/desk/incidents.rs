@@ -127,6 +127,8 @@ struct Looks {
     ended: AtomicU64,
     /// With all that it found kept.
     kept: AtomicU64,
+    /// Finding a terminal that says that the clock is right; 0 while none did.
+    right: AtomicU64,
 }
 
 /// How long it may be until the next look ends: far longer than it takes between two.
@@ -142,7 +144,7 @@ impl Incidents {
     pub fn new(store: Store, clock: Clock, desk: Desk, gate: &Gate) -> Self {
         let began = clock.running();
         let (refused, timing) = (gate.refused().clone(), gate.timing().clone());
-        let looks = Looks { ended: micros(began).into(), kept: micros(began).into() };
+        let looks = Looks { ended: micros(began).into(), kept: micros(began).into(), right: 0.into() };
         let (looks, kept, shown) = (Arc::new(looks), Arc::default(), Arc::default());
         Self { store, clock, desk, refused, timing, began, looks, kept, shown }
     }
@@ -173,6 +175,12 @@ impl Incidents {
         matches!(clock, Some(Concern::Clock { ahead }) if *ahead > 0)
     }
 
+    /// Whether somebody has said since then, by what the clock had run, that it is right: a terminal that reports, as the last look
+    /// found it, or a signed push that was accepted.
+    pub fn bear_out_clock(&self, since: Duration) -> bool {
+        self.looks.right.load(Ordering::Relaxed) > micros(since) || self.timing.is_accepted_since(since)
+    }
+
     /// Looks at everything, and keeps what is to be told, in the transaction that queues it for the channels.
     ///
     /// # Errors
@@ -192,6 +200,9 @@ impl Incidents {
         let mut standing = self.taken(&mut kept).await?;
         let (book, now) = (self.store.book(), self.clock.now());
         let found = self.find(Arc::clone(&book), surroundings, standing.clone(), now).await?;
+        if reported_ahead(&book, now).any(|ahead| Duration::from_micros(ahead.unsigned_abs()) <= CLOCK_TOLERANCE) {
+            self.looks.right.store(micros(self.clock.running()), Ordering::Relaxed);
+        }
         let steps = standing.steps(&found, book.settings().calendar(), now);
         if !steps.is_empty() {
             self.store.keep_incidents(steps.clone()).await?;
@@ -266,6 +277,12 @@ impl Incidents {
         })
         .await
     }
+}
+
+/// By how many microseconds the clock is ahead of each terminal that reports now.
+fn reported_ahead(book: &Book, now: Moment) -> impl Iterator<Item = i64> {
+    let fresh = book.reports().filter(move |(_, reported)| !reported.is_silent(now));
+    fresh.map(|(_, one)| one.heard_at.as_micros().saturating_sub(one.at.as_micros()))
 }
 
 /// Works on a thread that may be busy. What panics there panics here: a look that fails for ever would leave the server blind.
@@ -507,8 +524,7 @@ impl Look<'_> {
             self.found.add(Concern::Clock { ahead: -micros(behind) });
             return;
         }
-        let fresh = self.book.reports().filter(|(_, reported)| !reported.is_silent(self.now));
-        let ahead = fresh.map(|(_, one)| one.heard_at.as_micros().saturating_sub(one.at.as_micros()));
+        let ahead = reported_ahead(self.book, self.now);
         let least = ahead.chain(self.pushed_ahead).min_by_key(|ahead| ahead.unsigned_abs());
         let tolerance = micros(if self.stands(&key) { CLOCK_WELL } else { CLOCK_TOLERANCE });
         match least {

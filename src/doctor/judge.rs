@@ -239,9 +239,8 @@ fn rights(held: Option<&[Held]>) -> Vec<Finding> {
     if !wrong.is_empty() || held.is_empty() {
         return wrong;
     }
-    let zh = "他人不能写入数据目录、公钥文件和配置文件，也读不到其中的秘密";
-    let en =
-        "others can write neither data folder, nor keys' files, nor configuration file, and read nothing secret there";
+    let zh = "他人不能写入数据目录、公钥、证书私钥和配置文件，也读不到其中的秘密";
+    let en = "others can write neither data folder, nor keys' files, nor the certificate's key, nor configuration file, and read nothing secret there";
     vec![ok(check, say(zh, en))]
 }
 
@@ -255,6 +254,9 @@ fn open_to_others(Held { path, thing, mode }: &Held) -> Option<Finding> {
                 Thing::Key => {
                     ("他人可以换成自己的公钥，并用它推送", "they could put a key of their own there, and push with it")
                 }
+                Thing::CertificateKey => {
+                    ("他人可以换掉证书的私钥", "they could put another key of the certificate there")
+                }
                 Thing::Settings | Thing::SecretSettings => {
                     ("他人可以改变服务器的参数", "they could tell the server something else")
                 }
@@ -267,6 +269,12 @@ fn open_to_others(Held { path, thing, mode }: &Held) -> Option<Finding> {
             format!("{path} can be entered by others than its owner ({mode:03o})"),
             false,
             "go-rwx",
+        ),
+        Thing::CertificateKey if mode & 0o004 != 0 => (
+            format!("{path} 是证书的私钥，而任何用户都能读取它（{mode:03o}）"),
+            format!("every user can read {path} ({mode:03o}), the private key of the certificate"),
+            true,
+            "o-r",
         ),
         Thing::SecretSettings if mode & 0o004 != 0 => (
             format!("{path} 中有心跳地址，它等同于密码，而任何用户都能读取该文件（{mode:03o}）"),

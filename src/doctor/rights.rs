@@ -12,6 +12,8 @@ pub enum Thing {
     DataFolder,
     /// A file in the keys folder.
     Key,
+    /// The private key of the certificate.
+    CertificateKey,
     /// The configuration file, in which nothing is secret.
     Settings,
     /// The configuration file, in which the heartbeat's address stands.
@@ -37,7 +39,8 @@ pub(super) fn look(setup: &Setup, keys: Option<&Inspection>) -> Option<Vec<Held>
         .file
         .iter()
         .map(|file| (file.path.clone(), if file.holds_secret { Thing::SecretSettings } else { Thing::Settings }));
-    let there = std::iter::once(data).chain(keys).chain(file);
+    let certificate = setup.tls.iter().map(|tls| (tls.key.clone(), Thing::CertificateKey));
+    let there = std::iter::once(data).chain(keys).chain(certificate).chain(file);
     let held = |(path, thing): (PathBuf, Thing)| mode(&path).map(|mode| Held { path, thing, mode });
     cfg!(unix).then(|| there.filter_map(held).collect())
 }

@@ -175,6 +175,8 @@ pub(super) struct Done {
     pub(super) outcomes: Vec<Result<Receipt, Rejected>>,
     pub(super) filed: Vec<Result<Filed, Rejected>>,
     pub(super) ran: Vec<bool>,
+    /// Whether it is known that something was written for it.
+    pub(super) wrote: bool,
 }
 
 /// Who waits for a batch, in its order. Whoever asked may have hung up; what was stored is kept all the same.

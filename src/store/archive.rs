@@ -77,11 +77,11 @@ impl Writing {
     }
 }
 
-/// Reads an archive, holds each of its lines against its hash and against the line before it, and shows it.
+/// Reads an archive, holds each of its lines against its hash and against the line before it, and shows it with those so far.
 ///
 /// # Errors
 /// What is wrong with it, or what whoever looks finds wrong.
-pub fn read(path: &Path, mut look: impl FnMut(&Line) -> Result<(), String>) -> Result<Archived, ArchiveError> {
+pub fn read(path: &Path, mut look: impl FnMut(&Line, &Lines) -> Result<(), String>) -> Result<Archived, ArchiveError> {
     let mut file = Hashed { file: File::open(path)?, digest: Sha256::new() };
     let (mut lines, mut number) = (None, 0);
     for line in BufReader::new(MultiGzDecoder::new(&mut file)).lines() {
@@ -89,8 +89,9 @@ pub fn read(path: &Path, mut look: impl FnMut(&Line) -> Result<(), String>) -> R
         let unsound = |reason| ArchiveError::Unsound { line: number, reason };
         let text = line?;
         let line = Line::read(&text).map_err(unsound)?;
-        lines = Some(Lines::follow(lines, &line).map_err(unsound)?);
-        look(&line).map_err(unsound)?;
+        let so_far = Lines::follow(lines, &line).map_err(unsound)?;
+        look(&line, &so_far).map_err(unsound)?;
+        lines = Some(so_far);
     }
     Ok(Archived { lines: lines.ok_or(ArchiveError::Empty)?, digest: file.digest.finalize().into() })
 }

@@ -289,6 +289,7 @@ struct Draft {
 
 /// A copy without its name yet, looked through on a thread of its own: the chain may be long.
 async fn looked_through(from: &Path, folder: &Path, prefix: &str) -> Result<(Draft, Backup), BackupError> {
+    sqlite::must_be_of_this_version(from).await?;
     let draft = drawn(from, folder, prefix).await?;
     copies::mark(&draft.copy).await?;
     let runtime = Handle::current();

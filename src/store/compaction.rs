@@ -297,7 +297,7 @@ async fn write_archive(
         }
     }
     writing.name(path)?;
-    let archived = archive::read(path, |_| Ok(()))?;
+    let archived = archive::read(path, |_, _| Ok(()))?;
     let lines = archived.lines;
     if (lines.begin, lines.head, lines.length) != (begin, plan.last, plan.revisions) {
         return Err(CompactionError::Unsound(format!("{} does not hold what was written to it", path.display())));

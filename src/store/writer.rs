@@ -39,7 +39,7 @@ pub(super) const FOLD_AT: u64 = 32 << 20;
 /// At which length of the log the historians pause, because it could not begin anew while they read: bytes.
 const LOG_AT_MOST: u64 = 64 << 20;
 
-/// How long a batch that was stored shows that the next one would be: whoever asks that, and anybody may, makes no work for the disk
+/// How long a batch that was written shows that the next one would be: whoever asks that, and anybody may, makes no work for the disk
 /// meanwhile.
 const SHOWN_FOR: Duration = Duration::from_secs(1);
 
@@ -63,7 +63,7 @@ pub struct Writer {
     last_sweep: Moment,
     folding: Folding,
     figures: StoreFigures,
-    /// When the batch before was begun, if it was stored.
+    /// When the batch before was begun, if something of it was written.
     stored_at: Option<Duration>,
     /// Whether the next COMMIT is said to have failed, though it did not.
     #[cfg(test)]
@@ -278,7 +278,7 @@ impl Writer {
             return Ok(answers.send(Done::default()));
         }
         let outcome = self.commit(batch, answers.closing.is_some()).await;
-        self.stored_at = outcome.is_ok().then_some(begun);
+        self.stored_at = outcome.as_ref().is_ok_and(|done| done.wrote).then_some(begun);
         observe(&self.figures.batches, self.clock.running().saturating_sub(begun));
         let (not_stored, cause) = match outcome {
             Ok(done) => return Ok(answers.send(done)),
@@ -310,10 +310,13 @@ impl Writer {
             work.draft_again(&self.ledger, now, unused);
         }
         let Batch { reports, rest, tokens, mut draft, outcomes, .. } = work;
+        // A COMMIT of nothing reaches no disk.
+        let marks = rest.probe || !tokens.is_empty();
         // The last wish may be from a while ago, or there was none.
         draft.pass_to(now);
         let filed = reports.into_iter().map(|filing| draft.report(filing)).collect();
         let (mut ledger, appended, unspent) = draft.finish();
+        let wrote = marks || !appended.entries.is_empty();
         let ran = rest.write(&mut self.connection, ledger.book.settings(), now).await?;
         let sweep = now.since(self.last_sweep) >= SWEEP_EVERY || now < self.last_sweep;
         if sweep {
@@ -345,7 +348,7 @@ impl Writer {
             self.witness.spend(token.signed_at);
         }
         self.publish(ledger, &appended);
-        Ok(Done { outcomes, filed, ran })
+        Ok(Done { outcomes, filed, ran, wrote })
     }
 
     /// Writes what a batch appends, and commits. While that is on its way to the disk, what follows is gathered and drafted,
@@ -388,7 +391,8 @@ impl Writer {
     /// When the disk failed meanwhile, and what was stored is not there to be seen.
     async fn fold(&mut self, now: bool) -> Result<(), Unavailable> {
         let unfolded = self.folding.unfolded;
-        if !now && (unfolded < FOLD_FROM || (unfolded < FOLD_AT && !self.queue.is_empty())) {
+        let is_waited_for = self.ahead.commands > 0 || !self.queue.is_empty();
+        if !now && (unfolded < FOLD_FROM || (unfolded < FOLD_AT && is_waited_for)) {
             return Ok(());
         }
         self.folding.unfolded = 0;

@@ -210,6 +210,9 @@ async fn an_old_poller_is_given_its_account_by_its_address_alone() {
     assert_eq!(app.get_with(total, &[("x-api-key", &key)]).await.ok()["positions"][2]["total_volume"], 100);
     app.operate("DELETE", "/api/v1/accounts/main", &[], "").await.ok();
     assert_eq!(app.get_with(total, &[("x-api-key", &key)]).await.refusal(), (404, "unknown_account".to_owned()));
+    account(&app, "main", own(json!(100))).await;
+    // Who asked for what was not there has not taken it.
+    app.get_with(TARGET, &[("x-terminal", "another")]).await.ok();
 }
 
 #[tokio::test]

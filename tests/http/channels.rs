@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use jq2qmt::desk::incidents::Surroundings;
 use jq2qmt::domain::account::AccountName;
+use jq2qmt::domain::calendar::Day;
 use jq2qmt::domain::incident::{Acknowledged, Change, Concern, IncidentId, Step};
 use jq2qmt::domain::strategy::StrategyName;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App, held};
+use crate::app::{Answer, App, START, held};
 use crate::pages::{Browser, text};
 use crate::robot::{GOOD, LIMIT, Robot};
 
@@ -238,7 +239,9 @@ async fn a_message_that_cannot_be_made_is_one_that_is_refused() {
     let (app, robot) = with_robot(&json!({"daily": true})).await;
     // A day that no calendar reaches: whoever adds to it panics.
     app.store.queue_report(serde_json::from_str(&i64::MAX.to_string()).unwrap()).await.unwrap();
+    app.store.queue_report(Day::of(START)).await.unwrap();
     pass(&app, HALF_A_MINUTE).await;
+    assert_eq!(robot.heard().len(), 1, "another day's report, which was to go with it, is told");
     let channel = all(&app).await[0].clone();
     assert_eq!(
         (&channel["waiting"], &channel["last_failure"]["error"]),

@@ -24,7 +24,7 @@ use jq2qmt::domain::strategy::{Kind, StrategyName};
 use jq2qmt::domain::total::Selection;
 use jq2qmt::ledger::replay::Astray;
 use jq2qmt::ledger::{Change, Deed, Document, Put, Receipt, Rejected, UsedToken};
-use jq2qmt::store::backups::put_back;
+use jq2qmt::store::backups::{BackupError, back_up, put_back};
 use jq2qmt::store::history::{Filter, RevisionInfo};
 use jq2qmt::store::verify::{Verdict, verify};
 use jq2qmt::store::{Beside, NotStored, OpenError, Store, Unavailable, Writer};
@@ -568,6 +568,8 @@ async fn what_the_first_release_stored_is_all_there() {
     write_first_release(&path).await;
     // Looking does not touch, and says what to do.
     assert!(matches!(verify(&path).await, Err(OpenError::Older)));
+    let copied = back_up(&path, &dir.path().join("copy"), false).await;
+    assert!(matches!(copied, Err(BackupError::Database(OpenError::Older))), "{copied:?}");
 
     let store = open(&path).await;
     let book = store.book();
@@ -925,6 +927,11 @@ async fn whoever_asks_whether_writes_are_taken_has_something_written_once_a_seco
     clock.advance(Duration::from_secs(2));
     store.submit(change("alpha", &[("X", "1")])).await.unwrap();
     assert_eq!(probed_at().await, 3_000);
+    // What is rejected is written nowhere, and shows nothing.
+    clock.advance(Duration::from_secs(2));
+    let stale = Change { expected_revision: Some(Revision::new(9)), ..change("alpha", &[("X", "2")]) };
+    assert!(matches!(store.submit(stale).await, Err(NotStored::Rejected(_))));
+    assert_eq!(probed_at().await, 7_000);
     store.close().await;
 }
 

@@ -203,7 +203,7 @@ fn who_is_narrowed_less_than_it_seems_is_told() {
 
 #[test]
 fn what_others_can_write_is_a_fault_and_what_they_can_look_into_a_notice() {
-    use Thing::{DataFolder, Key, SecretSettings, Settings};
+    use Thing::{CertificateKey, DataFolder, Key, SecretSettings, Settings};
     for (thing, mode, expected) in [
         (DataFolder, 0o700, Level::Ok),
         (DataFolder, 0o750, Level::Notice),
@@ -214,6 +214,9 @@ fn what_others_can_write_is_a_fault_and_what_they_can_look_into_a_notice() {
         (Key, 0o646, Level::Fault),
         (Settings, 0o644, Level::Ok),
         (Settings, 0o664, Level::Fault),
+        (CertificateKey, 0o640, Level::Ok),
+        (CertificateKey, 0o644, Level::Fault),
+        (CertificateKey, 0o620, Level::Fault),
         (SecretSettings, 0o640, Level::Ok),
         (SecretSettings, 0o644, Level::Notice),
         (SecretSettings, 0o666, Level::Fault),

@@ -294,6 +294,8 @@ pub(super) fn take_account(
     name: &AccountName,
     terminal: Option<Terminal>,
 ) -> Result<Option<WaitingPoll>, AppError> {
+    // Who asks for what is not there does not take it.
+    settled(&state.store.book(), name)?;
     let Some(terminal) = terminal else { return Ok(None) };
     let taken = state.desk.terminals().take(name, &terminal, state.clock.now(), state.clock.running());
     taken.map(|()| Some(state.desk.terminals().waiting(name, &terminal))).map_err(|holder| AppError::OtherTerminal {
@@ -310,8 +312,6 @@ pub(crate) async fn target(
     Query(query): Query<NotationQuery>,
     asker: Asker,
 ) -> Result<Response, AppError> {
-    // Who asks for what is not there does not take it.
-    settled(&state.store.book(), &at.name)?;
     let seat = take_account(&state, &at.name, at.terminal)?;
     let question = OfTarget::new(&state, at.name, Shape::Lines(query.notation()), seat);
     asker.ask(state, question).await

@@ -111,7 +111,6 @@ struct WarningDto {
 /// `POST /api/v1/accounts/{name}/report`
 pub(crate) async fn report(State(state): State<AppState>, reporting: Reporting) -> Result<Response, AppError> {
     let Reporting { reporter, terminal, body } = reporting;
-    settled(&state.store.book(), &reporter.account)?;
     // Its seat is the account's for a minute from now on; a report waits for nothing.
     drop(take_account(&state, &reporter.account, terminal)?);
     let report = report_body::parse(&body, &state.zone)?;

@@ -106,8 +106,8 @@ impl Standing {
             times: schedule.by().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             days: schedule.days(),
             punctuality: settings
-                .expects(name)
-                .then(|| schedule.status(met, book.last_push_at(name), settings.calendar(), at)),
+                .expected_by(name)
+                .map(|schedule| schedule.status(met, book.last_push_at(name), settings.calendar(), at)),
         });
         Self {
             state: settings.state(name),

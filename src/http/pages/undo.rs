@@ -76,7 +76,8 @@ impl Undo {
     /// To the page that settles it, filled in as it was.
     fn of_document(topic: &Topic, then: Revision, before: Option<&str>, t: &Texts) -> Option<Self> {
         let settled = |link| Some(Self { link, lead: t.undo_settled.to_owned(), is_removal: false });
-        let was = before.and_then(|body| read_setting(topic, Some(body), Mark::START).ok());
+        // What is not understood is gone back to by nobody.
+        let was = before.map(|body| read_setting(topic, Some(body), Mark::START)).transpose().ok()?;
         match topic {
             Topic::State(name) => {
                 let path = strategy_path(name.as_str());

@@ -152,6 +152,14 @@ pub(super) async fn look(pool: &SqlitePool) -> Result<Book, OpenError> {
     Ok(load(&mut snapshot).await?.book)
 }
 
+/// Refuses a database of another version.
+pub(super) async fn must_be_of_this_version(path: &Path) -> Result<(), OpenError> {
+    let pool = open_read_only(path)?;
+    let looked = async { must_be_current(&mut *pool.acquire().await?).await }.await;
+    pool.close().await;
+    looked
+}
+
 /// Refuses a database of another version: whoever looks and does not touch cannot bring it up to date, and would stumble over
 /// what is not there yet, or over what is there by now.
 async fn must_be_current(connection: &mut SqliteConnection) -> Result<(), OpenError> {
