@@ -181,8 +181,7 @@ impl Messenger {
             return self.give_up(&waiting, "the channel has no address").await;
         };
         let topics: Vec<_> = waiting.iter().filter_map(|one| one.letter.as_ref().map(Letter::topic)).collect();
-        let left = self.routes().entry(name.clone()).or_default().bucket.left(self.0.clock.running());
-        let mut parcels = parcels(&topics, left).into_iter();
+        let mut parcels = parcels(&topics, self.left(name)).into_iter();
         let taken = |parcel: Vec<usize>| parcel.into_iter().map(|place| &waiting[place]).collect::<Vec<_>>();
         for parcel in parcels.by_ref().map(taken) {
             // Told one by one, a letter that cannot be worded keeps no other.
@@ -206,6 +205,11 @@ impl Messenger {
             return Ok(());
         }
         self.note(name, &rest, Outcome::Limited("the message before it was too much".to_owned())).await
+    }
+
+    /// How many messages a channel may tell now.
+    fn left(&self, name: &ChannelName) -> usize {
+        self.routes().entry(name.clone()).or_default().bucket.left(self.0.clock.running())
     }
 
     /// Tells letters in one message. What panics there would else be tried each second, for ever, and keep the rest.
@@ -241,6 +245,7 @@ impl Messenger {
         for one in parcel {
             let outcome = match told.last() {
                 Some((_, Outcome::Limited(error))) => Outcome::Limited(error.clone()),
+                _ if self.left(name) == 0 => Outcome::Limited("as many messages as a minute has were sent".to_owned()),
                 _ => self.tell(name, channel, secrets, &[one]).await.unwrap_or_else(Outcome::from),
             };
             told.push((vec![one], outcome));

@@ -238,10 +238,15 @@ async fn what_is_refused_is_tried_again_for_a_day() {
 async fn a_message_that_cannot_be_made_is_one_that_is_refused() {
     let (app, robot) = with_robot(&json!({"daily": true})).await;
     // A day that no calendar reaches: whoever adds to it panics.
-    app.store.queue_report(serde_json::from_str(&i64::MAX.to_string()).unwrap()).await.unwrap();
-    app.store.queue_report(Day::of(START)).await.unwrap();
+    let bad = serde_json::from_str(&i64::MAX.to_string()).unwrap();
+    // So many that the last of them go into one message with it.
+    for day in std::iter::successors(Some(Day::of(START)), |day| Some(day.next())).take(16).chain([bad]) {
+        app.store.queue_report(day).await.unwrap();
+    }
     pass(&app, HALF_A_MINUTE).await;
-    assert_eq!(robot.heard().len(), 1, "another day's report, which was to go with it, is told");
+    assert_eq!(robot.heard().len(), 15, "no more than in any minute");
+    pass(&app, Duration::from_mins(10)).await;
+    assert_eq!(robot.heard().len(), 1, "no other is kept by it");
     let channel = all(&app).await[0].clone();
     assert_eq!(
         (&channel["waiting"], &channel["last_failure"]["error"]),
