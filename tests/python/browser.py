@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from conftest import PASSWORD
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -17,6 +17,14 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def take_picture(page, path):
+    """Of the whole page. On a busy machine Chromium cannot now and then, and can the next moment."""
+    try:
+        page.screenshot(path=path, full_page=True)
+    except Error:
+        page.screenshot(path=path, full_page=True)
 
 
 class Tab:

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
-from browser import DESKTOP, PHONE, Tab
+from browser import DESKTOP, PHONE, Tab, take_picture
 from conftest import INTERNAL, PASSWORD, ROOT, held, running
 from playwright.sync_api import expect
 
@@ -613,7 +613,7 @@ def test_an_empty_store_fits_too(chromium, tmp_path, language, size):
             page = one.open("/")
             expect(page.locator(".command")).to_contain_text("jq2qmt push --server")
             page.locator("#put-back").evaluate("banner => banner.hidden = false")
-            page.screenshot(path=SCREENSHOTS / f"empty-{language}-{scheme}-{size}.png", full_page=True)
+            take_picture(page, SCREENSHOTS / f"empty-{language}-{scheme}-{size}.png")
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"{wide} px too wide"
             found = Axe().run(page)
@@ -635,7 +635,7 @@ def test_every_page_fits_and_axe_finds_nothing(tab, language, scheme, size):
     one = tab(language=language, color_scheme=scheme, viewport=viewport, bypass_csp=True)
 
     def look(name):
-        one.page.screenshot(path=SCREENSHOTS / f"{name}-{language}-{scheme}-{size}.png", full_page=True)
+        take_picture(one.page, SCREENSHOTS / f"{name}-{language}-{scheme}-{size}.png")
         wide = one.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} is {wide} px too wide"
         found = Axe().run(one.page)
