@@ -208,6 +208,20 @@ async fn a_server_that_starts_with_a_wrong_clock_hears_the_terminals_first() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_the_terminal_of_an_account_that_is_gone() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
+    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
+    let key = followed(&app).await;
+    report(&app, &key, START).await;
+    app.clock.advance(TO_MIDNIGHT);
+    let mut sweeper = Sweeper::at_work(&app).await;
+    assert_eq!(sweeper.sweep(&app).await.len(), 1, "its terminal is off at night");
+    app.operate("DELETE", "/api/v1/accounts/main", &[], "").await.ok();
+    assert_eq!(sweeper.sweep(&app).await.len(), 0);
+}
+
+#[tokio::test]
 async fn a_clock_that_ran_ahead_ends_nothing() {
     let app = App::start().await;
     app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
