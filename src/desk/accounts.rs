@@ -139,8 +139,8 @@ impl Desk {
     /// What something supposed would make an account's terminal trade; nothing is stored.
     pub fn preview_account(&self, settled: &Settled, supposed: Supposed, now: Moment) -> AccountPreview {
         let book = self.store.book();
-        // An account that is not there yet holds nothing.
-        let before = (settled.mark.revision != Revision::NONE).then(|| self.target(&book, settled, now)).transpose();
+        // An account that is not there yet holds nothing. Not among the targets that are kept: the book may know another account by now.
+        let before = (settled.mark.revision != Revision::NONE).then(|| book.target(settled, now)).transpose();
         let (after, findings) = match supposed {
             Supposed::List(name, positions) => {
                 let findings = findings(&book, &name, &positions, now);
@@ -168,7 +168,7 @@ fn findings(book: &Book, strategy: &StrategyName, positions: &[Position], at: Mo
 impl AccountPreview {
     fn new(
         reported: Option<&Reported>,
-        before: Result<Option<Arc<Target>>, Incomplete>,
+        before: Result<Option<Target>, Incomplete>,
         after: Result<Target, Incomplete>,
         findings: Vec<Finding>,
     ) -> Self {
@@ -178,7 +178,7 @@ impl AccountPreview {
             Err(incomplete) => (None, reported.is_none().then_some(incomplete)),
         };
         let known = after.as_ref().ok().filter(|_| present_unknown.is_none());
-        let orders = known.map(|after| orders(reported, before.as_deref(), after));
+        let orders = known.map(|after| orders(reported, before.as_ref(), after));
         let signed = |order: &Order| {
             let value = order.volume.approximate() * order.price.unwrap_or_default();
             if order.side == Side::Sell { -value } else { value }
