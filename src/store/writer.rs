@@ -63,7 +63,7 @@ pub struct Writer {
     last_sweep: Moment,
     folding: Folding,
     figures: StoreFigures,
-    /// When the batch before was begun, if something of it was written.
+    /// When the last batch was begun of which something was written; None where one has failed since.
     stored_at: Option<Duration>,
     /// Whether the next COMMIT is said to have failed, though it did not.
     #[cfg(test)]
@@ -260,18 +260,12 @@ impl Writer {
             let Some(command) = self.queue.recv().await else { return false };
             self.ahead.gather(command, self.clock.now());
         }
-        self.gather_waiting();
-        true
-    }
-
-    /// Gathers what waits already.
-    fn gather_waiting(&mut self) {
         while self.ahead.has_room()
             && let Ok(command) = self.queue.try_recv()
         {
             self.ahead.gather(command, self.clock.now());
-            self.figures.ahead.inc();
         }
+        true
     }
 
     /// Carries out a batch and answers it; the sender comes back when the writer is to close.
@@ -284,7 +278,11 @@ impl Writer {
             return Ok(answers.send(Done::default()));
         }
         let outcome = self.commit(batch, answers.closing.is_some()).await;
-        self.stored_at = outcome.as_ref().is_ok_and(|done| done.wrote).then_some(begun);
+        self.stored_at = match &outcome {
+            Ok(done) if done.wrote => Some(begun),
+            Ok(_) => self.stored_at,
+            Err(_) => None,
+        };
         observe(&self.figures.batches, self.clock.running().saturating_sub(begun));
         let (not_stored, cause) = match outcome {
             Ok(done) => return Ok(answers.send(done)),
@@ -312,12 +310,12 @@ impl Writer {
     async fn commit(&mut self, mut work: Batch, is_last: bool) -> Result<Done, Failure> {
         let now = self.clock.now();
         let unused = batch::begin(&mut self.connection, &work.tokens).await?;
+        // A COMMIT of nothing reaches no disk.
+        let marks = work.rest.probe || !unused.is_empty();
         if unused != work.tokens {
             work.draft_again(&self.ledger, now, unused);
         }
         let Batch { reports, rest, tokens, mut draft, outcomes, .. } = work;
-        // A COMMIT of nothing reaches no disk.
-        let marks = rest.probe || !tokens.is_empty();
         // The last wish may be from a while ago, or there was none.
         draft.pass_to(now);
         let filed = reports.into_iter().map(|filing| draft.report(filing)).collect();
@@ -365,12 +363,12 @@ impl Writer {
         unspent: &HashSet<UsedToken>,
         is_last: bool,
     ) -> Result<u64, sqlx::Error> {
-        // As though SQLite took its time: where there is but one core, it is often done before anybody looks.
-        #[cfg(test)]
-        if !is_last {
-            self.gather_waiting();
-        }
-        let mut committing = pin!(batch::commit(&mut self.connection, appended, unspent));
+        let mut committing = pin!(async {
+            // As though SQLite took its time: where there is but one core, it is often done before anybody looks.
+            #[cfg(test)]
+            tokio::task::yield_now().await;
+            batch::commit(&mut self.connection, appended, unspent).await
+        });
         loop {
             tokio::select! {
                 // First: SQLite has its work before the next draft begins.

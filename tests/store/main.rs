@@ -933,6 +933,17 @@ async fn whoever_asks_whether_writes_are_taken_has_something_written_once_a_seco
     let stale = Change { expected_revision: Some(Revision::new(9)), ..change("alpha", &[("X", "2")]) };
     assert!(matches!(store.submit(stale).await, Err(NotStored::Rejected(_))));
     assert_eq!(probed_at().await, 7_000);
+    // Nor does it take away what was shown within the second.
+    clock.advance(Duration::from_millis(500));
+    let stale = Change { expected_revision: Some(Revision::new(9)), ..change("alpha", &[("X", "2")]) };
+    assert!(store.submit(stale).await.is_err());
+    assert_eq!(probed_at().await, 7_000);
+    // A token that was used before is not recorded again.
+    let token = Some(UsedToken { signed_at: clock.now(), digest: [7; 32] });
+    store.submit(Change { token, ..change("alpha", &[("X", "3")]) }).await.unwrap();
+    clock.advance(Duration::from_secs(2));
+    assert!(store.submit(Change { token, ..change("alpha", &[("X", "4")]) }).await.is_err());
+    assert_eq!(probed_at().await, 9_500);
     store.close().await;
 }
 
