@@ -80,6 +80,11 @@ impl From<Unworded> for Outcome {
     }
 }
 
+/// What becomes of letters behind one that was too much for their channel.
+fn too_much() -> Outcome {
+    Outcome::Limited("the message before it was too much".to_owned())
+}
+
 impl Messenger {
     /// A messenger for what stands in the outbox of a store.
     pub fn new(store: Store, desk: Desk, clock: Clock, zone: Zone) -> Self {
@@ -184,17 +189,16 @@ impl Messenger {
         let mut parcels = parcels(&topics, self.left(name)).into_iter();
         let taken = |parcel: Vec<usize>| parcel.into_iter().map(|place| &waiting[place]).collect::<Vec<_>>();
         for parcel in parcels.by_ref().map(taken) {
-            // Told one by one, a letter that cannot be worded keeps no other.
-            let alone = match self.tell(name, channel, &secrets, &parcel).await {
-                Ok(outcome) => vec![(parcel, outcome)],
-                Err(Unworded) if parcel.len() == 1 => vec![(parcel, Unworded.into())],
-                Err(Unworded) => self.tell_apart(name, channel, &secrets, parcel).await,
-            };
-            let is_limit = alone.iter().any(|(_, outcome)| matches!(outcome, Outcome::Limited(_)));
-            for (parcel, outcome) in alone {
-                self.see(name, &outcome);
-                self.note(name, &parcel, outcome).await?;
+            // Letters that were told apart may have taken the room of those behind them: these wait as others do.
+            if self.left(name) == 0 {
+                return Ok(());
             }
+            let is_limit = match self.tell(name, channel, &secrets, &parcel).await {
+                Ok(outcome) => self.record(name, &parcel, outcome).await?,
+                Err(Unworded) if parcel.len() == 1 => self.record(name, &parcel, Unworded.into()).await?,
+                // One by one, so that a letter that cannot be worded keeps no other.
+                Err(Unworded) => self.tell_apart(name, channel, &secrets, &parcel).await?,
+            };
             if is_limit {
                 break;
             }
@@ -204,7 +208,7 @@ impl Messenger {
         if rest.is_empty() {
             return Ok(());
         }
-        self.note(name, &rest, Outcome::Limited("the message before it was too much".to_owned())).await
+        self.note(name, &rest, too_much()).await
     }
 
     /// How many messages a channel may tell now.
@@ -233,24 +237,37 @@ impl Messenger {
         AssertUnwindSafe(telling).catch_unwind().await.map_err(|_| Unworded)
     }
 
-    /// Tells each letter by itself, until the channel has had enough.
-    async fn tell_apart<'a>(
+    /// Tells each letter by itself as far as the channel's room reaches, and notes it before the next; whether the channel wants to
+    /// be left alone.
+    async fn tell_apart(
         &self,
         name: &ChannelName,
         channel: &Channel,
         secrets: &Secrets,
-        parcel: Vec<&'a OutboxEntry>,
-    ) -> Vec<(Vec<&'a OutboxEntry>, Outcome)> {
-        let mut told: Vec<(Vec<&OutboxEntry>, Outcome)> = Vec::new();
-        for one in parcel {
-            let outcome = match told.last() {
-                Some((_, Outcome::Limited(error))) => Outcome::Limited(error.clone()),
-                _ if self.left(name) == 0 => Outcome::Limited("as many messages as a minute has were sent".to_owned()),
-                _ => self.tell(name, channel, secrets, &[one]).await.unwrap_or_else(Outcome::from),
-            };
-            told.push((vec![one], outcome));
+        parcel: &[&OutboxEntry],
+    ) -> Result<bool, NotStored> {
+        for (number, one) in parcel.iter().enumerate() {
+            if self.left(name) == 0 {
+                return Ok(false);
+            }
+            let outcome = self.tell(name, channel, secrets, &[one]).await.unwrap_or_else(Outcome::from);
+            if self.record(name, &[one], outcome).await? {
+                let rest = &parcel[number + 1..];
+                if !rest.is_empty() {
+                    self.note(name, rest, too_much()).await?;
+                }
+                return Ok(true);
+            }
         }
-        told
+        Ok(false)
+    }
+
+    /// Notes what became of letters; whether the channel wants to be left alone.
+    async fn record(&self, name: &ChannelName, parcel: &[&OutboxEntry], outcome: Outcome) -> Result<bool, NotStored> {
+        self.see(name, &outcome);
+        let is_limit = matches!(outcome, Outcome::Limited(_));
+        self.note(name, parcel, outcome).await?;
+        Ok(is_limit)
     }
 
     /// What the days were like that are told of, as it is known now.
