@@ -478,6 +478,8 @@ async fn a_key_is_bound_to_an_account_from_the_page() {
     let secret = made.split("class=\"secret\">").nth(1).unwrap().split('<').next().unwrap();
     let total = app.get_with("/api/v1/positions/total", &[("x-api-key", secret)]).await.ok();
     assert_eq!(total["positions"][0]["total_volume"], 500);
+    let then = app.get_with("/api/v1/positions/total?as_of=1", &[("x-api-key", secret)]).await;
+    assert_eq!(then.refusal(), (400, "invalid_query".to_owned()), "it is not answered with what is wanted now");
     assert!(browser.page("/keys").await.contains("<a href=\"/accounts/main\">main</a>"));
 }
 

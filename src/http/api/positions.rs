@@ -207,6 +207,10 @@ pub(crate) async fn total(
     asker: Asker,
 ) -> Result<Response, AppError> {
     if let OfWhom::Account(account, terminal) = of {
+        if query.as_of(&state.zone)?.is_some() {
+            // A terminal that asks for the past must not trade what is wanted now.
+            return Err(Invalid::Query("as_of".into()).into());
+        }
         let seat = take_account(&state, &account, terminal)?;
         let question = OfTarget::new(&state, account, Shape::Total(query.notation()), seat);
         return asker.ask(state, question).await;
