@@ -569,7 +569,7 @@ impl Gate {
             }
         }
         let client = client.inspect_err(|_| self.refused.note(address, self.clock.running()))?;
-        self.timing.accepted(self.clock.running());
+        self.timing.accepted(now.as_micros().saturating_sub(token.signed_at.as_micros()), self.clock.running());
         if token.is_unbound() && !client.unbound {
             return Err(Denied::UnboundToken);
         }

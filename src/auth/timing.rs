@@ -1,5 +1,5 @@
 //! What signed tokens say of our clock: one that a known client signed and that is refused for its time tells that either
-//! clock is wrong, and one that is accepted that ours is right.
+//! clock is wrong, and one that is accepted just after it was signed that ours is right.
 //!
 //! Moments are what a [clock](crate::clock::Clock::running) has run.
 
@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// For how long an accepted token says that the clock is right: whoever is refused meanwhile has a wrong one himself.
 const RIGHT_FOR: Duration = Duration::from_hours(1);
+
+/// How far from our time a token may be signed that says that ours is right: tokens may be accepted for a day.
+const SIGNED_WITHIN: Duration = Duration::from_mins(5);
 
 /// How long others have to contradict who was refused.
 const CONTRADICTED_WITHIN: Duration = Duration::from_mins(1);
@@ -35,8 +38,11 @@ struct Heard {
 pub struct Timing(Arc<Mutex<Heard>>);
 
 impl Timing {
-    /// Notes that a token was accepted.
-    pub(super) fn accepted(&self, running: Duration) {
+    /// Notes that a token was accepted, while our clock was so far ahead of the one that signed it: microseconds.
+    pub(super) fn accepted(&self, ahead: i64, running: Duration) {
+        if Duration::from_micros(ahead.unsigned_abs()) > SIGNED_WITHIN {
+            return;
+        }
         *self.locked() = Heard { accepted: Some(running), untimely: None };
     }
 
@@ -52,7 +58,7 @@ impl Timing {
         heard.untimely = Some(Untimely { latest: running, ahead: least, ..before });
     }
 
-    /// Whether a token was accepted since then.
+    /// Whether a token has said since then that our clock is right.
     pub fn is_accepted_since(&self, since: Duration) -> bool {
         self.locked().accepted.is_some_and(|accepted| accepted > since)
     }
@@ -84,7 +90,11 @@ mod tests {
         assert_eq!(timing.ahead(MINUTE), None, "another may be accepted yet");
         assert_eq!(timing.ahead(2 * MINUTE), Some(500));
         assert_eq!(timing.ahead(2 * MINUTE + REMEMBERED), None);
-        timing.accepted(3 * MINUTE);
+        timing.accepted(5 * 60_000_001, 3 * MINUTE);
+        assert_eq!(timing.ahead(3 * MINUTE), Some(500), "one that is accepted long after it was signed says nothing");
+        assert!(!timing.is_accepted_since(Duration::ZERO));
+        timing.accepted(-5 * 60_000_000, 3 * MINUTE);
+        assert!(timing.is_accepted_since(2 * MINUTE));
         timing.refused(600, 62 * MINUTE);
         assert_eq!(timing.ahead(64 * MINUTE), None, "his clock is wrong, not ours");
         timing.refused(600, 63 * MINUTE);

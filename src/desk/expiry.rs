@@ -14,8 +14,8 @@ use crate::store::NotStored;
 /// How far the time may go on otherwise than the clock runs, between two looks that are seconds apart.
 const JUMP: Duration = Duration::from_mins(1);
 
-/// How long nothing expires after a start, or after the time has jumped, where nobody reports who could say that the clock is off: a
-/// time service puts it right meanwhile.
+/// How long nothing expires after a start, or after the time has jumped: a time service puts it right meanwhile. Whoever bears the
+/// clock out may have the same one, as a terminal on the server's own machine has.
 const WAITS: Duration = Duration::from_mins(5);
 
 /// Whether the time can be believed: a clock that was set ahead must not end what was to last.
@@ -44,11 +44,11 @@ impl Steadiness {
         }
     }
 
-    /// Whether the time is believed: where there are terminals that report, once one of them or a signed push has borne it out since
-    /// it jumped.
+    /// Whether the time is believed: a while after it jumped, and where there are terminals that report, once they or a signed push
+    /// have borne it out since.
     fn believes(&mut self, reports: bool, running: Duration, is_borne_out: impl Fn(Duration) -> bool) -> bool {
-        let has_waited = |jumped| !reports && running.saturating_sub(jumped) >= WAITS;
-        self.jumped = self.jumped.filter(|jumped| !has_waited(*jumped) && !is_borne_out(*jumped));
+        let has_waited = |jumped| running.saturating_sub(jumped) >= WAITS;
+        self.jumped = self.jumped.filter(|jumped| !has_waited(*jumped) || (reports && !is_borne_out(*jumped)));
         self.jumped.is_none()
     }
 }
@@ -68,7 +68,7 @@ impl Desk {
         let (now, running, book) = (clock.now(), clock.running(), self.store.book());
         steadiness.see(now, running);
         // Nobody waits for the terminal of an account that is gone.
-        let reports = book.reports().any(|(account, _)| book.settings().account(account).is_some());
+        let reports = book.reporting().next().is_some();
         if incidents.doubt_clock() || !steadiness.believes(reports, running, |since| incidents.bear_out_clock(since)) {
             return Ok(());
         }
@@ -98,7 +98,7 @@ mod tests {
         let running = Duration::from_secs(seconds);
         steadiness.see(START.plus(running + ahead), running);
         let borne_out = borne_out.map(Duration::from_secs);
-        steadiness.believes(reports, running, |since| borne_out.is_some_and(|at| at >= since))
+        steadiness.believes(reports, running, |since| borne_out.is_some_and(|at| at > since))
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         for (seconds, ahead, is_believed) in seen {
             assert_eq!(believes(&mut steadiness, seconds, ahead, false, None), is_believed, "{seconds}");
         }
-        assert!(believes(&mut steadiness, 9_311, right, false, Some(9_310)), "a signed push was accepted");
+        assert!(!believes(&mut steadiness, 9_311, right, false, Some(9_311)), "whoever signed may have the same clock");
     }
 
     #[test]
@@ -131,5 +131,8 @@ mod tests {
         assert!(believes(&mut steadiness, 90_005, right, true, Some(90_005)));
         assert!(believes(&mut steadiness, 90_010, right, true, None));
         assert!(!believes(&mut steadiness, 90_015, ahead, true, Some(90_010)), "before it jumped");
+        assert!(!believes(&mut steadiness, 90_314, ahead, true, Some(90_020)), "it may be put right yet");
+        assert!(!believes(&mut steadiness, 90_315, ahead, true, Some(90_015)), "as it jumped");
+        assert!(believes(&mut steadiness, 90_315, ahead, true, Some(90_020)));
     }
 }

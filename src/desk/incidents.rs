@@ -127,8 +127,10 @@ struct Looks {
     ended: AtomicU64,
     /// With all that it found kept.
     kept: AtomicU64,
-    /// Finding a terminal that says that the clock is right; 0 while none did.
+    /// Finding that terminals say that the clock is right, and none that it is not; 0 while none did.
     right: AtomicU64,
+    /// Finding that the clock is off; 0 while it was not.
+    off: AtomicU64,
 }
 
 /// How long it may be until the next look ends: far longer than it takes between two.
@@ -144,7 +146,7 @@ impl Incidents {
     pub fn new(store: Store, clock: Clock, desk: Desk, gate: &Gate) -> Self {
         let began = clock.running();
         let (refused, timing) = (gate.refused().clone(), gate.timing().clone());
-        let looks = Looks { ended: micros(began).into(), kept: micros(began).into(), right: 0.into() };
+        let looks = Looks { ended: micros(began).into(), kept: micros(began).into(), right: 0.into(), off: 0.into() };
         let (looks, kept, shown) = (Arc::new(looks), Arc::default(), Arc::default());
         Self { store, clock, desk, refused, timing, began, looks, kept, shown }
     }
@@ -175,8 +177,8 @@ impl Incidents {
         matches!(clock, Some(Concern::Clock { ahead }) if *ahead > 0)
     }
 
-    /// Whether somebody has said since then, by what the clock had run, that it is right: a terminal that reports, as the last look
-    /// found it, or a signed push that was accepted.
+    /// Whether somebody has said since then, by what the clock had run, that it is right: the terminals that report, as the last look
+    /// found them, or a push that was signed just now.
     pub fn bear_out_clock(&self, since: Duration) -> bool {
         self.looks.right.load(Ordering::Relaxed) > micros(since) || self.timing.is_accepted_since(since)
     }
@@ -200,8 +202,12 @@ impl Incidents {
         let mut standing = self.taken(&mut kept).await?;
         let (book, now) = (self.store.book(), self.clock.now());
         let found = self.find(Arc::clone(&book), surroundings, standing.clone(), now).await?;
-        if reported_ahead(&book, now).any(|ahead| Duration::from_micros(ahead.unsigned_abs()) <= CLOCK_TOLERANCE) {
-            self.looks.right.store(micros(self.clock.running()), Ordering::Relaxed);
+        let running = micros(self.clock.running());
+        if is_right(&book, now) {
+            self.looks.right.store(running, Ordering::Relaxed);
+        }
+        if found.concerns.contains_key(&Key::new(Kind::Clock, "")) {
+            self.looks.off.store(running, Ordering::Relaxed);
         }
         let steps = standing.steps(&found, book.settings().calendar(), now);
         if !steps.is_empty() {
@@ -267,12 +273,24 @@ impl Incidents {
     ) -> Result<Found, Unavailable> {
         let (desk, refused) = (self.desk.clone(), self.refused.clone());
         let (running, began) = (self.clock.running(), self.began);
-        let pushed_ahead = self.timing.ahead(running);
+        let off = Duration::from_micros(self.looks.off.load(Ordering::Relaxed));
+        let (pushed_ahead, pushed_right) = (self.timing.ahead(running), self.timing.is_accepted_since(off));
         busy(move || {
             let calendar = book.settings().calendar();
             let found = Found::default();
-            let look =
-                Look { book: &book, calendar, surroundings, standing, desk, pushed_ahead, running, began, now, found };
+            let look = Look {
+                book: &book,
+                calendar,
+                surroundings,
+                standing,
+                desk,
+                pushed_ahead,
+                pushed_right,
+                running,
+                began,
+                now,
+                found,
+            };
             look.everything(&refused)
         })
         .await
@@ -281,8 +299,14 @@ impl Incidents {
 
 /// By how many microseconds the clock is ahead of each terminal that reports now.
 fn reported_ahead(book: &Book, now: Moment) -> impl Iterator<Item = i64> {
-    let fresh = book.reports().filter(move |(_, reported)| !reported.is_silent(now));
+    let fresh = book.reporting().filter(move |(_, reported)| !reported.is_silent(now));
     fresh.map(|(_, one)| one.heard_at.as_micros().saturating_sub(one.at.as_micros()))
+}
+
+/// Whether terminals say that the clock is right, and none that it is not.
+fn is_right(book: &Book, now: Moment) -> bool {
+    let mut ahead = reported_ahead(book, now).map(|ahead| Duration::from_micros(ahead.unsigned_abs())).peekable();
+    ahead.peek().is_some() && ahead.all(|ahead| ahead <= CLOCK_TOLERANCE)
 }
 
 /// Works on a thread that may be busy. What panics there panics here: a look that fails for ever would leave the server blind.
@@ -303,6 +327,8 @@ struct Look<'a> {
     desk: Desk,
     /// By how much the clock is ahead as far as signed pushes say that it is off: microseconds.
     pushed_ahead: Option<i64>,
+    /// Whether a signed push has said that it is right since it was last found to be off.
+    pushed_right: bool,
     running: Duration,
     began: Duration,
     now: Moment,
@@ -530,7 +556,7 @@ impl Look<'_> {
         match least {
             Some(ahead) if ahead.saturating_abs() > tolerance => self.found.add(Concern::Clock { ahead }),
             // Who said that it is off is not there to say that it is not.
-            None if self.book.reports().next().is_some() => drop(self.found.unseen.insert(key)),
+            None if !self.pushed_right && self.book.reporting().next().is_some() => drop(self.found.unseen.insert(key)),
             _ => {}
         }
     }

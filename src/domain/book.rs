@@ -283,6 +283,11 @@ impl Book {
         self.reported.iter().map(|(account, (reported, _))| (account, reported))
     }
 
+    /// Every account that is there, as its terminal has reported it last, by name.
+    pub fn reporting(&self) -> impl Iterator<Item = (&AccountName, &Arc<Reported>)> {
+        self.reports().filter(|(account, _)| self.settings.account(account).is_some())
+    }
+
     /// Puts an account's newest report in the place of the one before.
     pub fn report(&mut self, account: AccountName, reported: Arc<Reported>) {
         let digest = reported.digest();

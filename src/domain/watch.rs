@@ -39,7 +39,7 @@ pub enum Attention<'a> {
     /// A push waits for the operator.
     Waiting(&'a StrategyName, &'a Hold),
     /// Lines of the overlay count still, though by the clock their last day is over. They are taken out within seconds, unless
-    /// the clock is doubted or nothing can be written.
+    /// the clock is doubted or not yet believed, or nothing can be written.
     StillCounting(&'a Strategy),
 }
 

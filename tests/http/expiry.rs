@@ -174,9 +174,13 @@ async fn followed(app: &App) -> String {
 
 /// The terminal reports, at this time by its own clock.
 async fn report(app: &App, key: &str, at: Moment) {
+    report_of(app, "main", key, at).await;
+}
+
+async fn report_of(app: &App, account: &str, key: &str, at: Moment) {
     let at = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap().to_string();
     let report = json!({"at": at, "revision": 3, "cash": "0", "holdings": [holding("000001.SZ", 500)]});
-    app.post("/api/v1/accounts/main/report", &[("x-api-key", key)], report.to_string()).await.ok();
+    app.post(&format!("/api/v1/accounts/{account}/report"), &[("x-api-key", key)], report.to_string()).await.ok();
 }
 
 #[tokio::test]
@@ -204,6 +208,28 @@ async fn a_server_that_starts_with_a_wrong_clock_hears_the_terminals_first() {
     app.clock.advance(Duration::from_mins(10));
     assert_eq!(sweeper.sweep(&app).await.len(), 1, "nobody has said so yet");
     report(&app, &key, app.clock.now()).await;
+    assert_eq!(sweeper.sweep(&app).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_terminal_that_says_the_same_is_not_believed_while_another_contradicts() {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
+    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
+    let key = followed(&app).await;
+    app.operate("PUT", "/api/v1/accounts/other", &[], r#"{"strategies": [{"name": "alpha"}]}"#).await.ok();
+    let other = add_bound_key(&app, "qmt2", "other").await;
+    let mut sweeper = Sweeper::new(&app);
+    app.clock.set(START.plus(Duration::from_hours(24)));
+    for minute in 1..=10 {
+        // One has the server's own clock, as on the same machine.
+        report(&app, &key, app.clock.now()).await;
+        report_of(&app, "other", &other, START.plus(Duration::from_mins(minute))).await;
+        assert_eq!(sweeper.sweep(&app).await.len(), 1, "minute {minute}");
+        app.clock.advance(Duration::from_mins(1));
+    }
+    report(&app, &key, app.clock.now()).await;
+    report_of(&app, "other", &other, app.clock.now()).await;
     assert_eq!(sweeper.sweep(&app).await.len(), 0);
 }
 

@@ -365,6 +365,12 @@ async fn a_clock_by_which_no_push_is_in_time_is_told() {
         app.post(UPDATE, &[("x-auth-token", &who.unbound_token(signed_at))], body).await.status.as_u16()
     };
     let behind = || app.clock.now().minus(minutes(10));
+    // What a terminal reported of an account that is gone keeps nothing from ending.
+    app.operate("PUT", "/api/v1/accounts/main", &[], r#"{"strategies": [{"name": "alpha"}]}"#).await.ok();
+    let key = add_bound_key(&app, "qmt", "main").await;
+    let report = json!({"at": rfc3339(app.clock.now()), "revision": 0, "cash": "0", "holdings": []}).to_string();
+    app.post("/api/v1/accounts/main/report", &[("x-api-key", &key)], report).await.ok();
+    app.operate("DELETE", "/api/v1/accounts/main", &[], "").await.ok();
     assert_eq!(pushed(behind(), &MALLORY).await, 401);
     app.clock.advance(minutes(1));
     assert_eq!(look(&app, Surroundings::default()).await, [""; 0], "of a stranger's it is not known who signed it");
@@ -412,8 +418,12 @@ async fn a_clock_that_others_contradict_is_told() {
     assert_eq!(desk.look().await, [""; 0], "it is hardly better");
     desk.pass(minutes(2));
     assert_eq!(desk.look().await, ["begun terminal_silent"], "nobody says what time it is");
+    desk.push().await;
+    assert_eq!(desk.look().await, ["ended clock"], "a push was signed just now");
+    desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({"at": at})).await;
+    assert_eq!(desk.look().await, ["ended terminal_silent", "begun clock"]);
     desk.report(&[("000001.SZ", 1300), ("600000.SH", 500)], json!({})).await;
-    assert_eq!(desk.look().await, ["ended terminal_silent", "ended clock"]);
+    assert_eq!(desk.look().await, ["ended clock"]);
 }
 
 #[tokio::test]

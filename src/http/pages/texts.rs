@@ -97,7 +97,7 @@ sentences! {
 
     doctor_found(faults: usize, notices: usize): "{faults} 处故障，{notices} 处需要注意。", "Faults: {faults}; notices: {notices}.";
 
-    still_counting(name: &StrategyName): "{name} 有的行最后一天已过，但仍计入目标：时钟存疑或无法写入时，不移除任何一行。", "Lines of {name} still count though their last day is over: none is taken out while the clock is in doubt or nothing can be written.";
+    still_counting(name: &StrategyName): "{name} 有的行最后一天已过，但仍计入目标：时钟存疑、启动或时间跳变后尚未证实，或无法写入时，不移除任何一行。", "Lines of {name} still count though their last day is over: none is taken out while the clock is in doubt, while nothing has borne it out after a start or a jump of the time, or while nothing can be written.";
     push_waits(name: &StrategyName, age: &str): "策略 {name} 有一次推送等待批准（{age}），目标保持不变。", "A push of strategy {name} waits for you ({age}); its target stays as it is.";
     state_forbids(state: &str): "策略当前状态为“{state}”，推送不能直接批准：请先恢复运行。", "The strategy is {state}: let it live first, then decide about the push.";
     more_wait(count: usize): "另有 {count} 次推送在等待：处理完上面的会显示出来。", "More pushes wait ({count}); they show once these are decided about.";
