@@ -350,7 +350,10 @@ fn database(seen: &Result<Seen, OpenError>, pages: &Pages) -> Finding {
 /// What to do with a database that cannot be opened.
 fn unusable_database(error: &OpenError) -> Finding {
     let todo = match error {
-        OpenError::Older => say("先做一份备份，再启动新版本", "make a copy first, then start the new version"),
+        OpenError::Older => say(
+            "先用旧版本的程序做一份备份，再启动新版本",
+            "make a copy with the program of the older version first, then start the new one",
+        ),
         OpenError::Newer(_) => say(
             "使用写入它的版本，或恢复升级前的备份",
             "use the version that wrote it, or put back the copy from before the upgrade",

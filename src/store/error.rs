@@ -70,7 +70,8 @@ pub enum OpenError {
     Newer(i64),
     /// An older program wrote it, and nothing may be changed in it here.
     #[error(
-        "the database is of an older version of jq2qmt; start the server on it once (or on a copy), which brings it up to date"
+        "the database is of an older version of jq2qmt: copy it with the program of that version, then start the server on it once, which \
+         brings it up to date"
     )]
     Older,
     /// There is no such file.

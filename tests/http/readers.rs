@@ -77,6 +77,8 @@ async fn a_revoked_key_is_refused_within_a_second() {
     assert_eq!(app.get_with(TOTAL, &[("x-api-key", &key)]).await.refusal(), (401, "unknown_api_key".to_owned()));
     // The name is free again.
     add_key(&app, "qmt", Scope::Read, &[]).await;
+    // Uses are noted behind whoever asked; this waits behind them.
+    app.store.probe().await.unwrap();
     let keys = database.api_keys().await.unwrap();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0].last_used_at, Some(crate::app::START));
