@@ -1,6 +1,7 @@
 """Pages in a real browser: tabs that keep whatever goes wrong in them."""
 
 import shutil
+import warnings
 
 import pytest
 from conftest import PASSWORD
@@ -20,11 +21,19 @@ def chromium():
 
 
 def take_picture(page, path):
-    """Of the whole page. On a busy machine Chromium cannot now and then, and can the next moment."""
-    try:
-        page.screenshot(path=path, full_page=True)
-    except Error:
-        page.screenshot(path=path, full_page=True)
+    """Of the whole page, to be looked at: nothing that a test says of a page hangs on it.
+
+    On a busy machine Chromium cannot now and then, and mostly can the next moment.
+    """
+    for attempt in range(1, 6):
+        try:
+            page.screenshot(path=path, full_page=True)
+            return
+        except Error as error:
+            trouble = error
+            page.wait_for_timeout(attempt * 200)
+    path.unlink(missing_ok=True)
+    warnings.warn(f"{path.name} could not be taken: {trouble}", stacklevel=2)
 
 
 class Tab:
