@@ -129,8 +129,6 @@ struct Looks {
     kept: AtomicU64,
     /// Finding that terminals say that the clock is right, and none that it is not; 0 while none did.
     right: AtomicU64,
-    /// Finding that the clock is off; 0 while it was not.
-    off: AtomicU64,
 }
 
 /// How long it may be until the next look ends: far longer than it takes between two.
@@ -146,7 +144,7 @@ impl Incidents {
     pub fn new(store: Store, clock: Clock, desk: Desk, gate: &Gate) -> Self {
         let began = clock.running();
         let (refused, timing) = (gate.refused().clone(), gate.timing().clone());
-        let looks = Looks { ended: micros(began).into(), kept: micros(began).into(), right: 0.into(), off: 0.into() };
+        let looks = Looks { ended: micros(began).into(), kept: micros(began).into(), right: 0.into() };
         let (looks, kept, shown) = (Arc::new(looks), Arc::default(), Arc::default());
         Self { store, clock, desk, refused, timing, began, looks, kept, shown }
     }
@@ -202,12 +200,8 @@ impl Incidents {
         let mut standing = self.taken(&mut kept).await?;
         let (book, now) = (self.store.book(), self.clock.now());
         let found = self.find(Arc::clone(&book), surroundings, standing.clone(), now).await?;
-        let running = micros(self.clock.running());
         if is_right(&book, now) {
-            self.looks.right.store(running, Ordering::Relaxed);
-        }
-        if found.concerns.contains_key(&Key::new(Kind::Clock, "")) {
-            self.looks.off.store(running, Ordering::Relaxed);
+            self.looks.right.store(micros(self.clock.running()), Ordering::Relaxed);
         }
         let steps = standing.steps(&found, book.settings().calendar(), now);
         if !steps.is_empty() {
@@ -273,24 +267,12 @@ impl Incidents {
     ) -> Result<Found, Unavailable> {
         let (desk, refused) = (self.desk.clone(), self.refused.clone());
         let (running, began) = (self.clock.running(), self.began);
-        let off = Duration::from_micros(self.looks.off.load(Ordering::Relaxed));
-        let (pushed_ahead, pushed_right) = (self.timing.ahead(running), self.timing.is_accepted_since(off));
+        let pushed_ahead = self.timing.ahead(running);
         busy(move || {
             let calendar = book.settings().calendar();
             let found = Found::default();
-            let look = Look {
-                book: &book,
-                calendar,
-                surroundings,
-                standing,
-                desk,
-                pushed_ahead,
-                pushed_right,
-                running,
-                began,
-                now,
-                found,
-            };
+            let look =
+                Look { book: &book, calendar, surroundings, standing, desk, pushed_ahead, running, began, now, found };
             look.everything(&refused)
         })
         .await
@@ -327,8 +309,6 @@ struct Look<'a> {
     desk: Desk,
     /// By how much the clock is ahead as far as signed pushes say that it is off: microseconds.
     pushed_ahead: Option<i64>,
-    /// Whether a signed push has said that it is right since it was last found to be off.
-    pushed_right: bool,
     running: Duration,
     began: Duration,
     now: Moment,
@@ -556,7 +536,7 @@ impl Look<'_> {
         match least {
             Some(ahead) if ahead.saturating_abs() > tolerance => self.found.add(Concern::Clock { ahead }),
             // Who said that it is off is not there to say that it is not.
-            None if !self.pushed_right && self.book.reporting().next().is_some() => drop(self.found.unseen.insert(key)),
+            None if self.book.reporting().next().is_some() => drop(self.found.unseen.insert(key)),
             _ => {}
         }
     }
