@@ -1,7 +1,7 @@
 //! The messenger: takes what is due out of the outbox, and notes what became of it. What it takes stays on the disk until
 //! it is delivered, so that a restart loses nothing; what was sent and not yet noted is sent again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -78,11 +78,6 @@ impl From<Unworded> for Outcome {
     fn from(_: Unworded) -> Self {
         Self::Refused("making the message failed".to_owned())
     }
-}
-
-/// What becomes of letters behind one that was too much for their channel.
-fn too_much() -> Outcome {
-    Outcome::Limited("the message before it was too much".to_owned())
 }
 
 impl Messenger {
@@ -186,29 +181,32 @@ impl Messenger {
             return self.give_up(&waiting, "the channel has no address").await;
         };
         let topics: Vec<_> = waiting.iter().filter_map(|one| one.letter.as_ref().map(Letter::topic)).collect();
-        let mut parcels = parcels(&topics, self.left(name)).into_iter();
         let taken = |parcel: Vec<usize>| parcel.into_iter().map(|place| &waiting[place]).collect::<Vec<_>>();
-        for parcel in parcels.by_ref().map(taken) {
-            // Letters that were told apart may have taken the room of those behind them: these wait as others do.
-            if self.left(name) == 0 {
-                return Ok(());
-            }
-            let is_limit = match self.tell(name, channel, &secrets, &parcel).await {
-                Ok(outcome) => self.record(name, &parcel, outcome).await?,
-                Err(Unworded) if parcel.len() == 1 => self.record(name, &parcel, Unworded.into()).await?,
-                // One by one, so that a letter that cannot be worded keeps no other.
-                Err(Unworded) => self.tell_apart(name, channel, &secrets, &parcel).await?,
+        let mut parcels: VecDeque<Vec<&OutboxEntry>> =
+            parcels(&topics, self.left(name)).into_iter().map(taken).collect();
+        // Letters that are told apart may take the room of those behind them: these wait as others do.
+        while self.left(name) > 0
+            && let Some(parcel) = parcels.pop_front()
+        {
+            let outcome = match self.tell(name, channel, &secrets, &parcel).await {
+                Ok(outcome) => outcome,
+                Err(unworded) if parcel.len() == 1 => unworded.into(),
+                Err(Unworded) => {
+                    // One by one, so that a letter that cannot be worded keeps no other.
+                    parcel.into_iter().rev().for_each(|one| parcels.push_front(vec![one]));
+                    continue;
+                }
             };
+            self.see(name, &outcome);
+            let is_limit = matches!(outcome, Outcome::Limited(_));
+            self.note(name, &parcel, outcome).await?;
             if is_limit {
-                break;
+                // Whoever wants to be left alone is left alone with the rest as well.
+                let rest: Vec<_> = parcels.into_iter().flatten().collect();
+                return self.note(name, &rest, Outcome::Limited("the message before it was too much".to_owned())).await;
             }
         }
-        // Whoever wants to be left alone is left alone with the rest as well.
-        let rest = taken(parcels.flatten().collect());
-        if rest.is_empty() {
-            return Ok(());
-        }
-        self.note(name, &rest, too_much()).await
+        Ok(())
     }
 
     /// How many messages a channel may tell now.
@@ -235,39 +233,6 @@ impl Messenger {
             }
         };
         AssertUnwindSafe(telling).catch_unwind().await.map_err(|_| Unworded)
-    }
-
-    /// Tells each letter by itself as far as the channel's room reaches, and notes it before the next; whether the channel wants to
-    /// be left alone.
-    async fn tell_apart(
-        &self,
-        name: &ChannelName,
-        channel: &Channel,
-        secrets: &Secrets,
-        parcel: &[&OutboxEntry],
-    ) -> Result<bool, NotStored> {
-        for (number, one) in parcel.iter().enumerate() {
-            if self.left(name) == 0 {
-                return Ok(false);
-            }
-            let outcome = self.tell(name, channel, secrets, &[one]).await.unwrap_or_else(Outcome::from);
-            if self.record(name, &[one], outcome).await? {
-                let rest = &parcel[number + 1..];
-                if !rest.is_empty() {
-                    self.note(name, rest, too_much()).await?;
-                }
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Notes what became of letters; whether the channel wants to be left alone.
-    async fn record(&self, name: &ChannelName, parcel: &[&OutboxEntry], outcome: Outcome) -> Result<bool, NotStored> {
-        self.see(name, &outcome);
-        let is_limit = matches!(outcome, Outcome::Limited(_));
-        self.note(name, parcel, outcome).await?;
-        Ok(is_limit)
     }
 
     /// What the days were like that are told of, as it is known now.

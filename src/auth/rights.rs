@@ -569,7 +569,7 @@ impl Gate {
             }
         }
         let client = client.inspect_err(|_| self.refused.note(address, self.clock.running()))?;
-        self.timing.accepted(now.as_micros().saturating_sub(token.signed_at.as_micros()), self.clock.running());
+        self.timing.accepted(now.ahead_of(token.signed_at), self.clock.running());
         if token.is_unbound() && !client.unbound {
             return Err(Denied::UnboundToken);
         }
@@ -587,7 +587,7 @@ impl Gate {
     async fn note_untimely(&self, token: &Token, now: Moment) {
         self.keyring().await;
         if token.check_audience(&self.reach).is_ok() && self.verified(token).is_ok() {
-            self.timing.refused(now.as_micros().saturating_sub(token.signed_at.as_micros()), self.clock.running());
+            self.timing.refused(now.ahead_of(token.signed_at), self.clock.running());
         }
     }
 

@@ -282,7 +282,7 @@ impl Incidents {
 /// By how many microseconds the clock is ahead of each terminal that reports now.
 fn reported_ahead(book: &Book, now: Moment) -> impl Iterator<Item = i64> {
     let fresh = book.reporting().filter(move |(_, reported)| !reported.is_silent(now));
-    fresh.map(|(_, one)| one.heard_at.as_micros().saturating_sub(one.at.as_micros()))
+    fresh.map(|(_, one)| one.heard_at.ahead_of(one.at))
 }
 
 /// Whether terminals say that the clock is right, and none that it is not.

@@ -166,10 +166,20 @@ async fn what_was_over_while_the_server_was_down_is_taken_out_at_its_start() {
     assert!(matches!(verify(&app.database()).await.unwrap(), Verdict::Whole { revisions: 2, .. }));
 }
 
-/// An account that a terminal reports of, with this key.
-async fn followed(app: &App) -> String {
-    app.operate("PUT", "/api/v1/accounts/main", &[], r#"{"strategies": [{"name": "alpha"}]}"#).await.ok();
-    add_bound_key(app, "qmt", "main").await
+/// A strategy, an overlay whose line ends today, and an account that a terminal reports of, with this key.
+async fn followed() -> (App, String) {
+    let app = App::start().await;
+    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
+    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
+    let key = follow(&app, "main").await;
+    (app, key)
+}
+
+/// The key of the terminal of an account that follows the strategy.
+async fn follow(app: &App, account: &str) -> String {
+    let follows = r#"{"strategies": [{"name": "alpha"}]}"#;
+    app.operate("PUT", &format!("/api/v1/accounts/{account}"), &[], follows).await.ok();
+    add_bound_key(app, account, account).await
 }
 
 /// The terminal reports, at this time by its own clock.
@@ -185,10 +195,7 @@ async fn report_of(app: &App, account: &str, key: &str, at: Moment) {
 
 #[tokio::test]
 async fn a_server_that_starts_with_a_wrong_clock_hears_the_terminals_first() {
-    let mut app = App::start().await;
-    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
-    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
-    let key = followed(&app).await;
+    let (mut app, key) = followed().await;
     report(&app, &key, START).await;
     app.clock.set(START.plus(Duration::from_hours(48)));
     app.restart().await;
@@ -213,12 +220,8 @@ async fn a_server_that_starts_with_a_wrong_clock_hears_the_terminals_first() {
 
 #[tokio::test]
 async fn a_terminal_that_says_the_same_is_not_believed_while_another_contradicts() {
-    let app = App::start().await;
-    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
-    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
-    let key = followed(&app).await;
-    app.operate("PUT", "/api/v1/accounts/other", &[], r#"{"strategies": [{"name": "alpha"}]}"#).await.ok();
-    let other = add_bound_key(&app, "qmt2", "other").await;
+    let (app, key) = followed().await;
+    let other = follow(&app, "other").await;
     let mut sweeper = Sweeper::new(&app);
     app.clock.set(START.plus(Duration::from_hours(24)));
     for minute in 1..=10 {
@@ -235,10 +238,7 @@ async fn a_terminal_that_says_the_same_is_not_believed_while_another_contradicts
 
 #[tokio::test]
 async fn nobody_waits_for_the_terminal_of_an_account_that_is_gone() {
-    let app = App::start().await;
-    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
-    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
-    let key = followed(&app).await;
+    let (app, key) = followed().await;
     report(&app, &key, START).await;
     app.clock.advance(TO_MIDNIGHT);
     let mut sweeper = Sweeper::at_work(&app).await;
@@ -249,10 +249,7 @@ async fn nobody_waits_for_the_terminal_of_an_account_that_is_gone() {
 
 #[tokio::test]
 async fn a_clock_that_ran_ahead_ends_nothing() {
-    let app = App::start().await;
-    app.push(&ALICE, "alpha", json!([held("000001.SZ", 500, 10.0)])).await.ok();
-    app.edit("ADJUSTMENT_MAIN", json!([until("600000.SH", 300, TODAY)])).await.ok();
-    let key = followed(&app).await;
+    let (app, key) = followed().await;
     let mut sweeper = Sweeper::new(&app);
     report(&app, &key, START).await;
     assert_eq!(sweeper.sweep(&app).await.len(), 1);

@@ -930,13 +930,12 @@ async fn whoever_asks_whether_writes_are_taken_has_something_written_once_a_seco
     assert_eq!(probed_at().await, 3_000);
     // What is rejected is written nowhere, and shows nothing.
     clock.advance(Duration::from_secs(2));
-    let stale = Change { expected_revision: Some(Revision::new(9)), ..change("alpha", &[("X", "2")]) };
-    assert!(matches!(store.submit(stale).await, Err(NotStored::Rejected(_))));
+    let stale = || Change { expected_revision: Some(Revision::new(9)), ..change("alpha", &[("X", "2")]) };
+    assert!(matches!(store.submit(stale()).await, Err(NotStored::Rejected(_))));
     assert_eq!(probed_at().await, 7_000);
     // Nor does it take away what was shown within the second.
     clock.advance(Duration::from_millis(500));
-    let stale = Change { expected_revision: Some(Revision::new(9)), ..change("alpha", &[("X", "2")]) };
-    assert!(store.submit(stale).await.is_err());
+    assert!(store.submit(stale()).await.is_err());
     assert_eq!(probed_at().await, 7_000);
     // A token that was used before is not recorded again.
     let token = Some(UsedToken { signed_at: clock.now(), digest: [7; 32] });

@@ -206,8 +206,9 @@ pub(crate) async fn total(
     Query(query): Query<PointQuery>,
     asker: Asker,
 ) -> Result<Response, AppError> {
+    let as_of = query.as_of(&state.zone)?;
     if let OfWhom::Account(account, terminal) = of {
-        if query.as_of(&state.zone)?.is_some() {
+        if as_of.is_some() {
             // A terminal that asks for the past must not trade what is wanted now.
             return Err(Invalid::Query("as_of".into()).into());
         }
@@ -215,7 +216,6 @@ pub(crate) async fn total(
         let question = OfTarget::new(&state, account, Shape::Total(query.notation()), seat);
         return asker.ask(state, question).await;
     }
-    let as_of = query.as_of(&state.zone)?;
     let question = OfTotal { selection: selected.selection()?, notation: query.notation() };
     answered(state, question, as_of, asker).await
 }
